@@ -1,0 +1,69 @@
+package io.vxseal.kernel;
+
+import java.net.InetAddress;
+import java.security.MessageDigest;
+import java.util.Arrays;
+
+/**
+ * An IPsec ESP security association in transport mode with AES-GCM (RFC 4106), an XFRM state to the kernel
+ * ({@code linux/xfrm.h}, xfrm_usersa_info). Algorithm {@code rfc4106(gcm(aes))}, ICV of 64 bits.
+ *
+ * @param id what names it among the kernel's states
+ * @param key the AEAD's key and salt
+ */
+public record SecurityAssociation(Id id, AeadKey key) {
+
+    /**
+     * What names a state. The kernel looks up by destination, SPI and protocol; the source is there for reading.
+     *
+     * @param source sender of the sealed packets
+     * @param destination their receiver
+     * @param spi security parameter index, all 32 bits used
+     */
+    public record Id(InetAddress source, InetAddress destination, int spi) {
+        @Override
+        public String toString() {
+            return "SA %s -> %s spi 0x%08x".formatted(source.getHostAddress(), destination.getHostAddress(), spi);
+        }
+    }
+
+    /** Key octets followed by the four octets of salt. Never printed. */
+    public static final class AeadKey {
+        private final byte[] keyAndSalt;
+
+        /** @param keyAndSalt 16, 24 or 32 octets of key followed by 4 of salt; copied */
+        public AeadKey(byte[] keyAndSalt) {
+            int key = keyAndSalt.length - 4;
+            if (key != 16 && key != 24 && key != 32) {
+                throw new IllegalArgumentException(
+                        "want an AES key of 16, 24 or 32 octets and a salt of 4, got " + keyAndSalt.length + " in all");
+            }
+            this.keyAndSalt = keyAndSalt.clone();
+        }
+
+        /** A copy, key first. */
+        public byte[] octets() {
+            return keyAndSalt.clone();
+        }
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof AeadKey that && MessageDigest.isEqual(keyAndSalt, that.keyAndSalt);
+        }
+
+        @Override
+        public int hashCode() {
+            return Arrays.hashCode(keyAndSalt);
+        }
+
+        @Override
+        public String toString() {
+            return "(secret)";
+        }
+    }
+
+    @Override
+    public String toString() {
+        return id.toString();
+    }
+}

@@ -1,0 +1,17 @@
+package io.vxseal.kernel;
+
+/** One step of a change of the kernel's security associations and policies. */
+public sealed interface XfrmChange {
+
+    /** Adds a state that is not there yet. One with the same id that this plugin labelled as its own stands. */
+    record AddState(SecurityAssociation association) implements XfrmChange {}
+
+    /** Removes a state; one that is gone already is no error. */
+    record DeleteState(SecurityAssociation.Id id) implements XfrmChange {}
+
+    /** Adds a policy or replaces the one with the same selector, in one step of the kernel. */
+    record PutPolicy(SecurityPolicy policy) implements XfrmChange {}
+
+    /** Removes a policy; one that is gone already is no error. */
+    record DeletePolicy(SecurityPolicy.Id id) implements XfrmChange {}
+}

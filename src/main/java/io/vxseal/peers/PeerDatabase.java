@@ -1,0 +1,89 @@
+package io.vxseal.peers;
+
+import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * The endpoints of one network, on whatever node, by address (moby, {@code peerdb.go}).
+ *
+ * <p>An address that moves from one endpoint to another is claimed by both for a moment: the latest claim is in force,
+ * and when it is withdrawn the one before it is again.
+ */
+public final class PeerDatabase {
+    private final Map<InetAddress, List<Peer>> claims = new HashMap<>();
+    private final Map<InetAddress, Integer> vteps = new HashMap<>();
+
+    /**
+     * What a claim or its withdrawal did to the entry in force for an address.
+     *
+     * @param before the entry until now
+     * @param after the entry from now on
+     */
+    public record Change(Optional<Peer> before, Optional<Peer> after) {
+        /** Whether the same entry is in force as before. */
+        public boolean isNone() {
+            return before.equals(after);
+        }
+    }
+
+    /** Records that an endpoint claims its address, in place of what it claimed before. */
+    public Change add(Peer peer) {
+        List<Peer> claimants = claims.computeIfAbsent(peer.address().address(), a -> new ArrayList<>(1));
+        Optional<Peer> before = inForce(claimants);
+        for (Peer claim : List.copyOf(claimants)) {
+            if (claim.endpoint().equals(peer.endpoint())) {
+                drop(claimants, claim);
+            }
+        }
+        claimants.add(peer);
+        vteps.merge(peer.vtep(), 1, Integer::sum);
+        return new Change(before, inForce(claimants));
+    }
+
+    /** Forgets an endpoint's claim of an address; one that is not known changes nothing. */
+    public Change remove(Peer peer) {
+        InetAddress address = peer.address().address();
+        List<Peer> claimants = claims.getOrDefault(address, new ArrayList<>(0));
+        Optional<Peer> before = inForce(claimants);
+        for (Peer claim : List.copyOf(claimants)) {
+            if (claim.endpoint().equals(peer.endpoint()) && claim.vtep().equals(peer.vtep())) {
+                drop(claimants, claim);
+            }
+        }
+        if (claimants.isEmpty()) {
+            claims.remove(address);
+        }
+        return new Change(before, inForce(claimants));
+    }
+
+    /** The entry in force for an address. */
+    public Optional<Peer> find(InetAddress address) {
+        return inForce(claims.getOrDefault(address, List.of()));
+    }
+
+    /** The entries in force. */
+    public Collection<Peer> walk() {
+        return claims.values().stream().map(List::getLast).toList();
+    }
+
+    /** The nodes with an endpoint on the network, claims not in force included: their packets may still come. */
+    public Set<InetAddress> vteps() {
+        return vteps.keySet().stream().collect(Collectors.toUnmodifiableSet());
+    }
+
+    private void drop(List<Peer> claimants, Peer claim) {
+        claimants.remove(claim);
+        vteps.computeIfPresent(claim.vtep(), (vtep, n) -> n == 1 ? null : n - 1);
+    }
+
+    private static Optional<Peer> inForce(List<Peer> claimants) {
+        return claimants.isEmpty() ? Optional.empty() : Optional.of(claimants.getLast());
+    }
+}
