@@ -1,0 +1,182 @@
+package io.vxseal.encryption;
+
+import io.vxseal.kernel.KernelException;
+import io.vxseal.kernel.SecurityAssociation;
+import io.vxseal.kernel.SecurityPolicy;
+import io.vxseal.kernel.Xfrm;
+import io.vxseal.kernel.XfrmChange;
+import java.net.InetAddress;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The one that applies plans: it keeps what the kernel holds for each node, and brings the kernel to what the nodes,
+ * the ring and this node's addresses ask for, difference by difference.
+ *
+ * <p>Not safe for use by several threads at once; the driver's lock guards it.
+ */
+public final class Encryption {
+    private static final Logger log = LoggerFactory.getLogger(Encryption.class);
+
+    private final Xfrm xfrm;
+    private final int port;
+
+    private final Map<InetAddress, NodePlan> applied = new HashMap<>();
+    private Optional<SecurityPolicy> blocked = Optional.empty();
+
+    private Optional<Ends> ends = Optional.empty();
+    private KeyRing ring = KeyRing.EMPTY;
+    private Set<InetAddress> nodes = Set.of();
+    private boolean sealing;
+
+    /**
+     * @param xfrm of the namespace in which VXLAN's datagrams are sent: the host's
+     * @param port UDP port of VXLAN
+     */
+    public Encryption(Xfrm xfrm, int port) {
+        this.xfrm = xfrm;
+        this.port = port;
+    }
+
+    /** The keys in force. */
+    public KeyRing ring() {
+        return ring;
+    }
+
+    /**
+     * Takes up the states and policies of an earlier process as they are. They stand until a change of the nodes or
+     * the ring, or {@link #repair()}, shows that nobody wants them.
+     */
+    public void adopt() throws KernelException {
+        read();
+    }
+
+    /** The nodes that the kernel holds states or policies for. */
+    public Set<InetAddress> adopted() {
+        return Set.copyOf(applied.keySet());
+    }
+
+    /** Lets nothing marked leave unsealed from now on, until {@link #nodes} says otherwise. */
+    public void block() throws KernelException {
+        sealing = true;
+        apply();
+    }
+
+    /** Sets this node's addresses, and moves states and policies to them. */
+    public void ends(Ends now) throws KernelException {
+        ends = Optional.of(now);
+        apply();
+    }
+
+    /** Brings every node to another ring, whatever it differs in (moby, {@code setKeys} and {@code updateKeys}). */
+    public void ring(KeyRing now) throws KernelException {
+        ring = now;
+        apply();
+    }
+
+    /**
+     * Sets which nodes there is sealed traffic with: states and policies of new ones are added, of others removed.
+     *
+     * @param wanted VTEP addresses
+     * @param sealing whether an encrypted network is up here: as long as it is, nothing marked leaves unsealed
+     */
+    public void nodes(Set<InetAddress> wanted, boolean sealing) throws KernelException {
+        nodes = Set.copyOf(wanted);
+        this.sealing = sealing;
+        apply();
+    }
+
+    /**
+     * Compares with what the kernel really holds and puts right what differs.
+     *
+     * @return how many states and policies had to be touched
+     */
+    public int repair() throws KernelException {
+        read();
+        return apply();
+    }
+
+    private int apply() throws KernelException {
+        if (ends.isEmpty()) {
+            return 0;
+        }
+        Ends local = ends.get();
+        Transition transition = new Transition();
+        Map<InetAddress, NodePlan> wanted = new HashMap<>();
+        for (InetAddress node : nodes) {
+            NodePlan plan = NodePlan.of(local, node, ring, port);
+            wanted.put(node, plan);
+            transition.add(applied.getOrDefault(node, NodePlan.EMPTY), plan);
+        }
+        applied.forEach((node, plan) -> {
+            if (!wanted.containsKey(node)) {
+                transition.add(plan, NodePlan.EMPTY);
+            }
+        });
+        Optional<SecurityPolicy> block =
+                sealing ? Optional.of(NodePlan.block(local.bind(), port)) : Optional.empty();
+        // The block goes up before anything else changes and comes down after everything else has.
+        List<XfrmChange> steps = transition.steps();
+        if (!block.equals(blocked)) {
+            block.ifPresent(policy -> steps.addFirst(new XfrmChange.PutPolicy(policy)));
+            blocked.filter(old -> block.isEmpty() || !block.get().id().equals(old.id()))
+                    .ifPresent(old -> steps.addLast(new XfrmChange.DeletePolicy(old.id())));
+        }
+        if (steps.isEmpty()) {
+            return 0;
+        }
+        log.debug("ring {}, nodes {}: {}", ring.keys(), nodes, steps);
+        List<Xfrm.Failure> failures = xfrm.apply(steps);
+        if (!failures.isEmpty()) {
+            // What stands now only the kernel knows; the next change starts from there.
+            read();
+            Xfrm.Failure first = failures.getFirst();
+            KernelException failure = first.reason();
+            failures.stream().skip(1).map(Xfrm.Failure::reason).forEach(failure::addSuppressed);
+            throw failure;
+        }
+        applied.clear();
+        applied.putAll(wanted);
+        blocked = block;
+        return steps.size();
+    }
+
+    private void read() throws KernelException {
+        Map<InetAddress, NodePlan> found = new HashMap<>();
+        Set<InetAddress> own = new HashSet<>();
+        Optional<SecurityPolicy> block = Optional.empty();
+        for (SecurityPolicy policy : xfrm.policies()) {
+            switch (policy.action()) {
+                case SecurityPolicy.Action.Block b -> block = Optional.of(policy);
+                case SecurityPolicy.Action.Seal s -> {
+                    own.add(policy.id().source().address());
+                    plan(found, policy.id().destination().address()).policies().put(policy.id(), policy);
+                }
+            }
+        }
+        ends.ifPresent(local -> own.add(local.bind()));
+        for (SecurityAssociation state : xfrm.states()) {
+            SecurityAssociation.Id id = state.id();
+            if (own.contains(id.source())) {
+                plan(found, id.destination()).send().put(id, state);
+            } else {
+                plan(found, id.source()).receive().put(id, state);
+            }
+        }
+        applied.clear();
+        applied.putAll(found);
+        blocked = block;
+    }
+
+    private static NodePlan plan(Map<InetAddress, NodePlan> plans, InetAddress node) {
+        return plans.computeIfAbsent(
+                node, n -> new NodePlan(new LinkedHashMap<>(), new LinkedHashMap<>(), new LinkedHashMap<>()));
+    }
+}

@@ -1,0 +1,73 @@
+package io.vxseal.encryption;
+
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.SecurityAssociation;
+import io.vxseal.kernel.SecurityAssociation.AeadKey;
+import io.vxseal.kernel.SecurityPolicy;
+import java.net.InetAddress;
+import java.nio.ByteBuffer;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * The states and policies towards one node: what {@code setupEncryption} and {@code updateNodeKey} of moby lead to.
+ *
+ * @param receive states for what the node sends: one per key of the ring
+ * @param send the state to seal with: the primary key's
+ * @param policies the one that sends marked VXLAN datagrams through that state
+ */
+public record NodePlan(
+        Map<SecurityAssociation.Id, SecurityAssociation> receive,
+        Map<SecurityAssociation.Id, SecurityAssociation> send,
+        Map<SecurityPolicy.Id, SecurityPolicy> policies) {
+
+    /** Value of the firewall mark that chooses a packet for IPsec, and reqid of every state (moby, {@code mark}). */
+    public static final int MARK = 0xD0C4E3;
+
+    /** Towards a node with which there is nothing to seal. */
+    public static final NodePlan EMPTY = new NodePlan(Map.of(), Map.of(), Map.of());
+
+    /**
+     * The steady state towards {@code remote} under {@code ring}; {@link #EMPTY} under an empty ring.
+     *
+     * @param port UDP port of VXLAN
+     */
+    public static NodePlan of(Ends local, InetAddress remote, KeyRing ring, int port) {
+        Map<SecurityAssociation.Id, SecurityAssociation> receive = new LinkedHashMap<>();
+        for (Key key : ring.keys()) {
+            SecurityAssociation sa = association(remote, local.bind(), key, Spi.of(remote, local.advertise(), key.tag()));
+            receive.put(sa.id(), sa);
+        }
+        return ring.primary()
+                .map(primary -> {
+                    int spi = Spi.of(local.advertise(), remote, primary.tag());
+                    SecurityAssociation send = association(local.bind(), remote, primary, spi);
+                    SecurityPolicy policy = new SecurityPolicy(
+                            new SecurityPolicy.Id(host(local.bind()), host(remote), port, MARK),
+                            new SecurityPolicy.Action.Seal(spi));
+                    return new NodePlan(receive, Map.of(send.id(), send), Map.of(policy.id(), policy));
+                })
+                .orElse(EMPTY);
+    }
+
+    /** The policy that lets no marked VXLAN datagram out to a node without a policy of its own. */
+    static SecurityPolicy block(InetAddress local, int port) {
+        Cidr any = new Cidr(local, 0).network();
+        return new SecurityPolicy(
+                new SecurityPolicy.Id(any, any, port, MARK), new SecurityPolicy.Action.Block());
+    }
+
+    /** moby, {@code buildAeadAlgo}: the key's octets, then the SPI in network order as salt. */
+    private static SecurityAssociation association(InetAddress source, InetAddress destination, Key key, int spi) {
+        byte[] octets = key.octets();
+        byte[] salted = ByteBuffer.allocate(octets.length + Integer.BYTES)
+                .put(octets)
+                .putInt(spi)
+                .array();
+        return new SecurityAssociation(new SecurityAssociation.Id(source, destination, spi), new AeadKey(salted));
+    }
+
+    private static Cidr host(InetAddress address) {
+        return new Cidr(address, 8 * address.getAddress().length);
+    }
+}
