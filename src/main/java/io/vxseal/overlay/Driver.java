@@ -1,0 +1,703 @@
+package io.vxseal.overlay;
+
+import io.vxseal.cluster.Cluster;
+import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.Ends;
+import io.vxseal.encryption.Key;
+import io.vxseal.encryption.KeyRing;
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.Firewall;
+import io.vxseal.kernel.KernelException;
+import io.vxseal.kernel.MacAddress;
+import io.vxseal.peers.Peer;
+import io.vxseal.peers.PeerDatabase;
+import io.vxseal.state.StateFile;
+import java.io.IOException;
+import java.net.Inet6Address;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What each call of the remote driver protocol means. One lock guards all: calls are short, and what one changes (keys,
+ * nodes, networks) the others read.
+ */
+public final class Driver implements Cluster.Listener, AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Driver.class);
+
+    private final Host host;
+    private final Encryption encryption;
+    private final FirewallChoice firewalls;
+    private final StateFile<Memory> memory;
+    private final Duration patience;
+    private final Cluster cluster;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition keyed = lock.newCondition();
+
+    private final Map<String, Attachment> networks = new HashMap<>();
+    private final Set<InetAddress> nodes = new LinkedHashSet<>();
+    private Vnis vnis = new Vnis(Map.of());
+    private Optional<Ends> ends = Optional.empty();
+    private Optional<Firewall> firewall = Optional.empty();
+    /** Nodes that an earlier process sealed traffic with, until this one has had the time to hear from them. */
+    private Set<InetAddress> lingering = Set.of();
+
+    /** A network on this node: its definition, who is on it, and, while a container here is, what is in the kernel. */
+    private static final class Attachment {
+        private final Network network;
+        private final Map<String, Endpoint> endpoints = new HashMap<>();
+        private final PeerDatabase peers = new PeerDatabase();
+        private Optional<NetworkNamespace> namespace = Optional.empty();
+
+        private Attachment(Network network) {
+            this.network = network;
+        }
+
+        private boolean up() {
+            return namespace.isPresent();
+        }
+    }
+
+    /** Finds the firewall that the host uses. */
+    public interface FirewallChoice {
+        /** @param transport which IP carries VXLAN between the nodes */
+        Firewall choose(Firewall.Transport transport) throws IOException;
+    }
+
+    /** A step's inverse. */
+    private interface Undo {
+        void run() throws Exception;
+    }
+
+    /**
+     * A network's answer to Join.
+     *
+     * @param link name of the link in the host's namespace, for the engine to move
+     * @param routes the other subnets of the network
+     * @param gateway through which they are reached
+     */
+    public record Joined(String link, List<Cidr> routes, InetAddress gateway) {}
+
+    /**
+     * @param firewalls asked once, when the first rule is needed
+     * @param memory of what the engine does not repeat
+     * @param patience how long a Join on an encrypted network waits for the first keys
+     * @param cluster makes the way to the other nodes; it reports to this driver
+     */
+    public Driver(
+            Host host,
+            Encryption encryption,
+            FirewallChoice firewalls,
+            StateFile<Memory> memory,
+            Duration patience,
+            Function<Cluster.Listener, Cluster> cluster) {
+        this.host = host;
+        this.encryption = encryption;
+        this.firewalls = firewalls;
+        this.memory = memory;
+        this.patience = patience;
+        this.cluster = cluster.apply(this);
+    }
+
+    /** Takes up what an earlier process left: its memory, the namespaces it pinned, its rules, states and policies. */
+    public void recover() throws DriverException {
+        lock.lock();
+        try {
+            Memory remembered = memory.read().orElse(Memory.EMPTY);
+            vnis = new Vnis(remembered.vnis());
+            for (Network network : remembered.networks()) {
+                Attachment attachment = new Attachment(network);
+                attachment.namespace = NetworkNamespace.open(network, host);
+                networks.put(network.id(), attachment);
+            }
+            for (Endpoint endpoint : remembered.endpoints()) {
+                Attachment attachment = networks.get(endpoint.network());
+                if (attachment != null) {
+                    attachment.endpoints.put(endpoint.id(), endpoint.joined(endpoint.joined() && attachment.up()));
+                }
+            }
+            encryption.adopt();
+            lingering = sealing() ? encryption.adopted() : Set.of();
+            remembered.nodes().forEach(this::found);
+            if (!networks.isEmpty()) {
+                log.info("took up {} networks of an earlier process", networks.size());
+            }
+        } catch (IOException failure) {
+            throw DriverException.system("could not take up what an earlier process left", failure);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The nodes of an earlier process that have not made themselves known by now are gone. */
+    public void forgetLingering() throws DriverException {
+        lock.lock();
+        try {
+            lingering = Set.of();
+            seal();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Chooses the VNIs of a network, on the swarm's leading manager.
+     *
+     * @return all options, with the list of VNIs
+     */
+    public Map<String, String> allocateNetwork(String id, Map<String, String> options, List<Network.Pool> pools)
+            throws DriverException {
+        lock.lock();
+        try {
+            NetworkOptions read = NetworkOptions.of(options);
+            Network.check(pools);
+            List<Integer> chosen = vnis.allocate(id, read.vnis(), pools.size(), vni -> networkWith(vni)
+                    .isPresent());
+            try {
+                remember();
+            } catch (DriverException failure) {
+                vnis.free(id);
+                throw failure;
+            }
+            Map<String, String> all = new HashMap<>(options);
+            all.put(NetworkOptions.VXLANID_LIST, NetworkOptions.print(chosen));
+            return all;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Takes back what {@link #allocateNetwork} gave. */
+    public void freeNetwork(String id) throws DriverException {
+        lock.lock();
+        try {
+            vnis.free(id);
+            remember();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Makes a network known to this node. One that is known with the same definition stands. */
+    public void createNetwork(Network network) throws DriverException {
+        lock.lock();
+        try {
+            Attachment known = networks.get(network.id());
+            if (known != null) {
+                if (!known.network.equals(network)) {
+                    throw DriverException.conflict(
+                            "network %s is there already with another definition: delete it first"
+                                    .formatted(network.id()));
+                }
+                return;
+            }
+            for (Subnet subnet : network.subnets()) {
+                Optional<Network> owner = networkWith(subnet.vni());
+                if (owner.isPresent()) {
+                    throw DriverException.conflict("VNI %d of option %s is that of network %s on this node"
+                            .formatted(subnet.vni(), NetworkOptions.VXLANID_LIST, owner.get().id()));
+                }
+            }
+            Attachment created = new Attachment(network);
+            networks.put(network.id(), created);
+            cluster.peers(network.id()).forEach(created.peers::add);
+            try {
+                remember();
+            } catch (DriverException failure) {
+                networks.remove(network.id());
+                throw failure;
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Forgets a network, and removes what is left of it on this node. */
+    public void deleteNetwork(String id) throws DriverException {
+        lock.lock();
+        try {
+            Attachment attachment = attachment(id);
+            for (Endpoint endpoint : List.copyOf(attachment.endpoints.values())) {
+                deleteEndpoint(id, endpoint.id());
+            }
+            networks.remove(id);
+            remember();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Makes an endpoint known.
+     *
+     * @param mac what the user asked for, if anything
+     * @return the interface's MAC address
+     */
+    public MacAddress createEndpoint(String network, String id, Cidr address, Optional<MacAddress> mac)
+            throws DriverException {
+        lock.lock();
+        try {
+            Attachment attachment = attachment(network);
+            if (attachment.endpoints.containsKey(id)) {
+                throw DriverException.conflict(
+                        "endpoint %s is on network %s already: delete it first".formatted(id, network));
+            }
+            if (attachment.network.subnetOf(address.address()).isEmpty()) {
+                throw DriverException.invalid(
+                        "Address",
+                        address,
+                        "want one in a subnet of the network: "
+                                + attachment.network.subnets().stream()
+                                        .map(Subnet::pool)
+                                        .toList());
+            }
+            Endpoint endpoint =
+                    new Endpoint(id, network, address, mac.orElseGet(() -> MacAddress.of(address.address())), false);
+            attachment.endpoints.put(id, endpoint);
+            try {
+                remember();
+            } catch (DriverException failure) {
+                attachment.endpoints.remove(id);
+                throw failure;
+            }
+            return endpoint.mac();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Forgets an endpoint; if it never left, it does now. */
+    public void deleteEndpoint(String network, String id) throws DriverException {
+        lock.lock();
+        try {
+            Endpoint endpoint = endpoint(network, id);
+            if (endpoint.joined()) {
+                leave(network, id);
+            }
+            attachment(network).endpoints.remove(id);
+            remember();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What {@code docker} may show of an endpoint, by name. */
+    public Map<String, String> endpointInfo(String network, String id) throws DriverException {
+        lock.lock();
+        try {
+            Endpoint endpoint = endpoint(network, id);
+            return Map.of("com.docker.network.endpoint.macaddress", endpoint.mac().toString());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Gives an endpoint its link, and with the first one on this node the network its namespace, after its rules and
+     * before its packets.
+     */
+    public Joined join(String network, String id) throws DriverException {
+        lock.lock();
+        try {
+            if (attachment(network).network.encrypted()) {
+                awaitKeys(network);
+            }
+            Attachment attachment = attachment(network);
+            Endpoint endpoint = endpoint(network, id);
+            if (endpoint.joined()) {
+                throw DriverException.conflict("endpoint %s has joined network %s already".formatted(id, network));
+            }
+            Ends local = ends.orElseThrow(() -> DriverException.forbidden(
+                    "this node's address is not known yet: is its engine part of a swarm?"));
+            Subnet subnet = attachment.network.subnetOf(endpoint.address().address()).orElseThrow();
+            Deque<Undo> undo = new ArrayDeque<>();
+            String link;
+            try {
+                if (!attachment.up()) {
+                    bringUp(attachment, local, undo);
+                }
+                link = attachment.namespace.orElseThrow().addEndpoint(endpoint, subnet);
+                undo.push(() -> attachment.namespace.orElseThrow().removeEndpoint(endpoint));
+                Peer own = own(endpoint, local);
+                apply(attachment, attachment.peers.add(own));
+                undo.push(() -> apply(attachment, attachment.peers.remove(own)));
+                attachment.endpoints.put(id, endpoint.joined(true));
+                undo.push(() -> attachment.endpoints.put(id, endpoint));
+                remember();
+            } catch (IOException | DriverException failure) {
+                undo(undo);
+                throw failure instanceof DriverException refused
+                        ? refused
+                        : DriverException.system("could not join network " + network, failure);
+            }
+            cluster.announce(own(endpoint, local));
+            List<Cidr> routes = attachment.network.subnets().stream()
+                    .filter(other -> !other.equals(subnet))
+                    .map(Subnet::pool)
+                    .toList();
+            return new Joined(link, routes, subnet.gateway().address());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Takes an endpoint's link away, and with the last one on this node all that the network has in the kernel. */
+    public void leave(String network, String id) throws DriverException {
+        lock.lock();
+        try {
+            Attachment attachment = attachment(network);
+            Endpoint endpoint = endpoint(network, id);
+            if (!endpoint.joined()) {
+                return;
+            }
+            cluster.withdraw(network, id);
+            try {
+                attachment.endpoints.put(id, endpoint.joined(false));
+                if (attachment.up()) {
+                    attachment.namespace.orElseThrow().removeEndpoint(endpoint);
+                }
+                if (ends.isPresent()) {
+                    apply(attachment, attachment.peers.remove(own(endpoint, ends.get())));
+                }
+                if (attachment.endpoints.values().stream().noneMatch(Endpoint::joined)) {
+                    takeDown(attachment);
+                }
+            } catch (IOException failure) {
+                throw DriverException.system("could not leave network " + network, failure);
+            } finally {
+                remember();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Docker names this node's own addresses. */
+    public void self(Ends now) throws DriverException {
+        lock.lock();
+        try {
+            ends = Optional.of(now);
+            encryption.ends(now);
+            for (Attachment attachment : networks.values()) {
+                if (attachment.up() && attachment.network.encrypted()) {
+                    protect(attachment.network, new ArrayDeque<>());
+                }
+                for (Endpoint endpoint : attachment.endpoints.values()) {
+                    if (endpoint.joined()) {
+                        Peer own = own(endpoint, now);
+                        apply(attachment, attachment.peers.add(own));
+                        cluster.announce(own);
+                    }
+                }
+            }
+            seal();
+            cluster.self(now.advertise(), now.bind());
+        } catch (IOException failure) {
+            throw DriverException.system("could not take up the node's address " + now.bind().getHostAddress(), failure);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Docker names another node. */
+    public void nodeFound(InetAddress node) throws DriverException {
+        lock.lock();
+        try {
+            found(node);
+            remember();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Docker says that a node left the swarm. */
+    public void nodeLost(InetAddress node) throws DriverException {
+        lock.lock();
+        try {
+            nodes.remove(node);
+            cluster.lost(node);
+            remember();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Keys that the engine delivers, the primary first, are the ring from then on (moby, {@code setKeys}).
+     *
+     * @throws DriverException if there is none
+     */
+    public void initialKeys(List<Key> keys) throws DriverException {
+        if (keys.isEmpty()) {
+            throw DriverException.invalid("Keys", "[]", "want at least one key");
+        }
+        deliver(new KeyRing(keys));
+    }
+
+    /**
+     * A change of the ring that the engine delivers (moby, {@code updateKeys}).
+     *
+     * @param added new key
+     * @param primary tag of the key to send with from now on
+     * @param prune tag of the key to forget
+     */
+    public void updateKeys(Optional<Key> added, OptionalInt primary, OptionalInt prune) throws DriverException {
+        lock.lock();
+        try {
+            deliver(encryption.ring().update(added, primary, prune));
+        } catch (IllegalArgumentException refused) {
+            throw DriverException.invalid("key update", "tags only", refused.getMessage());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void peerAdded(Peer peer) {
+        peerChanged(peer, true);
+    }
+
+    @Override
+    public void peerRemoved(Peer peer) {
+        peerChanged(peer, false);
+    }
+
+    @Override
+    public void ring(KeyRing ring) {
+        lock.lock();
+        try {
+            encryption.ring(ring);
+            log.info("{} keys in force", ring.keys().size());
+        } catch (KernelException failure) {
+            log.error("could not bring all nodes to the new keys: {}", failure.getMessage());
+        } finally {
+            keyed.signalAll();
+            lock.unlock();
+        }
+    }
+
+    /** Lets go of the kernel; what networks have there stays, so that containers do not notice. */
+    @Override
+    public void close() {
+        cluster.close();
+        lock.lock();
+        try {
+            networks.values().forEach(attachment -> attachment.namespace.ifPresent(NetworkNamespace::close));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The order matters: rules and block policy stand before the first link of an encrypted network comes up. */
+    private void bringUp(Attachment attachment, Ends local, Deque<Undo> undo) throws IOException, DriverException {
+        Network network = attachment.network;
+        if (network.encrypted()) {
+            protect(network, undo);
+            encryption.block();
+            undo.push(this::seal);
+        }
+        NetworkNamespace namespace = NetworkNamespace.create(network, host, local.bind());
+        undo.push(() -> {
+            attachment.namespace = Optional.empty();
+            namespace.delete();
+        });
+        attachment.namespace = Optional.of(namespace);
+        seal();
+        namespace.addPeers(attachment.peers.walk());
+    }
+
+    private void takeDown(Attachment attachment) throws IOException, DriverException {
+        Optional<NetworkNamespace> namespace = attachment.namespace;
+        attachment.namespace = Optional.empty();
+        if (namespace.isPresent()) {
+            namespace.get().delete();
+        }
+        seal();
+        if (attachment.network.encrypted()) {
+            for (Subnet subnet : attachment.network.subnets()) {
+                firewall().unprotect(subnet.vni());
+            }
+        }
+    }
+
+    private void protect(Network network, Deque<Undo> undo) throws IOException {
+        for (Subnet subnet : network.subnets()) {
+            firewall().protect(subnet.vni());
+            undo.push(() -> firewall().unprotect(subnet.vni()));
+        }
+    }
+
+    private Firewall firewall() throws IOException {
+        if (firewall.isEmpty()) {
+            boolean ipv6 = ends.map(Ends::bind).filter(Inet6Address.class::isInstance).isPresent();
+            firewall = Optional.of(firewalls.choose(ipv6 ? Firewall.Transport.IPV6 : Firewall.Transport.IPV4));
+        }
+        return firewall.get();
+    }
+
+    /** Brings states and policies to the nodes that encrypted networks up here have endpoints on. */
+    private void seal() throws DriverException {
+        Set<InetAddress> wanted = new HashSet<>(lingering);
+        for (Attachment attachment : networks.values()) {
+            if (attachment.up() && attachment.network.encrypted()) {
+                wanted.addAll(attachment.peers.vteps());
+            }
+        }
+        ends.ifPresent(local -> wanted.removeAll(Set.of(local.advertise(), local.bind())));
+        try {
+            encryption.nodes(wanted, sealing());
+        } catch (KernelException failure) {
+            throw DriverException.system("could not program IPsec", failure);
+        }
+    }
+
+    private boolean sealing() {
+        return networks.values().stream().anyMatch(a -> a.up() && a.network.encrypted());
+    }
+
+    private void peerChanged(Peer peer, boolean added) {
+        lock.lock();
+        try {
+            Attachment attachment = networks.get(peer.network());
+            if (attachment == null) {
+                return;
+            }
+            PeerDatabase.Change change = added ? attachment.peers.add(peer) : attachment.peers.remove(peer);
+            // States before the entry that lets packets out, and after it on the way back.
+            if (added) {
+                seal();
+                apply(attachment, change);
+            } else {
+                apply(attachment, change);
+                seal();
+            }
+        } catch (IOException | DriverException failure) {
+            log.error(
+                    "endpoint {} at {} on node {} cannot be reached: {}",
+                    peer.endpoint(),
+                    peer.address(),
+                    peer.vtep().getHostAddress(),
+                    failure.getMessage());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Brings the kernel from one entry in force to the next. Endpoints here are the bridge's own affair. */
+    private void apply(Attachment attachment, PeerDatabase.Change change) throws KernelException {
+        if (change.isNone() || !attachment.up()) {
+            return;
+        }
+        NetworkNamespace namespace = attachment.namespace.orElseThrow();
+        Optional<Peer> gone = change.before().filter(this::remote);
+        if (gone.isPresent()) {
+            namespace.removePeers(List.of(gone.get()));
+        }
+        Optional<Peer> come = change.after().filter(this::remote);
+        if (come.isPresent()) {
+            namespace.addPeers(List.of(come.get()));
+        }
+    }
+
+    private boolean remote(Peer peer) {
+        return ends.isEmpty() || !peer.vtep().equals(ends.get().advertise());
+    }
+
+    private static Peer own(Endpoint endpoint, Ends local) {
+        return new Peer(endpoint.network(), endpoint.id(), endpoint.address(), endpoint.mac(), local.advertise());
+    }
+
+    private void deliver(KeyRing ring) throws DriverException {
+        lock.lock();
+        try {
+            encryption.ring(ring);
+            keyed.signalAll();
+            cluster.offer(ring);
+        } catch (KernelException failure) {
+            throw DriverException.system("could not bring all nodes to the new keys", failure);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void awaitKeys(String network) throws DriverException {
+        long left = patience.toNanos();
+        try {
+            while (encryption.ring().isEmpty() && left > 0) {
+                left = keyed.awaitNanos(left);
+            }
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        }
+        if (encryption.ring().isEmpty()) {
+            throw DriverException.forbidden(
+                    "encryption key is not present: network %s is encrypted, and no manager has made its keys known to this node within %d s (is TCP port %d open between the nodes?)"
+                            .formatted(network, patience.toSeconds(), cluster.port()));
+        }
+    }
+
+    private void found(InetAddress node) {
+        nodes.add(node);
+        cluster.found(node);
+    }
+
+    private Optional<Network> networkWith(int vni) {
+        return networks.values().stream()
+                .map(attachment -> attachment.network)
+                .filter(network -> network.subnets().stream().anyMatch(subnet -> subnet.vni() == vni))
+                .findFirst();
+    }
+
+    private Attachment attachment(String id) throws DriverException {
+        Attachment attachment = networks.get(id);
+        if (attachment == null) {
+            throw DriverException.invalid("NetworkID", id, "no such network on this node");
+        }
+        return attachment;
+    }
+
+    private Endpoint endpoint(String network, String id) throws DriverException {
+        Endpoint endpoint = attachment(network).endpoints.get(id);
+        if (endpoint == null) {
+            throw DriverException.invalid("EndpointID", id, "no such endpoint on network " + network);
+        }
+        return endpoint;
+    }
+
+    private void remember() throws DriverException {
+        List<Network> known = networks.values().stream().map(a -> a.network).toList();
+        List<Endpoint> endpoints = new ArrayList<>();
+        networks.values().forEach(attachment -> endpoints.addAll(attachment.endpoints.values()));
+        try {
+            memory.write(new Memory(known, endpoints, vnis.given(), List.copyOf(nodes)));
+        } catch (IOException failure) {
+            throw DriverException.system("could not write the state file", failure);
+        }
+    }
+
+    private static void undo(Deque<Undo> steps) {
+        while (!steps.isEmpty()) {
+            try {
+                steps.pop().run();
+            } catch (Exception failure) {
+                log.error("could not undo a step of a failed join: {}", failure.getMessage());
+            }
+        }
+    }
+}

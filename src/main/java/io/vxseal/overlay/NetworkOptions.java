@@ -1,0 +1,113 @@
+package io.vxseal.overlay;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The options of {@code docker network create -o} that the driver knows; all others are left to whoever reads them.
+ *
+ * @param encrypted whether the network's datagrams are sealed
+ * @param mtu of the network underneath, 0 for the usual {@value #USUAL_MTU}
+ * @param vnis one per subnet, empty where the driver is to choose
+ */
+public record NetworkOptions(boolean encrypted, int mtu, List<Integer> vnis) {
+    /** Present for an encrypted network, as with the built-in driver. */
+    public static final String ENCRYPTED = "encrypted";
+
+    /** MTU of the network underneath, in octets. */
+    public static final String MTU = "com.docker.network.driver.mtu";
+
+    /** VXLAN network identifiers, one per subnet, separated by commas. */
+    public static final String VXLANID_LIST = "com.docker.network.driver.overlay.vxlanid_list";
+
+    /** Highest VNI: 24 bits (RFC 7348, section 5). */
+    public static final int MAX_VNI = (1 << 24) - 1;
+
+    static final int USUAL_MTU = 1500;
+
+    /** Outer Ethernet 14, IPv4 20, UDP 8 and VXLAN 8 octets (moby, {@code vxlanEncap}). */
+    private static final int VXLAN_ENCAP = 50;
+
+    /** SPI 4, sequence number 4, IV 8, pad length 1, next header 1 and ICV 8 octets (moby, {@code pktExpansion}). */
+    private static final int PKT_EXPANSION = 26;
+
+    /** Least MTU of an IPv4 link (RFC 791), which the kernel enforces. */
+    private static final int LEAST_LINK_MTU = 68;
+
+    private static final int MAX_MTU = 0xffff;
+
+    /**
+     * Reads the driver's options.
+     *
+     * @throws DriverException naming the option, its value and the remedy
+     */
+    public static NetworkOptions of(Map<String, String> options) throws DriverException {
+        boolean encrypted = options.containsKey(ENCRYPTED);
+        if (encrypted) {
+            String value = options.get(ENCRYPTED);
+            if (!Set.of("", "true", "1").contains(value)) {
+                throw DriverException.invalid(
+                        "option " + ENCRYPTED, value, "give it without a value, or leave it out for a plain network");
+            }
+        }
+        NetworkOptions read =
+                new NetworkOptions(encrypted, mtu(options.getOrDefault(MTU, "")), vnis(options.getOrDefault(VXLANID_LIST, "")));
+        if (read.linkMtu() < LEAST_LINK_MTU) {
+            throw DriverException.invalid("option " + MTU, options.get(MTU), "too little to carry a packet of IPv4");
+        }
+        return read;
+    }
+
+    /**
+     * The MTU of a container's interface: what the network underneath leaves (moby, {@code maxMTU}); with encryption a
+     * multiple of four, since ESP pads to that.
+     */
+    public int linkMtu() {
+        int link = (mtu == 0 ? USUAL_MTU : mtu) - VXLAN_ENCAP;
+        if (encrypted) {
+            link -= PKT_EXPANSION;
+            link -= link % 4;
+        }
+        return link;
+    }
+
+    /** The VNI list in the form of the option's value. */
+    static String print(List<Integer> vnis) {
+        return String.join(",", vnis.stream().map(String::valueOf).toList());
+    }
+
+    private static int mtu(String text) throws DriverException {
+        if (text.isEmpty()) {
+            return 0;
+        }
+        return number("option " + MTU, text, 0, MAX_MTU);
+    }
+
+    private static List<Integer> vnis(String text) throws DriverException {
+        List<Integer> vnis = new ArrayList<>();
+        if (!text.isEmpty()) {
+            for (String vni : text.split(",", -1)) {
+                vnis.add(number("option " + VXLANID_LIST, vni.strip(), 1, MAX_VNI));
+            }
+        }
+        if (new HashSet<>(vnis).size() < vnis.size()) {
+            throw DriverException.invalid("option " + VXLANID_LIST, text, "want a different VNI for each subnet");
+        }
+        return List.copyOf(vnis);
+    }
+
+    private static int number(String field, String text, int least, int most) throws DriverException {
+        try {
+            int number = Integer.parseInt(text);
+            if (number >= least && number <= most) {
+                return number;
+            }
+        } catch (NumberFormatException notOne) {
+            // the same answer as for one out of range
+        }
+        throw DriverException.invalid(field, text, "want a number from %d to %d".formatted(least, most));
+    }
+}

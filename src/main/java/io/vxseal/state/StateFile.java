@@ -1,0 +1,105 @@
+package io.vxseal.state;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationContext;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializerProvider;
+import com.fasterxml.jackson.databind.deser.std.FromStringDeserializer;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.ser.std.StdScalarSerializer;
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.MacAddress;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.EnumSet;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * A value in a JSON file that is replaced whole: after a crash the file holds the value before or the value after.
+ *
+ * @param <T> a record of records, collections, addresses, {@link Cidr}s and {@link MacAddress}es
+ */
+public final class StateFile<T> {
+    private final Path file;
+    private final Class<T> type;
+    private final ObjectMapper json = JsonMapper.builder().addModule(addresses()).build();
+
+    /**
+     * @param file its folder is made when first written
+     * @param type of the value
+     */
+    public StateFile(Path file, Class<T> type) {
+        this.file = file;
+        this.type = type;
+    }
+
+    /**
+     * The value last written; empty if there is none.
+     *
+     * @throws IOException if there is a file that holds something else
+     */
+    public Optional<T> read() throws IOException {
+        try {
+            return Optional.of(json.readValue(Files.readAllBytes(file), type));
+        } catch (NoSuchFileException none) {
+            return Optional.empty();
+        } catch (JsonProcessingException torn) {
+            throw new IOException("the state in " + file + " cannot be read: " + torn.getOriginalMessage(), torn);
+        }
+    }
+
+    /** Replaces the value, mode 0600, on the disk when this returns. */
+    public void write(T value) throws IOException {
+        Path folder = file.toAbsolutePath().getParent();
+        Files.createDirectories(folder);
+        Path next = folder.resolve(file.getFileName() + ".next");
+        Files.deleteIfExists(next);
+        try (FileChannel channel = FileChannel.open(
+                next,
+                EnumSet.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+            ByteBuffer bytes = ByteBuffer.wrap(json.writeValueAsBytes(value));
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
+            channel.force(true);
+        }
+        Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /** Addresses as text, and read back without ever asking a name server. */
+    private static SimpleModule addresses() {
+        SimpleModule module = new SimpleModule();
+        text(module, InetAddress.class, InetAddress::getHostAddress, InetAddress::ofLiteral);
+        text(module, Cidr.class, Cidr::toString, Cidr::parse);
+        text(module, MacAddress.class, MacAddress::toString, MacAddress::parse);
+        return module;
+    }
+
+    private static <V> void text(
+            SimpleModule module, Class<V> type, Function<V, String> print, Function<String, V> parse) {
+        module.addSerializer(type, new StdScalarSerializer<V>(type) {
+            @Override
+            public void serialize(V value, JsonGenerator out, SerializerProvider provider) throws IOException {
+                out.writeString(print.apply(value));
+            }
+        });
+        module.addDeserializer(type, new FromStringDeserializer<V>(type) {
+            @Override
+            protected V _deserialize(String text, DeserializationContext context) {
+                return parse.apply(text);
+            }
+        });
+    }
+}

@@ -1,0 +1,62 @@
+package io.vxseal.state;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.MacAddress;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class StateFileTest {
+    record Value(List<InetAddress> nodes, Map<String, List<Integer>> vnis, Cidr address, MacAddress mac) {}
+
+    private static final Value VALUE = new Value(
+            List.of(InetAddress.ofLiteral("10.55.0.2"), InetAddress.ofLiteral("fd00::2")),
+            Map.of("a", List.of(4097, 4098)),
+            Cidr.parse("10.44.0.2/24"),
+            MacAddress.parse("02:42:0a:2c:00:02"));
+
+    @TempDir
+    private Path folder;
+
+    private Path path() {
+        return folder.resolve("deep/state.json");
+    }
+
+    private StateFile<Value> file() {
+        return new StateFile<>(path(), Value.class);
+    }
+
+    @Test
+    void whatIsWrittenIsReadBack() throws IOException {
+        assertThat(file().read()).isEmpty();
+        file().write(VALUE);
+        assertThat(file().read()).contains(VALUE);
+        assertThat(Files.getPosixFilePermissions(path())).hasSize(2);
+    }
+
+    /** A process died between writing and renaming. */
+    @Test
+    void aHalfWrittenNextFileDoesNoHarm() throws IOException {
+        file().write(VALUE);
+        Files.writeString(path().resolveSibling("state.json.next"), "{\"nodes\":[");
+        assertThat(file().read()).contains(VALUE);
+        file().write(VALUE);
+        assertThat(file().read()).contains(VALUE);
+    }
+
+    @Test
+    void aTornFileIsRecognised() throws IOException {
+        file().write(VALUE);
+        byte[] whole = Files.readAllBytes(path());
+        Files.write(path(), java.util.Arrays.copyOf(whole, whole.length / 2));
+        assertThatThrownBy(() -> file().read()).isInstanceOf(IOException.class).hasMessageContaining("state.json");
+    }
+}
