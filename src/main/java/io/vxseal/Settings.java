@@ -1,0 +1,83 @@
+package io.vxseal;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.format.DateTimeParseException;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What config.json lets an operator set, and where things are.
+ *
+ * @param socket on which the engine finds the plugin
+ * @param state folder that outlives the process; mounted so that what is mounted in it does too
+ * @param swarm the engine's swarm folder, with the node's certificates
+ * @param logLevel error, warn, info, debug or trace
+ * @param vxlanPort UDP
+ * @param clusterPort TCP
+ * @param keyRotation how long a key is in use
+ */
+record Settings(
+        Path socket, Path state, Path swarm, String logLevel, int vxlanPort, int clusterPort, Duration keyRotation) {
+
+    private static final Set<String> LOG_LEVELS = Set.of("error", "warn", "info", "debug", "trace");
+
+    /**
+     * Reads the environment.
+     *
+     * @throws IllegalArgumentException naming the variable, its value and the remedy
+     */
+    static Settings of(Map<String, String> environment) {
+        return new Settings(
+                socket(environment),
+                Path.of(environment.getOrDefault("VXSEAL_STATE", "/var/lib/vxseal")),
+                Path.of(environment.getOrDefault("VXSEAL_SWARM", "/var/lib/docker/swarm")),
+                logLevel(environment.getOrDefault("VXSEAL_LOG_LEVEL", "info")),
+                port("VXSEAL_VXLAN_PORT", environment.getOrDefault("VXSEAL_VXLAN_PORT", "4789")),
+                port("VXSEAL_CLUSTER_PORT", environment.getOrDefault("VXSEAL_CLUSTER_PORT", "4788")),
+                duration("VXSEAL_KEY_ROTATION", environment.getOrDefault("VXSEAL_KEY_ROTATION", "12h")));
+    }
+
+    /** Where to listen: all that the first moments of the process need to know. */
+    static Path socket(Map<String, String> environment) {
+        return Path.of(environment.getOrDefault("VXSEAL_SOCKET", "/run/docker/plugins/vxseal.sock"));
+    }
+
+    private static String logLevel(String value) {
+        String level = value.toLowerCase(Locale.ROOT);
+        if (!LOG_LEVELS.contains(level)) {
+            throw wrong("VXSEAL_LOG_LEVEL", value, "want error, warn, info, debug or trace");
+        }
+        return level;
+    }
+
+    private static int port(String name, String value) {
+        try {
+            int port = Integer.parseInt(value);
+            if (port >= 1 && port <= 0xffff) {
+                return port;
+            }
+        } catch (NumberFormatException notOne) {
+            // the same answer as for one out of range
+        }
+        throw wrong(name, value, "want a port from 1 to 65535");
+    }
+
+    /** Docker's way of writing durations, as far as it goes here: 90s, 30m, 12h, 1h30m. */
+    private static Duration duration(String name, String value) {
+        try {
+            Duration duration = Duration.parse("PT" + value);
+            if (duration.compareTo(Duration.ofSeconds(30)) >= 0) {
+                return duration;
+            }
+        } catch (DateTimeParseException notOne) {
+            // the same answer as for one that is too short
+        }
+        throw wrong(name, value, "want 30s or more, as in 12h or 1h30m");
+    }
+
+    private static IllegalArgumentException wrong(String name, String value, String remedy) {
+        return new IllegalArgumentException("invalid %s \"%s\": %s".formatted(name, value, remedy));
+    }
+}

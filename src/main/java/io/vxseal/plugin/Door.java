@@ -1,0 +1,59 @@
+package io.vxseal.plugin;
+
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+
+/**
+ * The plugin's Unix socket, listening before anything else of the process is there.
+ *
+ * <p>The engine dials 0.5, 3.5, 6.5 and 9.5 s after it started the process and then gives up, while on a loaded host
+ * the server alone takes longer to load than that. A dial needs only a listening socket; what is asked meanwhile waits
+ * in its queue. So the socket is bound by the JDK alone, and {@link DoorSelectorProvider} hands it on to the server.
+ */
+public final class Door {
+    /** Connections that wait while the server loads; the engine opens a few. */
+    private static final int BACKLOG = 128;
+
+    private static volatile ServerSocketChannel listening;
+
+    private Door() {}
+
+    /**
+     * Binds the socket, mode 0600, and listens. A socket that an earlier process left behind is replaced.
+     *
+     * @throws IOException if another process is answering there, or the path cannot be bound
+     */
+    public static void open(Path socket) throws IOException {
+        UnixDomainSocketAddress address = UnixDomainSocketAddress.of(socket);
+        if (Files.exists(socket)) {
+            if (answers(address)) {
+                throw new IOException("another process is listening on " + socket + ": stop it first");
+            }
+            Files.delete(socket);
+        }
+        Files.createDirectories(socket.toAbsolutePath().getParent());
+        ServerSocketChannel channel = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+        channel.bind(address, BACKLOG);
+        Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-------"));
+        listening = channel;
+    }
+
+    /** The listening socket; null before {@link #open}, as {@link System#inheritedChannel()} has it. */
+    static ServerSocketChannel listening() {
+        return listening;
+    }
+
+    private static boolean answers(UnixDomainSocketAddress address) {
+        try (SocketChannel probe = SocketChannel.open(address)) {
+            return probe.isConnected();
+        } catch (IOException refused) {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,68 @@
+package io.vxseal.plugin;
+
+import java.io.IOException;
+import java.net.ProtocolFamily;
+import java.nio.channels.Channel;
+import java.nio.channels.DatagramChannel;
+import java.nio.channels.Pipe;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.channels.spi.AbstractSelector;
+import java.nio.channels.spi.SelectorProvider;
+
+/**
+ * The JDK's own selector provider, but for the inherited channel, which is the {@link Door}'s listening socket: the way
+ * in which Jetty takes over a socket that is bound already. The launcher names it in
+ * {@code java.nio.channels.spi.SelectorProvider}.
+ */
+public final class DoorSelectorProvider extends SelectorProvider {
+    private final SelectorProvider jdk = sun.nio.ch.DefaultSelectorProvider.get();
+
+    /** For the JDK, which makes the one instance. */
+    public DoorSelectorProvider() {}
+
+    @Override
+    public Channel inheritedChannel() {
+        return Door.listening();
+    }
+
+    @Override
+    public DatagramChannel openDatagramChannel() throws IOException {
+        return jdk.openDatagramChannel();
+    }
+
+    @Override
+    public DatagramChannel openDatagramChannel(ProtocolFamily family) throws IOException {
+        return jdk.openDatagramChannel(family);
+    }
+
+    @Override
+    public Pipe openPipe() throws IOException {
+        return jdk.openPipe();
+    }
+
+    @Override
+    public AbstractSelector openSelector() throws IOException {
+        return jdk.openSelector();
+    }
+
+    @Override
+    public ServerSocketChannel openServerSocketChannel() throws IOException {
+        return jdk.openServerSocketChannel();
+    }
+
+    @Override
+    public ServerSocketChannel openServerSocketChannel(ProtocolFamily family) throws IOException {
+        return jdk.openServerSocketChannel(family);
+    }
+
+    @Override
+    public SocketChannel openSocketChannel() throws IOException {
+        return jdk.openSocketChannel();
+    }
+
+    @Override
+    public SocketChannel openSocketChannel(ProtocolFamily family) throws IOException {
+        return jdk.openSocketChannel(family);
+    }
+}

@@ -1,0 +1,167 @@
+package io.vxseal.plugin;
+
+import io.vxseal.encryption.Ends;
+import io.vxseal.encryption.Key;
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.MacAddress;
+import io.vxseal.overlay.Driver;
+import io.vxseal.overlay.DriverException;
+import io.vxseal.overlay.Network;
+import java.net.InetAddress;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** The remote driver protocol's methods: a request read, the driver asked, its answer in the protocol's words. */
+final class Protocol {
+    /** Of the swarm: so the leading manager allocates, and node discovery reaches the driver. */
+    private static final String GLOBAL = "global";
+
+    private final Driver driver;
+
+    Protocol(Driver driver) {
+        this.driver = driver;
+    }
+
+    Replies.Activation activate() {
+        return new Replies.Activation(List.of("NetworkDriver"));
+    }
+
+    Replies.Capabilities getCapabilities() {
+        return new Replies.Capabilities(GLOBAL, GLOBAL, true);
+    }
+
+    /** An overlay's gateway is its bridge, whose address every network has: nothing to skip. */
+    Replies.GwAllocCheck gwAllocCheck() {
+        return new Replies.GwAllocCheck(false, false);
+    }
+
+    Replies.Allocated allocateNetwork(Requests.AllocateNetwork request) throws DriverException {
+        String id = Fields.id("NetworkID", request.networkId());
+        return new Replies.Allocated(driver.allocateNetwork(
+                id, Fields.options(request.options()), Fields.pools(request.ipv4Data(), request.ipv6Data())));
+    }
+
+    Replies.Empty freeNetwork(Requests.NetworkOnly request) throws DriverException {
+        driver.freeNetwork(Fields.id("NetworkID", request.networkId()));
+        return new Replies.Empty();
+    }
+
+    Replies.Empty createNetwork(Requests.CreateNetwork request) throws DriverException {
+        driver.createNetwork(Network.of(
+                Fields.id("NetworkID", request.networkId()),
+                Fields.genericOptions(request.options()),
+                Fields.pools(request.ipv4Data(), request.ipv6Data())));
+        return new Replies.Empty();
+    }
+
+    Replies.Empty deleteNetwork(Requests.NetworkOnly request) throws DriverException {
+        driver.deleteNetwork(Fields.id("NetworkID", request.networkId()));
+        return new Replies.Empty();
+    }
+
+    Replies.EndpointCreated createEndpoint(Requests.CreateEndpoint request) throws DriverException {
+        String network = Fields.id("NetworkID", request.networkId());
+        String id = Fields.id("EndpointID", request.endpointId());
+        if (request.link() == null) {
+            throw DriverException.invalid("Interface", "", "want an object with an Address");
+        }
+        Cidr address = Fields.ipv4("Address", request.link().address());
+        Optional<MacAddress> asked = Fields.mac("MacAddress", request.link().macAddress());
+        MacAddress mac = driver.createEndpoint(network, id, address, asked);
+        // The protocol: what the engine gave is not to be said again.
+        return new Replies.EndpointCreated(new Replies.Interface(asked.isPresent() ? "" : mac.toString()));
+    }
+
+    Replies.Empty deleteEndpoint(Requests.EndpointOnly request) throws DriverException {
+        driver.deleteEndpoint(network(request), endpoint(request));
+        return new Replies.Empty();
+    }
+
+    Replies.EndpointInfo endpointOperInfo(Requests.EndpointOnly request) throws DriverException {
+        return new Replies.EndpointInfo(driver.endpointInfo(network(request), endpoint(request)));
+    }
+
+    Replies.Joined join(Requests.Join request) throws DriverException {
+        String network = Fields.id("NetworkID", request.networkId());
+        String id = Fields.id("EndpointID", request.endpointId());
+        if (Fields.orEmpty(request.sandboxKey()).isEmpty()) {
+            throw DriverException.invalid("SandboxKey", "", "want the path of the container's network namespace");
+        }
+        Driver.Joined joined = driver.join(network, id);
+        String nextHop = joined.gateway().getHostAddress();
+        return new Replies.Joined(
+                new Replies.InterfaceName(joined.link(), "eth"),
+                joined.routes().stream()
+                        .map(subnet -> new Replies.StaticRoute(subnet.toString(), 0, nextHop))
+                        .toList());
+    }
+
+    Replies.Empty leave(Requests.EndpointOnly request) throws DriverException {
+        driver.leave(network(request), endpoint(request));
+        return new Replies.Empty();
+    }
+
+    /** The way out of an overlay is the engine's own docker_gwbridge; there is nothing to program here. */
+    Replies.Empty externalConnectivity(Requests.EndpointOnly request) throws DriverException {
+        driver.endpointInfo(network(request), endpoint(request));
+        return new Replies.Empty();
+    }
+
+    Replies.Empty discoverNew(Requests.Discovery request) throws DriverException {
+        Requests.DiscoveryData data = data(request);
+        if (data.keys() != null) {
+            driver.initialKeys(Fields.keys(data.keys(), data.tags()));
+        } else if (data.key() != null || data.primary() != null || data.prune() != null) {
+            updateKeys(data);
+        } else {
+            node(data);
+        }
+        return new Replies.Empty();
+    }
+
+    Replies.Empty discoverDelete(Requests.Discovery request) throws DriverException {
+        Requests.DiscoveryData data = data(request);
+        if (!data.self() && data.address() != null) {
+            driver.nodeLost(Fields.address("Address", data.address()));
+        }
+        return new Replies.Empty();
+    }
+
+    private void node(Requests.DiscoveryData data) throws DriverException {
+        InetAddress address = Fields.address("Address", data.address());
+        if (!data.self()) {
+            driver.nodeFound(address);
+            return;
+        }
+        boolean bound = !Fields.orEmpty(data.bindAddress()).isEmpty();
+        InetAddress bind = bound ? Fields.address("BindAddress", data.bindAddress()) : address;
+        driver.self(new Ends(bind.isAnyLocalAddress() ? address : bind, address));
+    }
+
+    private void updateKeys(Requests.DiscoveryData data) throws DriverException {
+        Optional<Key> added =
+                data.key() == null ? Optional.empty() : Optional.of(Fields.key("Key", data.key(), data.tag()));
+        driver.updateKeys(
+                added,
+                data.primary() == null
+                        ? OptionalInt.empty()
+                        : OptionalInt.of(Fields.tag("PrimaryTag", data.primaryTag())),
+                data.prune() == null ? OptionalInt.empty() : OptionalInt.of(Fields.tag("PruneTag", data.pruneTag())));
+    }
+
+    private static Requests.DiscoveryData data(Requests.Discovery request) throws DriverException {
+        if (request.data() == null) {
+            throw DriverException.invalid("DiscoveryData", "", "want an object");
+        }
+        return request.data();
+    }
+
+    private static String network(Requests.EndpointOnly request) throws DriverException {
+        return Fields.id("NetworkID", request.networkId());
+    }
+
+    private static String endpoint(Requests.EndpointOnly request) throws DriverException {
+        return Fields.id("EndpointID", request.endpointId());
+    }
+}
