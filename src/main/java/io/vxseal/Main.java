@@ -1,7 +1,9 @@
 package io.vxseal;
 
+import io.vxseal.command.Command;
 import io.vxseal.plugin.Door;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -9,11 +11,10 @@ import java.util.Map;
 public final class Main {
     private Main() {}
 
-    /** Runs the plugin until it is stopped. Everything is set by the environment: see {@link Settings}. */
+    /** Without arguments, runs the plugin until it is stopped, set by the environment ({@link Settings}). */
     public static void main(String[] args) {
         if (args.length > 0) {
-            System.err.println("vxseal takes no arguments, got: " + String.join(" ", args));
-            System.exit(2);
+            System.exit(Command.run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), args));
         }
         Map<String, String> environment = System.getenv();
         Path socket = Settings.socket(environment);

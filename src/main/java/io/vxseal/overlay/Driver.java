@@ -559,7 +559,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 wanted.addAll(attachment.peers.vteps());
             }
         }
-        ends.ifPresent(local -> wanted.removeAll(Set.of(local.advertise(), local.bind())));
+        ends.ifPresent(local -> wanted.removeAll(List.of(local.advertise(), local.bind())));
         try {
             encryption.nodes(wanted, sealing());
         } catch (KernelException failure) {
@@ -647,8 +647,8 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         }
         if (encryption.ring().isEmpty()) {
             throw DriverException.forbidden(
-                    "encryption key is not present: network %s is encrypted, and no manager has made its keys known to this node within %d s (is TCP port %d open between the nodes?)"
-                            .formatted(network, patience.toSeconds(), cluster.port()));
+                    "encryption key is not present: network %s is encrypted, and no manager has made its keys known to this node within %d s (is the plugin enabled on a manager, and its cluster port open between the nodes?)"
+                            .formatted(network, patience.toSeconds()));
         }
     }
 

@@ -1,0 +1,36 @@
+package io.vxseal.command;
+
+import java.io.PrintWriter;
+import picocli.CommandLine;
+
+/** The command line: {@code vxseal} with a word after it. Without one it is the plugin. */
+@CommandLine.Command(
+        name = "vxseal",
+        description = "Without a command: runs the plugin, as the engine does. With one:",
+        subcommands = {Explain.class},
+        synopsisSubcommandLabel = "COMMAND")
+public final class Command implements Runnable {
+    @CommandLine.Spec
+    private CommandLine.Model.CommandSpec spec;
+
+    @CommandLine.Option(names = "--help", usageHelp = true, description = "Says this.")
+    private boolean help;
+
+    @Override
+    public void run() {
+        throw new CommandLine.ParameterException(spec.commandLine(), "want a command");
+    }
+
+    /**
+     * Runs one command.
+     *
+     * @return the process's exit status: 0, or 2 if the arguments are wrong
+     */
+    public static int run(PrintWriter out, PrintWriter err, String... arguments) {
+        return new CommandLine(new Command())
+                .registerConverter(java.net.InetAddress.class, Explain::address)
+                .setOut(out)
+                .setErr(err)
+                .execute(arguments);
+    }
+}
