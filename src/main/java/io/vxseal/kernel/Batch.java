@@ -1,0 +1,59 @@
+package io.vxseal.kernel;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * Requests that go to the kernel in one send, each acknowledged. The kernel works through them in order and goes on
+ * after one that it refuses.
+ *
+ * <p>Its size is bounded by the answers, not the requests: the kernel queues every acknowledgement before the send
+ * returns and drops what does not fit the receive buffer. One takes at most about 2.3 kB of it, so {@value
+ * #MAX_MESSAGES} fit even the default of 212,992 octets, should raising that be refused. Larger ones gained nothing.
+ */
+final class Batch {
+    static final int MAX_MESSAGES = 64;
+
+    /** Room for one message; the largest here, a link's or a state's, stays under half of it. */
+    private static final int MAX_MESSAGE = 1024;
+
+    private final ByteBuffer buffer =
+            ByteBuffer.allocateDirect(MAX_MESSAGES * MAX_MESSAGE).order(ByteOrder.nativeOrder());
+    private int size;
+
+    /** Starts the next request; its sequence number is its place in the batch. */
+    NetlinkMessage add(int type, int flags) {
+        if (isFull()) {
+            throw new IllegalStateException("a batch takes " + MAX_MESSAGES + " messages");
+        }
+        return new NetlinkMessage(
+                buffer, type, flags | NetlinkMessage.NLM_F_REQUEST | NetlinkMessage.NLM_F_ACK, size++);
+    }
+
+    boolean isFull() {
+        return size == MAX_MESSAGES;
+    }
+
+    int size() {
+        return size;
+    }
+
+    /** Octets written so far. */
+    int length() {
+        return buffer.position();
+    }
+
+    /** The octets from the first on, whatever the buffer's position. */
+    ByteBuffer octets() {
+        return buffer;
+    }
+
+    /** Empties the batch and overwrites what was in it: states carry keys. */
+    void clear() {
+        for (int i = 0; i < buffer.position(); i++) {
+            buffer.put(i, (byte) 0);
+        }
+        buffer.clear();
+        size = 0;
+    }
+}

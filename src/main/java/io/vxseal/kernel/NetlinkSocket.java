@@ -1,0 +1,349 @@
+package io.vxseal.kernel;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import jnr.ffi.Pointer;
+
+/**
+ * A netlink socket of one network namespace ({@code linux/netlink.h}, RFC 3549). It is opened inside the namespace and
+ * speaks for it from then on, whichever thread uses it.
+ *
+ * <p>The kernel does all the work of a request, and queues every answer to it, before the send returns; a dump goes on
+ * inside the receive. So nothing here ever waits: receives are non-blocking, a lost answer shows at once, and a virtual
+ * thread that holds the lock is held up by the kernel's work only.
+ */
+final class NetlinkSocket implements AutoCloseable {
+    static final int NETLINK_ROUTE = 0;
+    static final int NETLINK_XFRM = 6;
+
+    private static final int AF_NETLINK = 16;
+    private static final int SOCK_RAW = 3;
+    private static final int SOCK_CLOEXEC = 0x80000;
+    private static final int MSG_TRUNC = 0x20;
+    private static final int MSG_DONTWAIT = 0x40;
+    private static final int SOL_SOCKET = 1;
+    private static final int SO_SNDBUFFORCE = 32;
+    private static final int SO_RCVBUFFORCE = 33;
+    private static final int SOL_NETLINK = 270;
+    private static final int NETLINK_CAP_ACK = 10;
+    private static final int NETLINK_EXT_ACK = 11;
+
+    private static final int NLMSG_ERROR = 2;
+    private static final int NLMSG_DONE = 3;
+    private static final int NLM_F_CAPPED = 0x100;
+    private static final int NLM_F_ACK_TLVS = 0x200;
+    private static final int NLM_F_DUMP_INTR = 0x10;
+    private static final int NLMSGERR_ATTR_MSG = 1;
+
+    /** Octets; the kernel doubles it. Answers to a batch fit several times over. */
+    private static final int SOCKET_BUFFER = 1 << 20;
+
+    /** Octets; the kernel fills at most 32 KiB in a dump's part. */
+    private static final int RECEIVE_BUFFER = 1 << 16;
+
+    /** A dump that other changes keep running into is asked again this many times. */
+    private static final int DUMP_ATTEMPTS = 8;
+
+    private final int fd;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Batch batch = new Batch();
+    private final Pointer requestMemory = Pointer.wrap(LibC.RUNTIME, batch.octets());
+    private final ByteBuffer received = ByteBuffer.allocateDirect(RECEIVE_BUFFER).order(ByteOrder.nativeOrder());
+    private final Pointer receivedMemory = Pointer.wrap(LibC.RUNTIME, received);
+    private boolean closed;
+
+    private NetlinkSocket(int fd) {
+        this.fd = fd;
+    }
+
+    /** Opens a socket of the given netlink protocol inside the namespace. */
+    static NetlinkSocket open(Namespace namespace, int protocol) throws KernelException {
+        int fd = namespace.within(() -> {
+            int opened = LibC.INSTANCE.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+            if (opened < 0) {
+                int errno = LibC.errno();
+                String missing = protocol == NETLINK_XFRM && errno == Errno.EPROTONOSUPPORT
+                        ? "; the kernel lacks XFRM: modprobe xfrm_user, or use one built with CONFIG_XFRM_USER"
+                        : "";
+                throw new KernelException("open netlink socket", errno, Errno.text(errno) + missing);
+            }
+            return opened;
+        });
+        // Refused to a process without CAP_NET_ADMIN in the first user namespace; the defaults serve then.
+        set(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER);
+        set(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER);
+        // Answers without a copy of the request, but with the kernel's words on what was wrong.
+        set(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
+        set(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
+        return new NetlinkSocket(fd);
+    }
+
+    private static void set(int fd, int level, int option, int value) {
+        ByteBuffer number = ByteBuffer.allocateDirect(Integer.BYTES).order(ByteOrder.nativeOrder());
+        number.putInt(0, value);
+        LibC.INSTANCE.setsockopt(fd, level, option, Pointer.wrap(LibC.RUNTIME, number), Integer.BYTES);
+    }
+
+    /**
+     * What the kernel said to a request.
+     *
+     * @param errno 0 when it was done
+     * @param words the kernel's own explanation (extended acknowledgement), empty when it gave none
+     */
+    record Answer(int errno, String words) {
+        static final Answer DONE = new Answer(0, "");
+
+        boolean done() {
+            return errno == 0;
+        }
+
+        KernelException failure(String what) {
+            return new KernelException(what, errno, Errno.text(errno) + (words.isEmpty() ? "" : ": " + words));
+        }
+    }
+
+    /** Writes one request for a subject into the batch. */
+    @FunctionalInterface
+    interface Writer<T> {
+        void write(Batch batch, T subject);
+    }
+
+    /**
+     * Sends one request for each subject, in order and in as few sends as there can be.
+     *
+     * @return one answer for each subject, in their order. Where the kernel dropped an answer it is ENOBUFS: whether
+     *     the request was done is then unknown.
+     * @throws KernelException if a batch could not be sent or its answers not read
+     */
+    <T> List<Answer> exchange(List<T> subjects, Writer<T> writer) throws KernelException {
+        var answers = new ArrayList<Answer>(subjects.size());
+        lock.lock();
+        try {
+            for (T subject : subjects) {
+                writer.write(batch, subject);
+                if (batch.isFull()) {
+                    answers.addAll(flush());
+                }
+            }
+            answers.addAll(flush());
+        } finally {
+            batch.clear();
+            lock.unlock();
+        }
+        return answers;
+    }
+
+    /** Sends one request and throws unless it was done or its errno is among {@code fine}; answers the errno, or 0. */
+    int request(String what, Consumer<Batch> writer, Integer... fine) throws KernelException {
+        Answer answer = exchange(List.of(what), (b, subject) -> writer.accept(b)).getFirst();
+        if (!answer.done() && !Arrays.asList(fine).contains(answer.errno())) {
+            throw answer.failure(what);
+        }
+        return answer.errno();
+    }
+
+    /** Asks for one object, for the reader to read; empty if the answer is an errno among {@code absent}. */
+    <T> Optional<T> get(String what, Consumer<Batch> writer, Reader<T> reader, Integer... absent)
+            throws KernelException {
+        lock.lock();
+        try {
+            writer.accept(batch);
+            var found = new ArrayList<T>(1);
+            Answer answer = flush((type, payload) -> reader.read(type, payload).ifPresent(found::add)).getFirst();
+            if (!answer.done() && !Arrays.asList(absent).contains(answer.errno())) {
+                throw answer.failure(what);
+            }
+            return found.stream().findFirst();
+        } finally {
+            batch.clear();
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Asks for all objects of a kind. A dump that changes ran into (NLM_F_DUMP_INTR) may miss some and is asked again,
+     * up to {@value #DUMP_ATTEMPTS} times in all.
+     *
+     * @return what the reader made of the messages' payloads
+     */
+    <T> List<T> dump(String what, Consumer<Batch> writer, Reader<T> reader) throws KernelException {
+        lock.lock();
+        try {
+            for (int attempt = 1; ; attempt++) {
+                var found = new ArrayList<T>();
+                writer.accept(batch);
+                send();
+                batch.clear();
+                if (readDump(what, reader, found) || attempt == DUMP_ATTEMPTS) {
+                    return found;
+                }
+            }
+        } finally {
+            batch.clear();
+            wipeReceived();
+            lock.unlock();
+        }
+    }
+
+    /** Makes something of a message's payload, which is valid during the call only; empty to leave it out. */
+    @FunctionalInterface
+    interface Reader<T> {
+        Optional<T> read(int type, ByteBuffer payload);
+    }
+
+    private interface Sink {
+        void accept(int type, ByteBuffer payload);
+    }
+
+    private List<Answer> flush() throws KernelException {
+        return flush((type, payload) -> {});
+    }
+
+    private List<Answer> flush(Sink objects) throws KernelException {
+        if (batch.size() == 0) {
+            return List.of();
+        }
+        send();
+        var answers = new Answer[batch.size()];
+        Arrays.fill(answers, new Answer(Errno.ENOBUFS, "the kernel's answer was lost"));
+        batch.clear();
+        for (int missing = answers.length; missing > 0; ) {
+            int length = receive();
+            if (length < 0) {
+                break;
+            }
+            for (int at = 0; at + NetlinkMessage.NLMSG_HDRLEN <= length; at = next(at)) {
+                int sequence = received.getInt(at + 8);
+                if (type(at) != NLMSG_ERROR) {
+                    objects.accept(type(at), payload(at));
+                } else if (sequence >= 0 && sequence < answers.length) {
+                    answers[sequence] = answer(at);
+                    missing--;
+                }
+            }
+        }
+        wipeReceived();
+        return List.of(answers);
+    }
+
+    private void send() throws KernelException {
+        if (closed) {
+            throw new KernelException("send to netlink socket", Errno.EBADF, "EBADF: the socket was closed");
+        }
+        // What a call that broke off left unread must not pass for an answer to this one.
+        int unread;
+        do {
+            unread = receive();
+        } while (unread >= 0);
+        long sent;
+        do {
+            sent = LibC.INSTANCE.send(fd, requestMemory, batch.length(), 0);
+        } while (sent < 0 && LibC.errno() == Errno.EINTR);
+        if (sent < 0) {
+            throw LibC.failure("send to netlink socket");
+        }
+    }
+
+    /** Octets received, or -1 when nothing more is queued: the kernel dropped what is missing. */
+    private int receive() throws KernelException {
+        while (true) {
+            long length = LibC.INSTANCE.recv(fd, receivedMemory, RECEIVE_BUFFER, MSG_DONTWAIT | MSG_TRUNC);
+            if (length > RECEIVE_BUFFER) {
+                throw new KernelException(
+                        "read netlink socket", Errno.EMSGSIZE, "an answer of " + length + " octets is too long");
+            }
+            if (length >= 0) {
+                return (int) length;
+            }
+            int errno = LibC.errno();
+            if (errno == Errno.EAGAIN) {
+                return -1;
+            }
+            // ENOBUFS tells of an overrun once; what did fit is still to be read.
+            if (errno != Errno.EINTR && errno != Errno.ENOBUFS) {
+                throw LibC.failure("read netlink socket");
+            }
+        }
+    }
+
+    /** False if the dump was interrupted by changes. */
+    private <T> boolean readDump(String what, Reader<T> reader, List<T> found) throws KernelException {
+        boolean consistent = true;
+        while (true) {
+            int length = receive();
+            if (length < 0) {
+                throw new KernelException(what, Errno.ENOBUFS, "the kernel's list ended early");
+            }
+            for (int at = 0; at + NetlinkMessage.NLMSG_HDRLEN <= length; at = next(at)) {
+                consistent &= (received.getShort(at + 6) & NLM_F_DUMP_INTR) == 0;
+                switch (type(at)) {
+                    case NLMSG_DONE -> {
+                        int errno = -received.getInt(at + NetlinkMessage.NLMSG_HDRLEN);
+                        if (errno > 0) {
+                            throw new Answer(errno, "").failure(what);
+                        }
+                        return consistent;
+                    }
+                    case NLMSG_ERROR -> throw answer(at).failure(what);
+                    default -> reader.read(type(at), payload(at)).ifPresent(found::add);
+                }
+            }
+        }
+    }
+
+    private int type(int at) {
+        return received.getShort(at + 4) & 0xffff;
+    }
+
+    private int next(int at) {
+        int length = Math.max(received.getInt(at), NetlinkMessage.NLMSG_HDRLEN);
+        return at + (length + NetlinkMessage.ALIGNTO - 1 & -NetlinkMessage.ALIGNTO);
+    }
+
+    private ByteBuffer payload(int at) {
+        return received.slice(
+                        at + NetlinkMessage.NLMSG_HDRLEN, received.getInt(at) - NetlinkMessage.NLMSG_HDRLEN)
+                .order(ByteOrder.nativeOrder());
+    }
+
+    private Answer answer(int at) {
+        ByteBuffer error = payload(at);
+        int errno = -error.getInt(0);
+        if (errno == 0) {
+            return Answer.DONE;
+        }
+        int flags = received.getShort(at + 6);
+        if ((flags & NLM_F_ACK_TLVS) == 0) {
+            return new Answer(errno, "");
+        }
+        // The request's header follows the errno, and the rest of the request too unless it was capped.
+        int request = (flags & NLM_F_CAPPED) != 0 ? NetlinkMessage.NLMSG_HDRLEN : error.getInt(4);
+        return new Answer(errno, Attributes.of(error, 4 + request).text(NLMSGERR_ATTR_MSG).orElse(""));
+    }
+
+    /** States come with their keys. */
+    private void wipeReceived() {
+        for (int i = 0; i < RECEIVE_BUFFER; i += Long.BYTES) {
+            received.putLong(i, 0);
+        }
+    }
+
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            if (!closed) {
+                closed = true;
+                LibC.INSTANCE.close(fd);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+}

@@ -1,0 +1,386 @@
+package io.vxseal.kernel;
+
+import static io.vxseal.kernel.NetlinkMessage.NLM_F_CREATE;
+import static io.vxseal.kernel.NetlinkMessage.NLM_F_DUMP;
+import static io.vxseal.kernel.NetlinkMessage.NLM_F_EXCL;
+
+import io.vxseal.kernel.SecurityAssociation.AeadKey;
+import java.net.Inet4Address;
+import java.net.InetAddress;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * IPsec states and policies of one network namespace ({@code linux/xfrm.h}), in the shape that the built-in overlay
+ * driver gives them (moby, {@code overlay/encryption.go}): ESP in transport mode, reqid 0xD0C4E3, no replay window,
+ * infinite lifetimes.
+ *
+ * <p><b>Ours and theirs.</b> Mark and reqid are the built-in driver's too, so neither tells who made an object. Ours
+ * carry {@link #LABEL} in the selector's {@code user} field besides. The kernel stores that field with states and
+ * policies and gives it back in dumps. It is part of a policy's identity, so our policy for a node can stand beside the
+ * built-in driver's: selector_cmp() in {@code net/xfrm/xfrm_policy.c} compares the selector word for word, and
+ * xfrm_policy_insert_list(), xfrm_policy_bysel_ctx() and so XFRM_MSG_UPDPOLICY and XFRM_MSG_DELPOLICY go by it. It has
+ * no say in which packets match: __xfrm4_selector_match() and __xfrm6_selector_match() look at addresses, ports, protocol
+ * and interface only, for policies (xfrm_policy_match()) and for states (xfrm_state_look_at()). A state's identity is
+ * its destination, SPI, protocol and mark without the selector, so of states with the same SPI there is only one;
+ * {@link #apply} therefore never deletes a state that it does not know for its own.
+ *
+ * <p>Safe for use by several threads.
+ */
+public final class Xfrm implements AutoCloseable {
+    /** Firewall mark's and reqid's value in the built-in driver and here. */
+    static final int REQID = 0xD0C4E3;
+
+    /** "vxse" in ASCII. Anything but 0 would do, which is what all others leave there. */
+    static final int LABEL = 0x76787365;
+
+    // linux/xfrm.h: messages
+    private static final int XFRM_MSG_NEWSA = 0x10;
+    private static final int XFRM_MSG_DELSA = 0x11;
+    private static final int XFRM_MSG_GETSA = 0x12;
+    private static final int XFRM_MSG_NEWPOLICY = 0x13;
+    private static final int XFRM_MSG_DELPOLICY = 0x14;
+    private static final int XFRM_MSG_GETPOLICY = 0x15;
+    private static final int XFRM_MSG_UPDPOLICY = 0x19;
+
+    // linux/xfrm.h: attributes
+    private static final int XFRMA_TMPL = 5;
+    private static final int XFRMA_SRCADDR = 13;
+    private static final int XFRMA_ALG_AEAD = 18;
+    private static final int XFRMA_MARK = 21;
+
+    // linux/xfrm.h: values
+    private static final int XFRM_MODE_TRANSPORT = 0;
+    private static final int XFRM_POLICY_OUT = 1;
+    private static final int XFRM_POLICY_ALLOW = 0;
+    private static final int XFRM_POLICY_BLOCK = 1;
+    private static final long XFRM_INF = -1L;
+
+    // linux/xfrm.h: lengths and places in xfrm_usersa_info, xfrm_userpolicy_info, xfrm_algo_aead
+    private static final int ADDRESS_LENGTH = 16;
+    private static final int SELECTOR_LENGTH = 56;
+    private static final int SELECTOR_USER = 52;
+    private static final int LIFETIME_CFG_LENGTH = 64;
+    private static final int LIFETIME_CUR_LENGTH = 32;
+    private static final int USERSA_LENGTH = 224;
+    private static final int USERPOLICY_LENGTH = 168;
+    private static final int ALGORITHM_NAME_LENGTH = 64;
+
+    // linux/in.h
+    private static final int IPPROTO_UDP = 17;
+    private static final int IPPROTO_ESP = 50;
+
+    // linux/socket.h
+    private static final int AF_INET = 2;
+    private static final int AF_INET6 = 10;
+
+    private static final String ALGORITHM = "rfc4106(gcm(aes))";
+
+    /** Bits. */
+    private static final int ICV_LENGTH = 64;
+
+    private final NetlinkSocket socket;
+    private final ReentrantLock lock = new ReentrantLock();
+
+    /** States known for ours, guarded by the lock: added here, or seen in a dump with the label on. */
+    private final Set<SecurityAssociation.Id> known = new HashSet<>();
+
+    private Xfrm(NetlinkSocket socket) {
+        this.socket = socket;
+    }
+
+    /**
+     * Opens a socket in the namespace, which may be closed afterwards.
+     *
+     * @throws KernelException EPROTONOSUPPORT if the kernel has no XFRM
+     */
+    public static Xfrm in(Namespace namespace) throws KernelException {
+        return new Xfrm(NetlinkSocket.open(namespace, NetlinkSocket.NETLINK_XFRM));
+    }
+
+    /** A change that the kernel refused, and why. */
+    public record Failure(XfrmChange change, KernelException reason) {}
+
+    /**
+     * Makes the changes in their order; one that is refused does not keep back those after it. Nothing is asked first:
+     * a state that is there already says so itself, and stands if it is ours with the same key.
+     *
+     * @return what was refused, empty when all stand
+     * @throws KernelException if the kernel could not be asked at all; any number of changes may have been made then
+     */
+    public List<Failure> apply(List<XfrmChange> changes) throws KernelException {
+        lock.lock();
+        try {
+            List<XfrmChange> mine = withoutForeignDeletions(changes);
+            List<NetlinkSocket.Answer> answers = socket.exchange(mine, Xfrm::write);
+            return failures(mine, answers);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * The kernel finds a state to delete by destination and SPI, label or not. So deletions of states that nobody
+     * here is known to have made are checked against the kernel's list, once for all, and left out if not ours.
+     */
+    private List<XfrmChange> withoutForeignDeletions(List<XfrmChange> changes) throws KernelException {
+        var ours = new HashSet<>(known);
+        boolean doubtful = false;
+        for (XfrmChange change : changes) {
+            switch (change) {
+                case XfrmChange.AddState add -> ours.add(add.association().id());
+                case XfrmChange.DeleteState delete -> doubtful |= !ours.contains(delete.id());
+                case XfrmChange.PutPolicy _, XfrmChange.DeletePolicy _ -> { }
+            }
+        }
+        if (!doubtful) {
+            return changes;
+        }
+        states().forEach(state -> ours.add(state.id()));
+        return changes.stream()
+                .filter(change -> !(change instanceof XfrmChange.DeleteState delete) || ours.contains(delete.id()))
+                .toList();
+    }
+
+    private List<Failure> failures(List<XfrmChange> changes, List<NetlinkSocket.Answer> answers)
+            throws KernelException {
+        var failures = new ArrayList<Failure>();
+        Optional<Map<SecurityAssociation.Id, SecurityAssociation>> standing = Optional.empty();
+        for (int i = 0; i < answers.size(); i++) {
+            XfrmChange change = changes.get(i);
+            NetlinkSocket.Answer answer = answers.get(i);
+            switch (change) {
+                case XfrmChange.AddState add when answer.done() -> known.add(add.association().id());
+                case XfrmChange.AddState add when answer.errno() == Errno.EEXIST -> {
+                    if (standing.isEmpty()) {
+                        standing = Optional.of(byId(states()));
+                    }
+                    SecurityAssociation there = standing.get().get(add.association().id());
+                    if (!add.association().equals(there)) {
+                        failures.add(new Failure(change, new KernelException("add " + add.association(), Errno.EEXIST,
+                                there == null
+                                        ? "EEXIST: a state of another maker has its destination and SPI"
+                                        : "EEXIST: it stands with another key")));
+                    }
+                }
+                case XfrmChange.AddState add -> failures.add(new Failure(change, refusedState(add, answer)));
+                case XfrmChange.DeleteState delete -> {
+                    if (answer.done() || answer.errno() == Errno.ESRCH) {
+                        known.remove(delete.id());
+                    } else {
+                        failures.add(new Failure(change, answer.failure("delete " + delete.id())));
+                    }
+                }
+                case XfrmChange.PutPolicy put -> {
+                    if (!answer.done()) {
+                        failures.add(new Failure(change, answer.failure("put " + put.policy())));
+                    }
+                }
+                case XfrmChange.DeletePolicy delete -> {
+                    if (!answer.done() && answer.errno() != Errno.ENOENT) {
+                        failures.add(new Failure(change, answer.failure("delete " + delete.id())));
+                    }
+                }
+            }
+        }
+        return List.copyOf(failures);
+    }
+
+    private static Map<SecurityAssociation.Id, SecurityAssociation> byId(List<SecurityAssociation> states) {
+        var byId = new HashMap<SecurityAssociation.Id, SecurityAssociation>();
+        states.forEach(state -> byId.put(state.id(), state));
+        return byId;
+    }
+
+    /** The errno says which part of the kernel is missing; the operator should hear which module brings it. */
+    private static KernelException refusedState(XfrmChange.AddState add, NetlinkSocket.Answer answer) {
+        String missing = switch (answer.errno()) {
+            // xfrm_aead_get_byname() did not find it, or crypto_alloc_aead() a part of it.
+            case Errno.ENOSYS, Errno.ENOENT -> "AES-GCM";
+            // xfrm_get_type() did not find it.
+            case Errno.EPROTONOSUPPORT -> "ESP";
+            default -> "";
+        };
+        KernelException refused = answer.failure("add " + add.association());
+        if (missing.isEmpty()) {
+            return refused;
+        }
+        boolean v4 = add.association().id().destination() instanceof Inet4Address;
+        return new KernelException(refused.getMessage(), answer.errno(),
+                "the kernel lacks %s: modprobe %s gcm, or use one built with CONFIG_%s and CONFIG_CRYPTO_GCM".formatted(
+                        missing, v4 ? "esp4" : "esp6", v4 ? "INET_ESP" : "INET6_ESP"));
+    }
+
+    /**
+     * Our states with their keys. A kernel that is locked down for confidentiality gives keys of zeros
+     * (xfrm_redact() in {@code net/xfrm/xfrm_user.c}).
+     */
+    public List<SecurityAssociation> states() throws KernelException {
+        lock.lock();
+        try {
+            List<SecurityAssociation> states = socket.dump(
+                    "list states",
+                    b -> b.add(XFRM_MSG_GETSA, NLM_F_DUMP),
+                    Xfrm::readState);
+            known.clear();
+            states.forEach(state -> known.add(state.id()));
+            return states;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Our policies. */
+    public List<SecurityPolicy> policies() throws KernelException {
+        return socket.dump("list policies", b -> b.add(XFRM_MSG_GETPOLICY, NLM_F_DUMP), Xfrm::readPolicy);
+    }
+
+    private static void write(Batch batch, XfrmChange change) {
+        switch (change) {
+            case XfrmChange.AddState add -> writeState(batch, add.association());
+            case XfrmChange.DeleteState delete -> writeStateDeletion(batch, delete.id());
+            case XfrmChange.PutPolicy put -> writePolicy(batch, put.policy());
+            case XfrmChange.DeletePolicy delete -> writePolicyDeletion(batch, delete.id());
+        }
+    }
+
+    private static void writeState(Batch batch, SecurityAssociation association) {
+        SecurityAssociation.Id id = association.id();
+        byte[] key = association.key().octets();
+        // A selector of zeros matches everything; the kernel fills in the family (copy_from_user_state()).
+        NetlinkMessage message = batch.add(XFRM_MSG_NEWSA, NLM_F_CREATE | NLM_F_EXCL)
+                .zeros(SELECTOR_USER).u32(LABEL);
+        xfrmId(message, id.destination(), id.spi())
+                .field(id.source().getAddress(), ADDRESS_LENGTH);
+        lifetimes(message)
+                .zeros(LIFETIME_CUR_LENGTH)
+                .zeros(12)
+                .u32(0).u32(REQID).u16(family(id.destination())).u8(XFRM_MODE_TRANSPORT).u8(0).u8(0).zeros(7)
+                .attribute(XFRMA_ALG_AEAD, aead -> aead
+                        .field(ALGORITHM.getBytes(StandardCharsets.US_ASCII), ALGORITHM_NAME_LENGTH)
+                        .u32(8 * key.length)
+                        .u32(ICV_LENGTH)
+                        .octets(key));
+        Arrays.fill(key, (byte) 0);
+    }
+
+    private static void writeStateDeletion(Batch batch, SecurityAssociation.Id id) {
+        batch.add(XFRM_MSG_DELSA, 0)
+                .field(id.destination().getAddress(), ADDRESS_LENGTH)
+                .be32(id.spi())
+                .u16(family(id.destination())).u8(IPPROTO_ESP).u8(0)
+                .attribute(XFRMA_SRCADDR, m -> m.field(id.source().getAddress(), ADDRESS_LENGTH));
+    }
+
+    private static void writePolicy(Batch batch, SecurityPolicy policy) {
+        SecurityPolicy.Id id = policy.id();
+        boolean block = policy.action() instanceof SecurityPolicy.Action.Block;
+        NetlinkMessage message = batch.add(XFRM_MSG_UPDPOLICY, 0);
+        lifetimes(selector(message, id))
+                .zeros(LIFETIME_CUR_LENGTH)
+                .u32(block ? SecurityPolicy.Action.Block.PRIORITY : 0)
+                .u32(0)
+                .u8(XFRM_POLICY_OUT).u8(block ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW).zeros(6);
+        if (policy.action() instanceof SecurityPolicy.Action.Seal(int spi)) {
+            message.attribute(XFRMA_TMPL, template -> xfrmId(template, id.destination().address(), spi)
+                    .u16(family(id.destination().address())).zeros(2)
+                    .field(id.source().address().getAddress(), ADDRESS_LENGTH)
+                    .u32(REQID)
+                    .u8(XFRM_MODE_TRANSPORT).u8(0).u8(0).zeros(1)
+                    .u32(-1).u32(-1).u32(-1));
+        }
+        mark(message, id);
+    }
+
+    private static void writePolicyDeletion(Batch batch, SecurityPolicy.Id id) {
+        mark(selector(batch.add(XFRM_MSG_DELPOLICY, 0), id).u32(0).u8(XFRM_POLICY_OUT).zeros(3), id);
+    }
+
+    /** xfrm_selector. */
+    private static NetlinkMessage selector(NetlinkMessage message, SecurityPolicy.Id id) {
+        return message
+                .field(id.destination().address().getAddress(), ADDRESS_LENGTH)
+                .field(id.source().address().getAddress(), ADDRESS_LENGTH)
+                .be16(id.port()).be16(0xffff)
+                .be16(0).be16(0)
+                .u16(family(id.destination().address()))
+                .u8(id.destination().prefix()).u8(id.source().prefix())
+                .u8(IPPROTO_UDP).zeros(3)
+                .u32(0)
+                .u32(LABEL);
+    }
+
+    /** xfrm_id. */
+    private static NetlinkMessage xfrmId(NetlinkMessage message, InetAddress destination, int spi) {
+        return message.field(destination.getAddress(), ADDRESS_LENGTH).be32(spi).u8(IPPROTO_ESP).zeros(3);
+    }
+
+    /** xfrm_lifetime_cfg without limits. */
+    private static NetlinkMessage lifetimes(NetlinkMessage message) {
+        return message.u64(XFRM_INF).u64(XFRM_INF).u64(XFRM_INF).u64(XFRM_INF).zeros(LIFETIME_CFG_LENGTH - 32);
+    }
+
+    private static void mark(NetlinkMessage message, SecurityPolicy.Id id) {
+        message.attribute(XFRMA_MARK, m -> m.u32(id.mark()).u32(-1));
+    }
+
+    private static Optional<SecurityAssociation> readState(int type, ByteBuffer payload) {
+        if (type != XFRM_MSG_NEWSA || payload.getInt(SELECTOR_USER) != LABEL) {
+            return Optional.empty();
+        }
+        int family = payload.getShort(212);
+        return Attributes.of(payload, USERSA_LENGTH).get(XFRMA_ALG_AEAD).map(aead -> {
+            byte[] key = new byte[aead.getInt(ALGORITHM_NAME_LENGTH) / 8];
+            aead.get(ALGORITHM_NAME_LENGTH + 8, key);
+            var id = new SecurityAssociation.Id(
+                    address(payload, 80, family), address(payload, 56, family), be32(payload, 72));
+            return new SecurityAssociation(id, new AeadKey(key));
+        });
+    }
+
+    private static Optional<SecurityPolicy> readPolicy(int type, ByteBuffer payload) {
+        if (type != XFRM_MSG_NEWPOLICY || payload.getInt(SELECTOR_USER) != LABEL) {
+            return Optional.empty();
+        }
+        int family = payload.getShort(40);
+        Attributes attributes = Attributes.of(payload, USERPOLICY_LENGTH);
+        var id = new SecurityPolicy.Id(
+                new Cidr(address(payload, 16, family), payload.get(43) & 0xff),
+                new Cidr(address(payload, 0, family), payload.get(42) & 0xff),
+                Short.toUnsignedInt(Short.reverseBytes(payload.getShort(32))),
+                attributes.u32(XFRMA_MARK).orElse(0));
+        SecurityPolicy.Action action = payload.get(161) == XFRM_POLICY_BLOCK
+                ? new SecurityPolicy.Action.Block()
+                : new SecurityPolicy.Action.Seal(attributes.get(XFRMA_TMPL).map(t -> be32(t, 16)).orElse(0));
+        return Optional.of(new SecurityPolicy(id, action));
+    }
+
+    private static int be32(ByteBuffer payload, int at) {
+        return payload.duplicate().order(ByteOrder.BIG_ENDIAN).getInt(at);
+    }
+
+    private static InetAddress address(ByteBuffer payload, int at, int family) {
+        byte[] octets = new byte[family == AF_INET ? 4 : ADDRESS_LENGTH];
+        payload.get(at, octets);
+        return Attributes.address(octets);
+    }
+
+    private static int family(InetAddress address) {
+        return address instanceof Inet4Address ? AF_INET : AF_INET6;
+    }
+
+    @Override
+    public void close() {
+        socket.close();
+    }
+}

@@ -1,0 +1,199 @@
+package io.vxseal.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vxseal.kernel.Firewall.Transport;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Rules, made here and read with iptables-save. */
+class IptablesFirewallTest {
+    private static final int PORT = 4789;
+    private static final int MARK = 0xd0c4e3;
+    private static final int VNI = 4097;
+    private static final String PROGRAM = "6,177 0 0 0,64 0 0 12,116 0 0 8,21 0 1 4097,6 0 0 4294967295,6 0 0 0";
+    private static final String MARKING =
+            "-A OUTPUT -p udp -m udp --dport 4789 -m bpf --bytecode \"" + PROGRAM + "\" -j MARK --set-xmark 0xd0c4e3/0xffffffff";
+    private static final String DROPPING =
+            "-A INPUT -p udp -m policy --dir in --pol none -m udp --dport 4789 -m bpf --bytecode \"" + PROGRAM + "\" -j DROP";
+
+    @TempDir
+    Path folder;
+
+    private TestHost host;
+
+    @BeforeEach
+    void open() throws Exception {
+        host = new TestHost(folder.resolve("net"));
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        host.close();
+    }
+
+    private IptablesFirewall firewall(String command) {
+        return IptablesFirewall.using(Transport.IPV4, PORT, MARK, host.prefix(), command);
+    }
+
+    /** All rules of a table, as its -save command writes them. */
+    private List<String> rules(String command, String table) {
+        return host.run(command + "-save -t " + table).lines().filter(l -> l.startsWith("-A")).toList();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"iptables-nft", "iptables-legacy", "iptables"})
+    void rulesStandOnceAndGoWhole(String command) throws Exception {
+        IptablesFirewall firewall = firewall(command);
+        firewall.protect(VNI);
+        firewall.protect(VNI);
+        firewall("iptables-legacy".equals(command) ? command : "iptables-nft").protect(VNI);
+        assertThat(rules(command, "mangle")).containsExactly(MARKING);
+        assertThat(rules(command, "filter")).containsExactly(DROPPING);
+
+        firewall.unprotect(VNI);
+        assertThat(rules(command, "mangle")).isEmpty();
+        assertThat(rules(command, "filter")).isEmpty();
+        firewall.unprotect(VNI);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"ip6tables-nft", "ip6tables-legacy"})
+    void rulesForIpv6(String command) throws Exception {
+        IptablesFirewall firewall = IptablesFirewall.using(Transport.IPV6, PORT, MARK, host.prefix(), command);
+        firewall.protect(VNI);
+        firewall.protect(VNI);
+        assertThat(rules(command, "mangle")).singleElement().asString().contains("6,1 0 0 40,").contains("--set-xmark");
+        assertThat(rules(command, "filter")).singleElement().asString().contains("6,1 0 0 40,").endsWith("-j DROP");
+        firewall.unprotect(VNI);
+        assertThat(rules(command, "mangle")).isEmpty();
+        assertThat(rules(command, "filter")).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"iptables-nft", "iptables-legacy"})
+    void dropStandsAboveWhatAnAdministratorAccepts(String command) throws Exception {
+        String accept = "-A INPUT -p udp -m udp --dport 4789 -j ACCEPT";
+        host.run(command + " -w " + accept);
+        firewall(command).protect(VNI);
+        assertThat(rules(command, "filter")).containsExactly(DROPPING, accept);
+
+        host.run(command + " -w " + accept.replace("-A", "-I"));
+        firewall(command).protect(VNI);
+        assertThat(rules(command, "filter")).containsExactly(DROPPING, accept, accept);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"iptables-nft", "iptables-legacy"})
+    void onlyTheVnisOwnRulesGo(String command) throws Exception {
+        host.run(command + " -w -A INPUT -s 192.0.2.1 -j DROP");
+        IptablesFirewall firewall = firewall(command);
+        firewall.protect(VNI);
+        firewall.protect(VNI + 1);
+        firewall.unprotect(VNI);
+        assertThat(rules(command, "mangle")).singleElement().asString().contains(" 4098,");
+        assertThat(rules(command, "filter")).hasSize(2).noneMatch(DROPPING::equals);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"iptables-nft", "iptables-legacy"})
+    void copiesThatOthersMadeGoToo(String command) throws Exception {
+        IptablesFirewall firewall = firewall(command);
+        firewall.protect(VNI);
+        host.run(List.of("bash", "-c", command + "-save | " + command + "-restore --noflush"));
+        assertThat(rules(command, "mangle")).hasSize(2);
+        firewall.unprotect(VNI);
+        assertThat(rules(command, "mangle")).isEmpty();
+        assertThat(rules(command, "filter")).isEmpty();
+    }
+
+    @Test
+    void variantIsTheOneThatTheHostsRulesAreIn() throws Exception {
+        assertThat(detected()).isEqualTo("iptables-nft");
+        assertThat(host.run("cat /proc/net/ip_tables_names")).as("looking made tables").isEmpty();
+        host.run("iptables-legacy -w -A FORWARD -j ACCEPT");
+        assertThat(detected()).isEqualTo("iptables-legacy");
+        host.run("iptables-nft -w -A FORWARD -j ACCEPT");
+        assertThat(detected()).isEqualTo("iptables-nft");
+        assertThat(Firewall.choose(Transport.IPV6, PORT, MARK, host.prefix())).isNotNull();
+    }
+
+    private String detected() throws Exception {
+        return IptablesFirewall.detect(Transport.IPV4, PORT, MARK, host.prefix()).command();
+    }
+
+    @Test
+    void hostWithoutIptablesIsTold() {
+        assertThatThrownBy(() -> Firewall.choose(Transport.IPV4, PORT, MARK, List.of("env", "PATH=/nowhere")))
+                .isInstanceOf(FirewallException.class)
+                .hasMessageContaining("install the iptables package");
+        assertThatThrownBy(() -> firewall("iptables-of-nobody").protect(VNI))
+                .isInstanceOf(FirewallException.class)
+                .hasMessageContaining("iptables-of-nobody");
+    }
+
+    /** The kernel here lacks nothing, so a stand-in for the command speaks as iptables does on one that does. */
+    @ParameterizedTest
+    @ValueSource(strings = {"bpf", "policy", "MARK"})
+    void partThatTheKernelLacksIsNamedWithItsModule(String part) throws Exception {
+        Path standIn = standIn("lacking", """
+                #!/bin/bash
+                echo "Warning: Extension %s revision 0 not supported, missing kernel module?" >&2
+                case $* in *-C*) exit 1;; esac
+                echo "iptables-restore: line 2 failed: RULE_APPEND failed (No such file or directory)" >&2
+                exit 4
+                """.formatted(part));
+        standIn("lacking-restore", Files.readString(standIn));
+        standIn("lacking", "#!/bin/bash\nexit 1\n");
+        assertThatThrownBy(() -> firewall(standIn.toString()).protect(VNI))
+                .isInstanceOf(FirewallException.class)
+                .hasMessageContaining("protect VNI 4097")
+                .hasMessageContaining("Extension " + part)
+                .hasMessageContaining("modprobe xt_" + part.toLowerCase());
+    }
+
+    /** The second table's commit fails: what the first one got is taken back. */
+    @ParameterizedTest
+    @ValueSource(strings = {"iptables-nft", "iptables-legacy"})
+    void ruleIsTakenBackWhenTheOtherIsRefused(String command) throws Exception {
+        Path standIn = standIn("halving", "#!/bin/bash\nexec " + command + " \"$@\"\n");
+        standIn("halving-restore", """
+                #!/bin/bash
+                sed '/mangle/,$d' | %s-restore "$@" || exit
+                echo "iptables-restore: line 4 failed: MARK" >&2
+                exit 1
+                """.formatted(command));
+        assertThatThrownBy(() -> firewall(standIn.toString()).protect(VNI))
+                .isInstanceOf(FirewallException.class)
+                .hasMessageContaining("MARK");
+        assertThat(rules(command, "filter")).isEmpty();
+        assertThat(rules(command, "mangle")).isEmpty();
+    }
+
+    private Path standIn(String name, String script) throws Exception {
+        Path file = Files.writeString(folder.resolve(name), script);
+        return Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwx------"));
+    }
+
+    /** Cleartext of the protected VNI is dropped, of another let through: counted by the rules themselves. */
+    @Test
+    void rulesCatchDatagramsOfTheVniOnly() throws Exception {
+        IptablesFirewall firewall = firewall("iptables-nft");
+        firewall.protect(VNI);
+        for (int vni : new int[] {VNI, VNI, VNI + 1}) {
+            String header = "\\x08\\x00\\x00\\x00\\x%02x\\x%02x\\x%02x\\x00".formatted(vni >> 16, vni >> 8 & 255, vni & 255);
+            host.run(List.of("bash", "-c", "printf '" + header + "frame' > /dev/udp/127.0.0.1/4789"));
+        }
+        assertThat(host.run("iptables-nft -t mangle -L OUTPUT -v -x -n")).containsPattern("\\s2\\s+\\d+ MARK");
+        assertThat(host.run("iptables-nft -L INPUT -v -x -n")).containsPattern("\\s2\\s+\\d+ DROP");
+    }
+}

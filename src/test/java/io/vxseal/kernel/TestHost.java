@@ -1,0 +1,89 @@
+package io.vxseal.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** A network namespace of a test's own, and the distribution's tools run inside it as an independent witness. */
+public final class TestHost implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    final Path pin;
+    final Namespace namespace;
+    final Route route;
+
+    public TestHost(Path pin) throws KernelException {
+        this.pin = pin;
+        this.namespace = Namespace.create(pin);
+        this.route = Route.in(namespace);
+    }
+
+    /** The namespace itself. */
+    public Namespace namespace() {
+        return namespace;
+    }
+
+    /** Links of the namespace. */
+    public Route route() {
+        return route;
+    }
+
+    /** Words that run a command in the namespace. */
+    public List<String> prefix() {
+        return List.of("nsenter", "--net=" + pin);
+    }
+
+    /** Runs a command, words separated by spaces, and answers what it wrote; it must succeed. */
+    public String run(String command) {
+        return run(List.of(command.split(" ")));
+    }
+
+    String run(List<String> command) {
+        Outcome outcome = attempt(command);
+        assertThat(outcome.status()).as("%s: %s", command, outcome.output()).isZero();
+        return outcome.output();
+    }
+
+    Outcome attempt(List<String> command) {
+        try {
+            Process process = new ProcessBuilder(
+                            Stream.concat(prefix().stream(), command.stream()).toList())
+                    .redirectErrorStream(true)
+                    .start();
+            process.getOutputStream().close();
+            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            return new Outcome(process.waitFor(), output);
+        } catch (IOException | InterruptedException e) {
+            throw new AssertionError(command.toString(), e);
+        }
+    }
+
+    record Outcome(int status, String output) {}
+
+    /** What a tool says in JSON. */
+    JsonNode json(String command) {
+        try {
+            return JSON.readTree(run(command));
+        } catch (IOException e) {
+            throw new AssertionError(command, e);
+        }
+    }
+
+    /** {@code ip -d -j link show} of one link. */
+    public JsonNode link(String name) {
+        return json("ip -d -j link show dev " + name).get(0);
+    }
+
+    @Override
+    public void close() throws KernelException {
+        route.close();
+        namespace.close();
+        Namespace.unpin(pin);
+    }
+}

@@ -1,0 +1,178 @@
+package io.vxseal.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.kernel.SecurityAssociation.AeadKey;
+import io.vxseal.kernel.XfrmChange.AddState;
+import io.vxseal.kernel.XfrmChange.DeleteState;
+import io.vxseal.kernel.XfrmChange.PutPolicy;
+import java.net.InetAddress;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** States, made here and read with iproute2. Needs a kernel with ESP and AES-GCM, as the guests have. */
+@Tag("esp")
+class XfrmStateTest {
+    private static final int MARK = 0xd0c4e3;
+    private static final SecurityAssociation STATE = state("10.55.0.1", "10.55.0.2", 0x9a3b4c5d, 20, 1);
+
+    /** The built-in driver's state with the same destination and SPI, as iproute2 makes it: no label. */
+    private static final String THEIRS = "ip xfrm state add src 10.55.0.1 dst 10.55.0.2 proto esp spi 0x9a3b4c5d"
+            + " reqid 13681891 mode transport aead rfc4106(gcm(aes)) 0x" + "07".repeat(20) + " 64";
+
+    @TempDir
+    Path folder;
+
+    private TestHost host;
+    private Xfrm xfrm;
+
+    @BeforeEach
+    void open() throws Exception {
+        host = new TestHost(folder.resolve("net"));
+        xfrm = Xfrm.in(host.namespace);
+        List<Xfrm.Failure> failures = xfrm.apply(List.of(new AddState(state("10.1.1.1", "10.1.1.2", 256, 20, 1))));
+        Assumptions.assumeTrue(failures.isEmpty(), () -> failures.getFirst().reason().getMessage());
+        host.run("ip xfrm state flush");
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        xfrm.close();
+        host.close();
+    }
+
+    private static SecurityAssociation state(String source, String destination, int spi, int octets, int fill) {
+        byte[] key = new byte[octets];
+        Arrays.fill(key, (byte) fill);
+        return new SecurityAssociation(
+                new SecurityAssociation.Id(
+                        InetAddress.ofLiteral(source), InetAddress.ofLiteral(destination), spi),
+                new AeadKey(key));
+    }
+
+    private String listed() {
+        return host.run("ip -s xfrm state list").replaceAll("\\s+", " ").strip();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {20, 28, 36})
+    void stateIsAsTheBuiltInDriversButLabelled(int octets) throws Exception {
+        SecurityAssociation state = state("10.55.0.1", "10.55.0.2", 0x9a3b4c5d, octets, 1);
+        assertThat(xfrm.apply(List.of(new AddState(state)))).isEmpty();
+        assertThat(listed())
+                .startsWith("src 10.55.0.1 dst 10.55.0.2 proto esp spi 0x9a3b4c5d(2587577437) "
+                        + "reqid 13681891(0x00d0c4e3) mode transport replay-window 0 ")
+                .contains("aead rfc4106(gcm(aes)) 0x" + HexFormat.of().formatHex(state.key().octets()))
+                .contains("bits) 64 ")
+                .contains("sel src 0.0.0.0/0 dst 0.0.0.0/0 uid 1987605349")
+                .contains("limit: soft (INF)(bytes), hard (INF)(bytes) limit: soft (INF)(packets), hard (INF)(packets)");
+        assertThat(xfrm.states()).containsExactly(state);
+    }
+
+    @Test
+    void ipv6StateToo() throws Exception {
+        SecurityAssociation state = state("fd00:55::1", "fd00:55::2", 0x100, 20, 3);
+        assertThat(xfrm.apply(List.of(new AddState(state)))).isEmpty();
+        assertThat(listed()).startsWith("src fd00:55::1 dst fd00:55::2 proto esp spi 0x00000100(256)");
+        assertThat(xfrm.states()).containsExactly(state);
+        assertThat(xfrm.apply(List.of(new DeleteState(state.id())))).isEmpty();
+        assertThat(listed()).isEmpty();
+    }
+
+    @Test
+    void stateThatStandsWithTheSameKeyIsNoError() throws Exception {
+        xfrm.apply(List.of(new AddState(STATE)));
+        assertThat(xfrm.apply(List.of(new AddState(STATE)))).isEmpty();
+        try (Xfrm restarted = Xfrm.in(host.namespace)) {
+            assertThat(restarted.apply(List.of(new AddState(STATE)))).isEmpty();
+        }
+        assertThat(xfrm.states()).containsExactly(STATE);
+    }
+
+    @Test
+    void stateThatStandsWithAnotherKeyIsToldWithoutTheKeys() throws Exception {
+        xfrm.apply(List.of(new AddState(STATE)));
+        var other = new AddState(state("10.55.0.1", "10.55.0.2", 0x9a3b4c5d, 20, 2));
+        List<Xfrm.Failure> failures = xfrm.apply(List.of(other));
+        assertThat(failures).extracting(Xfrm.Failure::change).containsExactly(other);
+        assertThat(failures.getFirst().reason())
+                .hasMessage("add SA 10.55.0.1 -> 10.55.0.2 spi 0x9a3b4c5d: EEXIST: it stands with another key");
+        assertThat(xfrm.states()).containsExactly(STATE);
+    }
+
+    @Test
+    void theBuiltInDriversStateIsNeitherTakenForOursNorDeleted() throws Exception {
+        host.run(THEIRS);
+        assertThat(xfrm.states()).isEmpty();
+        assertThat(xfrm.apply(List.of(new AddState(STATE)))).singleElement().satisfies(
+                failure -> assertThat(failure.reason()).hasMessageContaining("a state of another maker"));
+        assertThat(xfrm.apply(List.of(new DeleteState(STATE.id())))).isEmpty();
+        assertThat(listed()).contains("spi 0x9a3b4c5d");
+    }
+
+    @Test
+    void stateIsDeletedEvenByAProcessThatDidNotMakeIt() throws Exception {
+        xfrm.apply(List.of(new AddState(STATE)));
+        try (Xfrm restarted = Xfrm.in(host.namespace)) {
+            assertThat(restarted.apply(List.of(new DeleteState(STATE.id()), new DeleteState(STATE.id())))).isEmpty();
+        }
+        assertThat(listed()).isEmpty();
+        assertThat(xfrm.apply(List.of(new DeleteState(STATE.id())))).isEmpty();
+    }
+
+    @Test
+    void thousandsOfStatesInOneCall() throws Exception {
+        List<SecurityAssociation> states = IntStream.range(0, 2000)
+                .mapToObj(i -> state("10.55.0.1", "10.57." + i / 200 + "." + i % 200, 0x1000 + i, 20, i))
+                .toList();
+        assertThat(xfrm.apply(states.stream().<XfrmChange>map(AddState::new).toList())).isEmpty();
+        assertThat(xfrm.states()).containsExactlyInAnyOrderElementsOf(states);
+        assertThat(xfrm.apply(states.stream().<XfrmChange>map(s -> new DeleteState(s.id())).toList())).isEmpty();
+        assertThat(listed()).isEmpty();
+    }
+
+    /** Two hosts on a wire: a marked datagram is sealed by the labelled objects and opened at the other end. */
+    @ParameterizedTest
+    @CsvSource({"10.55.0.1, 10.55.0.2, 24, 32", "fd00:55::1, fd00:55::2, 64, 128"})
+    void labelledStateAndPolicySealAndOpen(String here, String there, int subnet, int whole) throws Exception {
+        try (TestHost other = new TestHost(folder.resolve("other")); Xfrm otherXfrm = Xfrm.in(other.namespace)) {
+            host.run("ip link add wire type veth peer name wire netns " + other.pin);
+            String nodad = subnet == 64 ? " nodad" : "";
+            host.run("ip address add %s/%d dev wire%s".formatted(here, subnet, nodad));
+            other.run("ip address add %s/%d dev wire%s".formatted(there, subnet, nodad));
+            host.run("ip link set wire up");
+            other.run("ip link set wire up");
+            String tables = subnet == 64 ? "ip6tables" : "iptables";
+            host.run(tables + " -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 13681891");
+            other.run(tables + " -w -A INPUT -m policy --dir in --pol ipsec -p udp --dport 4789");
+            other.run(tables + " -w -A INPUT -m policy --dir in --pol none -p udp --dport 4789 -j DROP");
+
+            SecurityAssociation state = state(here, there, 0x9a3b4c5d, 20, 1);
+            var id = new SecurityPolicy.Id(Cidr.parse(here + "/" + whole), Cidr.parse(there + "/" + whole), 4789, MARK);
+            assertThat(otherXfrm.apply(List.of(new AddState(state)))).isEmpty();
+            assertThat(xfrm.apply(List.of(
+                            new AddState(state),
+                            new PutPolicy(new SecurityPolicy(id, new SecurityPolicy.Action.Seal(state.id().spi()))))))
+                    .isEmpty();
+            for (int i = 0; i < 3; i++) {
+                host.run(List.of("bash", "-c", "printf sealed > /dev/udp/" + there + "/4789"));
+            }
+            assertThat(host.run("ip -s xfrm state list")).containsPattern("lifetime current:\\s+42\\(bytes\\), 3\\(packets\\)");
+            assertThat(other.run(tables + " -L INPUT -v -x -n"))
+                    .containsPattern("\\s3\\s+\\d+ .*policy match dir in pol ipsec")
+                    .containsPattern("\\s0\\s+0 DROP");
+        }
+    }
+}
