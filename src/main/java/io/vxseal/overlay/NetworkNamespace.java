@@ -41,17 +41,24 @@ final class NetworkNamespace implements AutoCloseable {
     static NetworkNamespace create(Network network, Host host, InetAddress vtep) throws KernelException {
         Path pin = pin(network, host);
         Namespace namespace = Namespace.create(pin);
+        Route route;
         try {
-            NetworkNamespace created = new NetworkNamespace(network, host, namespace, Route.in(namespace));
-            for (Subnet subnet : network.subnets()) {
-                created.addSubnet(subnet, vtep);
-            }
-            return created;
+            route = Route.in(namespace);
         } catch (KernelException failure) {
             namespace.close();
             Namespace.unpin(pin);
             throw failure;
         }
+        NetworkNamespace created = new NetworkNamespace(network, host, namespace, route);
+        try {
+            for (Subnet subnet : network.subnets()) {
+                created.addSubnet(subnet, vtep);
+            }
+        } catch (KernelException failure) {
+            created.delete();
+            throw failure;
+        }
+        return created;
     }
 
     /** Takes up the namespace that an earlier process made. */

@@ -1,0 +1,54 @@
+package io.vxseal.plugin;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.channels.Channels;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import jnr.unixsocket.UnixSocketAddress;
+import jnr.unixsocket.UnixSocketChannel;
+
+/** Posts to the plugin's socket as the engine does, a connection per call. */
+final class EngineClient {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Path socket;
+
+    EngineClient(Path socket) {
+        this.socket = socket;
+    }
+
+    /** An answer: HTTP's status and the body's JSON. */
+    record Answer(int status, JsonNode body) {
+        String error() {
+            return body.path("Err").asText();
+        }
+    }
+
+    Answer call(String method, String body) throws IOException {
+        return post("/NetworkDriver." + method, body.replace('\'', '"') + "\n");
+    }
+
+    Answer post(String path, String body) throws IOException {
+        byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
+        String head = "POST " + path + " HTTP/1.1\r\nHost: plugin\r\nConnection: close\r\n"
+                + "Accept: application/vnd.docker.plugins.v1.2+json\r\nContent-Length: " + bytes.length + "\r\n\r\n";
+        try (UnixSocketChannel channel = UnixSocketChannel.open(new UnixSocketAddress(socket.toFile()))) {
+            var out = Channels.newOutputStream(channel);
+            out.write(head.getBytes(StandardCharsets.US_ASCII));
+            try {
+                out.write(bytes);
+            } catch (IOException refusedEarly) {
+                // the answer to a body that is too long may come before all of it was sent
+            }
+            InputStream in = Channels.newInputStream(channel);
+            String all = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+            int split = all.indexOf("\r\n\r\n");
+            return new Answer(
+                    Integer.parseInt(all.substring("HTTP/1.1 ".length(), "HTTP/1.1 200".length())),
+                    JSON.readTree(all.substring(split + 4)));
+        }
+    }
+}
