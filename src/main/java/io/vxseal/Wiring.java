@@ -35,11 +35,23 @@ final class Wiring {
             Settings settings = Settings.of(environment);
             System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", settings.logLevel());
             System.setProperty("org.slf4j.simpleLogger.showThreadName", "false");
+            quiet(settings.logLevel());
             System.setProperty("org.slf4j.simpleLogger.showShortLogName", "true");
             start(settings);
         } catch (IllegalArgumentException | IOException | DriverException failure) {
             System.err.println("vxseal: " + failure.getMessage());
             System.exit(1);
+        }
+    }
+
+    /** Libraries speak of their own insides; what an operator needs to know of them, this program says itself. */
+    private static void quiet(String level) {
+        if (!level.equals("debug") && !level.equals("trace")) {
+            for (String library : List.of("org.jgroups", "org.eclipse.jetty", "io.javalin")) {
+                System.setProperty("org.slf4j.simpleLogger.log." + library, "warn");
+            }
+            // Two nodes that connect to each other at once each close one of the two connections, and log it as an error.
+            System.setProperty("org.slf4j.simpleLogger.log.org.jgroups.protocols.TCP", "off");
         }
     }
 

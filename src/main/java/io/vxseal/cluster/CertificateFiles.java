@@ -1,0 +1,49 @@
+package io.vxseal.cluster;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** Notices that the engine wrote new certificates, by the files' attributes: cheap enough for every second. */
+final class CertificateFiles {
+    private final Path folder;
+    private Optional<List<Object>> seen = Optional.empty();
+
+    CertificateFiles(Path folder) {
+        this.folder = folder;
+    }
+
+    /** Whether the files are others than at the last {@link #read}; true before the first. */
+    boolean changed() {
+        return !seen.equals(Optional.of(attributes()));
+    }
+
+    /** @throws IdentityException see {@link SwarmIdentity#read} */
+    SwarmIdentity read() throws IdentityException {
+        // Before the content: what is written while reading is then found changed the next time.
+        seen = Optional.of(attributes());
+        return SwarmIdentity.read(folder);
+    }
+
+    /** What was read is of no use; the next look finds it changed. */
+    void again() {
+        seen = Optional.empty();
+    }
+
+    private List<Object> attributes() {
+        List<Object> all = new ArrayList<>();
+        for (String name : List.of(SwarmIdentity.CERTIFICATE, SwarmIdentity.KEY, SwarmIdentity.ROOT)) {
+            try {
+                BasicFileAttributes file = Files.readAttributes(folder.resolve(name), BasicFileAttributes.class);
+                all.add(List.of(file.lastModifiedTime(), file.size(), String.valueOf(file.fileKey())));
+            } catch (IOException _) {
+                all.add(name + " is not there");
+            }
+        }
+        return all;
+    }
+}

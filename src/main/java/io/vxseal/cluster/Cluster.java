@@ -1,0 +1,131 @@
+package io.vxseal.cluster;
+
+import io.vxseal.encryption.KeyRing;
+import io.vxseal.peers.Peer;
+import java.net.InetAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Set;
+
+/**
+ * The other nodes of the swarm: which endpoints they have, and the keys shared with them.
+ *
+ * <p>Docker says where this node and the others are ({@link #self}, {@link #found}, {@link #lost}); the swarm's
+ * certificates say who they are. From these a group is formed that tells every node's endpoints to every other and
+ * holds one key ring:
+ *
+ * <ul>
+ *   <li>Each node speaks for its own endpoints only. What a node that left the group told goes with it.
+ *   <li>The ring is made and rotated by the first manager in the group (its coordinator, if that is one) and signed
+ *       with its node key; all others verify the signature, the certificate's way to the swarm's root, its swarm and
+ *       its role, and that the ring is newer than theirs. Of two rings the one with the higher version wins everywhere.
+ *   <li>Keys that the engine delivers ({@link #offer}) come before those the cluster makes.
+ * </ul>
+ *
+ * <p>All methods return at once, from any thread. What they set off happens on a thread of the cluster's own, in
+ * order; listeners are called on another, in order too, so that a listener may take its time. When a listener is
+ * called, {@link #peers} and {@link #ring} know at least as much as it is told.
+ */
+public final class Cluster implements AutoCloseable {
+
+    /**
+     * What the cluster has to be told.
+     *
+     * @param certificates the folder with swarm-node.crt, swarm-node.key and swarm-root-ca.crt, as the engine keeps
+     *     them; may appear later
+     * @param port of the group's TCP connections, the same on every node
+     * @param rotation life of a primary key; 12 hours is what the swarm itself uses
+     * @param ringFolder on a tmpfs, for the ring to outlive this process but not the host's power; made when missing
+     */
+    public record Settings(Path certificates, int port, Duration rotation, Path ringFolder) {
+        /** @throws IllegalArgumentException naming the setting that makes no sense */
+        public Settings {
+            if (port < 1 || port > 65535) {
+                throw new IllegalArgumentException("cluster port " + port + " is not within 1 to 65535");
+            }
+            if (rotation.compareTo(Duration.ofSeconds(1)) < 0) {
+                throw new IllegalArgumentException("rotation of keys every " + rotation + ", want a second at least");
+            }
+        }
+    }
+
+    /** Hears of changes, one at a time and in order. */
+    public interface Listener {
+        /** An endpoint of another node. If it was known in another shape, that one was removed just before. */
+        void peerAdded(Peer peer);
+
+        /** Withdrawn by its node, or its node left the group; the peer as it was added. */
+        void peerRemoved(Peer peer);
+
+        /** The ring in force changed; empty only when this node moved to another swarm that has none yet. */
+        void ring(KeyRing ring);
+    }
+
+    private final Node node;
+
+    /** Starts nothing yet and loads nothing heavy. */
+    public Cluster(Settings settings, Listener listener) {
+        this.node = new Node(settings, listener);
+    }
+
+    /**
+     * Where this node is: Docker's DiscoverNew with Self. Joins the group as soon as the certificates are there; again
+     * with the same addresses it does nothing, with others it leaves and joins from there.
+     *
+     * @param advertise its address for other nodes' VXLAN
+     * @param bind the local address to listen on; the unspecified address for the advertised one
+     */
+    public void self(InetAddress advertise, InetAddress bind) {
+        node.post(() -> node.self(advertise, bind));
+    }
+
+    /** Another node may be there: it is sought at once, and again until it is in the group or {@link #lost}. */
+    public void found(InetAddress other) {
+        node.post(() -> node.found(other));
+    }
+
+    /** Another node is not there any more: it is no longer sought. */
+    public void lost(InetAddress other) {
+        node.post(() -> node.lost(other));
+    }
+
+    /** An endpoint of this node, or its new shape; told to all members, now and as they join. Its VTEP is ignored. */
+    public void announce(Peer own) {
+        node.post(() -> node.announce(own));
+    }
+
+    /** An endpoint of this node is no more. */
+    public void withdraw(String network, String endpoint) {
+        node.post(() -> node.withdraw(network, endpoint));
+    }
+
+    /**
+     * Keys that the engine delivered to this node (DiscoverNew). An engine is trusted on its own node: they are its
+     * ring from now on. A manager signs them and tells everyone, and no node rotates keys by time any more. A worker, whose
+     * word nobody takes, keeps to them alone until a manager's arrive: the engine delivers keys to every node itself.
+     */
+    public void offer(KeyRing ring) {
+        node.post(() -> node.offer(ring));
+    }
+
+    /** The ring in force; {@link KeyRing#EMPTY} before any. */
+    public KeyRing ring() {
+        return node.outlook().ring();
+    }
+
+    /** Other nodes' endpoints in a network, in no order. */
+    public Set<Peer> peers(String network) {
+        return node.outlook().peers(network);
+    }
+
+    /** The cluster as it was a second ago at most. */
+    public Status status() {
+        return node.status();
+    }
+
+    /** Leaves the group. No listener is called any more: what the kernel was told stays in force. */
+    @Override
+    public void close() {
+        node.close();
+    }
+}

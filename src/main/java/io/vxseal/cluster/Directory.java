@@ -1,0 +1,168 @@
+package io.vxseal.cluster;
+
+import io.vxseal.cluster.Message.Own;
+import io.vxseal.peers.Peer;
+import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * Which member told of which endpoints. Each member speaks for its own only, so there is nothing to resolve, but for
+ * one case: a node that comes back is a new member while its old self is still in the view, and both tell of the same
+ * endpoints. Then who told last counts, and the going of the other changes nothing.
+ *
+ * <p>Pure: every method answers with the changes to tell, in order. One thread.
+ */
+final class Directory {
+    /** A change of what is known about other nodes' endpoints. */
+    sealed interface Change {
+        Peer peer();
+    }
+
+    /** An endpoint that was not known, or not in this shape. */
+    record Added(Peer peer) implements Change {}
+
+    /** An endpoint that is no more; the peer as it was told before. */
+    record Removed(Peer peer) implements Change {}
+
+    private static final class Teller {
+        Optional<InetAddress> vtep = Optional.empty();
+        Optional<Long> revision = Optional.empty();
+        final Map<Own.Id, Own> endpoints = new LinkedHashMap<>();
+    }
+
+    private record Told(UUID by, Peer peer) {}
+
+    private final Map<UUID, Teller> tellers = new HashMap<>();
+    private final Map<Own.Id, Told> known = new LinkedHashMap<>();
+
+    /** The member has introduced itself. Only now it may speak. */
+    List<Change> hello(UUID member, InetAddress vtep) {
+        Teller teller = tellers.computeIfAbsent(member, _ -> new Teller());
+        if (teller.vtep.equals(Optional.of(vtep))) {
+            return List.of();
+        }
+        teller.vtep = Optional.of(vtep);
+        List<Change> changes = new ArrayList<>();
+        teller.endpoints.values().forEach(own -> tell(member, own, vtep, changes));
+        return changes;
+    }
+
+    /** Whether what this member says next can be taken: it is known, and nothing it said before is missing. */
+    boolean follows(UUID member, long revision) {
+        return revision(member).filter(now -> now + 1 == revision).isPresent();
+    }
+
+    /** The revision of the member's set that is known here. */
+    Optional<Long> revision(UUID member) {
+        return Optional.ofNullable(tellers.get(member)).flatMap(teller -> teller.revision);
+    }
+
+    boolean knows(UUID member) {
+        return tellers.containsKey(member);
+    }
+
+    /** All of the member's endpoints, in place of those told before. */
+    List<Change> everything(UUID member, long revision, List<Own> endpoints) {
+        Teller teller = teller(member);
+        Map<Own.Id, Own> now = new LinkedHashMap<>();
+        endpoints.forEach(own -> now.put(own.id(), own));
+        List<Change> changes = new ArrayList<>();
+        for (Own.Id id : List.copyOf(teller.endpoints.keySet())) {
+            if (!now.containsKey(id)) {
+                teller.endpoints.remove(id);
+                untell(member, id, changes);
+            }
+        }
+        now.values().forEach(own -> {
+            teller.endpoints.put(own.id(), own);
+            tell(member, own, teller.vtep.orElseThrow(), changes);
+        });
+        teller.revision = Optional.of(revision);
+        return changes;
+    }
+
+    List<Change> announce(UUID member, long revision, Own own) {
+        Teller teller = teller(member);
+        teller.revision = Optional.of(revision);
+        teller.endpoints.put(own.id(), own);
+        List<Change> changes = new ArrayList<>();
+        tell(member, own, teller.vtep.orElseThrow(), changes);
+        return changes;
+    }
+
+    List<Change> withdraw(UUID member, long revision, Own.Id id) {
+        Teller teller = teller(member);
+        teller.revision = Optional.of(revision);
+        List<Change> changes = new ArrayList<>();
+        if (teller.endpoints.remove(id) != null) {
+            untell(member, id, changes);
+        }
+        return changes;
+    }
+
+    /** The member is no more: with it go its endpoints. */
+    List<Change> gone(UUID member) {
+        Teller teller = tellers.remove(member);
+        List<Change> changes = new ArrayList<>();
+        if (teller != null) {
+            teller.endpoints.keySet().forEach(id -> untell(member, id, changes));
+        }
+        return changes;
+    }
+
+    /** Everything known. */
+    List<Peer> peers() {
+        return known.values().stream().map(Told::peer).toList();
+    }
+
+    /** How many endpoints the member told of. */
+    int count(UUID member) {
+        return knows(member) ? tellers.get(member).endpoints.size() : 0;
+    }
+
+    private Teller teller(UUID member) {
+        return Objects.requireNonNull(tellers.get(member), "a member that has not introduced itself");
+    }
+
+    private void tell(UUID member, Own own, InetAddress vtep, List<Change> changes) {
+        Peer peer = new Peer(own.id().network(), own.id().endpoint(), own.address(), own.mac(), vtep);
+        Told before = known.put(own.id(), new Told(member, peer));
+        if (before != null && before.peer().equals(peer)) {
+            return;
+        }
+        if (before != null) {
+            changes.add(new Removed(before.peer()));
+        }
+        changes.add(new Added(peer));
+    }
+
+    private void untell(UUID member, Own.Id id, List<Change> changes) {
+        Told told = known.get(id);
+        if (told == null || !told.by().equals(member)) {
+            return;
+        }
+        known.remove(id);
+        // The node's other self, if there is one, still tells of it.
+        for (Map.Entry<UUID, Teller> other : tellers.entrySet()) {
+            Own own = other.getValue().endpoints.get(id);
+            if (own != null && !other.getKey().equals(member)) {
+                Peer peer = new Peer(id.network(), id.endpoint(), own.address(), own.mac(),
+                        other.getValue().vtep.orElseThrow());
+                known.put(id, new Told(other.getKey(), peer));
+                if (!peer.equals(told.peer())) {
+                    changes.add(new Removed(told.peer()));
+                    changes.add(new Added(peer));
+                }
+                return;
+            }
+        }
+        changes.add(new Removed(told.peer()));
+    }
+}

@@ -1,0 +1,136 @@
+package io.vxseal.cluster;
+
+import io.vxseal.encryption.Key;
+import io.vxseal.encryption.KeyRing;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What this node has to do about the ring: nothing, for most nodes most of the time. Pure decisions and the ring's
+ * arithmetic; who signs and sends is {@link RingKeeper}.
+ *
+ * <p>A ring is {@code [primary, previous, next]}. The previous key is still accepted, because packets sent with it may
+ * be under way and nodes that missed the last change still send with it; the next is already known everywhere, so that
+ * the day it becomes primary nobody is surprised.
+ */
+final class KeyAuthority {
+    /** Octets in a key, as the swarm makes them: AES-128 (moby, {@code keySize} of the key manager). */
+    static final int KEY_OCTETS = 16;
+
+    /** How long a group must have stood still before its first ring is made: others may yet bring one. */
+    static final Duration SETTLE = Duration.ofMillis(1500);
+
+    /** The same, while nodes that Docker named are not in the group yet. */
+    static final Duration SETTLE_INCOMPLETE = Duration.ofSeconds(5);
+
+    /** A node may need this long to learn a ring; two rotations are never nearer to each other. */
+    static final Duration LEARN = Duration.ofSeconds(60);
+
+    /** A ring is signed anew this long before its author's certificate ends. */
+    static final Duration RENEW = Duration.ofMinutes(10);
+
+    private final Duration rotation;
+    private final SecureRandom random = new SecureRandom();
+
+    /** @param rotation the life of a primary key */
+    KeyAuthority(Duration rotation) {
+        this.rotation = rotation;
+    }
+
+    /** What to do now. */
+    enum Duty {
+        /** Leave all as it is. */
+        NOTHING,
+        /** Make the first ring. */
+        FIRST,
+        /** Make the next ring. */
+        ROTATE,
+        /** Sign the same keys again, under a higher version: the signature they have will soon be worth nothing. */
+        SIGN_AGAIN
+    }
+
+    /**
+     * What is known at the moment of deciding.
+     *
+     * @param keyMaker whether this node makes the rings of the group it is in
+     * @param complete whether all nodes that Docker named are in the group
+     * @param majority whether most of the managers known are in the group; only then may keys change
+     * @param still since the group last changed
+     * @param ring in force; empty before any
+     */
+    record Situation(boolean keyMaker, boolean complete, boolean majority, Duration still, Optional<InForce> ring) {}
+
+    /**
+     * The ring in force.
+     *
+     * @param external whether the engine delivered the keys
+     * @param valid whether its signature can still be verified with today's root
+     * @param left until its author's certificate ends
+     * @param outlasted whether this node's own certificate ends later, so that signing again would help
+     * @param age since its keys were made, by the author's clock and ours; may be nonsense if they differ
+     * @param known since this node learnt its keys
+     */
+    record InForce(
+            boolean external, boolean valid, Duration left, boolean outlasted, Duration age, Duration known) {}
+
+    /** Decides; the answer changes with time alone, so ask again every second. */
+    Duty duty(Situation now) {
+        if (!now.keyMaker()) {
+            return Duty.NOTHING;
+        }
+        if (now.ring().isEmpty()) {
+            Duration wait = now.complete() ? SETTLE : SETTLE_INCOMPLETE;
+            return now.still().compareTo(wait) >= 0 ? Duty.FIRST : Duty.NOTHING;
+        }
+        InForce ring = now.ring().get();
+        if (!ring.valid() || ring.left().compareTo(RENEW) < 0 && ring.outlasted()) {
+            return Duty.SIGN_AGAIN;
+        }
+        // A clock set back would stop rotation, one set forward would race it: so time by our own clock bounds both.
+        boolean due = max(ring.age(), ring.known()).compareTo(rotation) >= 0
+                && ring.known().compareTo(min(LEARN, rotation.dividedBy(2))) >= 0;
+        return due && !ring.external() && now.majority() ? Duty.ROTATE : Duty.NOTHING;
+    }
+
+    /** Three fresh keys. Tags begin anywhere in the lower half, and every later one is greater. */
+    KeyRing first() {
+        int tag = random.nextInt(1, Integer.MAX_VALUE / 2);
+        return new KeyRing(List.of(key(tag + 1), key(tag), key(tag + 2)));
+    }
+
+    /**
+     * The ring after this one: {@code [current, previous, next]} becomes {@code [next, current, new]}. A ring of other
+     * than three keys, as an engine may deliver, becomes one of three.
+     */
+    KeyRing rotate(KeyRing ring) {
+        List<Key> keys = ring.keys();
+        Key current = keys.getFirst();
+        int greatest = keys.stream().map(Key::tag).max(Integer::compareUnsigned).orElseThrow();
+        List<Key> after = new ArrayList<>();
+        if (keys.size() > 2) {
+            after.add(keys.getLast());
+        } else {
+            after.add(key(++greatest));
+        }
+        after.add(current);
+        after.add(key(greatest + 1));
+        return new KeyRing(after);
+    }
+
+    private Key key(int tag) {
+        byte[] octets = new byte[KEY_OCTETS];
+        random.nextBytes(octets);
+        return new Key(octets, tag);
+    }
+
+    private static Duration max(Duration a, Duration b) {
+        return a.compareTo(b) >= 0 ? a : b;
+    }
+
+    private static Duration min(Duration a, Duration b) {
+        return a.compareTo(b) <= 0 ? a : b;
+    }
+}

@@ -1,0 +1,56 @@
+package io.vxseal.cluster;
+
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.MacAddress;
+import java.net.InetAddress;
+import java.security.cert.X509Certificate;
+import java.util.List;
+
+/** What members tell each other. Every one goes to a single member, so that they arrive in the order of sending. */
+sealed interface Message {
+    /**
+     * Who the sender is; first thing it tells a member that is new to it.
+     *
+     * @param vtep its address for VXLAN
+     * @param ring the newest ring it has
+     * @param chain its certificate and those between it and the root
+     * @param signature with that certificate's key, over {@link Introduction#signed}
+     */
+    record Hello(InetAddress vtep, SignedRing.Mark ring, List<X509Certificate> chain, byte[] signature)
+            implements Message {}
+
+    /**
+     * All endpoints of the sender, in place of whatever it told before.
+     *
+     * @param revision of the sender's set; every change adds one
+     */
+    record Everything(long revision, List<Own> endpoints) implements Message {
+        public Everything {
+            endpoints = List.copyOf(endpoints);
+        }
+    }
+
+    /** One more endpoint of the sender, or a new shape of one. */
+    record Announce(long revision, Own endpoint) implements Message {}
+
+    /** One endpoint of the sender less. */
+    record Withdraw(long revision, Own.Id endpoint) implements Message {}
+
+    /** What the sender has, from time to time: who finds a difference asks, or sends a newer ring. */
+    record Beat(long revision, SignedRing.Mark ring) implements Message {}
+
+    /** Wants the receiver's {@link Hello} and {@link Everything}. */
+    record Ask() implements Message {}
+
+    /** A signed ring, not yet verified. */
+    record Ring(byte[] octets) implements Message {}
+
+    /**
+     * An endpoint as its own node tells of it: a {@link io.vxseal.peers.Peer} but for the VTEP, which is the sender's
+     * and not its to choose per endpoint.
+     */
+    record Own(Id id, Cidr address, MacAddress mac) {
+        /** @param network the network's id @param endpoint the endpoint's id */
+        record Id(String network, String endpoint) {}
+    }
+}

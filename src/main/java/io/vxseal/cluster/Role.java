@@ -1,0 +1,26 @@
+package io.vxseal.cluster;
+
+import java.util.Optional;
+
+/** What a node is in the swarm, as its certificate says: the subject's OU, given by the swarm's CA. */
+public enum Role {
+    /** May make and sign key rings. */
+    MANAGER("swarm-manager"),
+    /** Takes rings, makes none. */
+    WORKER("swarm-worker");
+
+    private final String unit;
+
+    Role(String unit) {
+        this.unit = unit;
+    }
+
+    static Optional<Role> of(String unit) {
+        for (Role role : values()) {
+            if (role.unit.equals(unit)) {
+                return Optional.of(role);
+            }
+        }
+        return Optional.empty();
+    }
+}

@@ -1,0 +1,228 @@
+package io.vxseal.cluster;
+
+import io.vxseal.encryption.Key;
+import io.vxseal.encryption.KeyRing;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.security.cert.CertificateException;
+import java.security.cert.X509Certificate;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * A key ring with its author's word that it is the one: what travels and what lies on the tmpfs. There is no way to
+ * get one from octets but {@link #open}, so every one that exists was verified.
+ *
+ * <p>The octets: format (1), version (8), made (8, epoch milliseconds), external (1), number of keys (1), for each its
+ * tag (4), length (1) and octets; number of certificates (1), for each its length (2) and DER form; then the signature
+ * (2 + n) over a label, the swarm's id and all that comes before.
+ */
+final class SignedRing {
+    /** Of all octets; a ring of three keys with a chain of two is about 1.3 kB. */
+    static final int LIMIT = 32 * 1024;
+
+    private static final byte FORMAT = 1;
+    private static final byte[] LABEL = "vxseal ring 1\0".getBytes(StandardCharsets.US_ASCII);
+    private static final int MOST_KEYS = 16;
+    private static final int MOST_CERTIFICATES = 8;
+
+    private final Mark mark;
+    private final KeyRing keys;
+    private final boolean external;
+    private final Instant until;
+    private final byte[] octets;
+
+    private SignedRing(Mark mark, KeyRing keys, boolean external, Instant until, byte[] octets) {
+        this.mark = mark;
+        this.keys = keys;
+        this.external = external;
+        this.until = until;
+        this.octets = octets;
+    }
+
+    /**
+     * Which ring, without its keys; the greater is the newer. Two groups that lived apart may have made rings of one
+     * version: then the author's id decides, the same way everywhere.
+     *
+     * @param version 0 for no ring at all
+     * @param author the node's id
+     * @param made epoch milliseconds
+     */
+    record Mark(long version, String author, long made) implements Comparable<Mark> {
+        static final Mark NONE = new Mark(0, "", 0);
+
+        @Override
+        public int compareTo(Mark other) {
+            int order = Long.compare(version, other.version);
+            if (order == 0) {
+                order = author.compareTo(other.author);
+            }
+            return order == 0 ? Long.compare(made, other.made) : order;
+        }
+    }
+
+    /**
+     * Signs a ring in this node's name.
+     *
+     * @throws IllegalArgumentException if this node is no manager, for nobody would accept it
+     */
+    static SignedRing sign(SwarmIdentity identity, long version, Instant made, boolean external, KeyRing keys) {
+        if (identity.name().role() != Role.MANAGER) {
+            throw new IllegalArgumentException("a worker signs no rings");
+        }
+        byte[] body = body(identity, version, made, external, keys);
+        byte[] signature = identity.sign(signed(identity, body));
+        ByteArrayOutputStream octets = new ByteArrayOutputStream();
+        try (DataOutputStream out = new DataOutputStream(octets)) {
+            out.write(body);
+            out.writeShort(signature.length);
+            out.write(signature);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        try {
+            return open(identity, octets.toByteArray());
+        } catch (RefusedException e) {
+            throw new IllegalStateException("this node's own ring is refused: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Reads and verifies a ring.
+     *
+     * @throws RefusedException if it is not one, or not by a manager of this swarm
+     */
+    static SignedRing open(SwarmIdentity identity, byte[] octets) throws RefusedException {
+        try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(octets))) {
+            if (in.readByte() != FORMAT) {
+                throw new RefusedException("ring of an unknown format");
+            }
+            long version = in.readLong();
+            long made = in.readLong();
+            boolean external = in.readBoolean();
+            List<Key> keys = new ArrayList<>();
+            for (int left = count(in, MOST_KEYS); left > 0; left--) {
+                int tag = in.readInt();
+                keys.add(new Key(exactly(in, in.readUnsignedByte()), tag));
+            }
+            List<byte[]> chain = new ArrayList<>();
+            for (int left = count(in, MOST_CERTIFICATES); left > 0; left--) {
+                chain.add(exactly(in, in.readUnsignedShort()));
+            }
+            byte[] body = Arrays.copyOf(octets, octets.length - in.available());
+            byte[] signature = exactly(in, in.readUnsignedShort());
+            if (in.available() > 0) {
+                throw new RefusedException("ring with octets after its end");
+            }
+            SwarmIdentity.Signer signer = identity.signer(SwarmIdentity.decode(chain));
+            if (signer.name().role() != Role.MANAGER) {
+                throw new RefusedException(
+                        "ring signed by node %s, which is no manager".formatted(signer.name().node()));
+            }
+            if (!SwarmIdentity.verify(signer.key(), signed(identity, body), signature)) {
+                throw new RefusedException("ring whose signature is not node %s's".formatted(signer.name().node()));
+            }
+            if (version <= 0 || keys.isEmpty()) {
+                throw new RefusedException("ring with version %d and %d keys".formatted(version, keys.size()));
+            }
+            return new SignedRing(new Mark(version, signer.name().node(), made), new KeyRing(keys), external,
+                    signer.until(), octets.clone());
+        } catch (IOException | IllegalArgumentException e) {
+            throw new RefusedException("ring that cannot be read: " + e.getMessage());
+        } catch (CertificateException e) {
+            throw new RefusedException("ring with a bad " + e.getMessage());
+        }
+    }
+
+    Mark mark() {
+        return mark;
+    }
+
+    KeyRing keys() {
+        return keys;
+    }
+
+    /** When the keys last changed, by the author's clock. */
+    Instant made() {
+        return Instant.ofEpochMilli(mark.made());
+    }
+
+    /** Whether the engine delivered the keys; then nobody rotates them but it. */
+    boolean external() {
+        return external;
+    }
+
+    /** When the author's certificate ends, and with it everyone's trust in this signature. */
+    Instant until() {
+        return until;
+    }
+
+    byte[] octets() {
+        return octets.clone();
+    }
+
+    /** Never the keys. */
+    @Override
+    public String toString() {
+        return "ring %d by %s with tags %s%s".formatted(mark.version(), mark.author(),
+                keys.keys().stream().map(key -> Integer.toUnsignedString(key.tag())).toList(),
+                external ? ", delivered by the engine" : "");
+    }
+
+    private static byte[] body(SwarmIdentity identity, long version, Instant made, boolean external, KeyRing keys) {
+        ByteArrayOutputStream octets = new ByteArrayOutputStream();
+        try (DataOutputStream out = new DataOutputStream(octets)) {
+            out.writeByte(FORMAT);
+            out.writeLong(version);
+            out.writeLong(made.toEpochMilli());
+            out.writeBoolean(external);
+            out.writeByte(keys.keys().size());
+            for (Key key : keys.keys()) {
+                byte[] secret = key.octets();
+                out.writeInt(key.tag());
+                out.writeByte(secret.length);
+                out.write(secret);
+            }
+            List<byte[]> chain = SwarmIdentity.encode(identity.chain());
+            out.writeByte(chain.size());
+            for (byte[] der : chain) {
+                out.writeShort(der.length);
+                out.write(der);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return octets.toByteArray();
+    }
+
+    /** The label keeps a signature over a ring from being taken for one over anything else. */
+    private static byte[] signed(SwarmIdentity identity, byte[] body) {
+        ByteArrayOutputStream octets = new ByteArrayOutputStream();
+        octets.writeBytes(LABEL);
+        octets.writeBytes(identity.name().swarm().getBytes(StandardCharsets.US_ASCII));
+        octets.write(0);
+        octets.writeBytes(body);
+        return octets.toByteArray();
+    }
+
+    private static int count(DataInputStream in, int most) throws IOException {
+        int count = in.readUnsignedByte();
+        if (count > most) {
+            throw new IOException("%d where at most %d make sense".formatted(count, most));
+        }
+        return count;
+    }
+
+    private static byte[] exactly(DataInputStream in, int length) throws IOException {
+        byte[] octets = new byte[length];
+        in.readFully(octets);
+        return octets;
+    }
+}

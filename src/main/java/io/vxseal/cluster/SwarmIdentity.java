@@ -1,0 +1,268 @@
+package io.vxseal.cluster;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
+import java.security.PrivateKey;
+import java.security.PublicKey;
+import java.security.Signature;
+import java.security.cert.CertPathValidator;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
+import java.security.cert.PKIXParameters;
+import java.security.cert.TrustAnchor;
+import java.security.cert.X509Certificate;
+import java.security.spec.PKCS8EncodedKeySpec;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * This node in its swarm: what the engine keeps in {@code swarm/certificates}. It signs in this node's name and tells
+ * whose signature it looks at. Immutable; a renewal is a new one.
+ */
+final class SwarmIdentity {
+    static final String CERTIFICATE = "swarm-node.crt";
+    static final String KEY = "swarm-node.key";
+    static final String ROOT = "swarm-root-ca.crt";
+
+    private static final Pattern PEM =
+            Pattern.compile("-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \\1-----", Pattern.DOTALL);
+
+    private final NodeName name;
+    private final List<X509Certificate> chain;
+    private final PrivateKey key;
+    private final List<X509Certificate> roots;
+
+    private SwarmIdentity(NodeName name, List<X509Certificate> chain, PrivateKey key, List<X509Certificate> roots) {
+        this.name = name;
+        this.chain = chain;
+        this.key = key;
+        this.roots = roots;
+    }
+
+    /** Who signed something, once the chain has been followed to this swarm's root. */
+    record Signer(NodeName name, PublicKey key, Instant until) {}
+
+    /**
+     * Reads the three files.
+     *
+     * @throws IdentityException absent if a file is not there; else naming the file that cannot be used, never its
+     *     content
+     */
+    static SwarmIdentity read(Path folder) throws IdentityException {
+        List<X509Certificate> chain = certificates(folder.resolve(CERTIFICATE));
+        List<X509Certificate> roots = certificates(folder.resolve(ROOT));
+        PrivateKey key = key(folder.resolve(KEY));
+        try {
+            NodeName name = NodeName.of(chain.getFirst());
+            SwarmIdentity identity = new SwarmIdentity(name, chain, key, roots);
+            // The engine writes the files one after the other: a key read beside the certificate of another moment
+            // signs nothing that anybody could verify.
+            byte[] probe = {1};
+            if (!verify(chain.getFirst().getPublicKey(), probe, identity.sign(probe))) {
+                throw new IdentityException(false, folder.resolve(KEY) + " is not the key of " + CERTIFICATE);
+            }
+            identity.signer(chain);
+            return identity;
+        } catch (CertificateException e) {
+            throw new IdentityException(folder.resolve(CERTIFICATE) + ": " + e.getMessage(), e);
+        } catch (IllegalStateException e) {
+            throw new IdentityException(folder.resolve(KEY) + " cannot sign: " + e.getMessage(), e);
+        }
+    }
+
+    NodeName name() {
+        return name;
+    }
+
+    /** The node's certificate first. */
+    List<X509Certificate> chain() {
+        return chain;
+    }
+
+    PrivateKey key() {
+        return key;
+    }
+
+    List<X509Certificate> roots() {
+        return roots;
+    }
+
+    /** When this node's certificate ends, or one between it and the root. */
+    Instant until() {
+        return until(chain);
+    }
+
+    /** Whether the other was read from the same files' content, so that nothing need be reloaded. */
+    boolean same(SwarmIdentity other) {
+        return chain.equals(other.chain) && roots.equals(other.roots);
+    }
+
+    /** @throws IllegalStateException if the platform has no such signature */
+    byte[] sign(byte[] octets) {
+        try {
+            Signature signature = Signature.getInstance(algorithm(key.getAlgorithm()));
+            signature.initSign(key);
+            signature.update(octets);
+            return signature.sign();
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("signing with a key of " + key.getAlgorithm() + ": " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Follows a chain to this swarm's root and says whose it is.
+     *
+     * @throws CertificateException if it does not lead there now, or its subject is of another swarm
+     */
+    Signer signer(List<X509Certificate> theirs) throws CertificateException {
+        try {
+            Set<TrustAnchor> anchors =
+                    roots.stream().map(root -> new TrustAnchor(root, null)).collect(Collectors.toSet());
+            PKIXParameters parameters = new PKIXParameters(anchors);
+            parameters.setRevocationEnabled(false);
+            // A chain may bring its root along, or the root's key signed by the root before it (a root rotation);
+            // PKIX wants the path to end below the anchor.
+            List<X509Certificate> path = theirs.stream().takeWhile(c -> !isRoot(c)).toList();
+            CertPathValidator.getInstance("PKIX")
+                    .validate(CertificateFactory.getInstance("X.509").generateCertPath(path), parameters);
+        } catch (GeneralSecurityException e) {
+            throw new CertificateException("certificate is not of this swarm: " + e.getMessage(), e);
+        }
+        NodeName whose = NodeName.of(theirs.getFirst());
+        if (!whose.swarm().equals(name.swarm())) {
+            throw new CertificateException(
+                    "certificate is of swarm %s, this is %s".formatted(whose.swarm(), name.swarm()));
+        }
+        return new Signer(whose, theirs.getFirst().getPublicKey(), until(theirs));
+    }
+
+    private static Instant until(List<X509Certificate> chain) {
+        return chain.stream().map(c -> c.getNotAfter().toInstant()).min(Instant::compareTo).orElseThrow();
+    }
+
+    /** Whether the signature is the key's over these octets; false too if it is no signature at all. */
+    static boolean verify(PublicKey key, byte[] octets, byte[] signed) {
+        try {
+            Signature signature = Signature.getInstance(algorithm(key.getAlgorithm()));
+            signature.initVerify(key);
+            signature.update(octets);
+            return signature.verify(signed);
+        } catch (GeneralSecurityException e) {
+            return false;
+        }
+    }
+
+    private boolean isRoot(X509Certificate certificate) {
+        return roots.stream().anyMatch(root -> root.getPublicKey().equals(certificate.getPublicKey())
+                && root.getSubjectX500Principal().equals(certificate.getSubjectX500Principal()));
+    }
+
+    private static String algorithm(String key) {
+        return switch (key) {
+            case "EC" -> "SHA256withECDSA";
+            case "RSA" -> "SHA256withRSA";
+            default -> key; // EdDSA: the key names its signature
+        };
+    }
+
+    private static List<X509Certificate> certificates(Path file) throws IdentityException {
+        List<X509Certificate> found = new ArrayList<>();
+        try {
+            CertificateFactory factory = CertificateFactory.getInstance("X.509");
+            for (Certificate certificate : factory.generateCertificates(new ByteArrayInputStream(octets(file)))) {
+                found.add((X509Certificate) certificate);
+            }
+        } catch (CertificateException e) {
+            throw new IdentityException(file + " is not a PEM certificate: " + e.getMessage(), e);
+        }
+        if (found.isEmpty()) {
+            throw new IdentityException(false, file + " holds no certificate");
+        }
+        return List.copyOf(found);
+    }
+
+    private static PrivateKey key(Path file) throws IdentityException {
+        String text = new String(octets(file), StandardCharsets.US_ASCII);
+        if (text.contains("ENCRYPTED")) {
+            throw new IdentityException(false, file + " is encrypted: this manager's swarm is autolocked, and the key "
+                    + "to unlock it is the engine's alone. Turn it off (docker swarm update --autolock=false), or run "
+                    + "encrypted networks' tasks on other nodes");
+        }
+        Matcher pem = PEM.matcher(text);
+        if (!pem.find() || !pem.group(1).equals("PRIVATE KEY")) {
+            throw new IdentityException(false, file + " is not a PKCS#8 private key in PEM");
+        }
+        byte[] der;
+        try {
+            der = Base64.getMimeDecoder().decode(pem.group(2));
+        } catch (IllegalArgumentException _) {
+            throw new IdentityException(false, file + " is not a PKCS#8 private key in PEM");
+        }
+        for (String algorithm : List.of("EC", "RSA", "EdDSA")) {
+            Optional<PrivateKey> key = key(algorithm, der);
+            if (key.isPresent()) {
+                return key.get();
+            }
+        }
+        throw new IdentityException(false, file + " is neither an EC, RSA nor EdDSA key");
+    }
+
+    private static Optional<PrivateKey> key(String algorithm, byte[] der) {
+        try {
+            return Optional.of(KeyFactory.getInstance(algorithm).generatePrivate(new PKCS8EncodedKeySpec(der)));
+        } catch (GeneralSecurityException _) {
+            return Optional.empty();
+        }
+    }
+
+    private static byte[] octets(Path file) throws IdentityException {
+        try {
+            return Files.readAllBytes(file);
+        } catch (NoSuchFileException | NotDirectoryException _) {
+            throw new IdentityException(true, file + " is not there");
+        } catch (IOException e) {
+            throw new IdentityException(file + " cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    /** The DER forms of a chain's certificates, for the wire. */
+    static List<byte[]> encode(List<X509Certificate> chain) {
+        List<byte[]> ders = new ArrayList<>();
+        for (X509Certificate certificate : chain) {
+            try {
+                ders.add(certificate.getEncoded());
+            } catch (CertificateException e) {
+                throw new IllegalStateException("a certificate read from a file has no DER form", e);
+            }
+        }
+        return ders;
+    }
+
+    /** @throws CertificateException if one is no certificate */
+    static List<X509Certificate> decode(List<byte[]> ders) throws CertificateException {
+        CertificateFactory factory = CertificateFactory.getInstance("X.509");
+        List<X509Certificate> chain = new ArrayList<>();
+        for (byte[] der : ders) {
+            chain.add((X509Certificate) factory.generateCertificate(new ByteArrayInputStream(der)));
+        }
+        if (chain.isEmpty()) {
+            throw new CertificateException("empty certificate chain");
+        }
+        return chain;
+    }
+}

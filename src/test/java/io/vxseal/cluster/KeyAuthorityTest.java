@@ -1,0 +1,97 @@
+package io.vxseal.cluster;
+
+import static io.vxseal.cluster.KeyAuthority.Duty.FIRST;
+import static io.vxseal.cluster.KeyAuthority.Duty.NOTHING;
+import static io.vxseal.cluster.KeyAuthority.Duty.ROTATE;
+import static io.vxseal.cluster.KeyAuthority.Duty.SIGN_AGAIN;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.cluster.KeyAuthority.InForce;
+import io.vxseal.cluster.KeyAuthority.Situation;
+import io.vxseal.encryption.Key;
+import io.vxseal.encryption.KeyRing;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.Test;
+
+class KeyAuthorityTest {
+    private static final Duration LONG = Duration.ofDays(1);
+    private static final Duration SHORT = Duration.ofSeconds(1);
+
+    private final KeyAuthority authority = new KeyAuthority(Duration.ofHours(12));
+
+    @Test
+    void theFirstRingWaitsForOthersToBringOne() {
+        assertThat(authority.duty(new Situation(true, true, true, SHORT, Optional.empty()))).isEqualTo(NOTHING);
+        assertThat(authority.duty(new Situation(true, true, true, KeyAuthority.SETTLE, Optional.empty())))
+                .isEqualTo(FIRST);
+        assertThat(authority.duty(new Situation(true, false, true, KeyAuthority.SETTLE, Optional.empty())))
+                .isEqualTo(NOTHING);
+        assertThat(authority.duty(new Situation(true, false, true, LONG, Optional.empty()))).isEqualTo(FIRST);
+        assertThat(authority.duty(new Situation(false, true, true, LONG, Optional.empty()))).isEqualTo(NOTHING);
+    }
+
+    @Test
+    void aRingIsRotatedWhenItIsDueAndOnlyByItsMakerWithTheMajority() {
+        assertThat(duty(true, true, ring(false, LONG, LONG))).isEqualTo(ROTATE);
+        assertThat(duty(true, true, ring(false, SHORT, SHORT))).isEqualTo(NOTHING);
+        assertThat(duty(false, true, ring(false, LONG, LONG))).isEqualTo(NOTHING);
+        assertThat(duty(true, false, ring(false, LONG, LONG))).isEqualTo(NOTHING);
+        assertThat(duty(true, true, ring(true, LONG, LONG))).as("the engine's keys").isEqualTo(NOTHING);
+    }
+
+    @Test
+    void clocksThatDifferNeitherRaceNorStopRotation() {
+        assertThat(duty(true, true, ring(false, LONG, SHORT))).as("clock set forward").isEqualTo(NOTHING);
+        assertThat(duty(true, true, ring(false, LONG.negated(), LONG))).as("clock set back").isEqualTo(ROTATE);
+    }
+
+    @Test
+    void aSignatureThatEndsIsReplacedWhileItIsStillGood() {
+        assertThat(duty(true, true, new InForce(true, false, LONG, false, SHORT, SHORT))).isEqualTo(SIGN_AGAIN);
+        assertThat(duty(true, true, new InForce(false, true, SHORT, true, SHORT, SHORT))).isEqualTo(SIGN_AGAIN);
+        assertThat(duty(true, true, new InForce(false, true, SHORT, false, SHORT, SHORT)))
+                .as("own certificate ends no later").isEqualTo(NOTHING);
+    }
+
+    @Property(tries = 50)
+    void rotationsMakeTheNextKeyPrimaryAndTagsOnlyGrow(@ForAll @IntRange(min = 1, max = 20) int rotations) {
+        KeyRing ring = authority.first();
+        Set<Key> all = new HashSet<>(ring.keys());
+        for (int i = 0; i < rotations; i++) {
+            KeyRing after = authority.rotate(ring);
+            assertThat(after.keys()).hasSize(3).startsWith(ring.keys().get(2), ring.keys().get(0));
+            Key fresh = after.keys().get(2);
+            assertThat(all.stream().map(Key::tag)).allMatch(tag -> Integer.compareUnsigned(tag, fresh.tag()) < 0);
+            assertThat(fresh.octets()).hasSize(16);
+            assertThat(all.add(fresh)).isTrue();
+            ring = after;
+        }
+    }
+
+    @Property(tries = 50)
+    void aDeliveredRingOfAnySizeBecomesOneOfThree(@ForAll @IntRange(min = 1, max = 8) int size) {
+        int[] tags = new int[size];
+        for (int i = 0; i < size; i++) {
+            tags[i] = 100 + i;
+        }
+        KeyRing after = authority.rotate(ClusterTest.keys(tags));
+        assertThat(after.keys()).hasSize(3);
+        assertThat(after.keys().get(1).tag()).as("the current key is still accepted").isEqualTo(100);
+        assertThat(List.of(after.keys().get(0), after.keys().get(2))).doesNotContain(after.keys().get(1));
+    }
+
+    private KeyAuthority.Duty duty(boolean keyMaker, boolean majority, InForce ring) {
+        return authority.duty(new Situation(keyMaker, true, majority, LONG, Optional.of(ring)));
+    }
+
+    private static InForce ring(boolean external, Duration age, Duration known) {
+        return new InForce(external, true, LONG, true, age, known);
+    }
+}

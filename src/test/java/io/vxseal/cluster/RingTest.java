@@ -1,0 +1,160 @@
+package io.vxseal.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vxseal.encryption.Key;
+import io.vxseal.encryption.KeyRing;
+import java.io.ByteArrayOutputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A signed ring is believed only as it was signed, by a manager of this swarm. */
+class RingTest {
+    private static final String SWARM = "swarmswarmswarmswarmswarm";
+
+    @TempDir
+    private static Path temp;
+
+    private static TestSwarm swarm;
+    private static SwarmIdentity manager;
+    private static SwarmIdentity worker;
+
+    @BeforeAll
+    static void identities() throws Exception {
+        swarm = TestSwarm.make(Files.createDirectories(temp.resolve("ca")), SWARM);
+        manager = SwarmIdentity.read(swarm.node("manager1", Role.MANAGER));
+        worker = SwarmIdentity.read(swarm.node("worker1", Role.WORKER));
+    }
+
+    @Test
+    void opensAsItWasSigned() throws Exception {
+        KeyRing keys = ClusterTest.keys(5, 4, 6);
+        Instant made = Instant.ofEpochMilli(1_700_000_000_123L);
+        SignedRing ring = SignedRing.open(worker, SignedRing.sign(manager, 9, made, true, keys).octets());
+        assertThat(ring.keys()).isEqualTo(keys);
+        assertThat(ring.mark()).isEqualTo(new SignedRing.Mark(9, "manager1", made.toEpochMilli()));
+        assertThat(ring.made()).isEqualTo(made);
+        assertThat(ring.external()).isTrue();
+        assertThat(ring.until()).isAfter(Instant.now());
+    }
+
+    @Test
+    void everyChangedOctetIsNoticedAndNoKeyIsShown() {
+        KeyRing keys = ClusterTest.keys(0x51, 0x52, 0x53);
+        byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys).octets();
+        String secret = HexFormat.of().formatHex(keys.keys().getFirst().octets()).substring(0, 12);
+        int ownFields = 1 + 8 + 8 + 1 + 1 + 3 * (4 + 1 + KeyAuthority.KEY_OCTETS);
+        // Every octet of the ring itself; of certificate and signature some, for each costs a walk to the root.
+        for (int i = 0; i < good.length; i += i < ownFields ? 1 : 23) {
+            byte[] bad = good.clone();
+            bad[i] ^= 1;
+            assertThatThrownBy(() -> SignedRing.open(worker, bad)).as("octet %d", i)
+                    .isInstanceOf(RefusedException.class)
+                    .message().doesNotContain(secret);
+        }
+        for (int length : List.of(0, 1, 10, 40, 100, good.length - 1)) {
+            assertThatThrownBy(() -> SignedRing.open(worker, Arrays.copyOf(good, length)))
+                    .isInstanceOf(RefusedException.class);
+        }
+        assertThatThrownBy(() -> SignedRing.open(worker, Arrays.copyOf(good, good.length + 1)))
+                .isInstanceOf(RefusedException.class);
+    }
+
+    @Test
+    void onlyManagersOfThisSwarmSign() throws Exception {
+        KeyRing keys = ClusterTest.keys(1, 2, 3);
+        byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys).octets();
+        assertThatThrownBy(() -> SignedRing.sign(worker, 1, Instant.now(), false, keys))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> SignedRing.open(manager, resign(good, 3, worker)))
+                .isInstanceOf(RefusedException.class).hasMessageContaining("no manager");
+        SwarmIdentity sibling = SwarmIdentity.read(swarm.sibling("othersother").node("manager2", Role.MANAGER));
+        assertThatThrownBy(() -> SignedRing.open(manager, resign(good, 3, sibling)))
+                .isInstanceOf(RefusedException.class).hasMessageContaining("othersother");
+        TestSwarm fake = TestSwarm.make(Files.createDirectories(temp.resolve("fake")), SWARM);
+        SwarmIdentity stranger = SwarmIdentity.read(fake.node("manager3", Role.MANAGER));
+        assertThatThrownBy(() -> SignedRing.open(manager, resign(good, 3, stranger)))
+                .isInstanceOf(RefusedException.class).hasMessageContaining("not of this swarm");
+        assertThat(SignedRing.open(worker, resign(good, 3, manager)).keys()).isEqualTo(keys);
+    }
+
+    @Test
+    void theFileIsClosedToOthersAndOnlyBelievedWhenSigned() throws Exception {
+        RingFile file = new RingFile(temp.resolve("tmpfs"));
+        assertThat(file.read(worker)).isEmpty();
+        SignedRing ring = SignedRing.sign(manager, 3, Instant.now(), false, ClusterTest.keys(1, 2, 3));
+        file.write(ring);
+        assertThat(file.read(worker).orElseThrow().mark()).isEqualTo(ring.mark());
+        file.write(SignedRing.sign(manager, 4, Instant.now(), false, ClusterTest.keys(2, 3, 4)));
+        assertThat(file.read(worker).orElseThrow().mark().version()).isEqualTo(4);
+        Path at = temp.resolve("tmpfs").resolve("ring");
+        assertThat(Files.getPosixFilePermissions(at)).hasToString("[OWNER_READ, OWNER_WRITE]");
+        Files.write(at, Arrays.copyOf(Files.readAllBytes(at), 200));
+        assertThat(file.read(worker)).isEmpty();
+    }
+
+    @Test
+    void messagesAndTextsShowNoKey() {
+        SignedRing ring = SignedRing.sign(manager, 3, Instant.now(), false, ClusterTest.keys(0x61, 0x62, 0x63));
+        assertThat(ring).hasToString("ring 3 by manager1 with tags [97, 98, 99]");
+        for (Key key : ring.keys().keys()) {
+            assertThat(ring.toString()).doesNotContain(HexFormat.of().formatHex(key.octets()).substring(0, 6));
+        }
+    }
+
+    @Test
+    void whatIsWrongWithTheFilesIsSaid() throws Exception {
+        Path folder = swarm.node("broken", Role.WORKER);
+        assertThat(SwarmIdentity.read(folder).name()).isEqualTo(new NodeName(SWARM, Role.WORKER, "broken"));
+        Path other = swarm.node("another", Role.WORKER);
+        Files.copy(other.resolve("swarm-node.key"), folder.resolve("swarm-node.key"),
+                StandardCopyOption.REPLACE_EXISTING);
+        assertThatThrownBy(() -> SwarmIdentity.read(folder)).hasMessageContaining("is not the key of swarm-node.crt");
+        swarm.run("openssl", "pkcs8", "-topk8", "-in", other.resolve("swarm-node.key").toString(), "-passout",
+                "pass:secret", "-out", folder.resolve("swarm-node.key").toString());
+        assertThatThrownBy(() -> SwarmIdentity.read(folder)).hasMessageContaining("autolock=false");
+        Files.writeString(folder.resolve("swarm-node.key"), "junk");
+        assertThatThrownBy(() -> SwarmIdentity.read(folder)).hasMessageContaining("swarm-node.key is not a PKCS#8");
+        Files.writeString(folder.resolve("swarm-node.crt"), "junk");
+        assertThatThrownBy(() -> SwarmIdentity.read(folder)).hasMessageContaining("swarm-node.crt");
+        Files.delete(folder.resolve("swarm-root-ca.crt"));
+        Files.copy(other.resolve("swarm-node.crt"), folder.resolve("swarm-node.crt"),
+                StandardCopyOption.REPLACE_EXISTING);
+        assertThatThrownBy(() -> SwarmIdentity.read(folder)).hasMessageContaining("swarm-root-ca.crt is not there");
+    }
+
+    /** The same ring in the name of another, honestly or not: its chain in place of the author's, and its signature. */
+    static byte[] resign(byte[] ring, int keys, SwarmIdentity as) throws IOException {
+        int head = 1 + 8 + 8 + 1 + 1 + keys * (4 + 1 + KeyAuthority.KEY_OCTETS);
+        ByteArrayOutputStream octets = new ByteArrayOutputStream();
+        try (DataOutputStream out = new DataOutputStream(octets)) {
+            out.write(ring, 0, head);
+            List<byte[]> chain = SwarmIdentity.encode(as.chain());
+            out.writeByte(chain.size());
+            for (byte[] der : chain) {
+                out.writeShort(der.length);
+                out.write(der);
+            }
+            byte[] label = ("vxseal ring 1\0" + SWARM + "\0").getBytes(StandardCharsets.US_ASCII);
+            ByteArrayOutputStream signed = new ByteArrayOutputStream();
+            signed.writeBytes(label);
+            signed.writeBytes(octets.toByteArray());
+            byte[] signature = as.sign(signed.toByteArray());
+            out.writeShort(signature.length);
+            out.write(signature);
+        }
+        return octets.toByteArray();
+    }
+}

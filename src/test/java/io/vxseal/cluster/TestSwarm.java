@@ -1,0 +1,83 @@
+package io.vxseal.cluster;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** A swarm's CA and node certificates, of the shape that swarmkit gives them, made with openssl. */
+final class TestSwarm {
+    private final Path folder;
+    private final String id;
+
+    private TestSwarm(Path folder, String id) {
+        this.folder = folder;
+        this.id = id;
+    }
+
+    /** A swarm with a root of its own. */
+    static TestSwarm make(Path folder, String id) {
+        TestSwarm swarm = new TestSwarm(folder, id);
+        swarm.key("ca.key");
+        swarm.run("openssl", "req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=swarm-ca", "-days", "7300",
+                "-out", "ca.crt", "-addext", "keyUsage=critical,keyCertSign,cRLSign");
+        return swarm;
+    }
+
+    /** A swarm that shares this one's root, which no real one does. */
+    TestSwarm sibling(String otherId) {
+        return new TestSwarm(folder, otherId);
+    }
+
+    /** Writes a node's three files into a folder of its own, and answers with that. */
+    Path node(String node, Role role) {
+        Path to = folder.resolve("node-" + node + "-" + id);
+        issue(node, role, to);
+        return to;
+    }
+
+    /** Writes or replaces a node's files, as a renewal does. */
+    void issue(String node, Role role, Path to) {
+        String unit = role == Role.MANAGER ? "swarm-manager" : "swarm-worker";
+        try {
+            Files.createDirectories(to);
+            Files.writeString(folder.resolve("ext"), """
+                    basicConstraints=critical,CA:FALSE
+                    keyUsage=critical,digitalSignature,keyEncipherment
+                    extendedKeyUsage=serverAuth,clientAuth
+                    subjectAltName=DNS:%s,DNS:%s,DNS:%s
+                    """.formatted(unit, node, id));
+            key("node.key");
+            run("openssl", "req", "-new", "-key", "node.key", "-subj", "/O=" + id + "/OU=" + unit + "/CN=" + node,
+                    "-out", "node.csr");
+            run("openssl", "x509", "-req", "-in", "node.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+                    "-days", "90", "-extfile", "ext", "-out", "node.crt");
+            Files.copy(folder.resolve("ca.crt"), to.resolve("swarm-root-ca.crt"), StandardCopyOption.REPLACE_EXISTING);
+            Files.copy(folder.resolve("node.crt"), to.resolve("swarm-node.crt"), StandardCopyOption.REPLACE_EXISTING);
+            Files.copy(folder.resolve("node.key"), to.resolve("swarm-node.key"), StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private void key(String file) {
+        run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", file);
+    }
+
+    void run(String... command) {
+        try {
+            Process process = new ProcessBuilder(List.of(command)).directory(folder.toFile())
+                    .redirectErrorStream(true).start();
+            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            if (!process.waitFor(20, TimeUnit.SECONDS) || process.exitValue() != 0) {
+                throw new IllegalStateException(String.join(" ", command) + ": " + output);
+            }
+        } catch (IOException | InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+package io.vxseal.cluster;
+
+import io.vxseal.encryption.KeyRing;
+import io.vxseal.peers.Peer;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/** Remembers what a listener was told, in order. */
+final class Witness implements Cluster.Listener {
+    final List<String> told = new CopyOnWriteArrayList<>();
+    final List<KeyRing> rings = new CopyOnWriteArrayList<>();
+
+    @Override
+    public void peerAdded(Peer peer) {
+        told.add("+" + peer.endpoint() + "@" + peer.vtep().getHostAddress());
+    }
+
+    @Override
+    public void peerRemoved(Peer peer) {
+        told.add("-" + peer.endpoint() + "@" + peer.vtep().getHostAddress());
+    }
+
+    @Override
+    public void ring(KeyRing ring) {
+        rings.add(ring);
+    }
+}
