@@ -1,0 +1,118 @@
+package io.vxseal.lab;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * Everything that crosses the wire from {@link Wire#capture} until {@link #stop}, in a pcap file. A capture
+ * that lost packets proves nothing about what was not on the wire, so {@link #stop} fails then.
+ */
+public final class Capture implements AutoCloseable {
+
+    private static final Duration READ = Duration.ofSeconds(60);
+    private static final Pattern COUNT = Pattern.compile("(\\d+) packets?$");
+    private static final Pattern LOST = Pattern.compile("(\\d+) packets dropped by kernel");
+    private static final Pattern SPI = Pattern.compile("ESP\\(spi=0x([0-9a-f]{8}),");
+
+    private final Path file;
+    private final Path log;
+    private final Process tcpdump;
+
+    private Capture(Path file, Path log, Process tcpdump) {
+        this.file = file;
+        this.log = log;
+        this.tcpdump = tcpdump;
+    }
+
+    static Capture start(Path file, Path log) {
+        List<String> words = Network.within(List.of("timeout", "3600", "tcpdump", "-i", Network.BRIDGE, "-Z", "root",
+                "-n", "-U", "--immediate-mode", "-B", "16384", "-s", "0", "-w", file.toString()));
+        try {
+            Files.createDirectories(file.getParent());
+            Process tcpdump = new ProcessBuilder(words).redirectErrorStream(true)
+                    .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
+                    .redirectOutput(log.toFile()).start();
+            Capture capture = new Capture(file, log, tcpdump);
+            Await.until("tcpdump to listen on the wire", Duration.ofSeconds(10), () -> {
+                if (!tcpdump.isAlive()) {
+                    throw new LabException("tcpdump ended: " + capture.said());
+                }
+                return capture.said().contains("listening on");
+            });
+            return capture;
+        } catch (IOException e) {
+            throw new LabException("cannot run tcpdump: " + e.getMessage(), e);
+        }
+    }
+
+    public Path file() {
+        return file;
+    }
+
+    /** Ends the capture; what was on the wire before is in the file. */
+    public Capture stop() {
+        if (tcpdump.isAlive()) {
+            // Frames that the bridge has passed may not have reached tcpdump yet.
+            Await.pause(Duration.ofMillis(500));
+            close();
+            var lost = LOST.matcher(said());
+            if (!lost.find() || !lost.group(1).equals("0")) {
+                throw new LabException("the capture " + file + " is not whole: " + said());
+            }
+        }
+        return this;
+    }
+
+    /** How many packets match a filter, in tcpdump's language. */
+    public long count(String filter) {
+        String said = Host.run(READ, List.of("tcpdump", "-Z", "root", "-n", "-r", file.toString(), "--count", filter)).require();
+        var count = COUNT.matcher(said);
+        if (!count.find()) {
+            throw new LabException("tcpdump gave no count of " + filter + ": " + said);
+        }
+        return Long.parseLong(count.group(1));
+    }
+
+    /** The SPIs of the ESP packets from one host to another, as eight hex digits. */
+    public Set<String> spis(Guest from, Guest to) {
+        String filter = "esp and src host %s and dst host %s".formatted(from.address(), to.address());
+        return SPI.matcher(show(filter)).results().map(match -> match.group(1)).collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    /** The packets that match a filter, a line or more for each. */
+    public String show(String filter) {
+        return Host.run(READ, List.of("tcpdump", "-Z", "root", "-n", "-r", file.toString(), filter)).require();
+    }
+
+    private String said() {
+        try {
+            return Files.readString(log);
+        } catch (IOException e) {
+            return "";
+        }
+    }
+
+    @Override
+    public void close() {
+        // To tcpdump itself: "timeout" runs it as its child and passes the signal on.
+        tcpdump.destroy();
+        try {
+            if (!tcpdump.waitFor(5, TimeUnit.SECONDS)) {
+                tcpdump.descendants().forEach(ProcessHandle::destroyForcibly);
+                tcpdump.destroyForcibly();
+            }
+        } catch (InterruptedException e) {
+            tcpdump.destroyForcibly();
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,66 @@
+package io.vxseal.lab;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** What is kept of a failed run: enough to find out why without running it again. */
+final class Evidence {
+
+    private static final Duration LIMIT = Duration.ofSeconds(25);
+
+    /** File name to the command that fills it. No keys: a kept file may travel. */
+    private static final Map<String, String> COMMANDS = new LinkedHashMap<>();
+
+    static {
+        COMMANDS.put("xfrm.txt", "ip -s xfrm state list nokeys; echo; ip -s xfrm policy; echo; cat /proc/net/xfrm_stat");
+        COMMANDS.put("rules.txt", "iptables-save -c; echo; ip6tables-save -c; echo; nft list ruleset");
+        COMMANDS.put("links.txt", "ip -d -s link; echo; ip addr; echo; ip route show table all; echo; ip neigh; echo; bridge fdb;"
+                + " for ns in /run/docker/netns/* $(find /var/lib/docker/plugins -path '*propagated*' -type f 2>/dev/null); do"
+                + " echo; echo \"== $ns\"; nsenter --net=$ns sh -c 'ip -d link; ip addr; ip neigh; bridge fdb'; done; cat /proc/self/mountinfo");
+        COMMANDS.put("engine.log", "cat /var/log/dockerd.log");
+        COMMANDS.put("plugin.log", "grep 'plugin=' /var/log/dockerd.log");
+        COMMANDS.put("kernel.log", "dmesg");
+        COMMANDS.put("processes.txt", "ps -ef; free -m; df -h");
+        COMMANDS.put("docker.txt", "docker plugin ls; docker network ls; docker ps -a; docker node ls; docker service ls;"
+                + " for s in $(docker service ls -q); do docker service ps --no-trunc $s; done");
+    }
+
+    private Evidence() {}
+
+    /** Gathers it; never throws, because it is called when something else has failed already. */
+    static void gather(List<Guest> guests, Wire wire, Path folder) {
+        try {
+            Files.createDirectories(folder);
+            Together.each(guests, guest -> gather(guest, folder));
+            for (Capture capture : wire.captures()) {
+                if (Files.exists(capture.file())) {
+                    Files.copy(capture.file(), folder.resolve(capture.file().getFileName()), StandardCopyOption.REPLACE_EXISTING);
+                }
+            }
+        } catch (IOException | RuntimeException e) {
+            System.err.println("lab: not all evidence could be kept in " + folder + ": " + e);
+        }
+    }
+
+    private static void gather(Guest guest, Path folder) {
+        try {
+            Files.copy(guest.console(), folder.resolve(guest.name() + "-console.log"), StandardCopyOption.REPLACE_EXISTING);
+            Files.copy(guest.qemuLog(), folder.resolve(guest.name() + "-qemu.log"), StandardCopyOption.REPLACE_EXISTING);
+            if (guest.crash().isPresent()) {
+                return;
+            }
+            for (var command : COMMANDS.entrySet()) {
+                Outcome outcome = guest.run(command.getValue(), LIMIT);
+                Files.writeString(folder.resolve(guest.name() + "-" + command.getKey()), outcome.out() + outcome.err());
+            }
+        } catch (IOException | RuntimeException e) {
+            System.err.println("lab: not all evidence of " + guest + " could be kept: " + e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,64 @@
+package io.vxseal.lab;
+
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/**
+ * What a network driver can leave on a host: everything here is as it was before, or something was left.
+ * Without counters, ages and the numbers that the kernel gives out, which change by themselves.
+ */
+public record Footprint(Map<String, List<String>> traces) {
+
+    private static final Duration LIMIT = Duration.ofSeconds(60);
+
+    private static final Map<String, String> COMMANDS = new LinkedHashMap<>();
+
+    static {
+        COMMANDS.put("links", "ip -o link | awk -F': ' '{print $2}' | sed 's/@.*//'");
+        COMMANDS.put("addresses", "ip -o addr | awk '{print $2, $4}'");
+        COMMANDS.put("routes", "ip route show table all; ip rule; ip -6 rule");
+        COMMANDS.put("forwarding entries", "bridge fdb show | grep permanent");
+        COMMANDS.put("permanent neighbours", "ip neigh show nud permanent");
+        COMMANDS.put("network namespaces", "lsns -t net -n -o COMMAND; grep nsfs /proc/self/mountinfo | awk '{print $5}'");
+        COMMANDS.put("mounts", "awk '{print $5}' /proc/self/mountinfo");
+        COMMANDS.put("rules", "{ iptables-save; ip6tables-save; } | sed '/^#/d; s/ \\[[0-9]*:[0-9]*\\]$//'");
+        COMMANDS.put("nftables", "nft -s list ruleset 2>/dev/null");
+        COMMANDS.put("states", "ip xfrm state list nokeys");
+        COMMANDS.put("policies", "ip xfrm policy");
+        COMMANDS.put("listening sockets", "ss -Hltun | awk '{print $1, $5}'");
+    }
+
+    /**
+     * A host's footprint now. First the base chains are made that iptables (on nftables) makes with the first
+     * rule and never removes: they are iptables' own and hold nothing.
+     */
+    public static Footprint of(Guest guest) {
+        guest.sh("""
+                for t in iptables ip6tables; do
+                  $t -w -t mangle -A OUTPUT -m mark --mark 1 && $t -w -t mangle -D OUTPUT -m mark --mark 1
+                  $t -w -A INPUT -m mark --mark 1 && $t -w -D INPUT -m mark --mark 1
+                done""");
+        Map<String, List<String>> traces = new LinkedHashMap<>();
+        COMMANDS.forEach((what, command) -> traces.put(what,
+                guest.run(command, LIMIT).out().lines().map(String::strip).filter(line -> !line.isEmpty()).sorted().toList()));
+        return new Footprint(traces);
+    }
+
+    /** What is here and was not there before, or the other way round, a line for each; empty if all is the same. */
+    public List<String> differences(Footprint before) {
+        return traces.keySet().stream().flatMap(what -> {
+            List<String> now = traces.get(what);
+            List<String> then = before.traces.get(what);
+            return Stream.concat(
+                    now.stream().filter(line -> count(now, line) > count(then, line)).map(line -> "left in " + what + ": " + line),
+                    then.stream().filter(line -> count(then, line) > count(now, line)).map(line -> "lost from " + what + ": " + line));
+        }).distinct().toList();
+    }
+
+    private static long count(List<String> lines, String line) {
+        return lines.stream().filter(line::equals).count();
+    }
+}

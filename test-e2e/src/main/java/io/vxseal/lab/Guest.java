@@ -1,0 +1,159 @@
+package io.vxseal.lab;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * One Docker host: a stock Debian in a machine of its own. Commands reach it by QEMU's guest agent, beside
+ * the network, so a cut wire does not silence it; several may run at once.
+ */
+public final class Guest implements AutoCloseable {
+
+    /** For commands that ask the kernel or the engine something. Emulated, a docker command takes seconds. */
+    private static final Duration SHORT = Duration.ofSeconds(60);
+
+    private static final Duration ANSWER = Duration.ofSeconds(30);
+    private static final List<String> ENVIRONMENT =
+            List.of("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8");
+    private static final int CHUNK = 48 * 1024;
+
+    private final Machine.Place place;
+    private final Machine machine;
+    private final JsonSocket agent;
+
+    Guest(Machine.Place place, Machine machine) {
+        this.place = place;
+        this.machine = machine;
+        this.agent = JsonSocket.connect(place.name() + "'s agent", place.file("agent"), ANSWER);
+    }
+
+    public String name() {
+        return place.name();
+    }
+
+    public String address() {
+        return place.address();
+    }
+
+    int number() {
+        return place.number();
+    }
+
+    Path console() {
+        return place.file("console");
+    }
+
+    Path qemuLog() {
+        return place.file("qemu");
+    }
+
+    Machine machine() {
+        return machine;
+    }
+
+    void awaitAgent(Duration limit) {
+        // What is sent before the guest opens its end of the port is lost: ask again.
+        Await.until(name() + "'s agent", limit, () -> {
+            machine.crash().ifPresent(why -> {
+                throw new LabException(why);
+            });
+            return agent.ask("guest-ping", Map.of(), Duration.ofSeconds(1)).isPresent();
+        });
+    }
+
+    /** Runs a shell command that must succeed, and returns its standard output. */
+    public String sh(String command) {
+        return run(command, SHORT).require();
+    }
+
+    /** Runs a shell command; when its time is up it is ended, with {@link Outcome#TIMED_OUT}. */
+    public Outcome run(String command, Duration limit) {
+        return spawn(command, limit).await();
+    }
+
+    /** Starts a shell command and leaves it running, for no longer than {@code limit}. */
+    public Spawned spawn(String command, Duration limit) {
+        long pid = ask("guest-exec", Map.of(
+                "path", "/usr/bin/timeout",
+                "arg", List.of("-k", "5", String.valueOf(Math.max(1, limit.toSeconds())), "/bin/bash", "-c", command),
+                "env", ENVIRONMENT,
+                "capture-output", true)).path("pid").asLong();
+        return new Spawned(command, pid, limit);
+    }
+
+    /** A command under way in the guest. */
+    public final class Spawned {
+
+        private final String command;
+        private final long pid;
+        private final long end;
+
+        private Spawned(String command, long pid, Duration limit) {
+            this.command = command;
+            this.pid = pid;
+            this.end = System.nanoTime() + limit.plus(ANSWER).toNanos();
+        }
+
+        /** Waits for its end, which its own limit assures. */
+        public Outcome await() {
+            Duration pause = Duration.ofMillis(50);
+            while (System.nanoTime() < end) {
+                JsonNode status = ask("guest-exec-status", Map.of("pid", pid));
+                if (status.path("exited").asBoolean()) {
+                    int exit = status.has("signal") ? 128 + status.path("signal").asInt() : status.path("exitcode").asInt();
+                    return new Outcome(name() + "# " + command, exit, text(status, "out-data"), text(status, "err-data"));
+                }
+                Await.pause(pause);
+                // Each question costs the guest time that the command could use.
+                pause = pause.compareTo(Duration.ofMillis(400)) < 0 ? pause.multipliedBy(2) : pause;
+            }
+            throw new LabException(name() + "# " + command + ": not ended, long after its limit");
+        }
+
+        public void kill() {
+            sh("kill " + pid + " 2>/dev/null || true");
+        }
+    }
+
+    private static String text(JsonNode status, String field) {
+        return new String(Base64.getDecoder().decode(status.path(field).asText("")), StandardCharsets.UTF_8);
+    }
+
+    /** Writes a file in the guest. What is large comes by the {@link Payload} instead. */
+    public void copyIn(byte[] content, String path) {
+        long handle = ask("guest-file-open", Map.of("path", path, "mode", "w")).asLong();
+        for (int at = 0; at < content.length; at += CHUNK) {
+            byte[] chunk = Arrays.copyOfRange(content, at, Math.min(content.length, at + CHUNK));
+            ask("guest-file-write", Map.of("handle", handle, "buf-b64", Base64.getEncoder().encodeToString(chunk)));
+        }
+        ask("guest-file-close", Map.of("handle", handle));
+    }
+
+    /** Why the guest cannot go on, if its console tells. */
+    Optional<String> crash() {
+        return machine.crash();
+    }
+
+    private JsonNode ask(String command, Map<String, ?> arguments) {
+        return agent.ask(command, arguments, ANSWER).orElseThrow(() -> new LabException(
+                crash().orElse(name() + "'s agent did not answer " + command + " for " + ANSWER.toSeconds() + " s")));
+    }
+
+    @Override
+    public void close() {
+        agent.close();
+        machine.close();
+    }
+
+    @Override
+    public String toString() {
+        return name();
+    }
+}

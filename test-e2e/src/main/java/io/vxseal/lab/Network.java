@@ -1,0 +1,66 @@
+package io.vxseal.lab;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The laboratory's network: a namespace with one bridge and a tap for each guest. Nothing leads out of it.
+ * Every program of the laboratory that outlives a command runs in that namespace, which is how a later
+ * run finds what an earlier one, killed, has left.
+ */
+final class Network implements AutoCloseable {
+
+    static final String NAMESPACE = "vxseal-lab";
+    static final String BRIDGE = "wire";
+
+    private Network() {}
+
+    static Network make(int guests) {
+        sweep();
+        Host.run("ip", "netns", "add", NAMESPACE);
+        // The host's side of the bridge has no business to announce itself on the wire.
+        inside("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1");
+        inside("ip", "link", "set", "lo", "up");
+        inside("ip", "link", "add", BRIDGE, "type", "bridge", "stp_state", "0", "mcast_snooping", "0");
+        inside("ip", "addr", "add", "10.55.0.254/24", "dev", BRIDGE);
+        inside("ip", "link", "set", BRIDGE, "up");
+        for (int n = 1; n <= guests; n++) {
+            inside("ip", "tuntap", "add", tap(n), "mode", "tap");
+            inside("ip", "link", "set", tap(n), "master", BRIDGE, "up");
+        }
+        return new Network();
+    }
+
+    static String tap(int guest) {
+        return "tap" + guest;
+    }
+
+    static String inside(String... words) {
+        return Host.run(within(List.of(words)).toArray(String[]::new));
+    }
+
+    /** A command line that runs in the namespace. */
+    static List<String> within(List<String> words) {
+        var all = new ArrayList<>(List.of("nsenter", "--net=/run/netns/" + NAMESPACE, "--"));
+        all.addAll(words);
+        return List.copyOf(all);
+    }
+
+    /** Ends everything in the namespace, and the namespace. */
+    static void sweep() {
+        if (Host.run("ip", "netns", "list").lines().noneMatch(line -> line.split(" ")[0].equals(NAMESPACE))) {
+            return;
+        }
+        Host.run("ip", "netns", "pids", NAMESPACE).lines().map(Long::parseLong)
+                .forEach(pid -> ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly));
+        Await.until("the end of what runs in " + NAMESPACE, Duration.ofSeconds(10),
+                () -> Host.run("ip", "netns", "pids", NAMESPACE).isEmpty());
+        Host.run("ip", "netns", "del", NAMESPACE);
+    }
+
+    @Override
+    public void close() {
+        sweep();
+    }
+}

@@ -1,0 +1,70 @@
+package io.vxseal.lab;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/** What lies between the hosts: seen, cut, and fed with frames from outside of them. */
+public final class Wire implements AutoCloseable {
+
+    /** VXLAN that is not inside ESP, on the port that Docker uses unless told otherwise. */
+    public static final String CLEARTEXT_VXLAN = "udp port 4789";
+
+    public static final String ESP = "ip proto 50";
+
+    /** {@link #CLEARTEXT_VXLAN} of one network: its VNI is in the upper three bytes of the VXLAN header's second word. */
+    public static String cleartextVxlan(int vni) {
+        return "%s and udp[12:4] & 0xffffff00 = 0x%x".formatted(CLEARTEXT_VXLAN, vni << 8);
+    }
+
+    /** Bridge port states of linux/if_bridge.h. */
+    private static final String BR_STATE_DISABLED = "0";
+    private static final String BR_STATE_FORWARDING = "3";
+
+    private final Path folder;
+    private final List<Capture> captures = new CopyOnWriteArrayList<>();
+
+    Wire(Path folder) {
+        this.folder = folder;
+    }
+
+    /** Starts a capture into a file of the laboratory's. */
+    public Capture capture(String name) {
+        return capture(folder.resolve(name + ".pcap"));
+    }
+
+    public Capture capture(Path file) {
+        Capture capture = Capture.start(file, folder.resolve(file.getFileName() + ".log"));
+        captures.add(capture);
+        return capture;
+    }
+
+    List<Capture> captures() {
+        return captures;
+    }
+
+    /** From here on no frame reaches or leaves the guest, which is not told: its link stays up. */
+    public void cut(Guest guest) {
+        state(guest, BR_STATE_DISABLED);
+    }
+
+    public void mend(Guest guest) {
+        state(guest, BR_STATE_FORWARDING);
+    }
+
+    private static void state(Guest guest, String state) {
+        Network.inside("bridge", "link", "set", "dev", Network.tap(guest.number()), "state", state);
+    }
+
+    /** Sends a whole Ethernet frame to the hosts, as a stranger on their network would. */
+    public void inject(byte[] frame) {
+        try (RawSocket socket = RawSocket.open(Network.NAMESPACE, Network.BRIDGE)) {
+            socket.send(frame);
+        }
+    }
+
+    @Override
+    public void close() {
+        captures.forEach(Capture::close);
+    }
+}

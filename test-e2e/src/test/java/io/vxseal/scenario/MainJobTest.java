@@ -1,0 +1,149 @@
+package io.vxseal.scenario;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.lab.Await;
+import io.vxseal.lab.Capture;
+import io.vxseal.lab.Footprint;
+import io.vxseal.lab.Guest;
+import io.vxseal.lab.Lab;
+import io.vxseal.lab.Product;
+import io.vxseal.lab.Swarm;
+import io.vxseal.lab.Task;
+import io.vxseal.lab.Together;
+import io.vxseal.lab.Wire;
+import io.vxseal.lab.Xfrm;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestMethodOrder;
+
+/**
+ * Two hosts with the plugin, and what their networks look like on the wire and in their kernels. The
+ * scenarios build on each other: a plain network alone, an encrypted one beside it, then nothing left.
+ */
+@Laboratory
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class MainJobTest {
+
+    /** Mark, and as a decimal number reqid, of the built-in driver's scheme. */
+    private static final String MARK = "0xd0c4e3";
+    private static final long REQID = 0xd0c4e3;
+
+    private static final int PINGS = 10;
+    /** Each ping in both directions is a request and an answer. */
+    private static final int PACKETS = PINGS * 2 * 2;
+
+    private List<Footprint> before;
+    private List<Task> plain;
+    private List<Task> sealed;
+
+    @BeforeAll
+    void install(Lab lab) {
+        before = Together.map(lab.guests(), Footprint::of);
+        Together.each(lab.guests(), Product.here()::install);
+    }
+
+    @Test
+    @Order(1)
+    void aPlainNetworkIsPlainVxlan(Lab lab) {
+        Capture capture = lab.wire().capture("plain");
+        lab.swarm().createNetwork("plain-net", Product.NAME);
+        plain = lab.swarm().serve("plain", "plain-net");
+
+        awaitAnswer(plain);
+        assertThat(Swarm.pingAcross(plain, PINGS)).matches(Task.Pings::allBack);
+
+        capture.stop();
+        assertThat(capture.count(Wire.cleartextVxlan(lab.swarm().vni("plain-net")))).isGreaterThanOrEqualTo(PACKETS);
+        assertThat(capture.count(Wire.ESP)).isZero();
+        assertThat(plain).extracting(Task::mtu).containsOnly(1450);
+    }
+
+    @Test
+    @Order(2)
+    void anEncryptedNetworkBesideItCrossesAsEspOnly(Lab lab) {
+        Capture capture = lab.wire().capture("both");
+        lab.swarm().createNetwork("my-net", Product.NAME, "--opt encrypted");
+        sealed = lab.swarm().serve("web", "my-net");
+
+        awaitAnswer(sealed);
+        assertThat(Swarm.pingAcross(sealed, PINGS)).matches(Task.Pings::allBack);
+        assertThat(Swarm.pingAcross(plain, PINGS)).matches(Task.Pings::allBack);
+
+        capture.stop();
+        int plainVni = lab.swarm().vni("plain-net");
+        assertThat(capture.count(Wire.ESP)).isGreaterThanOrEqualTo(PACKETS);
+        assertThat(capture.count(Wire.cleartextVxlan(plainVni))).isGreaterThanOrEqualTo(PACKETS);
+        assertThat(capture.count(Wire.CLEARTEXT_VXLAN)).as("in clear, of whatever network")
+                .isEqualTo(capture.count(Wire.cleartextVxlan(plainVni)));
+        assertThat(sealed).extracting(Task::mtu).containsOnly(1424);
+        assertSpisOnTheWireAreThoseOfTheKernel(lab, capture);
+    }
+
+    private static void assertSpisOnTheWireAreThoseOfTheKernel(Lab lab, Capture capture) {
+        for (Guest from : lab.guests()) {
+            for (Guest to : lab.guests()) {
+                if (from != to) {
+                    assertThat(capture.spis(from, to)).isNotEmpty()
+                            .isSubsetOf(Xfrm.of(from).states(from, to).stream().map(Xfrm.State::spi).toList())
+                            .isSubsetOf(Xfrm.of(to).states(from, to).stream().map(Xfrm.State::spi).toList());
+                }
+            }
+        }
+    }
+
+    @Test
+    @Order(3)
+    void theKernelsHoldThreeReverseAndOneForwardStateAndAPolicyForTheOtherHost(Lab lab) {
+        for (Guest here : lab.guests()) {
+            Guest there = lab.guests().stream().filter(guest -> guest != here).findFirst().orElseThrow();
+            Xfrm xfrm = Xfrm.of(here);
+
+            assertThat(xfrm.states(there, here)).as("reverse states on " + here).hasSize(3);
+            assertThat(xfrm.states(here, there)).as("forward states on " + here).hasSize(1);
+            assertThat(xfrm.states()).as("states on " + here).hasSize(4)
+                    .extracting(Xfrm.State::reqid).containsOnly(REQID);
+            assertThat(xfrm.policies(here, there)).as("policies on " + here).singleElement().extracting(Xfrm.Policy::text).asString()
+                    .contains("proto udp dport 4789", "dir out", "mark " + MARK + "/0xffffffff", "mode transport", "reqid " + REQID,
+                            "spi 0x" + xfrm.states(here, there).getFirst().spi());
+        }
+    }
+
+    @Test
+    @Order(4)
+    void anEncryptedNetworkWithoutAPlainOneIsSilentInClear(Lab lab) {
+        lab.swarm().removeService("plain");
+        lab.swarm().removeNetwork("plain-net");
+        Capture capture = lab.wire().capture("encrypted");
+
+        assertThat(Swarm.pingAcross(sealed, PINGS)).matches(Task.Pings::allBack);
+
+        capture.stop();
+        assertThat(capture.count(Wire.ESP)).isGreaterThanOrEqualTo(PACKETS);
+        assertThat(capture.count(Wire.CLEARTEXT_VXLAN)).isZero();
+    }
+
+    @Test
+    @Order(5)
+    void nothingIsLeftBehind(Lab lab) {
+        lab.swarm().removeService("web");
+        lab.swarm().removeNetwork("my-net");
+        Together.each(lab.guests(), guest -> guest.run("docker plugin disable " + Product.NAME, Duration.ofSeconds(90)).require());
+
+        for (int n = 0; n < before.size(); n++) {
+            assertThat(Footprint.of(lab.guests().get(n)).differences(before.get(n)))
+                    .as("what is not as it was on " + lab.guests().get(n)).isEmpty();
+        }
+    }
+
+    /** A task may run before the other host has been told of it; the pings that count come after. */
+    private static void awaitAnswer(List<Task> tasks) {
+        Await.until("the first answer between " + tasks, Duration.ofSeconds(60), () -> Swarm.pingAcross(tasks, 1).allBack());
+    }
+}
