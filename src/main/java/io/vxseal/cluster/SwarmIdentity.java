@@ -39,8 +39,9 @@ final class SwarmIdentity {
     static final String KEY = "swarm-node.key";
     static final String ROOT = "swarm-root-ca.crt";
 
-    private static final Pattern PEM =
-            Pattern.compile("-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \\1-----", Pattern.DOTALL);
+    /** RFC 7468, and before the base64 the headers of RFC 1421 that swarmkit writes: kek-version and raft-dek. */
+    private static final Pattern PEM = Pattern.compile(
+            "-----BEGIN ([A-Z0-9 ]+)-----\\s*(?:[A-Za-z-]+: [^\r\n]*\\R)*([^-]*)-----END \\1-----");
 
     private final NodeName name;
     private final List<X509Certificate> chain;

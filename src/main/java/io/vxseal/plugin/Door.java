@@ -21,6 +21,7 @@ public final class Door {
     private static final int BACKLOG = 128;
 
     private static volatile ServerSocketChannel listening;
+    private static volatile Path path;
 
     private Door() {}
 
@@ -41,12 +42,18 @@ public final class Door {
         ServerSocketChannel channel = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
         channel.bind(address, BACKLOG);
         Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-------"));
+        path = socket;
         listening = channel;
     }
 
     /** The listening socket; null before {@link #open}, as {@link System#inheritedChannel()} has it. */
     static ServerSocketChannel listening() {
         return listening;
+    }
+
+    /** Where it is bound. */
+    static Path path() {
+        return path;
     }
 
     private static boolean answers(UnixDomainSocketAddress address) {

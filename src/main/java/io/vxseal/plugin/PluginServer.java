@@ -16,7 +16,6 @@ import io.vxseal.overlay.DriverException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.stream.Collectors;
-import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.unixdomain.server.UnixDomainServerConnector;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -70,14 +69,17 @@ public final class PluginServer implements AutoCloseable {
 
     private void configure(JavalinConfig config) {
         config.startup.showJavalinBanner = false;
+        config.startup.showOldJavalinVersionWarning = false;
         config.startup.startupWatcherEnabled = false;
         config.concurrency.useVirtualThreads = true;
         config.http.compressionStrategy = CompressionStrategy.NONE;
         config.jetty.addConnector((server, http) -> {
             http.setSendServerVersion(false);
             UnixDomainServerConnector connector =
-                    new UnixDomainServerConnector(server, 1, 1, new HttpConnectionFactory(http));
+                    new UnixDomainServerConnector(server, 1, 1, new BlankHosts(http));
             connector.setInheritChannel(true);
+            // The channel is inherited all the same; the path is for removing the socket when the server stops.
+            connector.setUnixDomainPath(Door.path());
             return connector;
         });
 

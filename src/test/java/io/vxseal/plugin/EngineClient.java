@@ -32,8 +32,12 @@ final class EngineClient {
     }
 
     Answer post(String path, String body) throws IOException {
+        return postAs("plugin", path, body);
+    }
+
+    Answer postAs(String host, String path, String body) throws IOException {
         byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
-        String head = "POST " + path + " HTTP/1.1\r\nHost: plugin\r\nConnection: close\r\n"
+        String head = "POST " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n"
                 + "Accept: application/vnd.docker.plugins.v1.2+json\r\nContent-Length: " + bytes.length + "\r\n\r\n";
         try (UnixSocketChannel channel = UnixSocketChannel.open(new UnixSocketAddress(socket.toFile()))) {
             var out = Channels.newOutputStream(channel);

@@ -127,6 +127,12 @@ class ProtocolTest {
         assertThat(capabilities.body().path("ConnectivityScope").asText()).isEqualTo("global");
     }
 
+    /** 20.10 sends it so. */
+    @Test
+    void aBlankHostHeaderIsTaken() throws IOException {
+        assertThat(engine.postAs("", "/Plugin.Activate", "").status()).isEqualTo(200);
+    }
+
     @Test
     void anUnknownMethodIs404() throws IOException {
         Answer answer = engine.call("Frobnicate", "{}");
