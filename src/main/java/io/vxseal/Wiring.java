@@ -63,6 +63,7 @@ final class Wiring {
         StateFile<Memory> memory = new StateFile<>(settings.state().resolve("state.json"), Memory.class);
         Cluster.Settings cluster = new Cluster.Settings(
                 settings.swarm().resolve("certificates"),
+                settings.swarm().resolve("state.json"),
                 settings.clusterPort(),
                 settings.keyRotation(),
                 settings.state().resolve("ring"));

@@ -10,7 +10,8 @@ import java.util.Set;
 /**
  * The other nodes of the swarm: which endpoints they have, and the keys shared with them.
  *
- * <p>Docker says where this node and the others are ({@link #self}, {@link #found}, {@link #lost}); the swarm's
+ * <p>Docker says where this node and the others are ({@link #self}, {@link #found}, {@link #lost}, and the managers'
+ * addresses in the swarm's folder); the swarm's
  * certificates say who they are. From these a group is formed that tells every node's endpoints to every other and
  * holds one key ring:
  *
@@ -33,11 +34,12 @@ public final class Cluster implements AutoCloseable {
      *
      * @param certificates the folder with swarm-node.crt, swarm-node.key and swarm-root-ca.crt, as the engine keeps
      *     them; may appear later
+     * @param managers the file in which the engine keeps the managers' addresses, state.json; may appear later
      * @param port of the group's TCP connections, the same on every node
      * @param rotation life of a primary key; 12 hours is what the swarm itself uses
      * @param ringFolder on a tmpfs, for the ring to outlive this process but not the host's power; made when missing
      */
-    public record Settings(Path certificates, int port, Duration rotation, Path ringFolder) {
+    public record Settings(Path certificates, Path managers, int port, Duration rotation, Path ringFolder) {
         /** @throws IllegalArgumentException naming the setting that makes no sense */
         public Settings {
             if (port < 1 || port > 65535) {

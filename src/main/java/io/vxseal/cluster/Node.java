@@ -23,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArraySet;
 import java.util.concurrent.ExecutionException;
@@ -64,6 +65,8 @@ final class Node implements AutoCloseable {
     private final Refusals refusals = new Refusals();
     private final Directory directory = new Directory();
     private final CertificateFiles certificates;
+    private final ManagerAddresses managerAddresses;
+    private Set<InetAddress> managers = Set.of();
 
     /** As Docker named them; read by the discovery too. */
     private final Collection<InetAddress> nodes = new CopyOnWriteArraySet<>();
@@ -113,6 +116,7 @@ final class Node implements AutoCloseable {
         this.rings = new RingKeeper(new KeyAuthority(settings.rotation()), new RingFile(settings.ringFolder()), outlook,
                 this::tell);
         this.certificates = new CertificateFiles(settings.certificates());
+        this.managerAddresses = new ManagerAddresses(settings.managers());
         this.thread = new ScheduledThreadPoolExecutor(1, Thread.ofPlatform().daemon().name("vxseal-cluster").factory());
         this.status = new Status(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), List.of(),
                 Optional.empty(), 0);
@@ -199,6 +203,7 @@ final class Node implements AutoCloseable {
     // ---- what the swarm's certificates say
 
     private void tick() {
+        readManagers();
         readCertificates();
         if (group.isEmpty() && identity.isPresent() && addresses.isPresent() && System.nanoTime() - notBefore >= 0) {
             join(identity.get(), addresses.get());
@@ -216,6 +221,15 @@ final class Node implements AutoCloseable {
             rings.keep(isKeyMaker(g), g.stack.complete(), majority(), since(g.still));
         });
         takeStatus();
+    }
+
+    private void readManagers() {
+        Set<InetAddress> now = managerAddresses.read();
+        if (!now.equals(managers)) {
+            managers.stream().filter(gone -> !now.contains(gone)).forEach(this::lost);
+            managers = now;
+            now.forEach(this::found);
+        }
     }
 
     private void readCertificates() {

@@ -282,7 +282,7 @@ class ClusterTest {
         Host a = host(1, Role.MANAGER);
         Path late = temp.resolve("late").resolve("certificates");
         Witness heard = new Witness();
-        Cluster cluster = new Cluster(new Cluster.Settings(late, port, HALF_A_DAY, temp.resolve("late-ring")), heard);
+        Cluster cluster = new Cluster(new Cluster.Settings(late, temp.resolve("late-state.json"), port, HALF_A_DAY, temp.resolve("late-ring")), heard);
         open.add(cluster);
         Host b = new Host(cluster, heard, address(2), late, temp.resolve("late-ring"));
         a.start(b.at);
@@ -300,6 +300,30 @@ class ClusterTest {
         Host c = host(3, Role.WORKER);
         c.start(b.at);
         await("three", () -> Stream.of(a, b, c).allMatch(h -> h.members() == 3));
+    }
+
+    /** To a plugin installed on a running swarm the engine names no other node. */
+    @Test
+    void findsTheManagersThatTheEngineWroteDown() throws Exception {
+        Host a = host(1, Role.MANAGER);
+        Host b = host(2, Role.WORKER);
+        a.start();
+        b.start();
+        await("each alone", () -> a.members() == 1 && b.members() == 1);
+        Files.writeString(
+                b.certificates.resolveSibling("state-2.json"),
+                "[{\"node_id\":\"node-1\",\"addr\":\"%s:2377\"}]".formatted(a.at.getHostAddress()));
+        await("two", () -> a.members() == 2 && b.members() == 2);
+        await("one ring", () -> sameRing(a, b));
+    }
+
+    @Test
+    void readsManagersAddressesAsSwarmkitWritesThem() throws Exception {
+        String json = "[{\"node_id\":\"a\",\"addr\":\"10.55.0.1:2377\"},{\"node_id\":\"b\",\"addr\":\"[fd00::1]:2377\"},"
+                + "{\"node_id\":\"c\",\"addr\":\"manager.example:2377\"},{\"node_id\":\"d\"}]";
+        assertThat(ManagerAddresses.parse(json.getBytes(java.nio.charset.StandardCharsets.UTF_8)))
+                .containsExactly(InetAddress.ofLiteral("10.55.0.1"), InetAddress.ofLiteral("fd00::1"));
+        assertThat(ManagerAddresses.parse("null".getBytes(java.nio.charset.StandardCharsets.UTF_8))).isEmpty();
     }
 
     @Test
@@ -381,7 +405,8 @@ class ClusterTest {
         Path certificates = in.node("node-" + number, role);
         Path ring = temp.resolve("ring-%d-%d".formatted(port, number));
         Witness heard = new Witness();
-        Cluster cluster = new Cluster(new Cluster.Settings(certificates, port, rotation, ring), heard);
+        Cluster cluster = new Cluster(new Cluster.Settings(
+                certificates, certificates.resolveSibling("state-" + number + ".json"), port, rotation, ring), heard);
         open.add(cluster);
         return new Host(cluster, heard, address(number), certificates, ring);
     }

@@ -68,7 +68,7 @@ class ProtocolTest {
                 Duration.ZERO,
                 listener -> new Cluster(
                         new Cluster.Settings(
-                                folder.resolve("no-swarm"), 4788, Duration.ofHours(12), folder.resolve("ring")),
+                                folder.resolve("no-swarm"), folder.resolve("no-state.json"), 4788, Duration.ofHours(12), folder.resolve("ring")),
                         listener));
         driver.recover();
         Path socket = folder.resolve("vxseal.sock");

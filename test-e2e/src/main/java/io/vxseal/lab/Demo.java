@@ -88,9 +88,9 @@ public final class Demo {
         Together.each(lab.guests(), product::install);
         say(one.sh("docker plugin ls"));
 
-        step("docker network create -d vxseal --opt encrypted my-net");
+        step("docker network create -d vxseal:latest --opt encrypted my-net");
         long created = System.nanoTime();
-        lab.swarm().createNetwork("my-net", Product.NAME, "--opt encrypted");
+        lab.swarm().createNetwork("my-net", Product.DRIVER, "--opt encrypted");
 
         step("a service on it, with a task on each host");
         List<Task> tasks = lab.swarm().serve("web", "my-net");
@@ -119,7 +119,7 @@ public final class Demo {
         long esp = capture.count(Wire.ESP);
         long clear = capture.count(Wire.CLEARTEXT_VXLAN);
         capture.show(Wire.ESP).lines().limit(4).forEach(line -> say("  " + line));
-        return new Report(engine, kernel, pings.sent() + early[0], pings.received() + 1, esp, clear, Math.round(first * 10) / 10.0);
+        return new Report(engine, kernel, pings.sent(), pings.received(), esp, clear, Math.round(first * 10) / 10.0);
     }
 
     private static void tell(Report report, Path folder) {

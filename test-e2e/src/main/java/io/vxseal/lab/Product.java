@@ -12,6 +12,9 @@ public record Product(Path tree) {
 
     public static final String NAME = "vxseal";
 
+    /** A managed plugin's driver goes by its whole name in a swarm: engines register it so (moby #30024). */
+    public static final String DRIVER = NAME + ":latest";
+
     /** The product's tree, told by the system property {@code vxseal.tree} or found above the current folder. */
     public static Product here() {
         String told = System.getProperty("vxseal.tree", "");

@@ -53,7 +53,7 @@ class MainJobTest {
     @Order(1)
     void aPlainNetworkIsPlainVxlan(Lab lab) {
         Capture capture = lab.wire().capture("plain");
-        lab.swarm().createNetwork("plain-net", Product.NAME);
+        lab.swarm().createNetwork("plain-net", Product.DRIVER);
         plain = lab.swarm().serve("plain", "plain-net");
 
         awaitAnswer(plain);
@@ -69,7 +69,7 @@ class MainJobTest {
     @Order(2)
     void anEncryptedNetworkBesideItCrossesAsEspOnly(Lab lab) {
         Capture capture = lab.wire().capture("both");
-        lab.swarm().createNetwork("my-net", Product.NAME, "--opt encrypted");
+        lab.swarm().createNetwork("my-net", Product.DRIVER, "--opt encrypted");
         sealed = lab.swarm().serve("web", "my-net");
 
         awaitAnswer(sealed);
