@@ -29,7 +29,10 @@ final class Payload {
         }
     }
 
-    /** A disk with what is in the product's tree that a host needs: {@code plugin/} and {@code target/plugin/}. */
+    /**
+     * A disk with what is in the product's tree that a host needs: {@code plugin/} and {@code target/plugin/}, and the
+     * product's own tests with what they run on.
+     */
     static Path of(Product product, Path disk) {
         Path staged = disk.resolveSibling("payload");
         try {
@@ -39,6 +42,9 @@ final class Payload {
                 copy(product.scripts(), staged.resolve("plugin"));
             }
             copy(product.folder(), staged.resolve("target/plugin"));
+            for (Path tests : product.tests()) {
+                copy(tests, staged.resolve("target").resolve(tests.getFileName()));
+            }
             // Uncompressed: an emulated guest reads faster than it inflates.
             Host.run(LIMIT, List.of("mksquashfs", staged.toString(), disk.toString(),
                     "-noI", "-noD", "-noF", "-noX", "-no-xattrs", "-quiet", "-no-progress")).require();

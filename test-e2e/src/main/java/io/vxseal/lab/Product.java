@@ -3,6 +3,8 @@ package io.vxseal.lab;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.stream.Stream;
 
 /** The product's tree, built: what a user would have before {@code plugin/install}. */
 public record Product(Path tree) {
@@ -28,6 +30,14 @@ public record Product(Path tree) {
 
     Path scripts() {
         return tree.resolve("plugin");
+    }
+
+    /** Folders in {@code target} with the product's classes, its tests, and the jars of both; those that are there. */
+    List<Path> tests() {
+        return Stream.of("classes", "test-classes", "test-lib")
+                .map(tree.resolve("target")::resolve)
+                .filter(Files::isDirectory)
+                .toList();
     }
 
     public Product requireBuilt() {
