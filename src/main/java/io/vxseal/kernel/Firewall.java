@@ -3,9 +3,9 @@ package io.vxseal.kernel;
 import java.util.List;
 
 /**
- * The two rules that an encrypted network's VNI has in the firewall. One marks what leaves, so that the policies catch
- * it; the other drops what comes in without having been sealed. They stand before the network's first link is up and
- * go after its last.
+ * The rules that an encrypted network's VNI has in the firewall. One marks what leaves, so that the policies catch it; the
+ * others drop what comes in without having been sealed, and what would leave so whatever the reason. They stand before
+ * the network's first link is up and go after its last.
  */
 public interface Firewall {
     /** Which IP carries the VXLAN datagrams. */
@@ -28,7 +28,7 @@ public interface Firewall {
     }
 
     /**
-     * Puts the rules in place; each stands once however often this is called, and neither if it fails.
+     * Puts the rules in place; each stands once however often this is called, and none if it fails.
      *
      * @param vni network identifier, 24 bits
      */

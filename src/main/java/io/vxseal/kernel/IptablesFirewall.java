@@ -11,8 +11,8 @@ import java.util.stream.Stream;
 
 /**
  * The rules by the distribution's iptables or ip6tables, either variant. They are those of the built-in driver (moby,
- * {@code overlay/encryption.go}, programMangle and programInput), with a matching program of our own by which the two
- * drivers' rules stay apart.
+ * {@code overlay/encryption.go}, programMangle and programInput) and one that it lacks, with a matching program of our
+ * own by which the two drivers' rules stay apart.
  *
  * <p>All changes of one call go in by one iptables-restore, which commits each table whole.
  */
@@ -118,24 +118,30 @@ final class IptablesFirewall implements Firewall {
                 List.of("-j", "MARK", "--set-mark", Integer.toUnsignedString(mark)));
     }
 
-    private Rule dropping(int vni) {
-        List<String> unsealed = List.of("-m", "policy", "--dir", "in", "--pol", "none");
-        // First in its chain, above anything by which an administrator accepts all VXLAN.
+    /** First in its chain, above anything by which an administrator accepts all VXLAN. */
+    private Rule dropping(int vni, String chain, String direction) {
+        List<String> unsealed = List.of("-m", "policy", "--dir", direction, "--pol", "none");
         return new Rule(
-                "filter", "INPUT", "-I",
+                "filter", chain, "-I",
                 Stream.concat(unsealed.stream(), datagramsOf(vni).stream()).toList(),
                 List.of("-j", "DROP"));
+    }
+
+    /**
+     * In the order to put them in place. The filter table's OUTPUT comes after mangle's, whose mark has the kernel choose
+     * the route, and with it the policy, anew: what has none by then, for want of mark or policy, would leave in clear.
+     */
+    private List<Rule> rules(int vni) {
+        return List.of(dropping(vni, "INPUT", "in"), dropping(vni, "OUTPUT", "out"), marking(vni));
     }
 
     @Override
     public void protect(int vni) throws FirewallException {
         lock.lock();
         try {
-            // Dropping first: from the moment that one rule stands, nothing unsealed comes in.
-            List<Rule> rules = List.of(dropping(vni), marking(vni));
             var absent = new ArrayList<Rule>();
             var script = new StringBuilder();
-            for (Rule rule : rules) {
+            for (Rule rule : rules(vni)) {
                 boolean present = isPresent(rule);
                 script.append('*').append(rule.table).append('\n');
                 if (present) {
@@ -170,9 +176,9 @@ final class IptablesFirewall implements Firewall {
     public void unprotect(int vni) throws FirewallException {
         lock.lock();
         try {
-            // The mirror of protect: what comes in unsealed is dropped until nothing goes out marked any more.
-            remove(marking(vni));
-            remove(dropping(vni));
+            for (Rule rule : rules(vni).reversed()) {
+                remove(rule);
+            }
         } finally {
             lock.unlock();
         }

@@ -26,6 +26,9 @@ class IptablesFirewallTest {
     private static final String DROPPING =
             "-A INPUT -p udp -m policy --dir in --pol none -m udp --dport 4789 -m bpf --bytecode \"" + PROGRAM + "\" -j DROP";
 
+    private static final String DROPPING_OUT =
+            DROPPING.replace("-A INPUT", "-A OUTPUT").replace("--dir in", "--dir out");
+
     @TempDir
     Path folder;
 
@@ -58,7 +61,7 @@ class IptablesFirewallTest {
         firewall.protect(VNI);
         firewall("iptables-legacy".equals(command) ? command : "iptables-nft").protect(VNI);
         assertThat(rules(command, "mangle")).containsExactly(MARKING);
-        assertThat(rules(command, "filter")).containsExactly(DROPPING);
+        assertThat(rules(command, "filter")).containsExactly(DROPPING, DROPPING_OUT);
 
         firewall.unprotect(VNI);
         assertThat(rules(command, "mangle")).isEmpty();
@@ -73,7 +76,8 @@ class IptablesFirewallTest {
         firewall.protect(VNI);
         firewall.protect(VNI);
         assertThat(rules(command, "mangle")).singleElement().asString().contains("6,1 0 0 40,").contains("--set-xmark");
-        assertThat(rules(command, "filter")).singleElement().asString().contains("6,1 0 0 40,").endsWith("-j DROP");
+        assertThat(rules(command, "filter")).hasSize(2).allSatisfy(rule ->
+                assertThat(rule).contains("6,1 0 0 40,").endsWith("-j DROP"));
         firewall.unprotect(VNI);
         assertThat(rules(command, "mangle")).isEmpty();
         assertThat(rules(command, "filter")).isEmpty();
@@ -85,11 +89,11 @@ class IptablesFirewallTest {
         String accept = "-A INPUT -p udp -m udp --dport 4789 -j ACCEPT";
         host.run(command + " -w " + accept);
         firewall(command).protect(VNI);
-        assertThat(rules(command, "filter")).containsExactly(DROPPING, accept);
+        assertThat(rules(command, "filter")).containsExactly(DROPPING, accept, DROPPING_OUT);
 
         host.run(command + " -w " + accept.replace("-A", "-I"));
         firewall(command).protect(VNI);
-        assertThat(rules(command, "filter")).containsExactly(DROPPING, accept, accept);
+        assertThat(rules(command, "filter")).containsExactly(DROPPING, accept, accept, DROPPING_OUT);
     }
 
     @ParameterizedTest
@@ -101,7 +105,7 @@ class IptablesFirewallTest {
         firewall.protect(VNI + 1);
         firewall.unprotect(VNI);
         assertThat(rules(command, "mangle")).singleElement().asString().contains(" 4098,");
-        assertThat(rules(command, "filter")).hasSize(2).noneMatch(DROPPING::equals);
+        assertThat(rules(command, "filter")).hasSize(3).noneMatch(DROPPING::equals).noneMatch(DROPPING_OUT::equals);
     }
 
     @ParameterizedTest
@@ -184,16 +188,23 @@ class IptablesFirewallTest {
         return Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwx------"));
     }
 
-    /** Cleartext of the protected VNI is dropped, of another let through: counted by the rules themselves. */
+    /** Cleartext of the protected VNI neither leaves nor, once it did, comes in; that of another does both. */
     @Test
     void rulesCatchDatagramsOfTheVniOnly() throws Exception {
-        IptablesFirewall firewall = firewall("iptables-nft");
-        firewall.protect(VNI);
-        for (int vni : new int[] {VNI, VNI, VNI + 1}) {
-            String header = "\\x08\\x00\\x00\\x00\\x%02x\\x%02x\\x%02x\\x00".formatted(vni >> 16, vni >> 8 & 255, vni & 255);
-            host.run(List.of("bash", "-c", "printf '" + header + "frame' > /dev/udp/127.0.0.1/4789"));
-        }
-        assertThat(host.run("iptables-nft -t mangle -L OUTPUT -v -x -n")).containsPattern("\\s2\\s+\\d+ MARK");
-        assertThat(host.run("iptables-nft -L INPUT -v -x -n")).containsPattern("\\s2\\s+\\d+ DROP");
+        firewall("iptables-nft").protect(VNI);
+        assertThat(send(VNI).output()).contains("Operation not permitted");
+        assertThat(send(VNI + 1).status()).isZero();
+        assertThat(host.run("iptables-nft -t mangle -L OUTPUT -v -x -n")).containsPattern("\\s1\\s+\\d+ MARK");
+        assertThat(host.run("iptables-nft -L OUTPUT -v -x -n")).containsPattern("\\s1\\s+\\d+ DROP");
+
+        host.run("iptables-nft -F OUTPUT");
+        assertThat(send(VNI).status()).isZero();
+        assertThat(send(VNI + 1).status()).isZero();
+        assertThat(host.run("iptables-nft -L INPUT -v -x -n")).containsPattern("\\s1\\s+\\d+ DROP");
+    }
+
+    private TestHost.Outcome send(int vni) {
+        String header = "\\x08\\x00\\x00\\x00\\x%02x\\x%02x\\x%02x\\x00".formatted(vni >> 16, vni >> 8 & 255, vni & 255);
+        return host.attempt(List.of("bash", "-c", "printf '" + header + "frame' > /dev/udp/127.0.0.1/4789"));
     }
 }

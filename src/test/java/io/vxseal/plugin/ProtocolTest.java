@@ -323,8 +323,9 @@ class ProtocolTest {
                 .isEqualTo(1424);
         assertThat(host.run("ip xfrm policy")).contains("action block").contains("mark 0xd0c4e3/0xffffffff");
         assertThat(host.run("iptables-save").lines().filter(l -> l.startsWith("-A")))
-                .hasSize(2)
+                .hasSize(3)
                 .anyMatch(rule -> rule.startsWith("-A OUTPUT") && rule.contains("MARK"))
+                .anyMatch(rule -> rule.startsWith("-A OUTPUT") && rule.contains("--pol none") && rule.endsWith("DROP"))
                 .anyMatch(rule -> rule.startsWith("-A INPUT") && rule.contains("--pol none") && rule.endsWith("DROP"));
 
         done("Leave", BOTH.formatted("net2"));

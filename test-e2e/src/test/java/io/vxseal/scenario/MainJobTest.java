@@ -129,8 +129,23 @@ class MainJobTest {
         assertThat(capture.count(Wire.CLEARTEXT_VXLAN)).isZero();
     }
 
+    /** CVE-2023-28841: without the rule that marks, or its match, the built-in driver sends in clear. */
     @Test
     @Order(5)
+    void nothingLeavesInClearWithoutTheMarkOrWithoutPolicies(Lab lab) {
+        Capture capture = lab.wire().capture("robbed");
+
+        lab.guests().forEach(guest -> guest.sh("iptables -t mangle -F OUTPUT"));
+        assertThat(Swarm.pingAcross(sealed, 3)).matches(pings -> pings.received() == 0);
+        lab.guests().forEach(guest -> guest.sh("ip xfrm policy flush"));
+        assertThat(Swarm.pingAcross(sealed, 3)).matches(pings -> pings.received() == 0);
+
+        capture.stop();
+        assertThat(capture.count(Wire.CLEARTEXT_VXLAN)).isZero();
+    }
+
+    @Test
+    @Order(6)
     void nothingIsLeftBehind(Lab lab) {
         lab.swarm().removeService("web");
         lab.swarm().removeNetwork("my-net");
