@@ -6,6 +6,7 @@ import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.Firewall;
 import io.vxseal.kernel.Namespace;
 import io.vxseal.kernel.Route;
+import io.vxseal.kernel.Tmpfs;
 import io.vxseal.kernel.Xfrm;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
@@ -14,9 +15,11 @@ import io.vxseal.overlay.Memory;
 import io.vxseal.plugin.PluginServer;
 import io.vxseal.state.StateFile;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -66,7 +69,7 @@ final class Wiring {
                 settings.swarm().resolve("state.json"),
                 settings.clusterPort(),
                 settings.keyRotation(),
-                settings.state().resolve("ring"));
+                ringFolder(settings, log));
         Driver driver = new Driver(
                 host,
                 encryption,
@@ -82,6 +85,18 @@ final class Wiring {
         }));
         Thread.startVirtualThread(() -> forgetLingering(driver, log));
         log.info("vxseal {} is up", version());
+    }
+
+    /** Keys never reach a disk, so they outlive this process in memory or not at all. */
+    private static Optional<Path> ringFolder(Settings settings, Logger log) {
+        Path folder = settings.state().resolve("ring");
+        try {
+            Tmpfs.mount(folder);
+            return Optional.of(folder);
+        } catch (IOException failure) {
+            log.warn("after a crash of this process the keys have to come from the other nodes: {}", failure.getMessage());
+            return Optional.empty();
+        }
     }
 
     private static void forgetLingering(Driver driver, Logger log) {

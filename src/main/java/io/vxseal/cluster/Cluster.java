@@ -5,6 +5,7 @@ import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -37,9 +38,10 @@ public final class Cluster implements AutoCloseable {
      * @param managers the file in which the engine keeps the managers' addresses, state.json; may appear later
      * @param port of the group's TCP connections, the same on every node
      * @param rotation life of a primary key; 12 hours is what the swarm itself uses
-     * @param ringFolder on a tmpfs, for the ring to outlive this process but not the host's power; made when missing
+     * @param ringFolder on a tmpfs, for the ring to outlive this process but not the host's power; without one it is
+     *     kept in this process's memory alone
      */
-    public record Settings(Path certificates, Path managers, int port, Duration rotation, Path ringFolder) {
+    public record Settings(Path certificates, Path managers, int port, Duration rotation, Optional<Path> ringFolder) {
         /** @throws IllegalArgumentException naming the setting that makes no sense */
         public Settings {
             if (port < 1 || port > 65535) {

@@ -113,7 +113,7 @@ final class Node implements AutoCloseable {
     Node(Settings settings, Listener listener) {
         this.settings = settings;
         this.outlook = new Outlook(listener);
-        this.rings = new RingKeeper(new KeyAuthority(settings.rotation()), new RingFile(settings.ringFolder()), outlook,
+        this.rings = new RingKeeper(new KeyAuthority(settings.rotation()), settings.ringFolder().map(RingFile::new), outlook,
                 this::tell);
         this.certificates = new CertificateFiles(settings.certificates());
         this.managerAddresses = new ManagerAddresses(settings.managers());

@@ -20,7 +20,7 @@ final class RingKeeper {
     private static final Logger LOG = LoggerFactory.getLogger(RingKeeper.class);
 
     private final KeyAuthority authority;
-    private final RingFile file;
+    private final Optional<RingFile> file;
     private final Outlook outlook;
     private final Consumer<Message> tellAll;
 
@@ -33,7 +33,7 @@ final class RingKeeper {
     private long known = System.nanoTime();
 
     /** @param tellAll sends a message to all members */
-    RingKeeper(KeyAuthority authority, RingFile file, Outlook outlook, Consumer<Message> tellAll) {
+    RingKeeper(KeyAuthority authority, Optional<RingFile> file, Outlook outlook, Consumer<Message> tellAll) {
         this.authority = authority;
         this.file = file;
         this.outlook = outlook;
@@ -45,7 +45,7 @@ final class RingKeeper {
         boolean sameSwarm = identity.filter(was -> was.name().swarm().equals(now.name().swarm())).isPresent();
         identity = Optional.of(now);
         if (!sameSwarm) {
-            Optional<SignedRing> kept = file.read(now);
+            Optional<SignedRing> kept = file.flatMap(f -> f.read(now));
             // Left and come back, the ring in memory is as good as the file; of another swarm, it is nothing.
             signed = kept.isPresent() ? kept : signed.filter(ring -> opens(now, ring));
         }
@@ -151,7 +151,7 @@ final class RingKeeper {
         if (ring.external()) {
             offered = Optional.empty();
         }
-        file.write(ring);
+        file.ifPresent(f -> f.write(ring));
         publish();
     }
 

@@ -21,6 +21,10 @@ final class LibC {
     static final int CLONE_NEWNET = 0x40000000;
 
     /** {@code linux/mount.h}. */
+    static final long MS_NOSUID = 2;
+
+    static final long MS_NODEV = 4;
+    static final long MS_NOEXEC = 8;
     static final long MS_BIND = 4096;
 
     /** {@code sys/mount.h}. */
@@ -48,7 +52,7 @@ final class LibC {
 
         int unshare(int flags);
 
-        int mount(String source, String target, String type, long flags, Pointer data);
+        int mount(String source, String target, String type, long flags, String data);
 
         int umount2(String target, int flags);
 

@@ -282,7 +282,7 @@ class ClusterTest {
         Host a = host(1, Role.MANAGER);
         Path late = temp.resolve("late").resolve("certificates");
         Witness heard = new Witness();
-        Cluster cluster = new Cluster(new Cluster.Settings(late, temp.resolve("late-state.json"), port, HALF_A_DAY, temp.resolve("late-ring")), heard);
+        Cluster cluster = new Cluster(new Cluster.Settings(late, temp.resolve("late-state.json"), port, HALF_A_DAY, Optional.of(temp.resolve("late-ring"))), heard);
         open.add(cluster);
         Host b = new Host(cluster, heard, address(2), late, temp.resolve("late-ring"));
         a.start(b.at);
@@ -406,7 +406,7 @@ class ClusterTest {
         Path ring = temp.resolve("ring-%d-%d".formatted(port, number));
         Witness heard = new Witness();
         Cluster cluster = new Cluster(new Cluster.Settings(
-                certificates, certificates.resolveSibling("state-" + number + ".json"), port, rotation, ring), heard);
+                certificates, certificates.resolveSibling("state-" + number + ".json"), port, rotation, Optional.of(ring)), heard);
         open.add(cluster);
         return new Host(cluster, heard, address(number), certificates, ring);
     }

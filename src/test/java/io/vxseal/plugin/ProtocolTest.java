@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -68,7 +69,7 @@ class ProtocolTest {
                 Duration.ZERO,
                 listener -> new Cluster(
                         new Cluster.Settings(
-                                folder.resolve("no-swarm"), folder.resolve("no-state.json"), 4788, Duration.ofHours(12), folder.resolve("ring")),
+                                folder.resolve("no-swarm"), folder.resolve("no-state.json"), 4788, Duration.ofHours(12), Optional.empty()),
                         listener));
         driver.recover();
         Path socket = folder.resolve("vxseal.sock");
