@@ -111,9 +111,11 @@ public final class Encryption {
         Transition transition = new Transition();
         Map<InetAddress, NodePlan> wanted = new HashMap<>();
         for (InetAddress node : nodes) {
-            NodePlan plan = NodePlan.of(local, node, ring, port);
+            NodePlan before = applied.getOrDefault(node, NodePlan.EMPTY);
+            // Before this process knows any key, what an earlier one left goes on working.
+            NodePlan plan = ring.isEmpty() ? before : NodePlan.of(local, node, ring, port);
             wanted.put(node, plan);
-            transition.add(applied.getOrDefault(node, NodePlan.EMPTY), plan);
+            transition.add(before, plan);
         }
         applied.forEach((node, plan) -> {
             if (!wanted.containsKey(node)) {

@@ -134,6 +134,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             }
             encryption.adopt();
             lingering = sealing() ? encryption.adopted() : Set.of();
+            seal();
             remembered.nodes().forEach(this::found);
             if (!networks.isEmpty()) {
                 log.info("took up {} networks of an earlier process", networks.size());
@@ -167,12 +168,13 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         try {
             NetworkOptions read = NetworkOptions.of(options);
             Network.check(pools);
+            Map<String, List<Integer>> before = vnis.given();
             List<Integer> chosen = vnis.allocate(id, read.vnis(), pools.size(), vni -> networkWith(vni)
                     .isPresent());
             try {
                 remember();
             } catch (DriverException failure) {
-                vnis.free(id);
+                vnis = new Vnis(before);
                 throw failure;
             }
             Map<String, String> all = new HashMap<>(options);

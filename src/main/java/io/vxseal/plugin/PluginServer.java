@@ -86,9 +86,9 @@ public final class PluginServer implements AutoCloseable {
         answer(config, "/Plugin.Activate", protocol::activate);
         answer(config, "/NetworkDriver.GetCapabilities", protocol::getCapabilities);
         answer(config, "/NetworkDriver.GwAllocCheck", protocol::gwAllocCheck);
-        answer(config, "AllocateNetwork", Requests.AllocateNetwork.class, protocol::allocateNetwork);
+        answer(config, "AllocateNetwork", Requests.Definition.class, protocol::allocateNetwork);
         answer(config, "FreeNetwork", Requests.NetworkOnly.class, protocol::freeNetwork);
-        answer(config, "CreateNetwork", Requests.CreateNetwork.class, protocol::createNetwork);
+        answer(config, "CreateNetwork", Requests.Definition.class, protocol::createNetwork);
         answer(config, "DeleteNetwork", Requests.NetworkOnly.class, protocol::deleteNetwork);
         answer(config, "CreateEndpoint", Requests.CreateEndpoint.class, protocol::createEndpoint);
         answer(config, "DeleteEndpoint", Requests.EndpointOnly.class, protocol::deleteEndpoint);

@@ -36,7 +36,7 @@ final class Protocol {
         return new Replies.GwAllocCheck(false, false);
     }
 
-    Replies.Allocated allocateNetwork(Requests.AllocateNetwork request) throws DriverException {
+    Replies.Allocated allocateNetwork(Requests.Definition request) throws DriverException {
         String id = Fields.id("NetworkID", request.networkId());
         return new Replies.Allocated(driver.allocateNetwork(
                 id, Fields.options(request.options()), Fields.pools(request.ipv4Data(), request.ipv6Data())));
@@ -47,7 +47,7 @@ final class Protocol {
         return new Replies.Empty();
     }
 
-    Replies.Empty createNetwork(Requests.CreateNetwork request) throws DriverException {
+    Replies.Empty createNetwork(Requests.Definition request) throws DriverException {
         driver.createNetwork(Network.of(
                 Fields.id("NetworkID", request.networkId()),
                 Fields.genericOptions(request.options()),

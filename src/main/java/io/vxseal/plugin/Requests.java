@@ -16,7 +16,8 @@ final class Requests {
             @JsonProperty("Pool") String pool,
             @JsonProperty("Gateway") String gateway) {}
 
-    record AllocateNetwork(
+    /** Of AllocateNetwork and CreateNetwork; the options of the one are the user's, of the other the engine's. */
+    record Definition(
             @JsonProperty("NetworkID") String networkId,
             @JsonProperty("Options") Map<String, Object> options,
             @JsonProperty("IPv4Data") List<IpamData> ipv4Data,
@@ -24,12 +25,6 @@ final class Requests {
 
     /** Of FreeNetwork and DeleteNetwork. */
     record NetworkOnly(@JsonProperty("NetworkID") String networkId) {}
-
-    record CreateNetwork(
-            @JsonProperty("NetworkID") String networkId,
-            @JsonProperty("Options") Map<String, Object> options,
-            @JsonProperty("IPv4Data") List<IpamData> ipv4Data,
-            @JsonProperty("IPv6Data") List<IpamData> ipv6Data) {}
 
     record Interface(
             @JsonProperty("Address") String address,

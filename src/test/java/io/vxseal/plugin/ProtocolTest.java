@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.Firewall;
 import io.vxseal.kernel.TestHost;
@@ -14,6 +15,7 @@ import io.vxseal.overlay.Memory;
 import io.vxseal.plugin.EngineClient.Answer;
 import io.vxseal.state.StateFile;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -61,7 +63,16 @@ class ProtocolTest {
     @BeforeEach
     void start() throws Exception {
         host = new TestHost(folder.resolve("host"));
-        driver = new Driver(
+        driver = driver();
+        driver.recover();
+        Path socket = folder.resolve("vxseal.sock");
+        Door.open(socket);
+        engine = new EngineClient(socket);
+        server = PluginServer.start(driver);
+    }
+
+    private Driver driver() throws IOException {
+        return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
                 transport -> Firewall.choose(transport, PORT, NodePlan.MARK, host.prefix()),
@@ -71,11 +82,6 @@ class ProtocolTest {
                         new Cluster.Settings(
                                 folder.resolve("no-swarm"), folder.resolve("no-state.json"), 4788, Duration.ofHours(12), Optional.empty()),
                         listener));
-        driver.recover();
-        Path socket = folder.resolve("vxseal.sock");
-        Door.open(socket);
-        engine = new EngineClient(socket);
-        server = PluginServer.start(driver);
     }
 
     @AfterEach
