@@ -39,7 +39,9 @@ public record Footprint(Map<String, List<String>> traces) {
         guest.sh("""
                 for t in iptables ip6tables; do
                   $t -w -t mangle -A OUTPUT -m mark --mark 1 && $t -w -t mangle -D OUTPUT -m mark --mark 1
-                  $t -w -A INPUT -m mark --mark 1 && $t -w -D INPUT -m mark --mark 1
+                  for c in INPUT OUTPUT; do
+                    $t -w -A $c -m mark --mark 1 && $t -w -D $c -m mark --mark 1
+                  done
                 done""");
         Map<String, List<String>> traces = new LinkedHashMap<>();
         COMMANDS.forEach((what, command) -> traces.put(what,
