@@ -1,16 +1,11 @@
 package io.vxseal.cluster;
 
+import io.vxseal.state.WholeFile;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
-import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,11 +16,9 @@ import org.slf4j.LoggerFactory;
 final class RingFile {
     private static final Logger LOG = LoggerFactory.getLogger(RingFile.class);
 
-    private final Path folder;
     private final Path file;
 
     RingFile(Path folder) {
-        this.folder = folder;
         this.file = folder.resolve("ring");
     }
 
@@ -47,21 +40,10 @@ final class RingFile {
         }
     }
 
-    /** Whole or not at all, and never readable to others: created closed, then renamed. */
+    /** Whole or not at all, and never readable to others. */
     void write(SignedRing ring) {
-        Path fresh = folder.resolve("ring.new");
         try {
-            Files.createDirectories(folder);
-            Files.deleteIfExists(fresh);
-            try (FileChannel out = FileChannel.open(fresh,
-                    Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-                ByteBuffer octets = ByteBuffer.wrap(ring.octets());
-                while (octets.hasRemaining()) {
-                    out.write(octets);
-                }
-            }
-            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            WholeFile.replace(file, ring.octets());
         } catch (IOException e) {
             LOG.warn("{} cannot be written; a crash of this process would lose the ring here: {}", file, e.toString());
         }

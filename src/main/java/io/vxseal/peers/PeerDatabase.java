@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 /**
  * The endpoints of one network, on whatever node, by address (moby, {@code peerdb.go}).
@@ -75,7 +74,7 @@ public final class PeerDatabase {
 
     /** The nodes with an endpoint on the network, claims not in force included: their packets may still come. */
     public Set<InetAddress> vteps() {
-        return vteps.keySet().stream().collect(Collectors.toUnmodifiableSet());
+        return Set.copyOf(vteps.keySet());
     }
 
     private void drop(List<Peer> claimants, Peer claim) {

@@ -13,15 +13,9 @@ import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.MacAddress;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.util.EnumSet;
 import java.util.Optional;
 import java.util.function.Function;
 
@@ -61,21 +55,7 @@ public final class StateFile<T> {
 
     /** Replaces the value, mode 0600, on the disk when this returns. */
     public void write(T value) throws IOException {
-        Path folder = file.toAbsolutePath().getParent();
-        Files.createDirectories(folder);
-        Path next = folder.resolve(file.getFileName() + ".next");
-        Files.deleteIfExists(next);
-        try (FileChannel channel = FileChannel.open(
-                next,
-                EnumSet.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW),
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-            ByteBuffer bytes = ByteBuffer.wrap(json.writeValueAsBytes(value));
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-            channel.force(true);
-        }
-        Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
+        WholeFile.replace(file, json.writeValueAsBytes(value));
     }
 
     /** Addresses as text, and read back without ever asking a name server. */

@@ -1,0 +1,39 @@
+package io.vxseal.state;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.EnumSet;
+
+/** A file that is replaced whole: after a crash it holds the content before or the content after. */
+public final class WholeFile {
+    private WholeFile() {}
+
+    /**
+     * Replaces a file's content, mode 0600 from its first moment, on the disk when this returns.
+     *
+     * @param file its folder is made if it is not there
+     */
+    public static void replace(Path file, byte[] content) throws IOException {
+        Path folder = file.toAbsolutePath().getParent();
+        Files.createDirectories(folder);
+        Path next = folder.resolve(file.getFileName() + ".next");
+        Files.deleteIfExists(next);
+        try (FileChannel channel = FileChannel.open(
+                next,
+                EnumSet.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+            ByteBuffer bytes = ByteBuffer.wrap(content);
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
+            channel.force(true);
+        }
+        Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
+    }
+}
