@@ -9,7 +9,7 @@ import java.util.Optional;
  * A network namespace, held open by a file descriptor. One that is pinned, bind-mounted on a file, lives on with
  * everything in it when no process holds it any more (network_namespaces(7)).
  *
- * <p>A thread of this process enters a namespace only to open a socket in it. That is always a fresh platform thread
+ * <p>A thread of this process enters a namespace only to open a socket or start a process in it. That is always a fresh platform thread
  * which ends afterwards: the JVM's own threads, and the carriers of virtual ones, never leave home.
  */
 public final class Namespace implements AutoCloseable {
@@ -139,6 +139,27 @@ public final class Namespace implements AutoCloseable {
             check(LibC.INSTANCE.setns(fd(), LibC.CLONE_NEWNET), "enter network namespace");
             return step.run();
         });
+    }
+
+    /** Starts a process that lives in this namespace. */
+    Process start(ProcessBuilder builder) throws IOException {
+        var started = new Object() {
+            Process process;
+            IOException refused;
+        };
+        // A child is in the network namespace of the thread that forks it.
+        within(() -> {
+            try {
+                started.process = builder.start();
+            } catch (IOException e) {
+                started.refused = e;
+            }
+            return 0;
+        });
+        if (started.refused != null) {
+            throw started.refused;
+        }
+        return started.process;
     }
 
     private static int onFreshThread(Step step) throws KernelException {

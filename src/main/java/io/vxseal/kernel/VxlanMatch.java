@@ -1,5 +1,9 @@
 package io.vxseal.kernel;
 
+import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
 /**
  * The classic BPF program (linux/filter.h) by which xt_bpf tells one VNI's datagrams. xt_bpf runs it on the packet from
  * the IP header on; the datagram is known to be UDP to the VXLAN port, so the VNI is where RFC 7348 puts it: the upper
@@ -19,6 +23,9 @@ final class VxlanMatch {
 
     /** An IPv6 header; the match is for packets without extension headers, which VXLAN devices send. */
     private static final int IPV6_HEADER = 40;
+
+    /** The instruction that compares, in text, with a VNI of 24 bits. */
+    private static final Pattern COMPARISON = Pattern.compile("," + BPF_JMP_JEQ_K + " 0 1 (\\d{1,8}),");
 
     private VxlanMatch() {}
 
@@ -53,5 +60,17 @@ final class VxlanMatch {
             text.append(',').append(instruction);
         }
         return text.toString();
+    }
+
+    /** The VNI that a program is for; empty if it is none of {@link #bytecode}, as the built-in driver's are not. */
+    static OptionalInt vni(Firewall.Transport transport, String bytecode) {
+        Matcher comparison = COMPARISON.matcher(bytecode);
+        if (comparison.find()) {
+            int vni = Integer.parseInt(comparison.group(1));
+            if (bytecode.equals(bytecode(transport, vni))) {
+                return OptionalInt.of(vni);
+            }
+        }
+        return OptionalInt.empty();
     }
 }

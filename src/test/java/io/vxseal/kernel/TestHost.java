@@ -8,6 +8,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 
 /** A network namespace of a test's own, and the distribution's tools run inside it as an independent witness. */
@@ -39,6 +42,20 @@ public final class TestHost implements AutoCloseable {
         return List.of("nsenter", "--net=" + pin);
     }
 
+    /** Makes something in the namespace, which belongs to it from then on, as sockets do. */
+    public <T> T within(Callable<T> maker) throws KernelException {
+        var made = new AtomicReference<T>();
+        namespace.within(() -> {
+            try {
+                made.set(maker.call());
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+            return 0;
+        });
+        return made.get();
+    }
+
     /** Runs a command, words separated by spaces, and answers what it wrote; it must succeed. */
     public String run(String command) {
         return run(List.of(command.split(" ")));
@@ -48,6 +65,12 @@ public final class TestHost implements AutoCloseable {
         Outcome outcome = attempt(command);
         assertThat(outcome.status()).as("%s: %s", command, outcome.output()).isZero();
         return outcome.output();
+    }
+
+    /** What a command says that fails; empty if it does not. */
+    public Optional<String> failure(String command) {
+        Outcome outcome = attempt(List.of(command.split(" ")));
+        return outcome.status == 0 ? Optional.empty() : Optional.of(outcome.output);
     }
 
     Outcome attempt(List<String> command) {
@@ -67,7 +90,7 @@ public final class TestHost implements AutoCloseable {
     record Outcome(int status, String output) {}
 
     /** What a tool says in JSON. */
-    JsonNode json(String command) {
+    public JsonNode json(String command) {
         try {
             return JSON.readTree(run(command));
         } catch (IOException e) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.kernel.Firewall.Transport;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Random;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
@@ -43,6 +44,23 @@ class VxlanMatchTest {
                 .isEqualTo("6,177 0 0 0,64 0 0 12,116 0 0 8,21 0 1 4097,6 0 0 4294967295,6 0 0 0");
         assertThat(VxlanMatch.bytecode(Transport.IPV6, 1))
                 .isEqualTo("6,1 0 0 40,64 0 0 12,116 0 0 8,21 0 1 1,6 0 0 4294967295,6 0 0 0");
+    }
+
+    @Property
+    void isKnownByItsText(@ForAll Transport transport, @ForAll @IntRange(max = MAX_VNI) int vni) {
+        assertThat(VxlanMatch.vni(transport, VxlanMatch.bytecode(transport, vni))).hasValue(vni);
+    }
+
+    @Example
+    void othersAreNotTakenForOne() {
+        for (String other : List.of(
+                "",
+                "6,177 0 0 0,64 0 0 12,84 0 0 4294967040,21 0 1 1048832,6 0 0 4294967295,6 0 0 0",
+                "6,177 0 0 0,64 0 0 12,116 0 0 8,21 0 1 4097,6 0 0 65535,6 0 0 0",
+                "6,177 0 0 0,64 0 0 12,116 0 0 8,21 0 1 99999999999,6 0 0 4294967295,6 0 0 0")) {
+            assertThat(VxlanMatch.vni(Transport.IPV4, other)).as(other).isEmpty();
+        }
+        assertThat(VxlanMatch.vni(Transport.IPV6, VxlanMatch.bytecode(Transport.IPV4, 1))).isEmpty();
     }
 
     /** A packet of random content but for its header length and VNI; {@code options} are words of IPv4 options. */

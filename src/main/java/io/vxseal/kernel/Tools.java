@@ -1,0 +1,111 @@
+package io.vxseal.kernel;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/**
+ * The firewall's command-line tools.
+ *
+ * @param prefix words before each command, as in {@code nsenter --net=…}; empty to run it here
+ * @param namespace to run it in, if not this process's own
+ */
+record Tools(List<String> prefix, Optional<Namespace> namespace) {
+    /** Seconds after which a process that said nothing is ended. */
+    private static final int PROCESS_WAIT = 60;
+
+    /** What a shell, env and nsenter exit with, too, where there is no such command. */
+    private static final int COMMAND_NOT_FOUND = 127;
+
+    /** The remedy where a tool is {@link Outcome#denied}. */
+    static final String CAPABILITY = "the process needs CAP_NET_ADMIN in the host's network namespace";
+
+    Tools {
+        prefix = List.copyOf(prefix);
+    }
+
+    Tools(List<String> prefix) {
+        this(prefix, Optional.empty());
+    }
+
+    static Tools in(Namespace namespace) {
+        return new Tools(List.of(), Optional.of(namespace));
+    }
+
+    /** How a command ended: its exit status and all that it wrote, errors included. */
+    record Outcome(String command, int status, String output) {
+        boolean done() {
+            return status == 0;
+        }
+
+        boolean notFound() {
+            return status == COMMAND_NOT_FOUND;
+        }
+
+        /** Whether it was refused for want of {@link #CAPABILITY}. */
+        boolean denied() {
+            return says("Permission denied") || says("not permitted");
+        }
+
+        boolean says(String words) {
+            return output.contains(words);
+        }
+
+        /** What was to be done, why it was not, and what would help. */
+        FirewallException failed(String what, String remedy) {
+            return new FirewallException("%s: %s exited with %d: %s; %s"
+                    .formatted(what, command, status, output.strip().replaceAll("\\s*\n\\s*", " "), remedy));
+        }
+    }
+
+    Outcome run(List<String> command) throws FirewallException {
+        return run(command, "");
+    }
+
+    /**
+     * Runs a command to its end.
+     *
+     * @param input what it reads from its standard input
+     */
+    Outcome run(List<String> command, String input) throws FirewallException {
+        List<String> words = Stream.concat(prefix.stream(), command.stream()).toList();
+        Process process;
+        try {
+            ProcessBuilder builder = new ProcessBuilder(words).redirectErrorStream(true);
+            process = namespace.isPresent() ? namespace.get().start(builder) : builder.start();
+        } catch (IOException e) {
+            return new Outcome(command.getFirst(), COMMAND_NOT_FOUND, e.getMessage());
+        }
+        Thread limit = Thread.ofVirtual().start(() -> endAfterLimit(process));
+        try (var output = process.getInputStream()) {
+            try (var stdin = process.getOutputStream()) {
+                stdin.write(input.getBytes(StandardCharsets.UTF_8));
+            } catch (IOException e) {
+                // It ended without reading all; its status says why.
+            }
+            String said = new String(output.readAllBytes(), StandardCharsets.UTF_8);
+            return new Outcome(command.getFirst(), process.waitFor(), said);
+        } catch (IOException e) {
+            throw new FirewallException("run " + String.join(" ", words), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new FirewallException("interrupted while running " + String.join(" ", words), e);
+        } finally {
+            process.destroyForcibly();
+            limit.interrupt();
+        }
+    }
+
+    private static void endAfterLimit(Process process) {
+        try {
+            if (!process.waitFor(PROCESS_WAIT, TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+            }
+        } catch (InterruptedException e) {
+            // It ended by itself.
+        }
+    }
+}
