@@ -58,6 +58,8 @@ final class LibC {
 
         int socket(int domain, int type, int protocol);
 
+        int bind(int fd, Pointer address, int length);
+
         int setsockopt(int fd, int level, int option, Pointer value, int length);
 
         @ssize_t
@@ -65,6 +67,8 @@ final class LibC {
 
         @ssize_t
         long recv(int fd, Pointer octets, @size_t long length, int flags);
+
+        int poll(Pointer descriptors, long count, int milliseconds);
 
         String strerror(int errno);
     }

@@ -36,6 +36,12 @@ final class NetlinkMessage {
         buffer.putInt(NLMSG_HDRLEN).putShort((short) type).putShort((short) flags).putInt(sequence).putInt(0);
     }
 
+    /** Where the message after the one at {@code at} begins. */
+    static int next(ByteBuffer messages, int at) {
+        int length = Math.max(messages.getInt(at), NLMSG_HDRLEN);
+        return at + (length + ALIGNTO - 1 & -ALIGNTO);
+    }
+
     NetlinkMessage u8(int value) {
         buffer.put((byte) value);
         return measured();

@@ -218,7 +218,7 @@ final class NetlinkSocket implements AutoCloseable {
             if (length < 0) {
                 break;
             }
-            for (int at = 0; at + NetlinkMessage.NLMSG_HDRLEN <= length; at = next(at)) {
+            for (int at = 0; at + NetlinkMessage.NLMSG_HDRLEN <= length; at = NetlinkMessage.next(received, at)) {
                 int sequence = received.getInt(at + 8);
                 if (type(at) != NLMSG_ERROR) {
                     objects.accept(type(at), payload(at));
@@ -280,7 +280,7 @@ final class NetlinkSocket implements AutoCloseable {
             if (length < 0) {
                 throw new KernelException(what, Errno.ENOBUFS, "the kernel's list ended early");
             }
-            for (int at = 0; at + NetlinkMessage.NLMSG_HDRLEN <= length; at = next(at)) {
+            for (int at = 0; at + NetlinkMessage.NLMSG_HDRLEN <= length; at = NetlinkMessage.next(received, at)) {
                 consistent &= (received.getShort(at + 6) & NLM_F_DUMP_INTR) == 0;
                 switch (type(at)) {
                     case NLMSG_DONE -> {
@@ -299,11 +299,6 @@ final class NetlinkSocket implements AutoCloseable {
 
     private int type(int at) {
         return received.getShort(at + 4) & 0xffff;
-    }
-
-    private int next(int at) {
-        int length = Math.max(received.getInt(at), NetlinkMessage.NLMSG_HDRLEN);
-        return at + (length + NetlinkMessage.ALIGNTO - 1 & -NetlinkMessage.ALIGNTO);
     }
 
     private ByteBuffer payload(int at) {

@@ -29,6 +29,7 @@ public final class Route implements AutoCloseable {
     private static final int RTM_DELLINK = 17;
     private static final int RTM_GETLINK = 18;
     private static final int RTM_NEWADDR = 20;
+    private static final int RTM_GETADDR = 22;
     private static final int RTM_NEWNEIGH = 28;
     private static final int RTM_DELNEIGH = 29;
     private static final int RTM_GETNEIGH = 30;
@@ -64,6 +65,7 @@ public final class Route implements AutoCloseable {
     private static final int IFA_LOCAL = 2;
     private static final int IFA_BROADCAST = 4;
     private static final int IFA_F_NODAD = 0x02;
+    private static final int IFADDRMSG_LENGTH = 8;
 
     // linux/neighbour.h
     private static final int NDA_DST = 1;
@@ -134,11 +136,20 @@ public final class Route implements AutoCloseable {
      * @param mtu octets
      * @param mac all zeros where it has none of six octets
      * @param up whether it was set up, carrier or not
-     * @param vni of a VXLAN device
+     * @param tunnel of a VXLAN device
      */
     public record Link(
             int index, String name, String kind, OptionalInt master, int mtu, MacAddress mac, boolean up,
-            OptionalInt vni) {}
+            Optional<Tunnel> tunnel) {}
+
+    /**
+     * What a VXLAN device sends with.
+     *
+     * @param vni network identifier, 24 bits
+     * @param port UDP destination port
+     * @param local source address; empty if routing chooses it
+     */
+    public record Tunnel(int vni, int port, Optional<InetAddress> local) {}
 
     /**
      * What a VXLAN device must know to reach one remote endpoint: a neighbour (address → MAC), with which it answers
@@ -254,9 +265,26 @@ public final class Route implements AutoCloseable {
     }
 
     /** Sets a link up. */
-    void setUp(String name) throws KernelException {
+    public void setUp(String name) throws KernelException {
         int index = index(name);
         socket.request("set link " + name + " up", b -> link(b, RTM_NEWLINK, 0, index, IFF_UP));
+    }
+
+    /** Sets a link down, so that nothing passes it. One that is gone is no error. */
+    public void setDown(String name) throws KernelException {
+        Optional<Link> link = link(name);
+        if (link.isPresent()) {
+            socket.request("set link " + name + " down", b -> b.add(RTM_NEWLINK, 0)
+                    .u8(AF_UNSPEC).zeros(3).u32(link.get().index()).u32(0).u32(IFF_UP));
+        }
+    }
+
+    /** Puts a link on a bridge, from whatever other it was on. */
+    public void enslave(String name, String bridge) throws KernelException {
+        int index = index(name);
+        int master = index(bridge);
+        socket.request("put link " + name + " on bridge " + bridge,
+                b -> link(b, RTM_NEWLINK, 0, index, 0).attributeU32(IFLA_MASTER, master));
     }
 
     /** Deletes a link, and the other end with it if it is a veth. False if it was not there. */
@@ -280,6 +308,18 @@ public final class Route implements AutoCloseable {
     /** All links of the namespace. */
     public List<Link> links() throws KernelException {
         return socket.dump("list links", b -> link(b, RTM_GETLINK, NLM_F_DUMP, 0, 0), Route::readLink);
+    }
+
+    /** The IPv4 addresses of a link, with their prefixes. */
+    public List<Cidr> addresses(Link link) throws KernelException {
+        return socket.dump(
+                "list addresses of " + link.name,
+                b -> b.add(RTM_GETADDR, NLM_F_DUMP).u8(AF_INET).zeros(IFADDRMSG_LENGTH - 1),
+                (type, payload) -> type != RTM_NEWADDR || payload.getInt(4) != link.index
+                        ? Optional.empty()
+                        : Attributes.of(payload, IFADDRMSG_LENGTH)
+                                .address(IFA_LOCAL)
+                                .map(address -> new Cidr(address, Byte.toUnsignedInt(payload.get(1)))));
     }
 
     private int index(String name) throws KernelException {
@@ -317,7 +357,14 @@ public final class Route implements AutoCloseable {
                 attributes.u32(IFLA_MTU).orElse(0),
                 attributes.mac(IFLA_ADDRESS).orElse(new MacAddress(0)),
                 (payload.getInt(8) & IFF_UP) != 0,
-                kind.equals("vxlan") ? info.nested(IFLA_INFO_DATA).u32(IFLA_VXLAN_ID) : OptionalInt.empty()));
+                kind.equals("vxlan") ? Optional.of(readTunnel(info.nested(IFLA_INFO_DATA))) : Optional.empty()));
+    }
+
+    private static Tunnel readTunnel(Attributes data) {
+        return new Tunnel(
+                data.u32(IFLA_VXLAN_ID).orElse(0),
+                data.get(IFLA_VXLAN_PORT).map(port -> Short.toUnsignedInt(Short.reverseBytes(port.getShort(0)))).orElse(0),
+                data.address(IFLA_VXLAN_LOCAL).or(() -> data.address(IFLA_VXLAN_LOCAL6)));
     }
 
     /**

@@ -10,8 +10,15 @@ import java.util.Arrays;
  *
  * @param id what names it among the kernel's states
  * @param key the AEAD's key and salt
+ * @param replayWindow packets back from the newest in which a repeated one is noticed, with extended sequence numbers
+ *     (ESN, RFC 4303), whose high half both ends put into the ICV; 0 for neither. To the kernel 4096 are the most.
  */
-public record SecurityAssociation(Id id, AeadKey key) {
+public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
+
+    /** One without a replay window, as the built-in driver's are. */
+    public SecurityAssociation(Id id, AeadKey key) {
+        this(id, key, 0);
+    }
 
     /**
      * What names a state. The kernel looks up by destination, SPI and protocol; the source is there for reading.

@@ -22,8 +22,8 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * IPsec states and policies of one network namespace ({@code linux/xfrm.h}), in the shape that the built-in overlay
- * driver gives them (moby, {@code overlay/encryption.go}): ESP in transport mode, reqid 0xD0C4E3, no replay window,
- * infinite lifetimes.
+ * driver gives them (moby, {@code overlay/encryption.go}): ESP in transport mode, reqid 0xD0C4E3, infinite lifetimes,
+ * and no replay window unless one is asked for.
  *
  * <p><b>Ours and theirs.</b> Mark and reqid are the built-in driver's too, so neither tells who made an object. Ours
  * carry {@link #LABEL} in the selector's {@code user} field besides. The kernel stores that field with states and
@@ -55,26 +55,36 @@ public final class Xfrm implements AutoCloseable {
 
     // linux/xfrm.h: attributes
     private static final int XFRMA_TMPL = 5;
+    private static final int XFRMA_REPLAY_VAL = 10;
     private static final int XFRMA_SRCADDR = 13;
     private static final int XFRMA_ALG_AEAD = 18;
     private static final int XFRMA_MARK = 21;
+    private static final int XFRMA_REPLAY_ESN_VAL = 23;
 
     // linux/xfrm.h: values
     private static final int XFRM_MODE_TRANSPORT = 0;
     private static final int XFRM_POLICY_OUT = 1;
     private static final int XFRM_POLICY_ALLOW = 0;
     private static final int XFRM_POLICY_BLOCK = 1;
+    private static final int XFRM_STATE_ESN = 128;
     private static final long XFRM_INF = -1L;
 
-    // linux/xfrm.h: lengths and places in xfrm_usersa_info, xfrm_userpolicy_info, xfrm_algo_aead
+    // linux/xfrm.h: lengths and places in xfrm_usersa_info, xfrm_userpolicy_info, xfrm_algo_aead,
+    // xfrm_replay_state, xfrm_replay_state_esn
     private static final int ADDRESS_LENGTH = 16;
     private static final int SELECTOR_LENGTH = 56;
     private static final int SELECTOR_USER = 52;
     private static final int LIFETIME_CFG_LENGTH = 64;
     private static final int LIFETIME_CUR_LENGTH = 32;
     private static final int USERSA_LENGTH = 224;
+    private static final int USERSA_REPLAY_WINDOW = 215;
+    private static final int USERSA_FLAGS = 216;
     private static final int USERPOLICY_LENGTH = 168;
     private static final int ALGORITHM_NAME_LENGTH = 64;
+    private static final int REPLAY_OSEQ = 0;
+    private static final int REPLAY_ESN_OSEQ = 4;
+    private static final int REPLAY_ESN_OSEQ_HI = 12;
+    private static final int REPLAY_ESN_REPLAY_WINDOW = 20;
 
     // linux/in.h
     private static final int IPPROTO_UDP = 17;
@@ -167,10 +177,8 @@ public final class Xfrm implements AutoCloseable {
                     }
                     SecurityAssociation there = standing.get().get(add.association().id());
                     if (!add.association().equals(there)) {
-                        failures.add(new Failure(change, new KernelException("add " + add.association(), Errno.EEXIST,
-                                there == null
-                                        ? "EEXIST: a state of another maker has its destination and SPI"
-                                        : "EEXIST: it stands with another key")));
+                        failures.add(new Failure(change, new KernelException(
+                                "add " + add.association(), Errno.EEXIST, inTheWay(there, add.association()))));
                     }
                 }
                 case XfrmChange.AddState add -> failures.add(new Failure(change, refusedState(add, answer)));
@@ -196,6 +204,13 @@ public final class Xfrm implements AutoCloseable {
         return List.copyOf(failures);
     }
 
+    private static String inTheWay(SecurityAssociation there, SecurityAssociation wanted) {
+        if (there == null) {
+            return "EEXIST: a state of another maker has its destination and SPI";
+        }
+        return "EEXIST: it stands with another " + (there.key().equals(wanted.key()) ? "replay window" : "key");
+    }
+
     private static Map<SecurityAssociation.Id, SecurityAssociation> byId(List<SecurityAssociation> states) {
         var byId = new HashMap<SecurityAssociation.Id, SecurityAssociation>();
         states.forEach(state -> byId.put(state.id(), state));
@@ -204,21 +219,20 @@ public final class Xfrm implements AutoCloseable {
 
     /** The errno says which part of the kernel is missing; the operator should hear which module brings it. */
     private static KernelException refusedState(XfrmChange.AddState add, NetlinkSocket.Answer answer) {
+        KernelException refused = answer.failure("add " + add.association());
+        boolean v4 = add.association().id().destination() instanceof Inet4Address;
         String missing = switch (answer.errno()) {
             // xfrm_aead_get_byname() did not find it, or crypto_alloc_aead() a part of it.
-            case Errno.ENOSYS, Errno.ENOENT -> "AES-GCM";
+            case Errno.ENOSYS, Errno.ENOENT ->
+                "AES-GCM: modprobe gcm seqiv, or use a kernel built with CONFIG_CRYPTO_GCM and CONFIG_CRYPTO_SEQIV";
             // xfrm_get_type() did not find it.
-            case Errno.EPROTONOSUPPORT -> "ESP";
+            case Errno.EPROTONOSUPPORT -> "ESP: modprobe %s, or use a kernel built with CONFIG_%s"
+                    .formatted(v4 ? "esp4" : "esp6", v4 ? "INET_ESP" : "INET6_ESP");
             default -> "";
         };
-        KernelException refused = answer.failure("add " + add.association());
-        if (missing.isEmpty()) {
-            return refused;
-        }
-        boolean v4 = add.association().id().destination() instanceof Inet4Address;
-        return new KernelException(refused.getMessage(), answer.errno(),
-                "the kernel lacks %s: modprobe %s gcm, or use one built with CONFIG_%s and CONFIG_CRYPTO_GCM".formatted(
-                        missing, v4 ? "esp4" : "esp6", v4 ? "INET_ESP" : "INET6_ESP"));
+        return missing.isEmpty()
+                ? refused
+                : new KernelException(refused.getMessage(), answer.errno(), "the kernel lacks " + missing);
     }
 
     /**
@@ -226,14 +240,28 @@ public final class Xfrm implements AutoCloseable {
      * (xfrm_redact() in {@code net/xfrm/xfrm_user.c}).
      */
     public List<SecurityAssociation> states() throws KernelException {
+        return standing().stream().map(Standing::association).toList();
+    }
+
+    /**
+     * A state as it stands in the kernel.
+     *
+     * @param sent sequence number of the last packet it sealed, 0 before the first; unsigned. Without ESN the kernel
+     *     seals no more after 2<sup>32</sup> - 1: sends fail with EOVERFLOW (xfrm_replay_overflow() in
+     *     {@code net/xfrm/xfrm_replay.c}).
+     */
+    public record Standing(SecurityAssociation association, long sent) {}
+
+    /** Our {@link #states()}, and how far they are with their sequence numbers. */
+    public List<Standing> standing() throws KernelException {
         lock.lock();
         try {
-            List<SecurityAssociation> states = socket.dump(
+            List<Standing> states = socket.dump(
                     "list states",
                     b -> b.add(XFRM_MSG_GETSA, NLM_F_DUMP),
                     Xfrm::readState);
             known.clear();
-            states.forEach(state -> known.add(state.id()));
+            states.forEach(state -> known.add(state.association().id()));
             return states;
         } finally {
             lock.unlock();
@@ -257,6 +285,7 @@ public final class Xfrm implements AutoCloseable {
     private static void writeState(Batch batch, SecurityAssociation association) {
         SecurityAssociation.Id id = association.id();
         byte[] key = association.key().octets();
+        int window = association.replayWindow();
         // A selector of zeros matches everything; the kernel fills in the family (copy_from_user_state()).
         NetlinkMessage message = batch.add(XFRM_MSG_NEWSA, NLM_F_CREATE | NLM_F_EXCL)
                 .zeros(SELECTOR_USER).u32(LABEL);
@@ -265,13 +294,25 @@ public final class Xfrm implements AutoCloseable {
         lifetimes(message)
                 .zeros(LIFETIME_CUR_LENGTH)
                 .zeros(12)
-                .u32(0).u32(REQID).u16(family(id.destination())).u8(XFRM_MODE_TRANSPORT).u8(0).u8(0).zeros(7)
+                .u32(0).u32(REQID).u16(family(id.destination())).u8(XFRM_MODE_TRANSPORT)
+                // This window is of the numbers of 32 bits, and must be 0 beside one with ESN (verify_replay()).
+                .u8(0)
+                .u8(window == 0 ? 0 : XFRM_STATE_ESN)
+                .zeros(7)
                 .attribute(XFRMA_ALG_AEAD, aead -> aead
                         .field(ALGORITHM.getBytes(StandardCharsets.US_ASCII), ALGORITHM_NAME_LENGTH)
                         .u32(8 * key.length)
                         .u32(ICV_LENGTH)
                         .octets(key));
         Arrays.fill(key, (byte) 0);
+        if (window != 0) {
+            // xfrm_replay_state_esn. The bitmap may be left out and is zeros then (xfrm_alloc_replay_state_esn()). A
+            // state that sends needs a window too, though it never looks at it (xfrm_init_replay()).
+            message.attribute(XFRMA_REPLAY_ESN_VAL, replay -> replay
+                    .u32(Math.ceilDiv(window, Integer.SIZE))
+                    .u32(0).u32(0).u32(0).u32(0)
+                    .u32(window));
+        }
     }
 
     private static void writeStateDeletion(Batch batch, SecurityAssociation.Id id) {
@@ -334,17 +375,25 @@ public final class Xfrm implements AutoCloseable {
         message.attribute(XFRMA_MARK, m -> m.u32(id.mark()).u32(-1));
     }
 
-    private static Optional<SecurityAssociation> readState(int type, ByteBuffer payload) {
+    private static Optional<Standing> readState(int type, ByteBuffer payload) {
         if (type != XFRM_MSG_NEWSA || payload.getInt(SELECTOR_USER) != LABEL) {
             return Optional.empty();
         }
         int family = payload.getShort(212);
-        return Attributes.of(payload, USERSA_LENGTH).get(XFRMA_ALG_AEAD).map(aead -> {
+        Attributes attributes = Attributes.of(payload, USERSA_LENGTH);
+        return attributes.get(XFRMA_ALG_AEAD).map(aead -> {
             byte[] key = new byte[aead.getInt(ALGORITHM_NAME_LENGTH) / 8];
             aead.get(ALGORITHM_NAME_LENGTH + 8, key);
             var id = new SecurityAssociation.Id(
                     address(payload, 80, family), address(payload, 56, family), be32(payload, 72));
-            return new SecurityAssociation(id, new AeadKey(key));
+            Optional<ByteBuffer> esn = attributes.get(XFRMA_REPLAY_ESN_VAL)
+                    .filter(_ -> (payload.get(USERSA_FLAGS) & XFRM_STATE_ESN) != 0);
+            int window = esn.map(replay -> replay.getInt(REPLAY_ESN_REPLAY_WINDOW))
+                    .orElse(payload.get(USERSA_REPLAY_WINDOW) & 0xff);
+            long sent = esn.map(replay -> (long) replay.getInt(REPLAY_ESN_OSEQ_HI) << 32 | u32(replay, REPLAY_ESN_OSEQ))
+                    .or(() -> attributes.get(XFRMA_REPLAY_VAL).map(replay -> u32(replay, REPLAY_OSEQ)))
+                    .orElse(0L);
+            return new Standing(new SecurityAssociation(id, new AeadKey(key), window), sent);
         });
     }
 
@@ -363,6 +412,10 @@ public final class Xfrm implements AutoCloseable {
                 ? new SecurityPolicy.Action.Block()
                 : new SecurityPolicy.Action.Seal(attributes.get(XFRMA_TMPL).map(t -> be32(t, 16)).orElse(0));
         return Optional.of(new SecurityPolicy(id, action));
+    }
+
+    private static long u32(ByteBuffer payload, int at) {
+        return Integer.toUnsignedLong(payload.getInt(at));
     }
 
     private static int be32(ByteBuffer payload, int at) {

@@ -199,7 +199,7 @@ class RouteTest {
             assertThat(link.mac()).hasToString(expected.get("address").asText());
             assertThat(link.up()).isTrue();
             assertThat(link.master().isPresent()).isEqualTo(expected.has("master"));
-            assertThat(link.vni().orElse(0)).isEqualTo(expected.at("/linkinfo/info_data/id").asInt());
+            assertThat(link.tunnel().map(Route.Tunnel::vni).orElse(0)).isEqualTo(expected.at("/linkinfo/info_data/id").asInt());
             assertThat(overlay.route.link(link.name())).contains(link);
         }
         int bridge = overlay.route.link("br0").orElseThrow().index();
