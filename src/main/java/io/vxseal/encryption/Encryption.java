@@ -35,6 +35,10 @@ public final class Encryption {
     private KeyRing ring = KeyRing.EMPTY;
     private Set<InetAddress> nodes = Set.of();
     private boolean sealing;
+    private boolean worn;
+
+    /** So many states and policies, the one that blocks among these. */
+    public record Tally(int states, int policies) {}
 
     /**
      * @param xfrm of the namespace in which VXLAN's datagrams are sent: the host's
@@ -58,15 +62,33 @@ public final class Encryption {
         read();
     }
 
+    /** Whether the kernel holds anything of ours: an encrypted network was up. */
+    public boolean stands() {
+        return blocked.isPresent() || !applied.isEmpty();
+    }
+
     /** The nodes that the kernel holds states or policies for. */
     public Set<InetAddress> adopted() {
         return Set.copyOf(applied.keySet());
     }
 
-    /** Lets nothing marked leave unsealed from now on, until {@link #nodes} says otherwise. */
+    /**
+     * Lets nothing marked leave unsealed from now on, until {@link #nodes} says otherwise, and finds out whether this
+     * kernel can seal at all: the first node to seal to may come when nobody is there to hear of it.
+     *
+     * @throws KernelException naming what the kernel lacks, ESP or AES-GCM, and the remedy
+     */
     public void block() throws KernelException {
         sealing = true;
         apply();
+        if (applied.isEmpty() && ends.isPresent()) {
+            SecurityAssociation probe = NodePlan.probe(ends.get());
+            List<Xfrm.Failure> failures = xfrm.apply(
+                    List.of(new XfrmChange.AddState(probe), new XfrmChange.DeleteState(probe.id())));
+            if (!failures.isEmpty()) {
+                throw failures.getFirst().reason();
+            }
+        }
     }
 
     /** Sets this node's addresses, and moves states and policies to them. */
@@ -77,8 +99,22 @@ public final class Encryption {
 
     /** Brings every node to another ring, whatever it differs in (moby, {@code setKeys} and {@code updateKeys}). */
     public void ring(KeyRing now) throws KernelException {
+        // With a ring that is not new to the others, and no state of before, numbers begin at 1 again.
+        worn = ring.isEmpty() && applied.isEmpty() && guarded(now.primary());
         ring = now;
         apply();
+    }
+
+    private static boolean guarded(Optional<Key> key) {
+        return key.filter(primary -> primary.replayWindow() > 0).isPresent();
+    }
+
+    /**
+     * Whether the ring should be replaced before its time: its numbers run out ({@link SequenceNumbers}), or states that
+     * others guard with a replay window had to be made anew here and count from 1 again.
+     */
+    public boolean wantsOtherKeys() {
+        return worn;
     }
 
     /**
@@ -100,30 +136,43 @@ public final class Encryption {
      */
     public int repair() throws KernelException {
         read();
-        return apply();
+        int touched = apply();
+        worn |= touched > 0 && guarded(ring.primary());
+        return touched;
+    }
+
+    /** What the kernel should hold now. */
+    public Tally wanted() {
+        if (ends.isEmpty()) {
+            return new Tally(0, 0);
+        }
+        int states = 0;
+        int policies = wantedBlock(ends.get()).isPresent() ? 1 : 0;
+        for (NodePlan plan : plans(ends.get()).values()) {
+            states += plan.receive().size() + plan.send().size();
+            policies += plan.policies().size();
+        }
+        return new Tally(states, policies);
+    }
+
+    /** What the kernel holds of ours. Looking changes nothing, not even what the next repair compares with. */
+    public Tally found() throws KernelException {
+        return new Tally(xfrm.standing().size(), xfrm.policies().size());
     }
 
     private int apply() throws KernelException {
         if (ends.isEmpty()) {
             return 0;
         }
-        Ends local = ends.get();
+        Map<InetAddress, NodePlan> wanted = plans(ends.get());
         Transition transition = new Transition();
-        Map<InetAddress, NodePlan> wanted = new HashMap<>();
-        for (InetAddress node : nodes) {
-            NodePlan before = applied.getOrDefault(node, NodePlan.EMPTY);
-            // Before this process knows any key, what an earlier one left goes on working.
-            NodePlan plan = ring.isEmpty() ? before : NodePlan.of(local, node, ring, port);
-            wanted.put(node, plan);
-            transition.add(before, plan);
+        Set<InetAddress> concerned = new HashSet<>(applied.keySet());
+        concerned.addAll(wanted.keySet());
+        for (InetAddress node : concerned) {
+            transition.add(
+                    applied.getOrDefault(node, NodePlan.EMPTY), wanted.getOrDefault(node, NodePlan.EMPTY));
         }
-        applied.forEach((node, plan) -> {
-            if (!wanted.containsKey(node)) {
-                transition.add(plan, NodePlan.EMPTY);
-            }
-        });
-        Optional<SecurityPolicy> block =
-                sealing ? Optional.of(NodePlan.block(local.bind(), port)) : Optional.empty();
+        Optional<SecurityPolicy> block = wantedBlock(ends.get());
         // The block goes up before anything else changes and comes down after everything else has.
         List<XfrmChange> steps = transition.steps();
         if (!block.equals(blocked)) {
@@ -150,6 +199,32 @@ public final class Encryption {
         return steps.size();
     }
 
+    /** What the kernel should hold for each node; nodes that it should hold nothing for are left out. */
+    private Map<InetAddress, NodePlan> plans(Ends local) {
+        Map<InetAddress, NodePlan> wanted = new HashMap<>();
+        for (InetAddress node : nodes) {
+            // Before this process knows any key, what an earlier one left goes on working.
+            wanted.put(
+                    node,
+                    ring.isEmpty()
+                            ? applied.getOrDefault(node, NodePlan.EMPTY)
+                            : NodePlan.of(local, node, ring, port));
+        }
+        if (sealing) {
+            applied.forEach((node, held) -> {
+                if (!nodes.contains(node)) {
+                    wanted.put(node, NodePlan.of(local, node, ring, port).atRest(held));
+                }
+            });
+        }
+        wanted.values().removeIf(NodePlan.EMPTY::equals);
+        return wanted;
+    }
+
+    private Optional<SecurityPolicy> wantedBlock(Ends local) {
+        return sealing ? Optional.of(NodePlan.block(local.bind(), port)) : Optional.empty();
+    }
+
     private void read() throws KernelException {
         Map<InetAddress, NodePlan> found = new HashMap<>();
         Set<InetAddress> own = new HashSet<>();
@@ -164,7 +239,9 @@ public final class Encryption {
             }
         }
         ends.ifPresent(local -> own.add(local.bind()));
-        for (SecurityAssociation state : xfrm.states()) {
+        for (Xfrm.Standing standing : xfrm.standing()) {
+            worn |= SequenceNumbers.worn(standing);
+            SecurityAssociation state = standing.association();
             SecurityAssociation.Id id = state.id();
             if (own.contains(id.source())) {
                 plan(found, id.destination()).send().put(id, state);

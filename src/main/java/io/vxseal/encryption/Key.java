@@ -5,26 +5,45 @@ import java.util.HexFormat;
 import java.util.Objects;
 
 /**
- * A key of the ring: AES key octets and the tag by which both ends name it.
+ * A key of the ring: AES key octets, the tag by which both ends name it, and how what it seals is guarded against
+ * repetition. That goes with the key because both ends of a flow must agree on it.
  *
- * <p>Two keys are equal if tag and octets are. The octets never leave by {@link #toString()}.
+ * <p>Two keys are equal if all three are. The octets never leave by {@link #toString()}.
  */
 public final class Key {
+    /** The least window but none, in packets: RFC 4303, section 3.4.3. */
+    public static final int LEAST_REPLAY_WINDOW = 32;
+
+    /** The kernel's greatest, in packets ({@code linux/xfrm.h}, XFRMA_REPLAY_ESN_MAX). */
+    public static final int MOST_REPLAY_WINDOW = 4096;
+
     private final byte[] octets;
     private final int tag;
+    private final int replayWindow;
+
+    /** A key without a replay window, as the built-in driver has them. */
+    public Key(byte[] octets, int tag) {
+        this(octets, tag, 0);
+    }
 
     /**
      * @param octets 16, 24 or 32 of them; copied
      * @param tag unsigned 32 bits
-     * @throws IllegalArgumentException naming the length, never the octets
+     * @param replayWindow see {@link #replayWindow()}
+     * @throws IllegalArgumentException naming the length or the window, never the octets
      */
-    public Key(byte[] octets, int tag) {
+    public Key(byte[] octets, int tag, int replayWindow) {
         if (octets.length != 16 && octets.length != 24 && octets.length != 32) {
             throw new IllegalArgumentException("key with tag %s has %d octets, want 16, 24 or 32"
                     .formatted(Integer.toUnsignedString(tag), octets.length));
         }
+        if (!isReplayWindow(replayWindow)) {
+            throw new IllegalArgumentException("key with tag %s has a replay window of %d packets, want 0 or %d to %d"
+                    .formatted(Integer.toUnsignedString(tag), replayWindow, LEAST_REPLAY_WINDOW, MOST_REPLAY_WINDOW));
+        }
         this.octets = octets.clone();
         this.tag = tag;
+        this.replayWindow = replayWindow;
     }
 
     /** A copy of the key's octets. */
@@ -37,9 +56,25 @@ public final class Key {
         return tag;
     }
 
+    /**
+     * Packets, back from the newest, in which a repeated one is noticed and dropped, with sequence numbers of 64 bits
+     * (ESN, RFC 4303); 0 for no such guard, and numbers of 32 bits.
+     */
+    public int replayWindow() {
+        return replayWindow;
+    }
+
+    /** Whether a key can have a replay window of so many packets. */
+    public static boolean isReplayWindow(int packets) {
+        return packets == 0 || packets >= LEAST_REPLAY_WINDOW && packets <= MOST_REPLAY_WINDOW;
+    }
+
     @Override
     public boolean equals(Object other) {
-        return other instanceof Key that && tag == that.tag && MessageDigest.isEqual(octets, that.octets);
+        return other instanceof Key that
+                && tag == that.tag
+                && replayWindow == that.replayWindow
+                && MessageDigest.isEqual(octets, that.octets);
     }
 
     @Override

@@ -50,11 +50,29 @@ public record NodePlan(
                 .orElse(EMPTY);
     }
 
+    /**
+     * What should stay of the states held for a node while there is nothing to seal with it: those to send with that
+     * this plan would make again and that have a replay window. Made anew under the same key, one would begin again to
+     * count at 1, and the node, if it kept its own, would drop everything as replayed.
+     *
+     * @param held the plan in the kernel
+     */
+    public NodePlan atRest(NodePlan held) {
+        Map<SecurityAssociation.Id, SecurityAssociation> kept = new LinkedHashMap<>(send);
+        kept.values().removeIf(state -> state.replayWindow() == 0 || !state.equals(held.send().get(state.id())));
+        return kept.isEmpty() ? EMPTY : new NodePlan(Map.of(), kept, Map.of());
+    }
+
     /** The policy that lets no marked VXLAN datagram out to a node without a policy of its own. */
     static SecurityPolicy block(InetAddress local, int port) {
         Cidr any = new Cidr(local, 0).network();
         return new SecurityPolicy(
                 new SecurityPolicy.Id(any, any, port, MARK), new SecurityPolicy.Action.Block());
+    }
+
+    /** A state of the kind that {@link #of} plans, from this node to itself and under a key of zeros: of no use but to try. */
+    static SecurityAssociation probe(Ends local) {
+        return association(local.bind(), local.bind(), new Key(new byte[16], 0), Spi.of(local.bind(), local.bind(), 0));
     }
 
     /** moby, {@code buildAeadAlgo}: the key's octets, then the SPI in network order as salt. */
@@ -64,7 +82,8 @@ public record NodePlan(
                 .put(octets)
                 .putInt(spi)
                 .array();
-        return new SecurityAssociation(new SecurityAssociation.Id(source, destination, spi), new AeadKey(salted));
+        return new SecurityAssociation(
+                new SecurityAssociation.Id(source, destination, spi), new AeadKey(salted), key.replayWindow());
     }
 
     private static Cidr host(InetAddress address) {

@@ -3,9 +3,12 @@ package io.vxseal.encryption;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -13,7 +16,10 @@ import net.jqwik.api.constraints.Size;
 import net.jqwik.api.constraints.UniqueElements;
 import org.junit.jupiter.api.Test;
 
-/** Updates of the ring are those of moby's updateKeys. */
+/**
+ * Updates of the ring are those of moby's updateKeys, with its errors. A ring is immutable: an update answers another
+ * ring or throws, so one that is refused changes nothing.
+ */
 class KeyRingTest {
     private static final KeyRing RING = new KeyRing(List.of(key(1), key(2), key(3)));
 
@@ -94,11 +100,65 @@ class KeyRingTest {
         assertThat(next.keys()).containsAll(ring.keys().stream().filter(k -> k.tag() != prune).toList());
     }
 
+    /** Against the plainest model: which updates are refused, and what the others make of the ring. */
+    @Property
+    void anyMixIsRefusedOrDoesWhatItSaysAndTheRingBeforeStandsAsItWas(
+            @ForAll @Size(min = 1, max = 4) @UniqueElements List<@IntRange(min = 1, max = 6) Integer> tags,
+            @ForAll Optional<@IntRange(min = 1, max = 6) Integer> added,
+            @ForAll Optional<@IntRange(min = 1, max = 6) Integer> primary,
+            @ForAll Optional<@IntRange(min = 1, max = 6) Integer> prune) {
+        KeyRing ring = new KeyRing(tags.stream().map(KeyRingTest::key).toList());
+        List<Integer> known = Stream.concat(tags.stream(), added.stream()).toList();
+        int next = primary.orElse(tags.getFirst());
+        boolean valid = (added.isPresent() || primary.isPresent() || prune.isPresent())
+                && added.filter(tags::contains).isEmpty()
+                && known.contains(next)
+                && known.containsAll(prune.stream().toList())
+                && !prune.equals(Optional.of(next));
+
+        Supplier<KeyRing> update = () -> ring.update(added.map(KeyRingTest::key), tag(primary), tag(prune));
+
+        if (valid) {
+            KeyRing updated = update.get();
+            assertThat(updated.primary()).contains(key(next));
+            assertThat(updated.keys()).containsExactlyInAnyOrderElementsOf(known.stream()
+                    .filter(tag -> !prune.equals(Optional.of(tag)))
+                    .map(KeyRingTest::key)
+                    .toList());
+        } else {
+            assertThatThrownBy(update::get).isInstanceOf(IllegalArgumentException.class);
+        }
+        assertThat(ring.keys()).isEqualTo(tags.stream().map(KeyRingTest::key).toList());
+    }
+
+    private static OptionalInt tag(Optional<Integer> tag) {
+        return tag.isPresent() ? OptionalInt.of(tag.get()) : OptionalInt.empty();
+    }
+
+    @Property
+    void aKeyIsOf16Or24Or32OctetsAndOneOfAnotherLengthIsRefusedUnprinted(@ForAll @IntRange(max = 64) int octets) {
+        byte[] material = new byte[octets];
+        Arrays.fill(material, (byte) 0x5e);
+        if (List.of(16, 24, 32).contains(octets)) {
+            assertThat(new Key(material, 1).octets()).isEqualTo(material);
+        } else {
+            assertThatThrownBy(() -> new Key(material, 1))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("key with tag 1 has " + octets + " octets, want 16, 24 or 32");
+        }
+    }
+
     @Test
-    void aKeyIsOf16Or24Or32OctetsAndIsNeverPrinted() {
-        assertThatThrownBy(() -> new Key(new byte[] {0x5e, 0x5e, 0x5e}, 1))
-                .hasMessageContaining("3 octets")
-                .hasMessageNotContaining("5e");
+    void keysWithDifferentReplayWindowsAreDifferent() {
+        byte[] octets = key(1).octets();
+        assertThat(new Key(octets, 1, 0)).isEqualTo(key(1)).isNotEqualTo(new Key(octets, 1, 32));
+        for (int packets : List.of(-1, 1, 31, 4097)) {
+            assertThatThrownBy(() -> new Key(octets, 1, packets)).hasMessageContaining("want 0 or 32 to 4096");
+        }
+    }
+
+    @Test
+    void ofAKeyOnlyTheTagAndFiveDigitsArePrinted() {
         assertThat(new Key("0123456789abcdef".getBytes(java.nio.charset.StandardCharsets.US_ASCII), 0x10))
                 .hasToString("(key: 30313, tag: 0x10)");
     }

@@ -3,12 +3,10 @@ package io.vxseal.encryption;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.kernel.SecurityAssociation;
-import io.vxseal.kernel.SecurityPolicy;
 import io.vxseal.kernel.XfrmChange;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -24,35 +22,6 @@ class TransitionTest {
     private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
     private static final InetAddress THERE = InetAddress.ofLiteral("10.55.0.2");
     private static final Ends LOCAL = new Ends(HERE, HERE);
-
-    /** What a kernel holds: states by id, policies by selector. */
-    private static final class Held {
-        private final Map<SecurityAssociation.Id, SecurityAssociation> states = new HashMap<>();
-        private final Map<SecurityPolicy.Id, SecurityPolicy> policies = new HashMap<>();
-
-        Held(NodePlan plan) {
-            states.putAll(plan.receive());
-            states.putAll(plan.send());
-            policies.putAll(plan.policies());
-        }
-
-        void take(XfrmChange step) {
-            switch (step) {
-                case XfrmChange.AddState add -> assertThat(states.put(add.association().id(), add.association()))
-                        .as("a state is added where none is")
-                        .isNull();
-                case XfrmChange.DeleteState delete -> assertThat(states.remove(delete.id())).isNotNull();
-                case XfrmChange.PutPolicy put -> policies.put(put.policy().id(), put.policy());
-                case XfrmChange.DeletePolicy delete -> assertThat(policies.remove(delete.id())).isNotNull();
-            }
-        }
-
-        /** Every policy that seals names a state that is there. */
-        boolean sends() {
-            return policies.values().stream().allMatch(policy -> policy.action() instanceof SecurityPolicy.Action.Seal seal
-                    && states.containsKey(new SecurityAssociation.Id(HERE, THERE, seal.spi())));
-        }
-    }
 
     private static KeyRing ring(Random random) {
         List<Integer> tags = new ArrayList<>(List.of(1, 2, 3, 4, 5, 6));
@@ -93,6 +62,37 @@ class TransitionTest {
     }
 
     @Test
+    void statesHaveTheReplayWindowOfTheirKey() {
+        Key guarded = new Key(KeyRingTest.key(1).octets(), 1, 64);
+        NodePlan plan = plan(new KeyRing(List.of(guarded, KeyRingTest.key(2))));
+        assertThat(plan.send().values()).extracting(SecurityAssociation::replayWindow).containsExactly(64);
+        assertThat(plan.receive().values()).extracting(SecurityAssociation::replayWindow).containsExactly(64, 0);
+    }
+
+    @Test
+    void aStateWithAnotherReplayWindowIsReplaced() {
+        Key guarded = new Key(KeyRingTest.key(1).octets(), 1, 64);
+        List<XfrmChange> steps = new Transition()
+                .add(plan(new KeyRing(List.of(KeyRingTest.key(1)))), plan(new KeyRing(List.of(guarded))))
+                .steps();
+        assertThat(steps).extracting(step -> step.getClass().getSimpleName())
+                .containsExactly("DeleteState", "DeleteState", "AddState", "AddState");
+    }
+
+    @Test
+    void onlyAStateToSendWithThatHasAReplayWindowRestsAndOnlyAsLongAsItsKeyIsThePrimary() {
+        Key guarded = new Key(KeyRingTest.key(1).octets(), 1, 64);
+        NodePlan held = plan(new KeyRing(List.of(guarded, KeyRingTest.key(2))));
+        NodePlan rest = held.atRest(held);
+        assertThat(rest).isEqualTo(new NodePlan(Map.of(), held.send(), Map.of()));
+        assertThat(held.atRest(rest)).as("still").isEqualTo(rest);
+        assertThat(held.atRest(NodePlan.EMPTY)).as("nothing is made for it").isEqualTo(NodePlan.EMPTY);
+        assertThat(plan(new KeyRing(List.of(KeyRingTest.key(2), guarded))).atRest(rest)).isEqualTo(NodePlan.EMPTY);
+        NodePlan open = plan(new KeyRing(List.of(KeyRingTest.key(2))));
+        assertThat(open.atRest(open)).isEqualTo(NodePlan.EMPTY);
+    }
+
+    @Test
     void theOrderOfARotationIsReceiveSendPolicyThenRemovals() {
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1), KeyRingTest.key(2), KeyRingTest.key(3)));
         KeyRing next = ring.update(Optional.of(KeyRingTest.key(4)), OptionalInt.of(3), OptionalInt.of(2));
@@ -103,21 +103,71 @@ class TransitionTest {
         assertThat(((XfrmChange.AddState) steps.get(1)).association().id().source()).isEqualTo(HERE);
     }
 
+    /**
+     * moby/swarmkit #1954: managers that fail over rotate twice before a worker hears of it, and two keys of its ring
+     * have changed at once.
+     */
+    @Test
+    void severalKeysThatChangeAtOnceAreOneDifferenceAndWhatBothRingsShareStands() {
+        KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1), KeyRingTest.key(2), KeyRingTest.key(3)));
+        KeyRing once = ring.update(Optional.of(KeyRingTest.key(4)), OptionalInt.of(3), OptionalInt.of(2));
+        KeyRing twice = once.update(Optional.of(KeyRingTest.key(5)), OptionalInt.of(4), OptionalInt.of(1));
+        assertThat(twice.keys()).containsExactlyInAnyOrder(KeyRingTest.key(4), KeyRingTest.key(3), KeyRingTest.key(5));
+
+        List<XfrmChange> steps = new Transition().add(plan(ring), plan(twice)).steps();
+
+        assertThat(steps).extracting(XfrmChange::toString).containsExactly(
+                add(THERE, HERE, 4), add(THERE, HERE, 5), add(HERE, THERE, 4),
+                new XfrmChange.PutPolicy(plan(twice).policies().values().iterator().next()).toString(),
+                delete(HERE, THERE, 1), delete(THERE, HERE, 1), delete(THERE, HERE, 2));
+    }
+
+    private static String add(InetAddress from, InetAddress to, int tag) {
+        return "AddState[association=%s]".formatted(new SecurityAssociation.Id(from, to, Spi.of(from, to, tag)));
+    }
+
+    private static String delete(InetAddress from, InetAddress to, int tag) {
+        return new XfrmChange.DeleteState(new SecurityAssociation.Id(from, to, Spi.of(from, to, tag))).toString();
+    }
+
+    /** What this node sent with is then what it receives with: the same state, which must not be taken away. */
+    @Test
+    void aNodeThatExchangesItsAddressWithAnotherKeepsTheStatesThatServeTheOtherWayRound() {
+        KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1)));
+        NodePlan before = NodePlan.of(LOCAL, THERE, ring, PORT);
+        NodePlan after = NodePlan.of(new Ends(THERE, THERE), HERE, ring, PORT);
+        Held held = Held.of(before);
+
+        new Transition().add(before, NodePlan.EMPTY).add(NodePlan.EMPTY, after).steps().forEach(held::take);
+
+        assertThat(held.otherThan(Held.of(after))).isEmpty();
+    }
+
+    @Test
+    void anotherBindAddressBehindTheSameAdvertisedOneTakesThePlaceOfTheStateThatWasSentWith() {
+        KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1)));
+        NodePlan before = NodePlan.of(LOCAL, THERE, ring, PORT);
+        NodePlan after = NodePlan.of(new Ends(InetAddress.ofLiteral("10.55.0.3"), HERE), THERE, ring, PORT);
+        Held held = Held.of(before);
+
+        new Transition().add(before, after).steps().forEach(held::take);
+
+        assertThat(held.otherThan(Held.of(after))).isEmpty();
+    }
+
     @Property(tries = 500)
     void itEndsInThePlanAndSendsAtEveryStep(@ForAll Random random) {
         NodePlan before = plan(ring(random));
         NodePlan after = plan(ring(random));
-        Held held = new Held(before);
+        Held held = Held.of(before);
         for (XfrmChange step : new Transition().add(before, after).steps()) {
             held.take(step);
             assertThat(held.sends()).as("after %s", step).isTrue();
             after.receive().keySet().stream()
                     .filter(before.receive()::containsKey)
-                    .forEach(kept -> assertThat(held.states).containsKey(kept));
+                    .forEach(kept -> assertThat(held.states()).containsKey(kept));
         }
-        Held planned = new Held(after);
-        assertThat(held.states).isEqualTo(planned.states);
-        assertThat(held.policies).isEqualTo(planned.policies);
+        assertThat(held.otherThan(Held.of(after))).isEmpty();
     }
 
     @Property(tries = 100)

@@ -1,0 +1,31 @@
+package io.vxseal.encryption;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.kernel.SecurityAssociation;
+import io.vxseal.kernel.Xfrm.Standing;
+import java.net.InetAddress;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class SequenceNumbersTest {
+    @ParameterizedTest
+    @CsvSource({
+        "0, false",
+        "0x7fffffff, false",
+        "0x80000000, true",
+        "0xffffffff, true",
+        "0x100000000, true",
+        "-1, true"
+    })
+    void aStateIsWornFromTheMiddleOfTheNumbersWithoutEsn(String sent, boolean worn) {
+        SecurityAssociation state = NodePlan.of(
+                        new Ends(InetAddress.ofLiteral("10.55.0.1"), InetAddress.ofLiteral("10.55.0.1")),
+                        InetAddress.ofLiteral("10.55.0.2"),
+                        new KeyRing(List.of(KeyRingTest.key(1))),
+                        4789)
+                .send().values().iterator().next();
+        assertThat(SequenceNumbers.worn(new Standing(state, Long.decode(sent)))).isEqualTo(worn);
+    }
+}

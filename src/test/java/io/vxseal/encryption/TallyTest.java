@@ -1,0 +1,41 @@
+package io.vxseal.encryption;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.kernel.TestHost;
+import io.vxseal.kernel.Xfrm;
+import java.net.InetAddress;
+import java.nio.file.Path;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TallyTest {
+    private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
+
+    @TempDir
+    private Path folder;
+
+    @Test
+    void whatOthersTookAwayIsMissedByLookingAndPutBackOnlyByRepair() throws Exception {
+        try (TestHost host = new TestHost(folder.resolve("host"))) {
+            Encryption encryption = new Encryption(Xfrm.in(host.namespace()), 4789);
+            Encryption.Tally none = new Encryption.Tally(0, 0);
+            Encryption.Tally block = new Encryption.Tally(0, 1);
+            assertThat(encryption.wanted()).isEqualTo(none);
+
+            encryption.ends(new Ends(HERE, HERE));
+            encryption.nodes(Set.of(), true);
+            assertThat(encryption.wanted()).isEqualTo(block);
+            assertThat(encryption.found()).isEqualTo(block);
+
+            host.run("ip xfrm policy flush");
+            assertThat(encryption.found()).isEqualTo(none);
+            encryption.nodes(Set.of(), true);
+            assertThat(encryption.found()).isEqualTo(none);
+            assertThat(encryption.wanted()).isEqualTo(block);
+            assertThat(encryption.repair()).isEqualTo(1);
+            assertThat(encryption.found()).isEqualTo(block);
+        }
+    }
+}
