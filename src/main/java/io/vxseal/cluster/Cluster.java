@@ -1,10 +1,12 @@
 package io.vxseal.cluster;
 
+import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
@@ -17,10 +19,13 @@ import java.util.Set;
  * holds one key ring:
  *
  * <ul>
- *   <li>Each node speaks for its own endpoints only. What a node that left the group told goes with it.
+ *   <li>Each node speaks for its own endpoints only. What a node told goes when it leaves the swarm, and half a minute
+ *       after it fell silent: one whose plugin is started again, or that was cut off for a moment, is not missed.
  *   <li>The ring is made and rotated by the first manager in the group (its coordinator, if that is one) and signed
  *       with its node key; all others verify the signature, the certificate's way to the swarm's root, its swarm and
  *       its role, and that the ring is newer than theirs. Of two rings the one with the higher version wins everywhere.
+ *   <li>The ring is rotated only while most of the swarm's managers are in view of its maker, so that of a group cut in two
+ *       one half at most rotates, and both have one ring when they meet again.
  *   <li>Keys that the engine delivers ({@link #offer}) come before those the cluster makes.
  * </ul>
  *
@@ -38,10 +43,17 @@ public final class Cluster implements AutoCloseable {
      * @param managers the file in which the engine keeps the managers' addresses, state.json; may appear later
      * @param port of the group's TCP connections, the same on every node
      * @param rotation life of a primary key; 12 hours is what the swarm itself uses
+     * @param replayWindow of the keys this node makes when that is its duty, packets; 0 for none
      * @param ringFolder on a tmpfs, for the ring to outlive this process but not the host's power; without one it is
      *     kept in this process's memory alone
      */
-    public record Settings(Path certificates, Path managers, int port, Duration rotation, Optional<Path> ringFolder) {
+    public record Settings(
+            Path certificates,
+            Path managers,
+            int port,
+            Duration rotation,
+            int replayWindow,
+            Optional<Path> ringFolder) {
         /** @throws IllegalArgumentException naming the setting that makes no sense */
         public Settings {
             if (port < 1 || port > 65535) {
@@ -49,6 +61,9 @@ public final class Cluster implements AutoCloseable {
             }
             if (rotation.compareTo(Duration.ofSeconds(1)) < 0) {
                 throw new IllegalArgumentException("rotation of keys every " + rotation + ", want a second at least");
+            }
+            if (!Key.isReplayWindow(replayWindow)) {
+                throw new IllegalArgumentException("no key has a replay window of " + replayWindow + " packets");
             }
         }
     }
@@ -58,8 +73,14 @@ public final class Cluster implements AutoCloseable {
         /** An endpoint of another node. If it was known in another shape, that one was removed just before. */
         void peerAdded(Peer peer);
 
-        /** Withdrawn by its node, or its node left the group; the peer as it was added. */
+        /** Withdrawn by its node, or its node is no more; the peer as it was added. */
         void peerRemoved(Peer peer);
+
+        /**
+         * After {@link #recall}: this node's endpoints as it told them before, by the word of another. Those that it
+         * announces in answer, it still has.
+         */
+        default void recalled(List<Peer> own) {}
 
         /** The ring in force changed; empty only when this node moved to another swarm that has none yet. */
         void ring(KeyRing ring);
@@ -69,7 +90,11 @@ public final class Cluster implements AutoCloseable {
 
     /** Starts nothing yet and loads nothing heavy. */
     public Cluster(Settings settings, Listener listener) {
-        this.node = new Node(settings, listener);
+        this(settings, new KeyAuthority(settings.rotation(), settings.replayWindow()), Node.KEEP, listener);
+    }
+
+    Cluster(Settings settings, KeyAuthority authority, Node.Keep keep, Listener listener) {
+        this.node = new Node(settings, authority, keep, listener);
     }
 
     /**
@@ -88,7 +113,11 @@ public final class Cluster implements AutoCloseable {
         node.post(() -> node.found(other));
     }
 
-    /** Another node is not there any more: it is no longer sought. */
+    /**
+     * Another node is not there any more: it is no longer sought, unless it is a manager of the swarm, and what it told goes
+     * at once if it is out of the group. Docker says this also of a node whose gossip it lost; in the group, a node
+     * speaks for itself.
+     */
     public void lost(InetAddress other) {
         node.post(() -> node.lost(other));
     }
@@ -96,6 +125,14 @@ public final class Cluster implements AutoCloseable {
     /** An endpoint of this node, or its new shape; told to all members, now and as they join. Its VTEP is ignored. */
     public void announce(Peer own) {
         node.post(() -> node.announce(own));
+    }
+
+    /**
+     * This node does not know any more which endpoints it has; to be called before {@link #self}. The others are asked what
+     * it told them, and told nothing else before one has answered, or some seconds went by.
+     */
+    public void recall() {
+        node.post(node::recall);
     }
 
     /** An endpoint of this node is no more. */
@@ -110,6 +147,16 @@ public final class Cluster implements AutoCloseable {
      */
     public void offer(KeyRing ring) {
         node.post(() -> node.offer(ring));
+    }
+
+    /**
+     * This node wants other keys than {@link #ring()}'s, soon: see {@link io.vxseal.encryption.SequenceNumbers}. Any
+     * node may, as often as it likes and for as long as it sees cause: however many want the same ring replaced, the key
+     * maker rotates once, as soon as all have had the time to learn the one they have, a minute, and most managers are
+     * there. Where the engine delivered the keys, nobody here can rotate them; the log says so once.
+     */
+    public void rotate() {
+        node.post(node::rotate);
     }
 
     /** The ring in force; {@link KeyRing#EMPTY} before any. */
@@ -127,7 +174,10 @@ public final class Cluster implements AutoCloseable {
         return node.status();
     }
 
-    /** Leaves the group. No listener is called any more: what the kernel was told stays in force. */
+    /**
+     * Leaves the group. No listener is called any more: what the kernel was told stays in force, here, and for some minutes on
+     * the other nodes, which are told that this one may be back.
+     */
     @Override
     public void close() {
         node.close();

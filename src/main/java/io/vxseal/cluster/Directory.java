@@ -11,11 +11,16 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Predicate;
 
 /**
  * Which member told of which endpoints. Each member speaks for its own only, so there is nothing to resolve, but for
  * one case: a node that comes back is a new member while its old self is still in the view, and both tell of the same
  * endpoints. Then who told last counts, and the going of the other changes nothing.
+ *
+ * <p>What a member told outlives its falling silent, since a node whose plugin died forwards on. It stands until the
+ * member speaks again, until its node comes back as another member and has told everything, until another node is
+ * at its address, or until it is {@link #gone}, whatever comes first.
  *
  * <p>Pure: every method answers with the changes to tell, in order. One thread.
  */
@@ -32,9 +37,17 @@ final class Directory {
     record Removed(Peer peer) implements Change {}
 
     private static final class Teller {
+        String node = "";
         Optional<InetAddress> vtep = Optional.empty();
+        boolean silent;
         Optional<Long> revision = Optional.empty();
         final Map<Own.Id, Own> endpoints = new LinkedHashMap<>();
+
+        /** Whether what the other told is of no more use, now that it is silent. */
+        boolean replaces(Teller other) {
+            return this != other && !silent
+                    && (node.equals(other.node) ? revision.isPresent() : vtep.equals(other.vtep));
+        }
     }
 
     private record Told(UUID by, Peer peer) {}
@@ -42,15 +55,17 @@ final class Directory {
     private final Map<UUID, Teller> tellers = new HashMap<>();
     private final Map<Own.Id, Told> known = new LinkedHashMap<>();
 
-    /** The member has introduced itself. Only now it may speak. */
-    List<Change> hello(UUID member, InetAddress vtep) {
+    /** The member has introduced itself, as this node. Only now it may speak. */
+    List<Change> hello(UUID member, String node, InetAddress vtep) {
         Teller teller = tellers.computeIfAbsent(member, _ -> new Teller());
-        if (teller.vtep.equals(Optional.of(vtep))) {
-            return List.of();
-        }
-        teller.vtep = Optional.of(vtep);
+        teller.node = node;
+        teller.silent = false;
         List<Change> changes = new ArrayList<>();
-        teller.endpoints.values().forEach(own -> tell(member, own, vtep, changes));
+        if (!teller.vtep.equals(Optional.of(vtep))) {
+            teller.vtep = Optional.of(vtep);
+            teller.endpoints.values().forEach(own -> tell(member, own, vtep, changes));
+        }
+        dropReplaced(changes);
         return changes;
     }
 
@@ -68,23 +83,29 @@ final class Directory {
         return tellers.containsKey(member);
     }
 
-    /** All of the member's endpoints, in place of those told before. */
+    /** All endpoints of the member's node, in place of those that it told before, or an earlier self of it. */
     List<Change> everything(UUID member, long revision, List<Own> endpoints) {
         Teller teller = teller(member);
+        teller.revision = Optional.of(revision);
         Map<Own.Id, Own> now = new LinkedHashMap<>();
         endpoints.forEach(own -> now.put(own.id(), own));
         List<Change> changes = new ArrayList<>();
-        for (Own.Id id : List.copyOf(teller.endpoints.keySet())) {
-            if (!now.containsKey(id)) {
-                teller.endpoints.remove(id);
-                untell(member, id, changes);
+        tellers.forEach((self, told) -> {
+            if (self.equals(member) || told.silent && teller.replaces(told) && told.node.equals(teller.node)) {
+                // Before what is new is told, which may have the addresses of what is not any more.
+                for (Own.Id id : List.copyOf(told.endpoints.keySet())) {
+                    if (!now.containsKey(id)) {
+                        told.endpoints.remove(id);
+                        untell(self, id, changes);
+                    }
+                }
             }
-        }
+        });
         now.values().forEach(own -> {
             teller.endpoints.put(own.id(), own);
             tell(member, own, teller.vtep.orElseThrow(), changes);
         });
-        teller.revision = Optional.of(revision);
+        dropReplaced(changes);
         return changes;
     }
 
@@ -107,6 +128,42 @@ final class Directory {
         return changes;
     }
 
+    /** The member is out of view, and did not say good-bye: what it told stands for now. */
+    List<Change> silent(UUID member) {
+        List<Change> changes = new ArrayList<>();
+        if (knows(member)) {
+            teller(member).silent = true;
+            dropReplaced(changes);
+        }
+        return changes;
+    }
+
+    /** The node at this address is no more, if it is silent; one that speaks speaks for itself. */
+    List<Change> lost(InetAddress vtep) {
+        List<Change> changes = new ArrayList<>();
+        drop(teller -> teller.silent && teller.vtep.equals(Optional.of(vtep)), changes);
+        return changes;
+    }
+
+    /** Nothing that anybody told is of use any more. */
+    List<Change> clear() {
+        List<Change> changes = new ArrayList<>();
+        drop(_ -> true, changes);
+        return changes;
+    }
+
+    private void dropReplaced(List<Change> changes) {
+        drop(old -> old.silent && tellers.values().stream().anyMatch(teller -> teller.replaces(old)), changes);
+    }
+
+    private void drop(Predicate<Teller> which, List<Change> changes) {
+        for (UUID member : List.copyOf(tellers.keySet())) {
+            if (which.test(teller(member))) {
+                changes.addAll(gone(member));
+            }
+        }
+    }
+
     /** The member is no more: with it go its endpoints. */
     List<Change> gone(UUID member) {
         Teller teller = tellers.remove(member);
@@ -120,6 +177,15 @@ final class Directory {
     /** Everything known. */
     List<Peer> peers() {
         return known.values().stream().map(Told::peer).toList();
+    }
+
+    /** What a node told, by whichever of its selves. */
+    List<Own> toldBy(String node) {
+        Map<Own.Id, Own> told = new LinkedHashMap<>();
+        tellers.values().stream()
+                .filter(teller -> teller.node.equals(node))
+                .forEach(teller -> told.putAll(teller.endpoints));
+        return List.copyOf(told.values());
     }
 
     /** How many endpoints the member told of. */

@@ -1,6 +1,7 @@
 package io.vxseal.cluster;
 
 import java.net.InetAddress;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -30,6 +31,8 @@ final class GroupStack implements AutoCloseable {
     private static final long HEARTBEAT_MILLIS = 3_000;
     /** Given to a suspect to protest. */
     private static final long VERIFY_MILLIS = 2_000;
+    /** So long after its last sign of life a member is out of the view at the latest; sooner if its connections break. */
+    static final Duration DETECTION = Duration.ofMillis(DEAD_MILLIS + HEARTBEAT_MILLIS + VERIFY_MILLIS);
     /** For a connection to open; a node that is down answers nothing at all. */
     private static final int CONNECT_MILLIS = 2_000;
     /**
@@ -38,6 +41,11 @@ final class GroupStack implements AutoCloseable {
      */
     private static final long JOIN_MILLIS = 1_000;
     private static final long JOIN_ALONE_MILLIS = 100;
+    /**
+     * Of members that start together one may ask another that cannot answer yet, and each attempt takes up to two seconds; by
+     * itself and then merged, it is in the group sooner.
+     */
+    private static final int JOIN_ATTEMPTS = 4;
     /** MERGE3's own turns are only the net under {@link #seek}. */
     private static final long MERGE_MIN_MILLIS = 5_000;
     private static final long MERGE_MAX_MILLIS = 10_000;
@@ -96,7 +104,8 @@ final class GroupStack implements AutoCloseable {
                 new NAKACK2().useMcastXmit(false),
                 new UNICAST3(),
                 new STABLE(),
-                new GMS().setJoinTimeout(nodes.isEmpty() ? JOIN_ALONE_MILLIS : JOIN_MILLIS).printLocalAddress(false),
+                new GMS().setJoinTimeout(nodes.isEmpty() ? JOIN_ALONE_MILLIS : JOIN_MILLIS)
+                        .setMaxJoinAttempts(JOIN_ATTEMPTS).printLocalAddress(false),
                 new FRAG2().setFragSize(FRAGMENT_OCTETS));
         channel.setName(identity.name().node());
         channel.setDiscardOwnMessages(true);

@@ -33,11 +33,23 @@ final class KeyAuthority {
     static final Duration RENEW = Duration.ofMinutes(10);
 
     private final Duration rotation;
+    private final Duration apart;
+    private final int replayWindow;
     private final SecureRandom random = new SecureRandom();
 
-    /** @param rotation the life of a primary key */
-    KeyAuthority(Duration rotation) {
+    /**
+     * @param rotation the life of a primary key
+     * @param replayWindow of the keys made here, packets; 0 for none
+     */
+    KeyAuthority(Duration rotation, int replayWindow) {
+        this(rotation, min(LEARN, rotation.dividedBy(2)), replayWindow);
+    }
+
+    /** @param apart the least time between two rotations */
+    KeyAuthority(Duration rotation, Duration apart, int replayWindow) {
         this.rotation = rotation;
+        this.apart = apart;
+        this.replayWindow = replayWindow;
     }
 
     /** What to do now. */
@@ -48,6 +60,8 @@ final class KeyAuthority {
         FIRST,
         /** Make the next ring. */
         ROTATE,
+        /** The next ring is due, but most managers are out of view. */
+        AWAIT_MAJORITY,
         /** Sign the same keys again, under a higher version: the signature they have will soon be worth nothing. */
         SIGN_AGAIN
     }
@@ -57,11 +71,14 @@ final class KeyAuthority {
      *
      * @param keyMaker whether this node makes the rings of the group it is in
      * @param complete whether all nodes that Docker named are in the group
-     * @param majority whether most of the managers known are in the group; only then may keys change
+     * @param majority whether most of the managers known are in view; only then may keys change, for else both halves of
+     *     a group that was cut in two would change them, each in its own way
      * @param still since the group last changed
      * @param ring in force; empty before any
+     * @param wished whether a node wants other keys than the ring's before their time
      */
-    record Situation(boolean keyMaker, boolean complete, boolean majority, Duration still, Optional<InForce> ring) {}
+    record Situation(boolean keyMaker, boolean complete, boolean majority, Duration still, Optional<InForce> ring,
+            boolean wished) {}
 
     /**
      * The ring in force.
@@ -90,9 +107,12 @@ final class KeyAuthority {
             return Duty.SIGN_AGAIN;
         }
         // A clock set back would stop rotation, one set forward would race it: so time by our own clock bounds both.
-        boolean due = max(ring.age(), ring.known()).compareTo(rotation) >= 0
-                && ring.known().compareTo(min(LEARN, rotation.dividedBy(2))) >= 0;
-        return due && !ring.external() && now.majority() ? Duty.ROTATE : Duty.NOTHING;
+        boolean due = now.wished() || max(ring.age(), ring.known()).compareTo(rotation) >= 0;
+        boolean learnt = ring.known().compareTo(apart) >= 0;
+        if (!due || !learnt || ring.external()) {
+            return Duty.NOTHING;
+        }
+        return now.majority() ? Duty.ROTATE : Duty.AWAIT_MAJORITY;
     }
 
     /** Three fresh keys. Tags begin anywhere in the lower half, and every later one is greater. */
@@ -103,7 +123,8 @@ final class KeyAuthority {
 
     /**
      * The ring after this one: {@code [current, previous, next]} becomes {@code [next, current, new]}. A ring of other
-     * than three keys, as an engine may deliver, becomes one of three.
+     * than three keys, as an engine may deliver, becomes one of three. The keys known keep their replay window, for with
+     * another they would be other keys.
      */
     KeyRing rotate(KeyRing ring) {
         List<Key> keys = ring.keys();
@@ -123,7 +144,7 @@ final class KeyAuthority {
     private Key key(int tag) {
         byte[] octets = new byte[KEY_OCTETS];
         random.nextBytes(octets);
-        return new Key(octets, tag);
+        return new Key(octets, tag, replayWindow);
     }
 
     private static Duration max(Duration a, Duration b) {

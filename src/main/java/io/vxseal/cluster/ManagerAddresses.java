@@ -1,10 +1,12 @@
 package io.vxseal.cluster;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.LinkedHashSet;
@@ -13,48 +15,67 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Where the swarm's managers are, as every node's engine writes it down for its own use (swarmkit, node/node.go,
+ * Who the swarm's managers are and where, as every node's engine writes it down for its own use (swarmkit, node/node.go,
  * persistentRemotes): {@code [{"node_id":"…","addr":"10.55.0.1:2377"}]}.
  *
  * <p>An engine tells a plugin of other nodes only as they come; to one that is installed on a running swarm, or started
- * again, it names none. Through the managers every node finds all others.
+ * again, it names none. Through the managers every node finds all others. And since the swarm itself keeps the list
+ * current (a manager that is down is on it, one that was demoted or removed is not), it says of how many a majority is.
  */
 final class ManagerAddresses {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Path file;
     private Optional<FileTime> seen = Optional.empty();
-    private Set<InetAddress> addresses = Set.of();
+    private Listing listing = Listing.EMPTY;
 
     @JsonIgnoreProperties(ignoreUnknown = true)
-    private record Remote(String addr) {}
+    private record Remote(@JsonProperty("node_id") String node, String addr) {}
+
+    /**
+     * What the file says.
+     *
+     * @param nodes ids of the managers; the one that a node has just joined through may not have its own yet
+     * @param addresses that they listen on for the swarm's control
+     */
+    record Listing(Set<String> nodes, Set<InetAddress> addresses) {
+        static final Listing EMPTY = new Listing(Set.of(), Set.of());
+    }
 
     /** @param file state.json in the engine's swarm folder; may appear later */
     ManagerAddresses(Path file) {
         this.file = file;
     }
 
-    /** The managers' addresses, this node's own among them if it is one; what was read last where nothing can be read. */
-    Set<InetAddress> read() {
+    /** The managers, this node among them if it is one; what was read last where nothing can be read. */
+    Listing read() {
         try {
             FileTime now = Files.getLastModifiedTime(file);
             if (!seen.equals(Optional.of(now))) {
-                addresses = parse(Files.readAllBytes(file));
+                listing = parse(Files.readAllBytes(file));
                 seen = Optional.of(now);
             }
+        } catch (NoSuchFileException _) {
+            // Not there yet, or gone with the swarm.
+            listing = Listing.EMPTY;
+            seen = Optional.empty();
         } catch (IOException _) {
-            // Not there yet, or being written: the next look will tell.
+            // Being written: the next look will tell.
         }
-        return addresses;
+        return listing;
     }
 
-    static Set<InetAddress> parse(byte[] json) throws IOException {
+    static Listing parse(byte[] json) throws IOException {
+        Set<String> nodes = new LinkedHashSet<>();
         Set<InetAddress> addresses = new LinkedHashSet<>();
         List<Remote> remotes = JSON.readerForListOf(Remote.class).readValue(json);
         for (Remote remote : remotes == null ? List.<Remote>of() : remotes) {
+            if (remote.node() != null && !remote.node().isEmpty()) {
+                nodes.add(remote.node());
+            }
             host(remote.addr()).ifPresent(addresses::add);
         }
-        return addresses;
+        return new Listing(Set.copyOf(nodes), addresses);
     }
 
     /** The host of {@code 10.55.0.1:2377} or {@code [fd00::1]:2377}; a name is left alone, no name server is asked. */

@@ -36,11 +36,37 @@ sealed interface Message {
     /** One endpoint of the sender less. */
     record Withdraw(long revision, Own.Id endpoint) implements Message {}
 
-    /** What the sender has, from time to time: who finds a difference asks, or sends a newer ring. */
-    record Beat(long revision, SignedRing.Mark ring) implements Message {}
+    /**
+     * What the sender has, from time to time: who finds a difference asks, or sends a newer ring.
+     *
+     * @param rotate whether the sender, or one that it heard, wants this ring replaced before its time
+     */
+    record Beat(long revision, SignedRing.Mark ring, boolean rotate) implements Message {}
 
     /** Wants the receiver's {@link Hello} and {@link Everything}. */
     record Ask() implements Message {}
+
+    /** The sender's node leaves the swarm: what it told of is no more. One that is silent only may yet come back. */
+    record Goodbye() implements Message {}
+
+    /**
+     * The sender's plugin is stopped in good order, to be replaced perhaps, and what its networks have in the kernel stays:
+     * what it told of holds for longer than that of one which merely fell silent.
+     */
+    record Away() implements Message {}
+
+    /**
+     * The sender does not know any more which endpoints it has, and wants what its node told the receiver. Comes in place
+     * of {@link Everything}, which would end what it asks for.
+     */
+    record Recall() implements Message {}
+
+    /** What the receiver's node told the sender before. */
+    record Recalled(List<Own> endpoints) implements Message {
+        public Recalled {
+            endpoints = List.copyOf(endpoints);
+        }
+    }
 
     /** A signed ring, not yet verified. */
     record Ring(byte[] octets) implements Message {}

@@ -4,10 +4,14 @@ import io.vxseal.cluster.Cluster.Listener;
 import io.vxseal.cluster.Cluster.Settings;
 import io.vxseal.cluster.Message.Announce;
 import io.vxseal.cluster.Message.Ask;
+import io.vxseal.cluster.Message.Away;
 import io.vxseal.cluster.Message.Beat;
 import io.vxseal.cluster.Message.Everything;
+import io.vxseal.cluster.Message.Goodbye;
 import io.vxseal.cluster.Message.Hello;
 import io.vxseal.cluster.Message.Own;
+import io.vxseal.cluster.Message.Recall;
+import io.vxseal.cluster.Message.Recalled;
 import io.vxseal.cluster.Message.Ring;
 import io.vxseal.cluster.Message.Withdraw;
 import io.vxseal.encryption.KeyRing;
@@ -19,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -45,8 +50,8 @@ final class Node implements AutoCloseable {
     private static final Duration TICK = Duration.ofSeconds(1);
     /** So that the nodes remembered from before are named when the group is sought: joining is better than merging. */
     private static final Duration FIRST_TICK = Duration.ofMillis(50);
-    /** How often members tell each other what they have. */
-    private static final Duration BEAT = Duration.ofSeconds(15);
+    /** How often members tell each other what they have; so well, too, it is known when one was last heard of. */
+    private static final Duration BEAT = Duration.ofSeconds(5);
     /** A node outside the group is sought this often at first, and this often in the long run. */
     private static final List<Duration> SEEK = List.of(Duration.ZERO, Duration.ofMillis(300), Duration.ofSeconds(1),
             Duration.ofSeconds(2), Duration.ofSeconds(3), Duration.ofSeconds(5));
@@ -57,6 +62,29 @@ final class Node implements AutoCloseable {
     private static final Duration LEFT = Duration.ofSeconds(5);
     /** A member that has not said who it is may yet be a manager; for so long key making waits for it. */
     private static final Duration INTRODUCE = Duration.ofSeconds(5);
+    /**
+     * For how long what a member told outlives its silence.
+     *
+     * @param silent from when it was last heard of, or from when its silence was noticed if that is later
+     * @param away from when one was gone that had said so before
+     */
+    record Keep(Duration silent, Duration away) {}
+
+    /**
+     * A silent one: longer than its plugin takes to be back, and with {@link GroupStack#DETECTION} under 30 s. One
+     * that is away: for as long as replacing a plugin by another build may take.
+     */
+    static final Keep KEEP = new Keep(Duration.ofSeconds(26), Duration.ofMinutes(10));
+    private static final Duration KEEP_AT_LEAST = Duration.ofSeconds(5);
+    /**
+     * A view is behind by up to {@link GroupStack#DETECTION}: before keys change, a majority of the managers must have
+     * spoken within this time. Those that were silent are asked.
+     */
+    private static final Duration FRESH = Duration.ofSeconds(2);
+    /** Others are given so long to say what this node told them; they forget it soon after. */
+    private static final Duration RECALL = Duration.ofSeconds(5);
+    /** After so long without a majority it is told. */
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private final Settings settings;
     private final ScheduledExecutorService thread;
@@ -66,12 +94,25 @@ final class Node implements AutoCloseable {
     private final Directory directory = new Directory();
     private final CertificateFiles certificates;
     private final ManagerAddresses managerAddresses;
-    private Set<InetAddress> managers = Set.of();
+    private final Managers managers = new Managers();
+    private final Keep keep;
 
-    /** As Docker named them; read by the discovery too. */
+    private ManagerAddresses.Listing listing = ManagerAddresses.Listing.EMPTY;
+    /** Where other nodes are, as Docker says, and where they are no more. */
+    private final Set<InetAddress> named = new HashSet<>();
+    private final Set<InetAddress> lost = new HashSet<>();
+    /** Where to look for members: nodes that Docker named, and managers. Read by the discovery too. */
     private final Collection<InetAddress> nodes = new CopyOnWriteArraySet<>();
+    /** Members out of view, and when what they told ends. */
+    private final Map<UUID, Long> silent = new HashMap<>();
+    /** Since when the next ring waits for a majority. */
+    private Optional<Long> outvoted = Optional.empty();
+    private boolean outvotedTold;
     private final Map<Own.Id, Own> own = new LinkedHashMap<>();
     private long revision = 1;
+    /** Whether this node is to learn from others which endpoints it has, and whether it waits for their answer. */
+    private boolean recalling;
+    private boolean asked;
 
     private Optional<Addresses> addresses = Optional.empty();
     private Optional<SwarmIdentity> identity = Optional.empty();
@@ -99,6 +140,9 @@ final class Node implements AutoCloseable {
         long still = System.nanoTime();
         final Map<UUID, Long> since = new HashMap<>();
         final Map<UUID, Known> known = new HashMap<>();
+        final Map<UUID, Long> heard = new HashMap<>();
+        /** Members that said they would go. */
+        final Set<UUID> away = new HashSet<>();
 
         Group(long number, GroupStack stack, Addresses addresses) {
             this.number = number;
@@ -110,11 +154,11 @@ final class Node implements AutoCloseable {
     /** Who a member is, as it proved. */
     private record Known(NodeName name, InetAddress vtep) {}
 
-    Node(Settings settings, Listener listener) {
+    Node(Settings settings, KeyAuthority authority, Keep keep, Listener listener) {
         this.settings = settings;
+        this.keep = keep;
         this.outlook = new Outlook(listener);
-        this.rings = new RingKeeper(new KeyAuthority(settings.rotation()), settings.ringFolder().map(RingFile::new), outlook,
-                this::tell);
+        this.rings = new RingKeeper(authority, settings.ringFolder().map(RingFile::new), outlook, this::tell);
         this.certificates = new CertificateFiles(settings.certificates());
         this.managerAddresses = new ManagerAddresses(settings.managers());
         this.thread = new ScheduledThreadPoolExecutor(1, Thread.ofPlatform().daemon().name("vxseal-cluster").factory());
@@ -168,15 +212,30 @@ final class Node implements AutoCloseable {
     }
 
     void found(InetAddress node) {
-        if (nodes.contains(node)) {
-            return;
-        }
-        nodes.add(node);
-        seekFromNow(0);
+        lost.remove(node);
+        named.add(node);
+        seekAll();
     }
 
+    /**
+     * Docker says so of a node that left the swarm, but also of one that its gossip lost sight of. A member in view is
+     * witness enough that it lives; but if it goes now, it is not waited for.
+     */
     void lost(InetAddress node) {
-        nodes.remove(node);
+        lost.add(node);
+        named.remove(node);
+        managers.lost(node);
+        seekAll();
+        outlook.change(directory.lost(node));
+    }
+
+    private void seekAll() {
+        Set<InetAddress> all = new HashSet<>(named);
+        all.addAll(listing.addresses());
+        nodes.retainAll(all);
+        if (nodes.addAll(all)) {
+            seekFromNow(0);
+        }
     }
 
     void announce(Peer peer) {
@@ -195,9 +254,26 @@ final class Node implements AutoCloseable {
         }
     }
 
+    void recall() {
+        recalling = true;
+    }
+
+    private void endRecall() {
+        if (recalling) {
+            recalling = false;
+            group.filter(g -> g.connected).ifPresent(g -> introduce(g, g.view));
+        }
+    }
+
     void offer(KeyRing keys) {
         rings.offer(keys);
         takeStatus();
+    }
+
+    void rotate() {
+        if (rings.wish()) {
+            tell(beat());
+        }
     }
 
     // ---- what the swarm's certificates say
@@ -211,24 +287,35 @@ final class Node implements AutoCloseable {
         group.filter(g -> g.connected).ifPresent(g -> {
             if (since(lastBeat).compareTo(BEAT) >= 0) {
                 lastBeat = System.nanoTime();
-                tell(new Beat(revision, rings.mark()));
+                tell(beat());
             }
             for (UUID member : g.view) {
                 if (!g.known.containsKey(member) && !member.equals(g.stack.self())) {
                     send(g, member, new Ask());
                 }
             }
-            rings.keep(isKeyMaker(g), g.stack.complete(), majority(), since(g.still));
+            Set<String> present = managersPresent(g);
+            if (rings.keep(isKeyMaker(g), g.stack.complete(), managers.isMajority(present), since(g.still))) {
+                awaitMajority(g, present);
+            } else {
+                outvoted = Optional.empty();
+                outvotedTold = false;
+            }
         });
+        forgetSilent();
         takeStatus();
     }
 
+    private Beat beat() {
+        return new Beat(revision, rings.mark(), rings.wishes());
+    }
+
     private void readManagers() {
-        Set<InetAddress> now = managerAddresses.read();
-        if (!now.equals(managers)) {
-            managers.stream().filter(gone -> !now.contains(gone)).forEach(this::lost);
-            managers = now;
-            now.forEach(this::found);
+        ManagerAddresses.Listing now = managerAddresses.read();
+        if (!now.equals(listing)) {
+            listing = now;
+            managers.listed(now.nodes());
+            seekAll();
         }
     }
 
@@ -258,8 +345,8 @@ final class Node implements AutoCloseable {
                 identityMissing = Optional.of(missing);
                 if (since(missing).compareTo(LEFT) > 0) {
                     LOG.info("the certificates are gone: this node left swarm {}", identity.get().name().swarm());
+                    leaveSwarm();
                     identity = Optional.empty();
-                    leave();
                 }
             }
         }
@@ -270,10 +357,10 @@ final class Node implements AutoCloseable {
         boolean sameSwarm = identity.filter(before -> before.name().swarm().equals(now.name().swarm())).isPresent();
         boolean sameNode = sameSwarm && identity.get().name().node().equals(now.name().node());
         LOG.info("this is node {}, {} of swarm {}", now.name().node(), now.name().role(), now.name().swarm());
-        identity = Optional.of(now);
         if (!sameNode) {
-            leave();
+            leaveSwarm();
         }
+        identity = Optional.of(now);
         rings.become(now);
         takeStatus();
         group.ifPresent(g -> {
@@ -355,13 +442,21 @@ final class Node implements AutoCloseable {
         }
     }
 
-    /** Out of the group, if in one: its members' endpoints go, the ring and this node's own endpoints stay. */
+    /** This node is of the swarm no more: the others' endpoints go, the ring and this node's own endpoints stay. */
+    private void leaveSwarm() {
+        tell(new Goodbye());
+        leave();
+        silent.clear();
+        outlook.change(directory.clear());
+        managers.forget();
+    }
+
+    /** Out of the group, if in one; what its members told stands as if they had fallen silent. */
     private void leave() {
         notBefore = System.nanoTime();
         group.ifPresent(g -> {
             group = Optional.empty();
-            g.view.forEach(member -> outlook.change(directory.gone(member)));
-            g.known.keySet().forEach(member -> outlook.change(directory.gone(member)));
+            List.copyOf(g.known.keySet()).forEach(member -> departed(g, member));
             close(g);
         });
     }
@@ -378,7 +473,13 @@ final class Node implements AutoCloseable {
         List<UUID> left = in.view.stream().filter(member -> !members.contains(member)).toList();
         in.view = List.copyOf(members);
         in.still = System.nanoTime();
-        joined.forEach(member -> in.since.put(member, in.still));
+        joined.forEach(member -> {
+            in.since.put(member, in.still);
+            in.heard.put(member, in.still);
+            if (in.known.containsKey(member)) {
+                silent.remove(member);
+            }
+        });
         left.forEach(member -> departed(in, member));
         LOG.info("the group has {} members: {} joined, {} left{}", members.size(), joined.size(), left.size(),
                 merged ? ", groups merged" : "");
@@ -391,11 +492,38 @@ final class Node implements AutoCloseable {
         takeStatus();
     }
 
-    /** A member is gone from the view. This is the place to wait a while for it to come back, should that be wanted. */
+    /** A member is gone from the view: its plugin died, its host, or the way to it; or it is being replaced. */
     private void departed(Group from, UUID member) {
         from.since.remove(member);
-        from.known.remove(member);
-        outlook.change(directory.gone(member));
+        long heard = Optional.ofNullable(from.heard.remove(member)).orElseGet(System::nanoTime);
+        Known known = from.known.remove(member);
+        if (known == null) {
+            // It told nothing, or nothing since it fell silent before.
+            return;
+        }
+        if (lost.contains(known.vtep())) {
+            outlook.change(directory.gone(member));
+        } else {
+            outlook.change(directory.silent(member));
+            Duration least = keep.silent().compareTo(KEEP_AT_LEAST) < 0 ? keep.silent() : KEEP_AT_LEAST;
+            long end = Math.max(heard + keep.silent().toNanos(), System.nanoTime() + least.toNanos());
+            silent.put(member, from.away.remove(member) ? endOfAway() : end);
+        }
+    }
+
+    private long endOfAway() {
+        return System.nanoTime() + keep.away().toNanos();
+    }
+
+    private void forgetSilent() {
+        long now = System.nanoTime();
+        silent.entrySet().removeIf(member -> {
+            boolean over = now - member.getValue() >= 0;
+            if (over) {
+                outlook.change(directory.gone(member.getKey()));
+            }
+            return over;
+        });
     }
 
     private void introduce(Group to, List<UUID> members) {
@@ -405,10 +533,14 @@ final class Node implements AutoCloseable {
         }
         byte[] hello = Wire.encode(
                 Introduction.make(identity.get(), to.stack.self(), to.addresses.advertise(), rings.mark()));
-        byte[] everything = Wire.encode(new Everything(revision, List.copyOf(own.values())));
+        byte[] endpoints = Wire.encode(recalling ? new Recall() : new Everything(revision, List.copyOf(own.values())));
         for (UUID member : others) {
             send(to, member, hello);
-            send(to, member, everything);
+            send(to, member, endpoints);
+        }
+        if (recalling && !asked) {
+            asked = true;
+            post(RECALL, this::endRecall);
         }
     }
 
@@ -455,6 +587,7 @@ final class Node implements AutoCloseable {
     // ---- what other members say
 
     private void message(Group in, UUID from, byte[] octets) {
+        in.heard.computeIfPresent(from, (_, _) -> System.nanoTime());
         try {
             receive(in, from, Wire.decode(octets));
         } catch (RefusedException e) {
@@ -474,7 +607,14 @@ final class Node implements AutoCloseable {
             case Hello hello -> {
                 NodeName name = Introduction.check(identity.orElseThrow(), from, hello);
                 in.known.put(from, new Known(name, hello.vtep()));
-                outlook.change(directory.hello(from, hello.vtep()));
+                if (in.view.contains(from)) {
+                    silent.remove(from);
+                } else {
+                    // On its way in, or on its way out: if it is never seen in the view, nobody tells when it goes.
+                    silent.put(from, System.nanoTime() + keep.silent().toNanos());
+                }
+                managers.met(name, hello.vtep());
+                outlook.change(directory.hello(from, name.node(), hello.vtep()));
                 takeStatus();
                 helpBehind(in, from, hello.ring());
             }
@@ -483,6 +623,29 @@ final class Node implements AutoCloseable {
                 takeStatus();
             }
             case Ask() -> introduce(in, List.of(from));
+            case Goodbye() -> {
+                if (in.known.containsKey(from)) {
+                    outlook.change(directory.gone(from));
+                }
+            }
+            case Away() -> {
+                in.away.add(from);
+                silent.computeIfPresent(from, (_, _) -> endOfAway());
+            }
+            case Recall() -> {
+                if (isKnown(in, from)) {
+                    send(in, from, new Recalled(directory.toldBy(in.known.get(from).name().node())));
+                }
+            }
+            case Recalled(var endpoints) -> {
+                if (recalling && !endpoints.isEmpty() && isKnown(in, from)) {
+                    List<Peer> before = endpoints.stream()
+                            .map(each -> new Peer(each.id().network(), each.id().endpoint(), each.address(), each.mac(),
+                                    in.addresses.advertise()))
+                            .toList();
+                    outlook.recalled(before, () -> post(this::endRecall));
+                }
+            }
             case Everything(var at, var endpoints) -> {
                 if (isKnown(in, from)) {
                     outlook.change(directory.everything(from, at, endpoints));
@@ -498,9 +661,13 @@ final class Node implements AutoCloseable {
                     outlook.change(directory.withdraw(from, at, endpoint));
                 }
             }
-            case Beat(var at, var theirs) -> {
-                if (isKnown(in, from) && !directory.revision(from).equals(Optional.of(at))) {
+            case Beat(var at, var theirs, var rotate) -> {
+                boolean known = isKnown(in, from);
+                if (known && !directory.revision(from).equals(Optional.of(at))) {
                     send(in, from, new Ask());
+                }
+                if (known && rotate) {
+                    rings.wished(theirs);
                 }
                 helpBehind(in, from, theirs);
             }
@@ -550,9 +717,35 @@ final class Node implements AutoCloseable {
         return false;
     }
 
-    /** Whether most of the managers known are in the group: the place for that rule. */
-    private static boolean majority() {
-        return true;
+    /** The managers that this node has just heard of, by their ids, itself among them. */
+    private Set<String> managersPresent(Group in) {
+        Set<String> present = new HashSet<>();
+        name().filter(self -> self.role() == Role.MANAGER).ifPresent(self -> present.add(self.node()));
+        in.known.forEach((member, known) -> {
+            if (known.name().role() == Role.MANAGER && isFresh(in, member)) {
+                present.add(known.name().node());
+            }
+        });
+        return present;
+    }
+
+    private static boolean isFresh(Group in, UUID member) {
+        return in.heard.containsKey(member) && since(in.heard.get(member)).compareTo(FRESH) < 0;
+    }
+
+    private void awaitMajority(Group in, Set<String> present) {
+        in.known.forEach((member, known) -> {
+            if (known.name().role() == Role.MANAGER && !isFresh(in, member)) {
+                send(in, member, new Ask());
+            }
+        });
+        long began = outvoted.orElseGet(System::nanoTime);
+        outvoted = Optional.of(began);
+        if (!outvotedTold && since(began).compareTo(PATIENCE) >= 0) {
+            outvotedTold = true;
+            LOG.warn("the keys are due for rotation, which waits for a majority of the managers: {} of {} are in the group; "
+                    + "is the plugin enabled on all of them?", present.size(), managers.count(present));
+        }
     }
 
     // ---- what others read
@@ -619,6 +812,7 @@ final class Node implements AutoCloseable {
     }
 
     private void leaveQuietly() {
+        tell(new Away());
         group.ifPresent(Node::close);
         group = Optional.empty();
     }

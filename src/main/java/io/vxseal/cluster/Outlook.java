@@ -68,6 +68,14 @@ final class Outlook implements AutoCloseable {
         return true;
     }
 
+    /** @param then run when the listener has dealt with it */
+    void recalled(List<Peer> own, Runnable then) {
+        tell(() -> {
+            listener.recalled(own);
+            then.run();
+        });
+    }
+
     private void tell(Runnable call) {
         try {
             thread.execute(() -> {

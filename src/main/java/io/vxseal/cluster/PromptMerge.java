@@ -1,5 +1,6 @@
 package io.vxseal.cluster;
 
+import java.util.ConcurrentModificationException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jgroups.Address;
@@ -33,10 +34,21 @@ final class PromptMerge extends MERGE3 {
         super.addInfo(sender, theirs, name, address);
         View ours = view;
         if (is_coord && ours != null && !ours.getViewId().equals(theirs) && pending.compareAndSet(false, true)) {
-            timer.schedule(() -> {
-                pending.set(false);
-                checkInconsistencies();
-            }, GATHER_MILLIS, TimeUnit.MILLISECONDS);
+            compareSoon();
         }
+    }
+
+    private void compareSoon() {
+        timer.schedule(() -> {
+            pending.set(false);
+            try {
+                checkInconsistencies();
+            } catch (ConcurrentModificationException another) {
+                // MERGE3 goes through what it was told in a plain map, and more was told meanwhile.
+                if (pending.compareAndSet(false, true)) {
+                    compareSoon();
+                }
+            }
+        }, GATHER_MILLIS, TimeUnit.MILLISECONDS);
     }
 }

@@ -6,7 +6,9 @@ import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -30,7 +32,11 @@ final class RingKeeper {
     private boolean valid;
     /** What this node's engine delivered and no manager has confirmed. */
     private Optional<KeyRing> offered = Optional.empty();
+    /** Whether this node or another wants the keys in force replaced before their time. */
+    private boolean unwanted;
     private long known = System.nanoTime();
+    /** The tags of the keys in force, and when each first was. */
+    private final Map<Integer, Instant> since = new HashMap<>();
 
     /** @param tellAll sends a message to all members */
     RingKeeper(KeyAuthority authority, Optional<RingFile> file, Outlook outlook, Consumer<Message> tellAll) {
@@ -87,6 +93,35 @@ final class RingKeeper {
         }
     }
 
+    /**
+     * This node wants other keys than those in force; see {@link Cluster#rotate}.
+     *
+     * @return whether the others are to be told, which they are not twice
+     */
+    boolean wish() {
+        if (unwanted || keys().isEmpty()) {
+            return false;
+        }
+        unwanted = true;
+        if (isExternal()) {
+            LOG.warn("the keys wear out, and only the engine, which delivered them, can rotate them");
+        }
+        return wishes();
+    }
+
+    /**
+     * Whether the ring of {@link #mark()} is to be replaced before its time. A node that hears of a wish says so too from
+     * then on: whoever makes the next ring will have heard it.
+     */
+    boolean wishes() {
+        return unwanted && !isExternal();
+    }
+
+    /** Another node wants this ring replaced. What it says of one that this node does not have yet, it will say again. */
+    void wished(SignedRing.Mark ring) {
+        unwanted |= ring.equals(mark()) && !isExternal();
+    }
+
     /** The newest ring this node has. */
     SignedRing.Mark mark() {
         return signed.map(SignedRing::mark).orElse(SignedRing.Mark.NONE);
@@ -118,17 +153,20 @@ final class RingKeeper {
      *
      * @param keyMaker whether this node makes the rings of its group
      * @param complete whether all nodes that Docker named are in the group
-     * @param majority whether most of the managers known are in the group
+     * @param majority whether most of the managers known are in view
      * @param still since the group, or this node's role in it, last changed
+     * @return whether a majority is what the next ring waits for
      */
-    void keep(boolean keyMaker, boolean complete, boolean majority, Duration still) {
+    boolean keep(boolean keyMaker, boolean complete, boolean majority, Duration still) {
         Instant now = Instant.now();
         SwarmIdentity self = identity.orElseThrow();
         Optional<InForce> inForce = signed.map(ring -> new InForce(ring.external(), valid,
                 Duration.between(now, ring.until()), self.until().isAfter(ring.until()),
                 Duration.between(ring.made(), now), Duration.ofNanos(System.nanoTime() - known)));
-        switch (authority.duty(new Situation(keyMaker, complete, majority, still, inForce))) {
-            case NOTHING -> { }
+        KeyAuthority.Duty duty =
+                authority.duty(new Situation(keyMaker, complete, majority, still, inForce, wishes()));
+        switch (duty) {
+            case NOTHING, AWAIT_MAJORITY -> { }
             case FIRST -> make(authority.first(), now, false);
             case ROTATE -> make(authority.rotate(signed.orElseThrow().keys()), now, false);
             case SIGN_AGAIN -> {
@@ -136,6 +174,7 @@ final class RingKeeper {
                 make(ring.keys(), ring.made(), ring.external());
             }
         }
+        return duty == KeyAuthority.Duty.AWAIT_MAJORITY;
     }
 
     private void make(KeyRing keys, Instant made, boolean external) {
@@ -155,21 +194,35 @@ final class RingKeeper {
         publish();
     }
 
+    private KeyRing keys() {
+        return offered.or(() -> signed.map(SignedRing::keys)).orElse(KeyRing.EMPTY);
+    }
+
+    private boolean isExternal() {
+        return offered.isPresent() || signed.filter(SignedRing::external).isPresent();
+    }
+
     private void publish() {
-        if (outlook.change(offered.or(() -> signed.map(SignedRing::keys)).orElse(KeyRing.EMPTY))) {
+        if (outlook.change(keys())) {
             known = System.nanoTime();
+            unwanted = false;
+            List<Integer> tags = keys().keys().stream().map(Key::tag).toList();
+            since.keySet().retainAll(tags);
+            tags.forEach(tag -> since.putIfAbsent(tag, Instant.now()));
         }
     }
 
     Optional<Status.Ring> status() {
         return offered
-                .map(keys -> new Status.Ring(tags(keys), 0,
+                .map(keys -> new Status.Ring(known(keys), 0,
                         identity.map(self -> self.name().node()).orElse(""), Instant.EPOCH, true))
-                .or(() -> signed.map(ring -> new Status.Ring(tags(ring.keys()), ring.mark().version(),
+                .or(() -> signed.map(ring -> new Status.Ring(known(ring.keys()), ring.mark().version(),
                         ring.mark().author(), ring.made(), ring.external())));
     }
 
-    private static List<Integer> tags(KeyRing keys) {
-        return keys.keys().stream().map(Key::tag).toList();
+    private List<Status.Known> known(KeyRing keys) {
+        return keys.keys().stream()
+                .map(key -> new Status.Known(key.tag(), since.getOrDefault(key.tag(), Instant.now())))
+                .toList();
     }
 }

@@ -21,8 +21,8 @@ import java.util.List;
  * get one from octets but {@link #open}, so every one that exists was verified.
  *
  * <p>The octets: format (1), version (8), made (8, epoch milliseconds), external (1), number of keys (1), for each its
- * tag (4), length (1) and octets; number of certificates (1), for each its length (2) and DER form; then the signature
- * (2 + n) over a label, the swarm's id and all that comes before.
+ * tag (4), replay window (2), length (1) and octets; number of certificates (1), for each its length (2) and DER form;
+ * then the signature (2 + n) over a label, the swarm's id and all that comes before.
  */
 final class SignedRing {
     /** Of all octets; a ring of three keys with a chain of two is about 1.3 kB. */
@@ -110,7 +110,8 @@ final class SignedRing {
             List<Key> keys = new ArrayList<>();
             for (int left = count(in, MOST_KEYS); left > 0; left--) {
                 int tag = in.readInt();
-                keys.add(new Key(exactly(in, in.readUnsignedByte()), tag));
+                int replayWindow = in.readUnsignedShort();
+                keys.add(new Key(exactly(in, in.readUnsignedByte()), tag, replayWindow));
             }
             List<byte[]> chain = new ArrayList<>();
             for (int left = count(in, MOST_CERTIFICATES); left > 0; left--) {
@@ -187,6 +188,7 @@ final class SignedRing {
             for (Key key : keys.keys()) {
                 byte[] secret = key.octets();
                 out.writeInt(key.tag());
+                out.writeShort(key.replayWindow());
                 out.writeByte(secret.length);
                 out.write(secret);
             }

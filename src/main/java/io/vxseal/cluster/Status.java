@@ -41,11 +41,19 @@ public record Status(
     /**
      * The ring in force.
      *
-     * @param tags unsigned, the primary's first
+     * @param keys the primary first
      * @param version grows with every change; 0 for keys delivered to this worker only
      * @param author the node that signed it
      * @param made when its keys last changed, by the author's clock
      * @param external whether the engine delivered the keys
      */
-    public record Ring(List<Integer> tags, long version, String author, Instant made, boolean external) {}
+    public record Ring(List<Known> keys, long version, String author, Instant made, boolean external) {}
+
+    /**
+     * A key, without its octets.
+     *
+     * @param tag unsigned
+     * @param since when this process first had it in its ring
+     */
+    public record Known(int tag, Instant since) {}
 }

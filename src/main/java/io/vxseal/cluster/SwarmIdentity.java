@@ -43,6 +43,9 @@ final class SwarmIdentity {
     private static final Pattern PEM = Pattern.compile(
             "-----BEGIN ([A-Z0-9 ]+)-----\\s*(?:[A-Za-z-]+: [^\r\n]*\\R)*([^-]*)-----END \\1-----");
 
+    /** The label that RFC 7468 has for an encrypted PKCS#8 key, and the header that RFC 1421 has for any. */
+    private static final Pattern LOCKED = Pattern.compile("-----BEGIN ENCRYPTED |Proc-Type: *4, *ENCRYPTED");
+
     private final NodeName name;
     private final List<X509Certificate> chain;
     private final PrivateKey key;
@@ -199,10 +202,10 @@ final class SwarmIdentity {
 
     private static PrivateKey key(Path file) throws IdentityException {
         String text = new String(octets(file), StandardCharsets.US_ASCII);
-        if (text.contains("ENCRYPTED")) {
-            throw new IdentityException(false, file + " is encrypted: this manager's swarm is autolocked, and the key "
-                    + "to unlock it is the engine's alone. Turn it off (docker swarm update --autolock=false), or run "
-                    + "encrypted networks' tasks on other nodes");
+        if (LOCKED.matcher(text).find()) {
+            throw new IdentityException(false, file + " is encrypted: the swarm is autolocked, and only the engine has the "
+                    + "key that unlocks it. Until `docker swarm update --autolock=false` this manager is told of no "
+                    + "endpoints of other nodes, and makes no keys; when that is done, it joins the others by itself");
         }
         Matcher pem = PEM.matcher(text);
         if (!pem.find() || !pem.group(1).equals("PRIVATE KEY")) {

@@ -2,10 +2,14 @@ package io.vxseal.cluster;
 
 import io.vxseal.cluster.Message.Announce;
 import io.vxseal.cluster.Message.Ask;
+import io.vxseal.cluster.Message.Away;
 import io.vxseal.cluster.Message.Beat;
 import io.vxseal.cluster.Message.Everything;
+import io.vxseal.cluster.Message.Goodbye;
 import io.vxseal.cluster.Message.Hello;
 import io.vxseal.cluster.Message.Own;
+import io.vxseal.cluster.Message.Recall;
+import io.vxseal.cluster.Message.Recalled;
 import io.vxseal.cluster.Message.Ring;
 import io.vxseal.cluster.Message.Withdraw;
 import io.vxseal.kernel.Cidr;
@@ -37,6 +41,10 @@ final class Wire {
     private static final byte BEAT = 5;
     private static final byte ASK = 6;
     private static final byte RING = 7;
+    private static final byte GOODBYE = 8;
+    private static final byte RECALL = 9;
+    private static final byte RECALLED = 10;
+    private static final byte AWAY = 11;
 
     private static final int LONGEST_ID = 128;
     /** Of an endpoint: two ids of one character, an IPv4 address with prefix, a MAC address. */
@@ -66,10 +74,7 @@ final class Wire {
                 case Everything(var revision, var endpoints) -> {
                     out.writeByte(EVERYTHING);
                     out.writeLong(revision);
-                    out.writeInt(endpoints.size());
-                    for (Own endpoint : endpoints) {
-                        write(out, endpoint);
-                    }
+                    write(out, endpoints);
                 }
                 case Announce(var revision, var endpoint) -> {
                     out.writeByte(ANNOUNCE);
@@ -81,12 +86,20 @@ final class Wire {
                     out.writeLong(revision);
                     write(out, id);
                 }
-                case Beat(var revision, var ring) -> {
+                case Beat(var revision, var ring, var rotate) -> {
                     out.writeByte(BEAT);
                     out.writeLong(revision);
                     write(out, ring);
+                    out.writeBoolean(rotate);
                 }
                 case Ask() -> out.writeByte(ASK);
+                case Goodbye() -> out.writeByte(GOODBYE);
+                case Away() -> out.writeByte(AWAY);
+                case Recall() -> out.writeByte(RECALL);
+                case Recalled(var endpoints) -> {
+                    out.writeByte(RECALLED);
+                    write(out, endpoints);
+                }
                 case Ring(var ring) -> {
                     out.writeByte(RING);
                     out.writeInt(ring.length);
@@ -109,11 +122,15 @@ final class Wire {
             int kind = in.readByte();
             Message message = switch (kind) {
                 case HELLO -> hello(in);
-                case EVERYTHING -> everything(in);
+                case EVERYTHING -> new Everything(in.readLong(), owns(in));
                 case ANNOUNCE -> new Announce(in.readLong(), own(in));
                 case WITHDRAW -> new Withdraw(in.readLong(), id(in));
-                case BEAT -> new Beat(in.readLong(), mark(in));
+                case BEAT -> new Beat(in.readLong(), mark(in), yesOrNo(in));
                 case ASK -> new Ask();
+                case GOODBYE -> new Goodbye();
+                case AWAY -> new Away();
+                case RECALL -> new Recall();
+                case RECALLED -> new Recalled(owns(in));
                 case RING -> new Ring(exactly(in, in.readInt(), SignedRing.LIMIT));
                 default -> throw new RefusedException("message of unknown kind " + kind);
             };
@@ -141,8 +158,14 @@ final class Wire {
         return new Hello(vtep, ring, SwarmIdentity.decode(ders), signature);
     }
 
-    private static Everything everything(DataInputStream in) throws IOException {
-        long revision = in.readLong();
+    private static void write(DataOutputStream out, List<Own> endpoints) throws IOException {
+        out.writeInt(endpoints.size());
+        for (Own endpoint : endpoints) {
+            write(out, endpoint);
+        }
+    }
+
+    private static List<Own> owns(DataInputStream in) throws IOException {
         int count = in.readInt();
         if (count < 0 || count > in.available() / LEAST_ENDPOINT) {
             throw new IOException(count + " endpoints in " + in.available() + " octets");
@@ -151,7 +174,7 @@ final class Wire {
         for (int i = 0; i < count; i++) {
             endpoints.add(own(in));
         }
-        return new Everything(revision, endpoints);
+        return endpoints;
     }
 
     private static void write(DataOutputStream out, Own endpoint) throws IOException {
@@ -205,6 +228,14 @@ final class Wire {
             throw new IOException("id of %d characters".formatted(text.length()));
         }
         return text;
+    }
+
+    private static boolean yesOrNo(DataInputStream in) throws IOException {
+        int octet = in.readUnsignedByte();
+        if (octet > 1) {
+            throw new IOException("%d for yes or no".formatted(octet));
+        }
+        return octet == 1;
     }
 
     private static byte[] exactly(DataInputStream in, int length, int most) throws IOException {

@@ -15,6 +15,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
@@ -22,12 +23,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
+import javax.net.ssl.SSLSocketFactory;
+import nl.altindag.ssl.SSLFactory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -39,6 +44,8 @@ import org.junit.jupiter.api.io.TempDir;
 class ClusterTest {
     private static final String SWARM = "swarmswarmswarmswarmswarm";
     private static final Duration HALF_A_DAY = Duration.ofHours(12);
+    /** For what a silent member told to outlive it, so that a test sees it end. */
+    private static final Duration SOON = Duration.ofSeconds(4);
 
     @TempDir
     private static Path temp;
@@ -62,7 +69,8 @@ class ClusterTest {
     }
 
     /** One node: its cluster, what its listener heard, and where it is. */
-    private record Host(Cluster cluster, Witness heard, InetAddress at, Path certificates, Path ring) {
+    private record Host(
+            Cluster cluster, Witness heard, InetAddress at, Path certificates, Path managers, Path ring) {
         void start(InetAddress... others) {
             cluster.self(at, at);
             for (InetAddress other : others) {
@@ -112,6 +120,118 @@ class ClusterTest {
         assertThat(a.members()).as("not merged back while it left").isEqualTo(2);
         assertThat(ringFile(a)).satisfies(file -> assertThat(
                 PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------"));
+    }
+
+    /** As when its process is killed: nobody hears a good-bye. */
+    @Test
+    void aNodeThatComesBackIsNotMissedInBetween() {
+        Host a = host(1, Role.MANAGER, HALF_A_DAY);
+        Host b = host(2, Role.WORKER, HALF_A_DAY);
+        b.cluster.announce(peer("net", "stays", b));
+        b.cluster.announce(peer("net", "goes", b));
+        List.of(a, b).forEach(h -> h.start(a.at, b.at));
+        await("told", () -> a.cluster.peers("net").size() == 2);
+        b.cluster.close();
+        await("out of the group", () -> a.members() == 1);
+        assertThat(a.cluster.peers("net")).hasSize(2);
+
+        Host again = host(2, Role.WORKER, HALF_A_DAY);
+        again.cluster.announce(peer("net", "stays", again));
+        again.cluster.announce(peer("net", "comes", again));
+        again.start(a.at);
+        await("as it is now", () -> a.heard.told.contains("+comes@127.0.0.2"));
+        assertThat(a.heard.told).containsExactly(
+                "+stays@127.0.0.2", "+goes@127.0.0.2", "-goes@127.0.0.2", "+comes@127.0.0.2");
+    }
+
+    @Test
+    void aNodeThatForgotItsEndpointsIsToldThemByOthers() {
+        Host a = host(1, Role.MANAGER, HALF_A_DAY);
+        Host b = host(2, Role.WORKER, HALF_A_DAY);
+        b.cluster.announce(peer("net", "ep-b", b));
+        a.cluster.announce(peer("net", "ep-a", a));
+        List.of(a, b).forEach(h -> h.start(a.at, b.at));
+        await("told", () -> a.cluster.peers("net").size() == 1);
+        b.cluster.close();
+        await("out of the group", () -> a.members() == 1);
+
+        Host again = host(2, Role.WORKER, HALF_A_DAY);
+        again.cluster.recall();
+        again.start(a.at);
+        await("recalled", () -> again.heard.told.contains("?ep-b@127.0.0.2"));
+        // Its listener announces nothing in answer, so it has nothing.
+        await("gone", () -> a.heard.told.contains("-ep-b@127.0.0.2"));
+        assertThat(again.heard.told).doesNotContain("?ep-a@127.0.0.1");
+    }
+
+    @Test
+    void aNodeThatLeftTheSwarmGoesAtOnce() throws Exception {
+        Host a = host(1, Role.MANAGER, HALF_A_DAY);
+        Host b = host(2, Role.WORKER, HALF_A_DAY);
+        Host c = host(3, Role.WORKER, HALF_A_DAY);
+        Host d = host(4, Role.WORKER, HALF_A_DAY);
+        List<Host> leaving = List.of(b, c, d);
+        leaving.forEach(h -> h.cluster.announce(peer("net", "ep" + h.at.getAddress()[3], h)));
+        a.start();
+        await("a group", () -> a.members() == 1);
+        leaving.forEach(h -> h.start(a.at));
+        await("told", () -> a.cluster.peers("net").size() == 3);
+
+        // By itself: it says good-bye when its certificates are gone.
+        for (String file : List.of(SwarmIdentity.CERTIFICATE, SwarmIdentity.KEY, SwarmIdentity.ROOT)) {
+            Files.delete(b.certificates.resolve(file));
+        }
+        await("good-bye", () -> a.heard.told.contains("-ep2@127.0.0.2"));
+        await("the others go with the swarm", () -> b.cluster.peers("net").isEmpty());
+
+        // By Docker's word: of one that is in the group only once it is not.
+        a.cluster.lost(d.at);
+        c.cluster.close();
+        await("out of the group", () -> a.members() == 2);
+        assertThat(a.cluster.peers("net")).hasSize(2);
+        a.cluster.lost(c.at);
+        await("lost", () -> a.heard.told.contains("-ep3@127.0.0.3"));
+        assertThat(a.cluster.peers("net")).containsExactly(peer("net", "ep4", d));
+        d.cluster.close();
+        await("lost before", () -> a.heard.told.contains("-ep4@127.0.0.4"));
+    }
+
+    @Test
+    void anotherNodeAtAnAddressTakesThePlaceOfTheOneBefore() {
+        Host a = host(1, Role.MANAGER, HALF_A_DAY);
+        Host b = host(2, Role.WORKER, HALF_A_DAY);
+        b.cluster.announce(peer("net", "old", b));
+        List.of(a, b).forEach(h -> h.start(a.at, b.at));
+        await("told", () -> a.cluster.peers("net").size() == 1);
+        b.cluster.close();
+        Host other = host(2, "another", Role.WORKER, swarm, new KeyAuthority(HALF_A_DAY, 0), HALF_A_DAY);
+        other.cluster.announce(peer("net", "new", other));
+        other.start(a.at);
+        await("replaced", () -> a.cluster.peers("net").equals(Set.of(peer("net", "new", other))));
+    }
+
+    /** As while its plugin is replaced by another build: its networks go on in the kernel. */
+    @Test
+    void oneThatStoppedInGoodOrderIsWaitedForLonger() throws InterruptedException {
+        Host a = host(1, "node-1", Role.MANAGER, swarm, new KeyAuthority(HALF_A_DAY, 0), Duration.ofMillis(1), HALF_A_DAY);
+        Host b = host(2, Role.WORKER);
+        b.cluster.announce(peer("net", "ep-b", b));
+        List.of(a, b).forEach(h -> h.start(a.at, b.at));
+        await("told", () -> a.cluster.peers("net").size() == 1);
+        b.cluster.close();
+        await("out of the group", () -> a.members() == 1);
+        long end = System.nanoTime() + Duration.ofSeconds(3).toNanos();
+        while (System.nanoTime() < end) {
+            assertThat(a.cluster.peers("net")).hasSize(1);
+            Thread.sleep(100);
+        }
+        a.cluster.lost(b.at);
+        await("lost by Docker's word", () -> a.cluster.peers("net").isEmpty());
+    }
+
+    @Test
+    void silenceOutlastsNoHostsDeathForHalfAMinute() {
+        assertThat(Node.KEEP.silent()).isGreaterThan(GroupStack.DETECTION).isLessThan(Duration.ofSeconds(30));
     }
 
     @Test
@@ -243,6 +363,158 @@ class ClusterTest {
     }
 
     @Test
+    void aWorkersWishLeadsToOneRotationEverywhereHoweverOftenItIsWished() {
+        KeyAuthority authority = new KeyAuthority(HALF_A_DAY, Duration.ofSeconds(2), 64);
+        Host a = host(1, Role.MANAGER, swarm, authority);
+        Host b = host(2, Role.WORKER, swarm, authority);
+        Host c = host(3, Role.WORKER, swarm, authority);
+        List<Host> all = List.of(a, b, c);
+        all.forEach(h -> h.start(a.at, b.at, c.at));
+        await("one group with one ring", () -> all.stream().allMatch(h -> h.members() == 3) && sameRing(a, b, c));
+        KeyRing before = a.cluster.ring();
+        assertThat(before.keys()).allMatch(key -> key.replayWindow() == 64);
+
+        for (int i = 0; i < 20; i++) {
+            (i % 2 == 0 ? b : c).cluster.rotate();
+        }
+        await("rotated everywhere", () -> sameRing(a, b, c) && !a.cluster.ring().equals(before));
+        KeyRing after = a.cluster.ring();
+        assertThat(after.keys()).startsWith(before.keys().get(2), before.keys().get(0));
+        // Longer than two rotations are apart.
+        pause(4000);
+        assertThat(all).allMatch(h -> h.cluster.ring().equals(after));
+
+        a.cluster.rotate();
+        await("the key maker's own wish", () -> sameRing(a, b, c) && !a.cluster.ring().equals(after));
+    }
+
+    @Test
+    void theEnginesKeysAreNotRotatedForAWish() {
+        KeyAuthority authority = new KeyAuthority(HALF_A_DAY, Duration.ofSeconds(1), 0);
+        Host a = host(1, Role.MANAGER, swarm, authority);
+        Host b = host(2, Role.WORKER, swarm, authority);
+        List.of(a, b).forEach(h -> h.start(a.at, b.at));
+        a.cluster.offer(keys(10, 11, 12));
+        await("everyone's", () -> sameRing(a, b) && b.cluster.ring().equals(keys(10, 11, 12)));
+        a.cluster.rotate();
+        b.cluster.rotate();
+        pause(3000);
+        assertThat(List.of(a, b)).allMatch(h -> h.cluster.ring().equals(keys(10, 11, 12)));
+    }
+
+    @Test
+    void keysRotateOnlyWithMostOfTheSwarmsManagersInView() throws Exception {
+        Host a = host(1, Role.MANAGER, swarm, Duration.ofSeconds(1));
+        Host b = host(2, Role.MANAGER, swarm, Duration.ofSeconds(1));
+        for (Host host : List.of(a, b)) {
+            Files.writeString(host.managers(), """
+                    [{"node_id":"node-1","addr":"127.0.0.1:2377"},{"node_id":"node-2","addr":"127.0.0.2:2377"},
+                     {"node_id":"node-3","addr":"127.0.0.3:2377"}]""");
+        }
+        a.start();
+        await("the first ring, all the same", () -> !a.cluster.ring().isEmpty());
+        KeyRing first = a.cluster.ring();
+        a.cluster.rotate();
+        pause(4000);
+        assertThat(a.cluster.ring()).isEqualTo(first);
+        b.start();
+        await("rotated, two of three", () -> sameRing(a, b) && !a.cluster.ring().equals(first));
+    }
+
+    /** Who is refused, and by what; and then the members still get the next ring. */
+    private void isRefused(Host a, Host b, String what, BooleanSupplier rogue) {
+        long refused = a.cluster.status().refused();
+        KeyRing before = a.cluster.ring();
+        await(what, () -> rogue.getAsBoolean() && a.cluster.status().refused() > refused);
+        assertThat(a.cluster.ring()).isEqualTo(before);
+        b.cluster.rotate();
+        await("the next ring", () -> sameRing(a, b) && !a.cluster.ring().equals(before));
+        assertThat(a.cluster.ring().keys()).startsWith(before.keys().get(2), before.keys().get(0));
+    }
+
+    private List<Host> pair() {
+        KeyAuthority authority = new KeyAuthority(HALF_A_DAY, Duration.ofSeconds(1), 0);
+        Host a = host(1, Role.MANAGER, swarm, authority);
+        Host b = host(2, Role.WORKER, swarm, authority);
+        List.of(a, b).forEach(h -> h.start(a.at, b.at));
+        await("one ring", () -> a.members() == 2 && sameRing(a, b));
+        return List.of(a, b);
+    }
+
+    @Test
+    void aRogueWithTheCertificateOfAnotherCaIsRefusedAndKeysStillChange() throws Exception {
+        List<Host> hosts = pair();
+        TestSwarm fake = TestSwarm.make(Files.createDirectories(temp.resolve("fake-ca")), SWARM);
+        SwarmIdentity identity = SwarmIdentity.read(fake.node("node-2", Role.MANAGER));
+        SSLSocketFactory rogue = SSLFactory.builder()
+                .withIdentityMaterial(identity.key(), new char[0], identity.chain())
+                .withUnsafeTrustMaterial()
+                .build().getSslSocketFactory();
+        isRefused(hosts.getFirst(), hosts.getLast(), "handshake", () -> {
+            try (Socket socket = rogue.createSocket(hosts.getFirst().at, port)) {
+                socket.getOutputStream().write(1);
+                return socket.getInputStream().read() < 0;
+            } catch (IOException refused) {
+                return true;
+            }
+        });
+    }
+
+    @Test
+    void aWorkersRingIsRefusedAndKeysStillChange() throws Exception {
+        List<Host> hosts = pair();
+        Rogue worker = new Rogue(SwarmIdentity.read(swarm.node("node-3", Role.WORKER)), address(3), hosts.getFirst().at);
+        open.add(worker);
+        await("rogue in", () -> hosts.stream().allMatch(host -> host.members() == 3));
+        SwarmIdentity manager = SwarmIdentity.read(swarm.node("node-9", Role.MANAGER));
+        SwarmIdentity evil = SwarmIdentity.read(swarm.node("node-3", Role.WORKER));
+        byte[] good = SignedRing.sign(manager, 77, Instant.now(), false, keys(1, 2, 3)).octets();
+        byte[] forged = RingTest.resign(good, 3, evil);
+        isRefused(hosts.getFirst(), hosts.getLast(), "ring", () -> {
+            try {
+                for (UUID member : worker.view.get()) {
+                    worker.send(member, Wire.encode(new Message.Ring(forged)));
+                }
+                return true;
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        });
+    }
+
+    @Test
+    void aFloodOfGarbageIsRefusedAndKeysStillChange() throws Exception {
+        List<Host> hosts = pair();
+        byte[] garbage = new byte[4096];
+        new Random(1).nextBytes(garbage);
+        AtomicBoolean over = new AtomicBoolean();
+        List<Thread> flood = new ArrayList<>();
+        for (Host host : hosts) {
+            for (int i = 0; i < 4; i++) {
+                flood.add(Thread.ofVirtual().start(() -> {
+                    while (!over.get()) {
+                        try (Socket socket = new Socket(host.at, port)) {
+                            while (!over.get()) {
+                                socket.getOutputStream().write(garbage);
+                            }
+                        } catch (IOException refused) {
+                            // That is what it is for; once more.
+                        }
+                    }
+                }));
+            }
+        }
+        try {
+            isRefused(hosts.getFirst(), hosts.getLast(), "garbage", () -> true);
+        } finally {
+            over.set(true);
+            for (Thread thread : flood) {
+                thread.join();
+            }
+        }
+    }
+
+    @Test
     void theRingOutlivesACrashOfEveryone() throws Exception {
         Host a = host(1, Role.MANAGER);
         a.start();
@@ -282,9 +554,10 @@ class ClusterTest {
         Host a = host(1, Role.MANAGER);
         Path late = temp.resolve("late").resolve("certificates");
         Witness heard = new Witness();
-        Cluster cluster = new Cluster(new Cluster.Settings(late, temp.resolve("late-state.json"), port, HALF_A_DAY, Optional.of(temp.resolve("late-ring"))), heard);
+        Cluster cluster = new Cluster(new Cluster.Settings(late, temp.resolve("late-state.json"), port, HALF_A_DAY, 0, Optional.of(temp.resolve("late-ring"))), heard);
         open.add(cluster);
-        Host b = new Host(cluster, heard, address(2), late, temp.resolve("late-ring"));
+        Host b = new Host(
+                cluster, heard, address(2), late, temp.resolve("late-state.json"), temp.resolve("late-ring"));
         a.start(b.at);
         b.start(a.at);
         await("told why", () -> b.cluster.status().problem().orElse("").contains("swarm-node.crt is not there"));
@@ -302,6 +575,24 @@ class ClusterTest {
         await("three", () -> Stream.of(a, b, c).allMatch(h -> h.members() == 3));
     }
 
+    @Test
+    void aLockedManagerIsToldTheWayAndTheOthersGoOn() throws Exception {
+        Host a = host(1, Role.MANAGER);
+        Host b = host(2, Role.MANAGER);
+        Path key = b.certificates.resolve(SwarmIdentity.KEY);
+        Path unlocked = temp.resolve("unlocked.key");
+        Files.move(key, unlocked);
+        swarm.run("openssl", "pkcs8", "-topk8", "-in", unlocked.toString(), "-passout", "pass:secret", "-out", key.toString());
+        List.of(a, b).forEach(h -> h.start(a.at, b.at));
+        await("told", () -> b.cluster.status().problem().orElse("").contains("docker swarm update --autolock=false"));
+        Host c = host(3, Role.WORKER);
+        c.start(a.at);
+        await("the others go on", () -> a.members() == 2 && sameRing(a, c));
+        assertThat(b.cluster.ring().isEmpty()).isTrue();
+        Files.copy(unlocked, key, StandardCopyOption.REPLACE_EXISTING);
+        await("unlocked", () -> b.members() == 3 && sameRing(a, b, c) && b.cluster.status().problem().isEmpty());
+    }
+
     /** To a plugin installed on a running swarm the engine names no other node. */
     @Test
     void findsTheManagersThatTheEngineWroteDown() throws Exception {
@@ -311,7 +602,7 @@ class ClusterTest {
         b.start();
         await("each alone", () -> a.members() == 1 && b.members() == 1);
         Files.writeString(
-                b.certificates.resolveSibling("state-2.json"),
+                b.managers,
                 "[{\"node_id\":\"node-1\",\"addr\":\"%s:2377\"}]".formatted(a.at.getHostAddress()));
         await("two", () -> a.members() == 2 && b.members() == 2);
         await("one ring", () -> sameRing(a, b));
@@ -321,9 +612,11 @@ class ClusterTest {
     void readsManagersAddressesAsSwarmkitWritesThem() throws Exception {
         String json = "[{\"node_id\":\"a\",\"addr\":\"10.55.0.1:2377\"},{\"node_id\":\"b\",\"addr\":\"[fd00::1]:2377\"},"
                 + "{\"node_id\":\"c\",\"addr\":\"manager.example:2377\"},{\"node_id\":\"d\"}]";
-        assertThat(ManagerAddresses.parse(json.getBytes(java.nio.charset.StandardCharsets.UTF_8)))
-                .containsExactly(InetAddress.ofLiteral("10.55.0.1"), InetAddress.ofLiteral("fd00::1"));
-        assertThat(ManagerAddresses.parse("null".getBytes(java.nio.charset.StandardCharsets.UTF_8))).isEmpty();
+        ManagerAddresses.Listing read = ManagerAddresses.parse(json.getBytes(StandardCharsets.UTF_8));
+        assertThat(read.addresses()).containsExactly(InetAddress.ofLiteral("10.55.0.1"), InetAddress.ofLiteral("fd00::1"));
+        assertThat(read.nodes()).containsExactlyInAnyOrder("a", "b", "c", "d");
+        assertThat(ManagerAddresses.parse("null".getBytes(StandardCharsets.UTF_8)))
+                .isEqualTo(ManagerAddresses.Listing.EMPTY);
     }
 
     @Test
@@ -401,14 +694,32 @@ class ClusterTest {
         return host(number, role, swarm, HALF_A_DAY);
     }
 
+    private Host host(int number, Role role, Duration keep) {
+        return host(number, "node-" + number, role, swarm, new KeyAuthority(HALF_A_DAY, 0), keep);
+    }
+
     private Host host(int number, Role role, TestSwarm in, Duration rotation) {
-        Path certificates = in.node("node-" + number, role);
+        return host(number, role, in, new KeyAuthority(rotation, 0));
+    }
+
+    private Host host(int number, Role role, TestSwarm in, KeyAuthority authority) {
+        return host(number, "node-" + number, role, in, authority, SOON);
+    }
+
+    private Host host(int number, String node, Role role, TestSwarm in, KeyAuthority authority, Duration keep) {
+        return host(number, node, role, in, authority, keep, keep);
+    }
+
+    private Host host(int number, String node, Role role, TestSwarm in, KeyAuthority authority, Duration keep, Duration away) {
+        Path certificates = in.node(node, role);
         Path ring = temp.resolve("ring-%d-%d".formatted(port, number));
+        Path managers = temp.resolve("state-%d-%d.json".formatted(port, number));
         Witness heard = new Witness();
-        Cluster cluster = new Cluster(new Cluster.Settings(
-                certificates, certificates.resolveSibling("state-" + number + ".json"), port, rotation, Optional.of(ring)), heard);
+        Cluster cluster = new Cluster(
+                new Cluster.Settings(certificates, managers, port, HALF_A_DAY, 0, Optional.of(ring)),
+                authority, new Node.Keep(keep, away), heard);
         open.add(cluster);
-        return new Host(cluster, heard, address(number), certificates, ring);
+        return new Host(cluster, heard, address(number), certificates, managers, ring);
     }
 
     private static Path ringFile(Host host) {

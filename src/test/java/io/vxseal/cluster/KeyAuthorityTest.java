@@ -1,5 +1,6 @@
 package io.vxseal.cluster;
 
+import static io.vxseal.cluster.KeyAuthority.Duty.AWAIT_MAJORITY;
 import static io.vxseal.cluster.KeyAuthority.Duty.FIRST;
 import static io.vxseal.cluster.KeyAuthority.Duty.NOTHING;
 import static io.vxseal.cluster.KeyAuthority.Duty.ROTATE;
@@ -24,17 +25,19 @@ class KeyAuthorityTest {
     private static final Duration LONG = Duration.ofDays(1);
     private static final Duration SHORT = Duration.ofSeconds(1);
 
-    private final KeyAuthority authority = new KeyAuthority(Duration.ofHours(12));
+    private final KeyAuthority authority = new KeyAuthority(Duration.ofHours(12), 0);
 
     @Test
     void theFirstRingWaitsForOthersToBringOne() {
-        assertThat(authority.duty(new Situation(true, true, true, SHORT, Optional.empty()))).isEqualTo(NOTHING);
-        assertThat(authority.duty(new Situation(true, true, true, KeyAuthority.SETTLE, Optional.empty())))
+        assertThat(authority.duty(new Situation(true, true, true, SHORT, Optional.empty(), false))).isEqualTo(NOTHING);
+        assertThat(authority.duty(new Situation(true, true, true, KeyAuthority.SETTLE, Optional.empty(), false)))
                 .isEqualTo(FIRST);
-        assertThat(authority.duty(new Situation(true, false, true, KeyAuthority.SETTLE, Optional.empty())))
+        assertThat(authority.duty(new Situation(true, false, true, KeyAuthority.SETTLE, Optional.empty(), false)))
                 .isEqualTo(NOTHING);
-        assertThat(authority.duty(new Situation(true, false, true, LONG, Optional.empty()))).isEqualTo(FIRST);
-        assertThat(authority.duty(new Situation(false, true, true, LONG, Optional.empty()))).isEqualTo(NOTHING);
+        assertThat(authority.duty(new Situation(true, false, true, LONG, Optional.empty(), false))).isEqualTo(FIRST);
+        assertThat(authority.duty(new Situation(false, true, true, LONG, Optional.empty(), false))).isEqualTo(NOTHING);
+        assertThat(authority.duty(new Situation(true, true, false, LONG, Optional.empty(), false)))
+                .as("without a majority too").isEqualTo(FIRST);
     }
 
     @Test
@@ -42,7 +45,8 @@ class KeyAuthorityTest {
         assertThat(duty(true, true, ring(false, LONG, LONG))).isEqualTo(ROTATE);
         assertThat(duty(true, true, ring(false, SHORT, SHORT))).isEqualTo(NOTHING);
         assertThat(duty(false, true, ring(false, LONG, LONG))).isEqualTo(NOTHING);
-        assertThat(duty(true, false, ring(false, LONG, LONG))).isEqualTo(NOTHING);
+        assertThat(duty(true, false, ring(false, LONG, LONG))).isEqualTo(AWAIT_MAJORITY);
+        assertThat(duty(true, false, ring(false, SHORT, SHORT))).as("not due").isEqualTo(NOTHING);
         assertThat(duty(true, true, ring(true, LONG, LONG))).as("the engine's keys").isEqualTo(NOTHING);
     }
 
@@ -56,8 +60,30 @@ class KeyAuthorityTest {
     void aSignatureThatEndsIsReplacedWhileItIsStillGood() {
         assertThat(duty(true, true, new InForce(true, false, LONG, false, SHORT, SHORT))).isEqualTo(SIGN_AGAIN);
         assertThat(duty(true, true, new InForce(false, true, SHORT, true, SHORT, SHORT))).isEqualTo(SIGN_AGAIN);
+        assertThat(duty(true, false, new InForce(false, true, SHORT, true, LONG, LONG)))
+                .as("without a majority too").isEqualTo(SIGN_AGAIN);
         assertThat(duty(true, true, new InForce(false, true, SHORT, false, SHORT, SHORT)))
                 .as("own certificate ends no later").isEqualTo(NOTHING);
+    }
+
+    @Test
+    void aWishIsGrantedBeforeTheTimeButNotBeforeAllKnowTheRingTheyHave() {
+        assertThat(wished(true, true, ring(false, SHORT, KeyAuthority.LEARN))).isEqualTo(ROTATE);
+        assertThat(wished(true, true, ring(false, SHORT, KeyAuthority.LEARN.minusMillis(1)))).isEqualTo(NOTHING);
+        assertThat(wished(false, true, ring(false, LONG, LONG))).isEqualTo(NOTHING);
+        assertThat(wished(true, false, ring(false, LONG, LONG))).as("without a majority")
+                .isEqualTo(AWAIT_MAJORITY);
+        assertThat(wished(true, true, ring(true, LONG, LONG))).as("the engine's keys").isEqualTo(NOTHING);
+        assertThat(wished(true, true, new InForce(false, false, LONG, false, LONG, LONG))).isEqualTo(SIGN_AGAIN);
+    }
+
+    @Test
+    void aNewReplayWindowComesWithNewKeysOnly() {
+        KeyAuthority guarded = new KeyAuthority(Duration.ofHours(12), 128);
+        assertThat(guarded.first().keys()).extracting(Key::replayWindow).containsExactly(128, 128, 128);
+        KeyRing switched = guarded.rotate(authority.first());
+        assertThat(switched.keys()).extracting(Key::replayWindow).containsExactly(0, 0, 128);
+        assertThat(guarded.rotate(switched).keys()).extracting(Key::replayWindow).containsExactly(128, 0, 128);
     }
 
     @Property(tries = 50)
@@ -88,7 +114,11 @@ class KeyAuthorityTest {
     }
 
     private KeyAuthority.Duty duty(boolean keyMaker, boolean majority, InForce ring) {
-        return authority.duty(new Situation(keyMaker, true, majority, LONG, Optional.of(ring)));
+        return authority.duty(new Situation(keyMaker, true, majority, LONG, Optional.of(ring), false));
+    }
+
+    private KeyAuthority.Duty wished(boolean keyMaker, boolean majority, InForce ring) {
+        return authority.duty(new Situation(keyMaker, true, majority, LONG, Optional.of(ring), true));
     }
 
     private static InForce ring(boolean external, Duration age, Duration known) {

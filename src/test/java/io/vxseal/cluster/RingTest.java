@@ -51,11 +51,23 @@ class RingTest {
     }
 
     @Test
+    void aKeyCarriesItsReplayWindowAndOnlyOneThatItCanHave() throws Exception {
+        byte[] octets = new byte[KeyAuthority.KEY_OCTETS];
+        KeyRing keys = new KeyRing(List.of(new Key(octets, 1, 4096), new Key(octets, 2, 32), new Key(octets, 3)));
+        byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys).octets();
+        assertThat(SignedRing.open(worker, good).keys()).isEqualTo(keys);
+        byte[] window = {0, 31};
+        System.arraycopy(window, 0, good, 1 + 8 + 8 + 1 + 1 + 4, window.length);
+        assertThatThrownBy(() -> SignedRing.open(worker, resign(good, 3, manager)))
+                .isInstanceOf(RefusedException.class).hasMessageContaining("a replay window of 31 packets");
+    }
+
+    @Test
     void everyChangedOctetIsNoticedAndNoKeyIsShown() {
         KeyRing keys = ClusterTest.keys(0x51, 0x52, 0x53);
         byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys).octets();
         String secret = HexFormat.of().formatHex(keys.keys().getFirst().octets()).substring(0, 12);
-        int ownFields = 1 + 8 + 8 + 1 + 1 + 3 * (4 + 1 + KeyAuthority.KEY_OCTETS);
+        int ownFields = 1 + 8 + 8 + 1 + 1 + 3 * (4 + 2 + 1 + KeyAuthority.KEY_OCTETS);
         // Every octet of the ring itself; of certificate and signature some, for each costs a walk to the root.
         for (int i = 0; i < good.length; i += i < ownFields ? 1 : 23) {
             byte[] bad = good.clone();
@@ -137,7 +149,7 @@ class RingTest {
 
     /** The same ring in the name of another, honestly or not: its chain in place of the author's, and its signature. */
     static byte[] resign(byte[] ring, int keys, SwarmIdentity as) throws IOException {
-        int head = 1 + 8 + 8 + 1 + 1 + keys * (4 + 1 + KeyAuthority.KEY_OCTETS);
+        int head = 1 + 8 + 8 + 1 + 1 + keys * (4 + 2 + 1 + KeyAuthority.KEY_OCTETS);
         ByteArrayOutputStream octets = new ByteArrayOutputStream();
         try (DataOutputStream out = new DataOutputStream(octets)) {
             out.write(ring, 0, head);

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** A swarm's CA and node certificates, of the shape that swarmkit gives them, made with openssl. */
-final class TestSwarm {
+public final class TestSwarm {
     private final Path folder;
     private final String id;
 
@@ -20,7 +20,7 @@ final class TestSwarm {
     }
 
     /** A swarm with a root of its own. */
-    static TestSwarm make(Path folder, String id) {
+    public static TestSwarm make(Path folder, String id) {
         TestSwarm swarm = new TestSwarm(folder, id);
         swarm.key("ca.key");
         swarm.run("openssl", "req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=swarm-ca", "-days", "7300",
@@ -34,7 +34,7 @@ final class TestSwarm {
     }
 
     /** Writes a node's three files into a folder of its own, and answers with that. */
-    Path node(String node, Role role) {
+    public Path node(String node, Role role) {
         Path to = folder.resolve("node-" + node + "-" + id);
         issue(node, role, to);
         return to;

@@ -5,10 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vxseal.cluster.Message.Announce;
 import io.vxseal.cluster.Message.Ask;
+import io.vxseal.cluster.Message.Away;
 import io.vxseal.cluster.Message.Beat;
 import io.vxseal.cluster.Message.Everything;
+import io.vxseal.cluster.Message.Goodbye;
 import io.vxseal.cluster.Message.Hello;
 import io.vxseal.cluster.Message.Own;
+import io.vxseal.cluster.Message.Recall;
+import io.vxseal.cluster.Message.Recalled;
 import io.vxseal.cluster.Message.Ring;
 import io.vxseal.cluster.Message.Withdraw;
 import io.vxseal.kernel.Cidr;
@@ -37,8 +41,13 @@ class WireTest {
             new Everything(1, List.of()),
             new Announce(4, V6),
             new Withdraw(5, V4.id()),
-            new Beat(6, new SignedRing.Mark(7, "node", 8)),
-            new Ask());
+            new Beat(6, new SignedRing.Mark(7, "node", 8), false),
+            new Beat(6, new SignedRing.Mark(7, "node", 8), true),
+            new Ask(),
+            new Goodbye(),
+            new Away(),
+            new Recall(),
+            new Recalled(List.of(V4, V6)));
 
     @Test
     void whatIsWrittenIsRead() throws Exception {
@@ -77,6 +86,13 @@ class WireTest {
             assertThatThrownBy(() -> Wire.decode(Arrays.copyOf(good, good.length + 1)))
                     .isInstanceOf(RefusedException.class);
         }
+    }
+
+    @Test
+    void yesAndNoAreWrittenInOneWayOnly() {
+        byte[] octets = Wire.encode(new Beat(6, SignedRing.Mark.NONE, true));
+        octets[octets.length - 1] = 2;
+        assertThatThrownBy(() -> Wire.decode(octets)).isInstanceOf(RefusedException.class);
     }
 
     @Property(tries = 2000)

@@ -21,6 +21,11 @@ final class Witness implements Cluster.Listener {
     }
 
     @Override
+    public void recalled(List<Peer> own) {
+        own.forEach(peer -> told.add("?" + peer.endpoint() + "@" + peer.vtep().getHostAddress()));
+    }
+
+    @Override
     public void ring(KeyRing ring) {
         rings.add(ring);
     }

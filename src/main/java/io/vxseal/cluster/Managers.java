@@ -1,0 +1,67 @@
+package io.vxseal.cluster;
+
+import java.net.InetAddress;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The managers that this node knows of: those on the engine's list ({@link ManagerAddresses}), and those that
+ * introduced themselves. One that is out of view counts as long as it is of the swarm, else each half of a group that was
+ * cut in two would take itself for the whole. So it is forgotten only when
+ *
+ * <ul>
+ *   <li>the engine's list no longer has it;
+ *   <li>it shows a worker's certificate;
+ *   <li>Docker says that it is gone, and it is not on the list. Docker says so too of nodes that its gossip merely
+ *       lost sight of, which is no reason to forget one that the swarm counts on.
+ * </ul>
+ *
+ * <p>Pure, one thread.
+ */
+final class Managers {
+    private Set<String> listed = Set.of();
+    /** By node id, where they said they are. */
+    private final Map<String, InetAddress> met = new HashMap<>();
+
+    /** The engine's list is now this. An empty one says nothing: it is not written yet, or this node left the swarm. */
+    void listed(Set<String> now) {
+        if (!now.isEmpty()) {
+            listed.stream().filter(gone -> !now.contains(gone)).forEach(met::remove);
+        }
+        listed = Set.copyOf(now);
+    }
+
+    /** A node proved who it is. */
+    void met(NodeName name, InetAddress vtep) {
+        if (name.role() == Role.MANAGER) {
+            met.put(name.node(), vtep);
+        } else {
+            met.remove(name.node());
+        }
+    }
+
+    /** Docker says that the node at this address is gone. */
+    void lost(InetAddress address) {
+        met.entrySet().removeIf(manager -> manager.getValue().equals(address) && !listed.contains(manager.getKey()));
+    }
+
+    /** This node is of another swarm now. */
+    void forget() {
+        met.clear();
+    }
+
+    /** How many there are, if these are some of them. */
+    int count(Set<String> some) {
+        Set<String> all = new HashSet<>(some);
+        all.addAll(listed);
+        all.addAll(met.keySet());
+        return all.size();
+    }
+
+    /** Whether these are most of them, as the swarm's own consensus counts: half is not enough. */
+    boolean isMajority(Set<String> some) {
+        return 2 * some.size() > count(some);
+    }
+}

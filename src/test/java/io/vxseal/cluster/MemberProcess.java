@@ -1,0 +1,60 @@
+package io.vxseal.cluster;
+
+import io.vxseal.encryption.KeyRing;
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.MacAddress;
+import io.vxseal.peers.Peer;
+import java.net.InetAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * A member in a process of its own, for sockets belong to the network namespace that their process is in. It has one
+ * endpoint, named after its address. It writes what it hears of others' ({@code + 10.66.0.2}, {@code - 10.66.0.2}), and
+ * over and over how many members it sees and which ring it has ({@code = 3 7 node-1 [1, 0, 2]}). It ends with its input.
+ */
+final class MemberProcess {
+    private MemberProcess() {}
+
+    /** @param words folder of certificates, file of managers, folder for the ring, port, seconds a key lives, address */
+    public static void main(String[] words) throws Exception {
+        InetAddress at = InetAddress.ofLiteral(words[5]);
+        KeyAuthority authority = new KeyAuthority(Duration.ofSeconds(Integer.parseInt(words[4])), 0);
+        Cluster.Settings settings = new Cluster.Settings(Path.of(words[0]), Path.of(words[1]),
+                Integer.parseInt(words[3]), Duration.ofHours(12), 0, Optional.of(Path.of(words[2])));
+        Cluster.Listener listener = new Cluster.Listener() {
+            @Override
+            public void peerAdded(Peer peer) {
+                say("+ " + peer.endpoint());
+            }
+
+            @Override
+            public void peerRemoved(Peer peer) {
+                say("- " + peer.endpoint());
+            }
+
+            @Override
+            public void ring(KeyRing ring) {
+                // The status has it, too.
+            }
+        };
+        try (Cluster cluster = new Cluster(settings, authority, Node.KEEP, listener)) {
+            Cidr address = new Cidr(at, 24);
+            cluster.announce(new Peer("net", at.getHostAddress(), address, MacAddress.of(at), at));
+            cluster.self(at, at);
+            while (System.in.available() == 0) {
+                Status status = cluster.status();
+                status.ring().ifPresent(ring -> say("= %d %d %s %s".formatted(
+                        status.members().size(), ring.version(), ring.author(),
+                        ring.keys().stream().map(Status.Known::tag).toList())));
+                Thread.sleep(100);
+            }
+        }
+        System.exit(0);
+    }
+
+    private static synchronized void say(String line) {
+        System.out.println(line);
+    }
+}
