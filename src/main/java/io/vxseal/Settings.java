@@ -1,5 +1,7 @@
 package io.vxseal;
 
+import io.vxseal.encryption.Key;
+import io.vxseal.kernel.Firewall;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.format.DateTimeParseException;
@@ -11,15 +13,27 @@ import java.util.Set;
  * What config.json lets an operator set, and where things are.
  *
  * @param socket on which the engine finds the plugin
- * @param state folder that outlives the process; mounted so that what is mounted in it does too
+ * @param state folder that outlives the process and reboots
+ * @param run folder that outlives the process but no reboot, and in which what is mounted stays mounted
  * @param swarm the engine's swarm folder, with the node's certificates
  * @param logLevel error, warn, info, debug or trace
  * @param vxlanPort UDP
  * @param clusterPort TCP
  * @param keyRotation how long a key is in use
+ * @param replayWindow of the keys made here, packets; 0 for none
+ * @param firewall what makes the firewall's rules
  */
 record Settings(
-        Path socket, Path state, Path swarm, String logLevel, int vxlanPort, int clusterPort, Duration keyRotation) {
+        Path socket,
+        Path state,
+        Path run,
+        Path swarm,
+        String logLevel,
+        int vxlanPort,
+        int clusterPort,
+        Duration keyRotation,
+        int replayWindow,
+        Firewall.Backend firewall) {
 
     private static final Set<String> LOG_LEVELS = Set.of("error", "warn", "info", "debug", "trace");
 
@@ -32,11 +46,14 @@ record Settings(
         return new Settings(
                 socket(environment),
                 Path.of(environment.getOrDefault("VXSEAL_STATE", "/var/lib/vxseal")),
+                Path.of(environment.getOrDefault("VXSEAL_RUN", "/run/vxseal")),
                 Path.of(environment.getOrDefault("VXSEAL_SWARM", "/var/lib/docker/swarm")),
                 logLevel(environment.getOrDefault("VXSEAL_LOG_LEVEL", "info")),
                 port("VXSEAL_VXLAN_PORT", environment.getOrDefault("VXSEAL_VXLAN_PORT", "4789")),
                 port("VXSEAL_CLUSTER_PORT", environment.getOrDefault("VXSEAL_CLUSTER_PORT", "4788")),
-                duration("VXSEAL_KEY_ROTATION", environment.getOrDefault("VXSEAL_KEY_ROTATION", "12h")));
+                duration("VXSEAL_KEY_ROTATION", environment.getOrDefault("VXSEAL_KEY_ROTATION", "12h")),
+                replayWindow("VXSEAL_REPLAY_WINDOW", environment.getOrDefault("VXSEAL_REPLAY_WINDOW", "0")),
+                firewall(environment.getOrDefault("VXSEAL_FIREWALL", "auto")));
     }
 
     /** Where to listen: all that the first moments of the process need to know. */
@@ -75,6 +92,28 @@ record Settings(
             // the same answer as for one that is too short
         }
         throw wrong(name, value, "want 30s or more, as in 12h or 1h30m");
+    }
+
+    private static int replayWindow(String name, String value) {
+        try {
+            int packets = Integer.parseInt(value);
+            if (Key.isReplayWindow(packets)) {
+                return packets;
+            }
+        } catch (NumberFormatException notOne) {
+            // the same answer as for one that no key can have
+        }
+        throw wrong(name, value, "want 0 for none, or %d to %d packets"
+                .formatted(Key.LEAST_REPLAY_WINDOW, Key.MOST_REPLAY_WINDOW));
+    }
+
+    private static Firewall.Backend firewall(String value) {
+        return switch (value.toLowerCase(Locale.ROOT)) {
+            case "auto" -> Firewall.Backend.AUTO;
+            case "iptables" -> Firewall.Backend.IPTABLES;
+            case "nftables" -> Firewall.Backend.NFTABLES;
+            default -> throw wrong("VXSEAL_FIREWALL", value, "want auto, iptables or nftables");
+        };
     }
 
     private static IllegalArgumentException wrong(String name, String value, String remedy) {

@@ -7,6 +7,7 @@ import io.vxseal.kernel.Firewall;
 import io.vxseal.kernel.Namespace;
 import io.vxseal.kernel.Route;
 import io.vxseal.kernel.Tmpfs;
+import io.vxseal.kernel.Watch;
 import io.vxseal.kernel.Xfrm;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
@@ -17,9 +18,11 @@ import io.vxseal.state.StateFile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,8 +31,19 @@ final class Wiring {
     /** Within what a Join may take: the engine gives a container 20 s to attach. */
     private static final Duration JOIN_PATIENCE = Duration.ofSeconds(8);
 
-    /** Nodes find each other within seconds after a restart; states towards one that does not are kept this long. */
+    /**
+     * Nodes find each other within seconds after a restart; states and entries towards one that does not are kept at least
+     * this long, and until this node has been in the group for a while; but not for ever.
+     */
     private static final Duration LINGER = Duration.ofSeconds(90);
+    private static final Duration IN_GROUP = Duration.ofSeconds(60);
+    private static final Duration LINGER_AT_MOST = Duration.ofMinutes(10);
+
+    /** What others took away without a word of the kernel's is back within ten seconds; comparing takes a fraction of one. */
+    private static final Duration REPAIR = Duration.ofSeconds(4);
+
+    /** However often somebody changes the firewall, comparing is not to keep the host busy. */
+    private static final Duration REST = Duration.ofMillis(500);
 
     private Wiring() {}
 
@@ -60,8 +74,12 @@ final class Wiring {
 
     private static void start(Settings settings) throws IOException, DriverException {
         Logger log = LoggerFactory.getLogger(Wiring.class);
+        // Most of a start is loading. What the server needs and what the driver needs is loaded side by side.
+        CompletableFuture<Driver> ready = new CompletableFuture<>();
+        CompletableFuture<PluginServer> serving = CompletableFuture.supplyAsync(
+                () -> PluginServer.start(ready), Thread.ofPlatform().name("vxseal-server")::start);
         Namespace own = Namespace.own();
-        Host host = new Host(own, Route.in(own), settings.state().resolve("netns"), settings.vxlanPort());
+        Host host = new Host(own, Route.in(own), settings.run().resolve("netns"), settings.vxlanPort());
         Encryption encryption = new Encryption(Xfrm.in(own), settings.vxlanPort());
         StateFile<Memory> memory = new StateFile<>(settings.state().resolve("state.json"), Memory.class);
         Cluster.Settings cluster = new Cluster.Settings(
@@ -69,27 +87,33 @@ final class Wiring {
                 settings.swarm().resolve("state.json"),
                 settings.clusterPort(),
                 settings.keyRotation(),
+                settings.replayWindow(),
                 ringFolder(settings, log));
         Driver driver = new Driver(
                 host,
                 encryption,
-                transport -> Firewall.choose(transport, settings.vxlanPort(), NodePlan.MARK, List.of()),
+                transport -> Firewall.choose(
+                        settings.firewall(), transport, settings.vxlanPort(), NodePlan.MARK, List.of()),
                 memory,
                 JOIN_PATIENCE,
                 listener -> new Cluster(cluster, listener));
         driver.recover();
-        PluginServer server = PluginServer.start(driver);
+        ready.complete(driver);
+        PluginServer server = serving.join();
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             server.close();
             driver.close();
         }));
         Thread.startVirtualThread(() -> forgetLingering(driver, log));
-        log.info("vxseal {} is up", version());
+        Watch watch = Watch.in(own);
+        // It waits in the kernel, where a virtual thread would keep others from running.
+        Thread.ofPlatform().daemon().name("vxseal-repair").start(() -> keepRight(driver, watch, log));
+        log.info("vxseal {} is up", PluginServer.version());
     }
 
     /** Keys never reach a disk, so they outlive this process in memory or not at all. */
     private static Optional<Path> ringFolder(Settings settings, Logger log) {
-        Path folder = settings.state().resolve("ring");
+        Path folder = settings.run().resolve("ring");
         try {
             Tmpfs.mount(folder);
             return Optional.of(folder);
@@ -99,19 +123,41 @@ final class Wiring {
         }
     }
 
+    private static void keepRight(Driver driver, Watch watch, Logger log) {
+        try {
+            while (true) {
+                watch.await(REPAIR);
+                try {
+                    driver.repair();
+                } catch (RuntimeException failure) {
+                    log.error("repair goes on after an unexpected failure", failure);
+                }
+                Thread.sleep(REST);
+            }
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static boolean within(Duration time, Instant since) {
+        return Instant.now().isBefore(since.plus(time));
+    }
+
     private static void forgetLingering(Driver driver, Logger log) {
         try {
-            Thread.sleep(LINGER);
+            Instant start = Instant.now();
+            Instant joined = start;
+            do {
+                Thread.sleep(Duration.ofSeconds(1));
+                if (driver.isAlone()) {
+                    joined = Instant.now();
+                }
+            } while (within(LINGER, start) || within(IN_GROUP, joined) && within(LINGER_AT_MOST, start));
             driver.forgetLingering();
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
         } catch (DriverException failure) {
             log.error("could not remove states towards nodes that are gone: {}", failure.getMessage());
         }
-    }
-
-    private static String version() {
-        String version = Wiring.class.getPackage().getImplementationVersion();
-        return version == null ? "(not packaged)" : version;
     }
 }

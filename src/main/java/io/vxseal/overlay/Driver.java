@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.Status;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
@@ -9,15 +10,18 @@ import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.Firewall;
 import io.vxseal.kernel.KernelException;
 import io.vxseal.kernel.MacAddress;
+import io.vxseal.kernel.Route.Link;
 import io.vxseal.peers.Peer;
 import io.vxseal.peers.PeerDatabase;
 import io.vxseal.state.StateFile;
 import java.io.IOException;
 import java.net.Inet6Address;
 import java.net.InetAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -29,6 +33,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,15 +53,26 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     private final Cluster cluster;
 
     private final ReentrantLock lock = new ReentrantLock();
-    private final Condition keyed = lock.newCondition();
+    /** Of what a Join may have to wait for: this node's address, and keys. */
+    private final Condition told = lock.newCondition();
 
     private final Map<String, Attachment> networks = new HashMap<>();
     private final Set<InetAddress> nodes = new LinkedHashSet<>();
     private Vnis vnis = new Vnis(Map.of());
     private Optional<Ends> ends = Optional.empty();
     private Optional<Firewall> firewall = Optional.empty();
+    private Firewall.Transport transport = Firewall.Transport.IPV4;
+    private final Errors errors = new Errors();
+    private final Repairs repairs = new Repairs(errors);
+    private boolean closed;
+    /** Whether rules that an earlier process left were looked for. */
+    private boolean swept;
     /** Nodes that an earlier process sealed traffic with, until this one has had the time to hear from them. */
     private Set<InetAddress> lingering = Set.of();
+    /** Whether entries of endpoints that nobody told this process of are an earlier one's, and may yet be told. */
+    private boolean unsettled;
+    /** Endpoints that were unknown here and left; the engine is yet to delete them. */
+    private final Set<String> strangers = new HashSet<>();
 
     /** A network on this node: its definition, who is on it, and, while a container here is, what is in the kernel. */
     private static final class Attachment {
@@ -97,7 +113,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     /**
      * @param firewalls asked once, when the first rule is needed
      * @param memory of what the engine does not repeat
-     * @param patience how long a Join on an encrypted network waits for the first keys
+     * @param patience how long a Join waits for this node's address, and on an encrypted network for the first keys
      * @param cluster makes the way to the other nodes; it reports to this driver
      */
     public Driver(
@@ -119,7 +135,8 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     public void recover() throws DriverException {
         lock.lock();
         try {
-            Memory remembered = memory.read().orElse(Memory.EMPTY);
+            encryption.adopt();
+            Memory remembered = remembered();
             vnis = new Vnis(remembered.vnis());
             for (Network network : remembered.networks()) {
                 Attachment attachment = new Attachment(network);
@@ -130,9 +147,10 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 Attachment attachment = networks.get(endpoint.network());
                 if (attachment != null) {
                     attachment.endpoints.put(endpoint.id(), endpoint.joined(endpoint.joined() && attachment.up()));
+                    removeUnanswered(attachment, endpoint);
                 }
             }
-            encryption.adopt();
+            unsettled = networks.values().stream().anyMatch(Attachment::up);
             lingering = sealing() ? encryption.adopted() : Set.of();
             seal();
             remembered.nodes().forEach(this::found);
@@ -146,15 +164,205 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         }
     }
 
+    /** A link of an endpoint that has not joined is of a Join in whose middle the earlier process died. */
+    private static void removeUnanswered(Attachment attachment, Endpoint endpoint) throws KernelException {
+        if (attachment.up() && !endpoint.joined()) {
+            attachment.namespace.orElseThrow().removeEndpoint(endpoint);
+        }
+    }
+
+    /** What an earlier process wrote down; if that is damaged, what the kernel has of it. */
+    private Memory remembered() throws IOException {
+        try {
+            return memory.read().orElse(Memory.EMPTY);
+        } catch (IOException damaged) {
+            List<Network> standing = Remains.networks(host, encryption.stands());
+            Map<String, List<Integer>> given = new HashMap<>();
+            standing.forEach(network ->
+                    given.put(network.id(), network.subnets().stream().map(Subnet::vni).toList()));
+            Memory rebuilt = new Memory(standing, List.of(), given, List.of());
+            Path aside = memory.setAside();
+            memory.write(rebuilt);
+            cluster.recall();
+            log.error("{}; it is {} now. Taken up from the kernel: {}, whose endpoints the other nodes may know. What else "
+                    + "this node was told is lost: restart the engine when it suits", damaged.getMessage(), aside,
+                    standing.stream().map(Network::id).toList());
+            return rebuilt;
+        }
+    }
+
+    /** Whether this node is in no group yet, so that nobody could have told it of others. */
+    public boolean isAlone() {
+        return cluster.status().members().isEmpty();
+    }
+
     /** The nodes of an earlier process that have not made themselves known by now are gone. */
     public void forgetLingering() throws DriverException {
         lock.lock();
         try {
             lingering = Set.of();
+            unsettled = false;
             seal();
         } finally {
             lock.unlock();
         }
+    }
+
+    /**
+     * Compares what the kernel has with what it should have, and puts right what differs: what others removed or
+     * changed, and what an earlier process did not finish. To be called every few seconds; it costs a few lists of
+     * the kernel's and a firewall command or two.
+     */
+    public void repair() {
+        lock.lock();
+        try {
+            if (ends.isEmpty() || closed) {
+                return;
+            }
+            InetAddress vtep = ends.get().bind();
+            takeDownDeserted();
+            boolean guarded = repairs.attempt(Repairs.Kind.RULES, "this host", this::repairRules);
+            repairs.attempt(Repairs.Kind.SEALING, "this host", encryption::repair);
+            if (encryption.wantsOtherKeys()) {
+                cluster.rotate();
+            }
+            for (Attachment attachment : networks.values()) {
+                if (!attachment.up()) {
+                    continue;
+                }
+                NetworkNamespace namespace = attachment.namespace.orElseThrow();
+                String id = attachment.network.id();
+                if (attachment.network.encrypted() && !guarded) {
+                    // Without its rules anybody could send into the network in clear.
+                    repairs.attempt(Repairs.Kind.LINKS, id, () -> {
+                        namespace.silence();
+                        return 0;
+                    });
+                    continue;
+                }
+                List<Peer> remote = attachment.peers.walk().stream().filter(this::remote).toList();
+                if (repairs.attempt(Repairs.Kind.LINKS, id, () -> repairLinks(attachment, vtep)) && attachment.up()) {
+                    repairs.attempt(Repairs.Kind.ENTRIES, id, () -> namespace.repairEntries(remote, !unsettled));
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** A container that ended while nobody was here to be told so has left all the same, and took its link along. */
+    private int repairLinks(Attachment attachment, InetAddress vtep) throws IOException, DriverException {
+        NetworkNamespace namespace = attachment.namespace.orElseThrow();
+        Map<String, Link> links = namespace.links();
+        List<Endpoint> joined = new ArrayList<>(attachment.endpoints.values().stream().filter(Endpoint::joined).toList());
+        for (Endpoint gone : NetworkNamespace.gone(links, joined)) {
+            log.info("endpoint {} at {} is gone with its container", gone.id(), gone.address());
+            leave(gone.network(), gone.id());
+            joined.remove(gone);
+        }
+        return attachment.up() ? namespace.repairLinks(links, joined, vtep) : 0;
+    }
+
+    /** All that an operator may want to know of this node, without secrets; looks at the kernel, but changes nothing. */
+    public Overview status() {
+        lock.lock();
+        try {
+            List<Overview.Attached> attached = networks.values().stream()
+                    .map(attachment -> new Overview.Attached(
+                            attachment.network,
+                            attachment.up(),
+                            List.copyOf(attachment.endpoints.values()),
+                            attachment.peers.walk().stream().filter(this::remote).toList()))
+                    .sorted(Comparator.comparing(attachment -> attachment.network().id()))
+                    .toList();
+            return new Overview(
+                    ends,
+                    cluster.status(),
+                    attached,
+                    firewall.map(Firewall::toString),
+                    encryption.wanted(),
+                    found(),
+                    repairs.repaired(),
+                    errors.last());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Optional<Encryption.Tally> found() {
+        try {
+            return Optional.of(encryption.found());
+        } catch (KernelException failure) {
+            errors.add("status", failure.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    /** Where what failed is kept for {@link #status}. */
+    public Errors errors() {
+        return errors;
+    }
+
+    /**
+     * Has the keys replaced before their time; see {@link Cluster#rotate}.
+     *
+     * @return the version of the ring that is in force until then
+     * @throws DriverException if there is none, or the engine delivered it
+     */
+    public long rotate() throws DriverException {
+        Status.Ring ring = cluster.status()
+                .ring()
+                .orElseThrow(() -> DriverException.conflict(
+                        "there are no keys to rotate yet: no manager has made any known to this node"));
+        if (ring.external()) {
+            throw DriverException.conflict("the engine delivered the keys, and only it can rotate them");
+        }
+        cluster.rotate();
+        return ring.version();
+    }
+
+    /** How many things {@link #repair} has put right since the start. */
+    Map<Repairs.Kind, Long> repairs() {
+        lock.lock();
+        try {
+            return repairs.counts();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Networks that a process which died in the middle of a Join or Leave left up with nobody on them. */
+    private void takeDownDeserted() {
+        for (Attachment attachment : networks.values()) {
+            if (attachment.up() && attachment.endpoints.values().stream().noneMatch(Endpoint::joined)) {
+                repairs.attempt(Repairs.Kind.LINKS, attachment.network.id(), () -> takeDownIfDeserted(attachment) ? 1 : 0);
+            }
+        }
+    }
+
+    /** A container that is unknown here, as after a damaged state file, is on its network all the same. */
+    private boolean takeDownIfDeserted(Attachment attachment) throws IOException, DriverException {
+        if (attachment.endpoints.values().stream().anyMatch(Endpoint::joined)
+                || attachment.up() && attachment.namespace.orElseThrow().hasStrangers(attachment.endpoints.values())) {
+            return false;
+        }
+        takeDown(attachment);
+        return true;
+    }
+
+    private int repairRules() throws IOException {
+        if (!sealing() && swept) {
+            return 0;
+        }
+        Set<Integer> vnis = new HashSet<>();
+        for (Attachment attachment : networks.values()) {
+            if (attachment.up() && attachment.network.encrypted()) {
+                attachment.network.subnets().forEach(subnet -> vnis.add(subnet.vni()));
+            }
+        }
+        int repaired = firewall().restore(vnis);
+        swept = true;
+        return repaired;
     }
 
     /**
@@ -238,15 +446,21 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             for (Endpoint endpoint : List.copyOf(attachment.endpoints.values())) {
                 deleteEndpoint(id, endpoint.id());
             }
+            if (attachment.up()) {
+                takeDown(attachment);
+            }
             networks.remove(id);
             remember();
+        } catch (IOException failure) {
+            throw DriverException.system("could not take down network " + id, failure);
         } finally {
             lock.unlock();
         }
     }
 
     /**
-     * Makes an endpoint known.
+     * Makes an endpoint known. The same again is answered the same: the engine repeats a call whose answer it did not get,
+     * as when this program was killed and started again.
      *
      * @param mac what the user asked for, if anything
      * @return the interface's MAC address
@@ -256,7 +470,11 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         lock.lock();
         try {
             Attachment attachment = attachment(network);
-            if (attachment.endpoints.containsKey(id)) {
+            Endpoint known = attachment.endpoints.get(id);
+            if (known != null) {
+                if (!known.joined() && known.address().equals(address) && mac.orElse(known.mac()).equals(known.mac())) {
+                    return known.mac();
+                }
                 throw DriverException.conflict(
                         "endpoint %s is on network %s already: delete it first".formatted(id, network));
             }
@@ -288,6 +506,9 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     public void deleteEndpoint(String network, String id) throws DriverException {
         lock.lock();
         try {
+            if (leaveStranger(attachment(network), id) | strangers.remove(id)) {
+                return;
+            }
             Endpoint endpoint = endpoint(network, id);
             if (endpoint.joined()) {
                 leave(network, id);
@@ -312,19 +533,18 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     /**
      * Gives an endpoint its link, and with the first one on this node the network its namespace, after its rules and
-     * before its packets.
+     * before its packets. Repeated, as {@link #createEndpoint} may be, it makes the link anew while the engine has not taken
+     * the container's end.
      */
     public Joined join(String network, String id) throws DriverException {
         lock.lock();
         try {
+            awaitSelf();
             if (attachment(network).network.encrypted()) {
                 awaitKeys(network);
             }
             Attachment attachment = attachment(network);
-            Endpoint endpoint = endpoint(network, id);
-            if (endpoint.joined()) {
-                throw DriverException.conflict("endpoint %s has joined network %s already".formatted(id, network));
-            }
+            Endpoint endpoint = notJoined(attachment, endpoint(network, id));
             Ends local = ends.orElseThrow(() -> DriverException.forbidden(
                     "this node's address is not known yet: is its engine part of a swarm?"));
             Subnet subnet = attachment.network.subnetOf(endpoint.address().address()).orElseThrow();
@@ -334,7 +554,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 if (!attachment.up()) {
                     bringUp(attachment, local, undo);
                 }
-                link = attachment.namespace.orElseThrow().addEndpoint(endpoint, subnet);
+                link = attachment.namespace.orElseThrow().addEndpoint(endpoint, subnet, local.bind());
                 undo.push(() -> attachment.namespace.orElseThrow().removeEndpoint(endpoint));
                 Peer own = own(endpoint, local);
                 apply(attachment, attachment.peers.add(own));
@@ -359,11 +579,27 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         }
     }
 
+    private static Endpoint notJoined(Attachment attachment, Endpoint endpoint) throws DriverException {
+        try {
+            if (endpoint.joined()
+                    && !(attachment.up() && attachment.namespace.orElseThrow().isUntaken(endpoint))) {
+                throw DriverException.conflict(
+                        "endpoint %s has joined network %s already".formatted(endpoint.id(), endpoint.network()));
+            }
+            return endpoint.joined(false);
+        } catch (KernelException failure) {
+            throw DriverException.system("could not look for the link of endpoint " + endpoint.id(), failure);
+        }
+    }
+
     /** Takes an endpoint's link away, and with the last one on this node all that the network has in the kernel. */
     public void leave(String network, String id) throws DriverException {
         lock.lock();
         try {
             Attachment attachment = attachment(network);
+            if (leaveStranger(attachment, id)) {
+                return;
+            }
             Endpoint endpoint = endpoint(network, id);
             if (!endpoint.joined()) {
                 return;
@@ -377,9 +613,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 if (ends.isPresent()) {
                     apply(attachment, attachment.peers.remove(own(endpoint, ends.get())));
                 }
-                if (attachment.endpoints.values().stream().noneMatch(Endpoint::joined)) {
-                    takeDown(attachment);
-                }
+                takeDownIfDeserted(attachment);
             } catch (IOException failure) {
                 throw DriverException.system("could not leave network " + network, failure);
             } finally {
@@ -387,6 +621,23 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             }
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** An endpoint that this process knows nothing of may have its link: then that is all there is to take away. */
+    private boolean leaveStranger(Attachment attachment, String id) throws DriverException {
+        if (!attachment.up() || attachment.endpoints.containsKey(id)) {
+            return false;
+        }
+        try {
+            if (!attachment.namespace.orElseThrow().removeEndpoint(id)) {
+                return false;
+            }
+            strangers.add(id);
+            takeDownIfDeserted(attachment);
+            return true;
+        } catch (IOException failure) {
+            throw DriverException.system("could not leave network " + attachment.network.id(), failure);
         }
     }
 
@@ -409,6 +660,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 }
             }
             seal();
+            told.signalAll();
             cluster.self(now.advertise(), now.bind());
         } catch (IOException failure) {
             throw DriverException.system("could not take up the node's address " + now.bind().getHostAddress(), failure);
@@ -480,6 +732,35 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         peerChanged(peer, false);
     }
 
+    /** Two witnesses make an endpoint: what others were told of it, and its link. */
+    @Override
+    public void recalled(List<Peer> own) {
+        lock.lock();
+        try {
+            int taken = 0;
+            for (Peer peer : own) {
+                Attachment attachment = networks.get(peer.network());
+                if (attachment == null || !attachment.up() || ends.isEmpty()
+                        || attachment.endpoints.containsKey(peer.endpoint())
+                        || attachment.network.subnetOf(peer.address().address()).isEmpty()
+                        || !attachment.namespace.orElseThrow().hasLink(peer.endpoint())) {
+                    continue;
+                }
+                Endpoint endpoint = new Endpoint(peer.endpoint(), peer.network(), peer.address(), peer.mac(), true);
+                attachment.endpoints.put(endpoint.id(), endpoint);
+                apply(attachment, attachment.peers.add(own(endpoint, ends.get())));
+                cluster.announce(own(endpoint, ends.get()));
+                taken++;
+            }
+            remember();
+            log.info("took up {} endpoints that other nodes were told of", taken);
+        } catch (IOException | DriverException failure) {
+            log.error("could not take up endpoints that other nodes were told of: {}", failure.getMessage());
+        } finally {
+            lock.unlock();
+        }
+    }
+
     @Override
     public void ring(KeyRing ring) {
         lock.lock();
@@ -489,7 +770,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         } catch (KernelException failure) {
             log.error("could not bring all nodes to the new keys: {}", failure.getMessage());
         } finally {
-            keyed.signalAll();
+            told.signalAll();
             lock.unlock();
         }
     }
@@ -500,6 +781,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         cluster.close();
         lock.lock();
         try {
+            closed = true;
             networks.values().forEach(attachment -> attachment.namespace.ifPresent(NetworkNamespace::close));
         } finally {
             lock.unlock();
@@ -511,8 +793,8 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         Network network = attachment.network;
         if (network.encrypted()) {
             protect(network, undo);
-            encryption.block();
             undo.push(this::seal);
+            encryption.block();
         }
         NetworkNamespace namespace = NetworkNamespace.create(network, host, local.bind());
         undo.push(() -> {
@@ -545,10 +827,14 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         }
     }
 
+    /** Asked for again when the node moves to addresses of the other kind. */
     private Firewall firewall() throws IOException {
-        if (firewall.isEmpty()) {
-            boolean ipv6 = ends.map(Ends::bind).filter(Inet6Address.class::isInstance).isPresent();
-            firewall = Optional.of(firewalls.choose(ipv6 ? Firewall.Transport.IPV6 : Firewall.Transport.IPV4));
+        boolean ipv6 = ends.map(Ends::bind).filter(Inet6Address.class::isInstance).isPresent();
+        Firewall.Transport now = ipv6 ? Firewall.Transport.IPV6 : Firewall.Transport.IPV4;
+        if (firewall.isEmpty() || transport != now) {
+            firewall = Optional.of(firewalls.choose(now));
+            transport = now;
+            swept = false;
         }
         return firewall.get();
     }
@@ -629,7 +915,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         lock.lock();
         try {
             encryption.ring(ring);
-            keyed.signalAll();
+            told.signalAll();
             cluster.offer(ring);
         } catch (KernelException failure) {
             throw DriverException.system("could not bring all nodes to the new keys", failure);
@@ -638,15 +924,24 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         }
     }
 
-    private void awaitKeys(String network) throws DriverException {
+    /** An engine that started this program again may repeat a Join before it says where this node is. */
+    private void awaitSelf() {
+        await(() -> ends.isPresent());
+    }
+
+    private void await(BooleanSupplier condition) {
         long left = patience.toNanos();
         try {
-            while (encryption.ring().isEmpty() && left > 0) {
-                left = keyed.awaitNanos(left);
+            while (!condition.getAsBoolean() && left > 0) {
+                left = told.awaitNanos(left);
             }
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    private void awaitKeys(String network) throws DriverException {
+        await(() -> !encryption.ring().isEmpty());
         if (encryption.ring().isEmpty()) {
             throw DriverException.forbidden(
                     "encryption key is not present: network %s is encrypted, and no manager has made its keys known to this node within %d s (is the plugin enabled on a manager, and its cluster port open between the nodes?)"

@@ -15,4 +15,12 @@ import java.util.Map;
 public record Memory(
         List<Network> networks, List<Endpoint> endpoints, Map<String, List<Integer>> vnis, List<InetAddress> nodes) {
     static final Memory EMPTY = new Memory(List.of(), List.of(), Map.of(), List.of());
+
+    /** What lacks a part is damaged. */
+    public Memory {
+        networks = List.copyOf(networks);
+        endpoints = List.copyOf(endpoints);
+        vnis = Map.copyOf(vnis);
+        nodes = List.copyOf(nodes);
+    }
 }

@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import io.vxseal.kernel.Cidr;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -14,10 +15,13 @@ import java.util.Set;
  *
  * @param id Docker's id of it
  * @param encrypted whether its datagrams are sealed
- * @param linkMtu MTU of its containers' interfaces
+ * @param linkMtu MTU of its containers' interfaces, between nodes with IPv4 addresses
  * @param subnets at least one
  */
 public record Network(String id, boolean encrypted, int linkMtu, List<Subnet> subnets) {
+    /** Octets of an IPv6 header (RFC 8200, section 3) beyond those of an IPv4 one without options. A multiple of four. */
+    private static final int IPV6_HEADER_MORE = 40 - 20;
+
     /**
      * What Docker's IPAM gave the network, one per subnet.
      *
@@ -67,6 +71,21 @@ public record Network(String id, boolean encrypted, int linkMtu, List<Subnet> su
             }
             seen.add(pool.pool());
         }
+    }
+
+    /**
+     * MTU of its containers' interfaces.
+     *
+     * @param vtep this node's address for VXLAN: an IPv6 header is larger than the IPv4 one that {@link #linkMtu()}
+     *     makes room for, which the built-in driver leaves to fragmentation
+     */
+    public int linkMtu(InetAddress vtep) {
+        return vtep instanceof Inet6Address ? linkMtu - IPV6_HEADER_MORE : linkMtu;
+    }
+
+    /** The {@link #linkMtu()} of a network whose links have this MTU between nodes with IPv6 addresses, or IPv4 ones. */
+    static int linkMtuOverIpv4(int mtu, boolean ipv6) {
+        return ipv6 ? mtu + IPV6_HEADER_MORE : mtu;
     }
 
     /** The subnet an address is in. */

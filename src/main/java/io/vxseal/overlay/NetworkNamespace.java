@@ -1,8 +1,12 @@
 package io.vxseal.overlay;
 
+import io.vxseal.encryption.NodePlan;
+import io.vxseal.kernel.FirewallException;
+import io.vxseal.kernel.FrameMark;
 import io.vxseal.kernel.KernelException;
 import io.vxseal.kernel.Namespace;
 import io.vxseal.kernel.Route;
+import io.vxseal.kernel.Route.Link;
 import io.vxseal.kernel.Route.RemoteEndpoint;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
@@ -10,9 +14,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What a network is in this host's kernel: a network namespace, and in it for each subnet a bridge with the gateway's
@@ -21,10 +29,14 @@ import java.util.Optional;
  * <p>The namespace is pinned, so the kernel goes on forwarding while no process of ours lives.
  */
 final class NetworkNamespace implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(NetworkNamespace.class);
+
     private final Network network;
     private final Host host;
     private final Namespace namespace;
     private final Route route;
+    /** Whether this process has seen to it that an encrypted network's frames bear the mark. */
+    private boolean marked;
 
     private NetworkNamespace(Network network, Host host, Namespace namespace, Route route) {
         this.network = network;
@@ -51,6 +63,7 @@ final class NetworkNamespace implements AutoCloseable {
         }
         NetworkNamespace created = new NetworkNamespace(network, host, namespace, route);
         try {
+            created.mark();
             for (Subnet subnet : network.subnets()) {
                 created.addSubnet(subnet, vtep);
             }
@@ -74,20 +87,47 @@ final class NetworkNamespace implements AutoCloseable {
     /**
      * Links an endpoint to its subnet's bridge; the container's end stands in the host's namespace, for the engine.
      *
+     * @param vtep this node's address for VXLAN
      * @return the name of the container's end
      */
-    String addEndpoint(Endpoint endpoint, Subnet subnet) throws KernelException {
+    String addEndpoint(Endpoint endpoint, Subnet subnet, InetAddress vtep) throws KernelException {
         String link = linkName(endpoint);
         // Left behind by a process that died between this and its writing down of it.
         route.deleteLink(link);
         route.addVeth(
-                new Route.Veth(link, bridgeName(subnet), link, endpoint.mac(), network.linkMtu()), host.namespace());
+                new Route.Veth(link, bridgeName(subnet), link, endpoint.mac(), network.linkMtu(vtep)),
+                host.namespace());
         return link;
     }
 
     /** Removes an endpoint's link, both ends; one that is gone is no error. */
     void removeEndpoint(Endpoint endpoint) throws KernelException {
-        route.deleteLink(linkName(endpoint));
+        removeEndpoint(endpoint.id());
+    }
+
+    /**
+     * The same, where no more than the id is known.
+     *
+     * @return whether there was a link
+     */
+    boolean removeEndpoint(String id) throws KernelException {
+        return route.deleteLink(linkName(id));
+    }
+
+    /** Whether the container's end of the endpoint's link stands in the host's namespace yet. */
+    boolean isUntaken(Endpoint endpoint) throws KernelException {
+        return host.route().link(linkName(endpoint)).isPresent();
+    }
+
+    boolean hasLink(String endpoint) throws KernelException {
+        return route.link(linkName(endpoint)).isPresent();
+    }
+
+    /** Whether a container has a link here that is none of these endpoints', known or not. */
+    boolean hasStrangers(Collection<Endpoint> known) throws KernelException {
+        Set<String> names = new HashSet<>();
+        known.forEach(endpoint -> names.add(linkName(endpoint)));
+        return route.links().stream().anyMatch(link -> link.kind().equals("veth") && !names.contains(link.name()));
     }
 
     /** Makes endpoints of other nodes reachable. */
@@ -101,6 +141,122 @@ final class NetworkNamespace implements AutoCloseable {
     void removePeers(Collection<Peer> peers) throws KernelException {
         for (var subnet : bySubnet(peers).entrySet()) {
             route.removeRemoteEndpoints(vxlanName(subnet.getKey()), subnet.getValue());
+        }
+    }
+
+    /** The links here, by name. */
+    Map<String, Link> links() throws KernelException {
+        Map<String, Link> links = new HashMap<>();
+        route.links().forEach(link -> links.put(link.name(), link));
+        return links;
+    }
+
+    /** Those whose link went with their container's namespace. */
+    static List<Endpoint> gone(Map<String, Link> links, Collection<Endpoint> endpoints) {
+        return endpoints.stream().filter(endpoint -> !links.containsKey(linkName(endpoint))).toList();
+    }
+
+    /**
+     * Puts back links that others took away, set down or moved: bridges, VXLANs, and what is on them.
+     *
+     * @param links what {@link #links} just said
+     * @param endpoints that have a link here; one whose own link is gone is lost with its container's
+     * @param vtep this node's address for VXLAN
+     * @return how many had to be touched
+     */
+    int repairLinks(Map<String, Link> links, Collection<Endpoint> endpoints, InetAddress vtep) throws KernelException {
+        mark();
+        int repaired = 0;
+        for (Subnet subnet : network.subnets()) {
+            Link bridge = links.get(bridgeName(subnet));
+            if (bridge == null) {
+                // A VXLAN device without its bridge is made anew with it.
+                route.deleteLink(vxlanName(subnet));
+                addSubnet(subnet, vtep);
+                bridge = route.link(bridgeName(subnet)).orElseThrow();
+                repaired += 2;
+            } else {
+                if (!bridge.up()) {
+                    route.setUp(bridge.name());
+                    repaired++;
+                }
+                if (!isRight(Optional.ofNullable(links.get(vxlanName(subnet))), subnet, bridge, vtep)) {
+                    route.deleteLink(vxlanName(subnet));
+                    addVxlan(subnet, vtep);
+                    repaired++;
+                }
+            }
+            for (Endpoint endpoint : endpoints) {
+                Link link = links.get(linkName(endpoint));
+                boolean here = subnet.pool().contains(endpoint.address().address());
+                if (here && link != null && link.master().orElse(0) != bridge.index()) {
+                    route.enslave(link.name(), bridge.name());
+                    repaired++;
+                }
+            }
+        }
+        return repaired;
+    }
+
+    private boolean isRight(Optional<Link> vxlan, Subnet subnet, Link bridge, InetAddress vtep) {
+        return vxlan.filter(Link::up)
+                .filter(link -> link.master().orElse(0) == bridge.index())
+                .flatMap(Link::tunnel)
+                .filter(new Route.Tunnel(subnet.vni(), host.port(), Optional.of(vtep))::equals)
+                .isPresent();
+    }
+
+    /**
+     * Brings neighbours and forwarding entries to exactly those of the peers.
+     *
+     * @param peers in force, of other nodes
+     * @param all whether these are all; else entries of others stand
+     * @return how many peers had to be told of or taken back
+     */
+    int repairEntries(Collection<Peer> peers, boolean all) throws KernelException {
+        int repaired = 0;
+        Map<Subnet, List<RemoteEndpoint>> bySubnet = bySubnet(peers);
+        for (Subnet subnet : network.subnets()) {
+            Set<RemoteEndpoint> wanted = new HashSet<>(bySubnet.getOrDefault(subnet, List.of()));
+            Set<RemoteEndpoint> found = Set.copyOf(route.remoteEndpoints(vxlanName(subnet)));
+            Set<RemoteEndpoint> stale = new HashSet<>(found);
+            stale.removeAll(wanted);
+            if (!all) {
+                Set<InetAddress> told = new HashSet<>();
+                wanted.forEach(entry -> told.add(entry.address()));
+                stale.removeIf(entry -> !told.contains(entry.address()));
+            }
+            Set<RemoteEndpoint> missing = new HashSet<>(wanted);
+            missing.removeAll(found);
+            repaired += stale.size() + missing.size();
+            if (!stale.isEmpty()) {
+                route.removeRemoteEndpoints(vxlanName(subnet), stale);
+                // What went may have shared its address or its MAC with one that is to stay.
+                missing = wanted;
+            }
+            route.addRemoteEndpoints(vxlanName(subnet), missing);
+        }
+        return repaired;
+    }
+
+    /** Lets nothing in or out by VXLAN until {@link #repairLinks}. */
+    void silence() throws KernelException {
+        for (Subnet subnet : network.subnets()) {
+            route.setDown(vxlanName(subnet));
+        }
+    }
+
+    /** The host's rules mark as well; so where this cannot be, the network works, and is as safe as they are. */
+    private void mark() {
+        if (!network.encrypted() || marked) {
+            return;
+        }
+        marked = true;
+        try {
+            FrameMark.set(namespace, NodePlan.MARK);
+        } catch (FirewallException failure) {
+            log.warn("network {} relies on the host's firewall rules alone for being marked: {}", network.id(),
+                    failure.getMessage());
         }
     }
 
@@ -121,14 +277,15 @@ final class NetworkNamespace implements AutoCloseable {
     }
 
     private void addSubnet(Subnet subnet, InetAddress vtep) throws KernelException {
-        int mtu = network.linkMtu();
-        route.addBridge(new Route.Bridge(bridgeName(subnet), mtu, List.of(subnet.gateway())));
-        host.route()
-                .addVxlan(
-                        new Route.Vxlan(
-                                vxlanName(subnet), subnet.vni(), host.port(), mtu, Optional.of(vtep), bridgeName(subnet)),
-                        namespace,
-                        route);
+        route.addBridge(
+                new Route.Bridge(bridgeName(subnet), network.linkMtu(vtep), List.of(subnet.gateway())));
+        addVxlan(subnet, vtep);
+    }
+
+    private void addVxlan(Subnet subnet, InetAddress vtep) throws KernelException {
+        Route.Vxlan vxlan = new Route.Vxlan(
+                vxlanName(subnet), subnet.vni(), host.port(), network.linkMtu(vtep), Optional.of(vtep), bridgeName(subnet));
+        host.route().addVxlan(vxlan, namespace, route);
     }
 
     private Map<Subnet, List<RemoteEndpoint>> bySubnet(Collection<Peer> peers) {
@@ -156,6 +313,10 @@ final class NetworkNamespace implements AutoCloseable {
     }
 
     private static String linkName(Endpoint endpoint) {
-        return "veth%.7s".formatted(endpoint.id());
+        return linkName(endpoint.id());
+    }
+
+    private static String linkName(String endpoint) {
+        return "veth%.7s".formatted(endpoint);
     }
 }

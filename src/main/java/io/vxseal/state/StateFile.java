@@ -3,6 +3,7 @@ package io.vxseal.state;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationContext;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.deser.std.FromStringDeserializer;
@@ -16,6 +17,7 @@ import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Optional;
 import java.util.function.Function;
 
@@ -27,7 +29,10 @@ import java.util.function.Function;
 public final class StateFile<T> {
     private final Path file;
     private final Class<T> type;
-    private final ObjectMapper json = JsonMapper.builder().addModule(addresses()).build();
+    private final ObjectMapper json = JsonMapper.builder()
+            .addModule(addresses())
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
 
     /**
      * @param file its folder is made when first written
@@ -45,12 +50,26 @@ public final class StateFile<T> {
      */
     public Optional<T> read() throws IOException {
         try {
-            return Optional.of(json.readValue(Files.readAllBytes(file), type));
+            T value = json.readValue(Files.readAllBytes(file), type);
+            if (value == null) {
+                throw new IOException("the state in " + file + " cannot be read: it is null");
+            }
+            return Optional.of(value);
         } catch (NoSuchFileException none) {
             return Optional.empty();
         } catch (JsonProcessingException torn) {
             throw new IOException("the state in " + file + " cannot be read: " + torn.getOriginalMessage(), torn);
         }
+    }
+
+    /**
+     * Puts a file that cannot be read out of the way, for people to look at; {@link #read} finds none then.
+     *
+     * @return where it is now; one that was there before is replaced
+     */
+    public Path setAside() throws IOException {
+        Path aside = file.resolveSibling(file.getFileName() + ".damaged");
+        return Files.move(file, aside, StandardCopyOption.REPLACE_EXISTING);
     }
 
     /** Replaces the value, mode 0600, on the disk when this returns. */

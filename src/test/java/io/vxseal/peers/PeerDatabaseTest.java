@@ -6,9 +6,14 @@ import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.MacAddress;
 import java.net.InetAddress;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -83,5 +88,64 @@ class PeerDatabaseTest {
                 .containsExactlyInAnyOrderElementsOf(claims.stream()
                         .collect(Collectors.toMap(Peer::address, p -> p, (earlier, later) -> later))
                         .values());
+    }
+
+    /**
+     * An address goes from node to node, and the nodes' claims and withdrawals come mixed in any way in which each
+     * endpoint claims before it withdraws: at every moment the latest claim that stands is in force, and in the end the
+     * one that was not withdrawn.
+     */
+    @Property
+    void howeverTheClaimsOfAMovingAddressAreMixedTheOneThatStandsIsInForce(
+            @ForAll @Size(min = 2, max = 6) List<@IntRange(min = 1, max = 2) Integer> nodes,
+            @ForAll boolean stays,
+            @ForAll Random mix) {
+        PeerDatabase peers = new PeerDatabase();
+        List<Peer> moves = IntStream.range(0, nodes.size())
+                .mapToObj(endpoint -> peer(endpoint, 2, nodes.get(endpoint)))
+                .toList();
+        Peer last = moves.getLast();
+        List<Peer> calls = new ArrayList<>(moves);
+        calls.addAll(stays ? moves.subList(0, moves.size() - 1) : moves);
+        Collections.shuffle(calls, mix);
+
+        List<Peer> standing = new ArrayList<>();
+        Set<Peer> claimed = new HashSet<>();
+        for (Peer peer : calls) {
+            // Of the two calls for an endpoint the first is the claim.
+            if (claimed.add(peer)) {
+                standing.add(peer);
+                assertThat(peers.add(peer).after()).contains(peer);
+            } else {
+                standing.remove(peer);
+                peers.remove(peer);
+            }
+            assertThat(peers.find(last.address().address()))
+                    .isEqualTo(standing.isEmpty() ? Optional.empty() : Optional.of(standing.getLast()));
+        }
+        assertThat(peers.find(last.address().address())).isEqualTo(stays ? Optional.of(last) : Optional.empty());
+        assertThat(peers.vteps()).isEqualTo(stays ? Set.of(last.vtep()) : Set.of());
+    }
+
+    /** Many endpoints come and go over few nodes: a node is there from its first one until its last one goes. */
+    @Property
+    void aNodeIsThereUntilItsLastEndpointGoes(
+            @ForAll @Size(max = 60) List<@IntRange(max = 11) Integer> calls) {
+        PeerDatabase peers = new PeerDatabase();
+        Set<Integer> there = new HashSet<>();
+        for (int endpoint : calls) {
+            Peer peer = peer(endpoint, 1 + endpoint, 1 + endpoint % 3);
+            if (there.add(endpoint)) {
+                peers.add(peer);
+            } else {
+                there.remove(endpoint);
+                peers.remove(peer);
+            }
+            for (int node = 0; node < 3; node++) {
+                int on = node;
+                assertThat(peers.vteps().contains(InetAddress.ofLiteral("10.55.0." + (1 + node))))
+                        .isEqualTo(there.stream().anyMatch(e -> e % 3 == on));
+            }
+        }
     }
 }

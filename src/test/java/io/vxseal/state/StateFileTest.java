@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -53,10 +54,18 @@ class StateFileTest {
     }
 
     @Test
-    void aTornFileIsRecognised() throws IOException {
+    void aTornFileIsRecognisedAndSetAside() throws IOException {
         file().write(VALUE);
         byte[] whole = Files.readAllBytes(path());
-        Files.write(path(), java.util.Arrays.copyOf(whole, whole.length / 2));
-        assertThatThrownBy(() -> file().read()).isInstanceOf(IOException.class).hasMessageContaining("state.json");
+        byte[] zeros = new byte[whole.length];
+        byte[] tail = Arrays.copyOf(whole, whole.length + 1);
+        tail[whole.length] = '}';
+        for (byte[] torn : List.of(Arrays.copyOf(whole, whole.length / 2), new byte[0], zeros, tail, "null".getBytes())) {
+            Files.write(path(), torn);
+            assertThatThrownBy(() -> file().read()).isInstanceOf(IOException.class).hasMessageContaining("state.json");
+        }
+        Path aside = file().setAside();
+        assertThat(aside).hasFileName("state.json.damaged").hasContent("null");
+        assertThat(file().read()).isEmpty();
     }
 }

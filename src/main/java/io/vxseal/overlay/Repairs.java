@@ -1,0 +1,95 @@
+package io.vxseal.overlay;
+
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The account of what was not as this plugin had left it, and was put right. Each event is told in the log once,
+ * however long a thing that cannot be put right goes on.
+ */
+final class Repairs {
+    private static final Logger log = LoggerFactory.getLogger(Repairs.class);
+
+    /** What can be put right. */
+    enum Kind {
+        RULES("sets of firewall rules"),
+        SEALING("IPsec states and policies"),
+        LINKS("links"),
+        ENTRIES("entries for peers");
+
+        private final String words;
+
+        Kind(String words) {
+            this.words = words;
+        }
+    }
+
+    /** Compares, puts right, and says how many things it had to touch. */
+    interface Step {
+        int run() throws Exception;
+    }
+
+    private final Map<Kind, Long> counts = new EnumMap<>(Kind.class);
+    private final Map<Place, String> failing = new HashMap<>();
+
+    private final Errors errors;
+
+    private record Place(Kind kind, String where) {}
+
+    /** @param errors where each attempt that failed is kept for people to read */
+    Repairs(Errors errors) {
+        this.errors = errors;
+    }
+
+    /**
+     * Takes a step and its account.
+     *
+     * @param where the network's id, or "this host"
+     * @return whether all is right now
+     */
+    boolean attempt(Kind kind, String where, Step step) {
+        Place place = new Place(kind, where);
+        try {
+            int repaired = step.run();
+            if (repaired > 0) {
+                long total = counts.merge(kind, (long) repaired, Long::sum);
+                log.warn(
+                        "repaired {} {} of {} that were not as they should be; {} since the start",
+                        repaired,
+                        kind.words,
+                        where,
+                        total);
+            }
+            if (failing.remove(place) != null) {
+                log.info("{} of {} are right again", kind.words, where);
+            }
+            return true;
+        } catch (Exception failure) {
+            String why = String.valueOf(failure.getMessage());
+            errors.add("repair of " + where, "cannot repair %s: %s".formatted(kind.words, why));
+            if (!why.equals(failing.put(place, why))) {
+                log.error("cannot repair {} of {}, and goes on trying: {}", kind.words, where, why);
+            }
+            return false;
+        }
+    }
+
+    /** How many things were put right since the start, by kind. */
+    Map<Kind, Long> counts() {
+        Map<Kind, Long> all = new EnumMap<>(Kind.class);
+        for (Kind kind : Kind.values()) {
+            all.put(kind, counts.getOrDefault(kind, 0L));
+        }
+        return all;
+    }
+
+    /** The same in words that leave this room. */
+    Overview.Repaired repaired() {
+        Map<Kind, Long> all = counts();
+        return new Overview.Repaired(
+                all.get(Kind.RULES), all.get(Kind.SEALING), all.get(Kind.LINKS), all.get(Kind.ENTRIES));
+    }
+}

@@ -1,0 +1,381 @@
+package io.vxseal.overlay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vxseal.cluster.Cluster;
+import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.Ends;
+import io.vxseal.encryption.Key;
+import io.vxseal.encryption.NodePlan;
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.Firewall;
+import io.vxseal.kernel.FrameMark;
+import io.vxseal.kernel.MacAddress;
+import io.vxseal.kernel.Namespace;
+import io.vxseal.kernel.TestHost;
+import io.vxseal.kernel.Xfrm;
+import io.vxseal.peers.Peer;
+import io.vxseal.state.StateFile;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What others take away from a network's kernel objects, and what one look afterwards puts back. */
+class RepairTest {
+    private static final int PORT = 4800;
+    private static final String NETWORK = "abcdefgh";
+    private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
+    private static final InetAddress THERE = InetAddress.ofLiteral("10.55.0.2");
+    private static final InetAddress ELSEWHERE = InetAddress.ofLiteral("10.55.0.3");
+
+    @TempDir
+    Path folder;
+
+    private TestHost host;
+    private Driver driver;
+
+    @BeforeEach
+    void open() throws Exception {
+        host = new TestHost(folder.resolve("host"));
+        driver = driver();
+        driver.recover();
+        driver.self(new Ends(HERE, HERE));
+    }
+
+    private Driver driver() throws Exception {
+        return new Driver(
+                new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
+                new Encryption(Xfrm.in(host.namespace()), PORT),
+                transport -> Firewall.choose(Firewall.Backend.AUTO, transport, PORT, NodePlan.MARK, host.prefix()),
+                memory(),
+                Duration.ZERO,
+                listener -> new Cluster(
+                        new Cluster.Settings(
+                                folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
+                        listener));
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        driver.close();
+        Namespace.unpin(pin());
+        host.close();
+    }
+
+    private Path pin() {
+        return folder.resolve("netns").resolve(NETWORK);
+    }
+
+    /** A network with an endpoint here, 10.44.0.2, and one on another node, 10.44.0.3. */
+    private void serve(boolean encrypted) throws Exception {
+        Map<String, String> options = Map.of(NetworkOptions.VXLANID_LIST, "4242");
+        Map<String, String> sealed = Map.of(NetworkOptions.VXLANID_LIST, "4242", NetworkOptions.ENCRYPTED, "");
+        driver.createNetwork(Network.of(NETWORK, encrypted ? sealed : options,
+                List.of(new Network.Pool(Cidr.parse("10.44.0.0/24"), Cidr.parse("10.44.0.1/24")))));
+        if (encrypted) {
+            driver.initialKeys(List.of(new Key(new byte[16], 1), new Key(new byte[16], 2), new Key(new byte[16], 3)));
+        }
+        driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
+        driver.join(NETWORK, "here");
+        driver.peerAdded(peer("there", "10.44.0.3", THERE));
+    }
+
+    private static Peer peer(String id, String address, InetAddress node) {
+        InetAddress own = InetAddress.ofLiteral(address);
+        return new Peer(NETWORK, id, new Cidr(own, 24), MacAddress.of(own), node);
+    }
+
+    private String inside(String command) {
+        return host.run("nsenter --net=" + pin() + " " + command);
+    }
+
+    /** All that repair answers for, without what the kernel numbers anew. */
+    private String standing() {
+        Stream<String> links = StreamSupport.stream(host.json("nsenter --net=" + pin() + " ip -d -j link").spliterator(), false)
+                .map(link -> String.join(" ",
+                        link.path("ifname").asText(), link.path("mtu").asText(), link.path("master").asText(),
+                        link.path("flags").toString().contains("\"UP\"") ? "up" : "down",
+                        link.at("/linkinfo/info_data/id").asText(), link.at("/linkinfo/info_data/local").asText(),
+                        link.at("/linkinfo/info_data/port").asText()));
+        return Stream.of(
+                        links,
+                        inside("ip -o address show scope global").lines().map(line -> line.replaceAll("^\\d+: ", "")),
+                        inside("ip neigh show nud permanent").lines(),
+                        inside("bridge fdb show").lines().filter(line -> line.contains(" dst ")),
+                        host.run("ip xfrm state").lines(),
+                        host.run("ip xfrm policy").lines(),
+                        host.run("iptables-save").lines().filter(line -> line.startsWith("-A")))
+                .flatMap(lines -> lines.sorted())
+                .collect(Collectors.joining("\n"));
+    }
+
+    private long repaired(Repairs.Kind kind) {
+        return driver.repairs().get(kind);
+    }
+
+    @Test
+    void nothingIsTouchedWhereNothingIsWrong() throws Exception {
+        serve(false);
+        driver.repair();
+        String before = standing();
+        driver.repair();
+        assertThat(standing()).isEqualTo(before);
+        assertThat(driver.repairs().values()).containsOnly(0L);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "ip link delete vx-001092-abcde",
+        "ip link set vx-001092-abcde down",
+        "ip link set vx-001092-abcde nomaster",
+        "ip link set ov-001092-abcde down",
+        "ip link delete ov-001092-abcde",
+        "ip link set vethhere nomaster"
+    })
+    void linksArePutBack(String damage) throws Exception {
+        isPutBack(damage, Repairs.Kind.LINKS);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "bridge fdb delete 02:42:0a:2c:00:03 dev vx-001092-abcde dst 10.55.0.2 self",
+        "bridge fdb replace 02:42:0a:2c:00:03 dev vx-001092-abcde dst 10.55.0.9 self permanent",
+        "ip neigh flush nud permanent",
+        "ip neigh replace 10.44.0.3 lladdr 02:00:00:00:00:01 nud permanent dev vx-001092-abcde"
+    })
+    void entriesArePutBack(String damage) throws Exception {
+        isPutBack(damage, Repairs.Kind.ENTRIES);
+    }
+
+    private void isPutBack(String damage, Repairs.Kind kind) throws Exception {
+        serve(false);
+        String before = standing();
+        inside(damage);
+        assertThat(standing()).isNotEqualTo(before);
+        driver.repair();
+        assertThat(standing()).isEqualTo(before);
+        assertThat(repaired(kind)).isPositive();
+        driver.repair();
+        assertThat(standing()).isEqualTo(before);
+    }
+
+    /** Both claims are known for a moment, in either order; the node that has the endpoint now is in the entry. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void anAddressThatMovesEndsInTheRightEntry(boolean newcomerFirst) throws Exception {
+        serve(false);
+        Peer old = peer("there", "10.44.0.3", THERE);
+        Peer now = peer("elsewhere", "10.44.0.3", ELSEWHERE);
+        if (newcomerFirst) {
+            driver.peerAdded(now);
+            driver.peerRemoved(old);
+        } else {
+            driver.peerRemoved(old);
+            driver.peerAdded(now);
+        }
+        assertThat(inside("bridge fdb show dev vx-001092-abcde")).contains("02:42:0a:2c:00:03 dst 10.55.0.3 ")
+                .doesNotContain("10.55.0.2");
+        assertThat(inside("ip neigh show nud permanent")).contains("10.44.0.3 dev vx-001092-abcde lladdr 02:42:0a:2c:00:03");
+        driver.repair();
+        assertThat(driver.repairs().values()).containsOnly(0L);
+    }
+
+    /** A container that moved here is not reached through the node it was on. */
+    @Test
+    void anAddressThatMovesHereHasNoEntry() throws Exception {
+        serve(false);
+        driver.createEndpoint(NETWORK, "moved", Cidr.parse("10.44.0.3/24"), Optional.empty());
+        driver.join(NETWORK, "moved");
+        driver.peerRemoved(peer("there", "10.44.0.3", THERE));
+        assertThat(inside("bridge fdb show dev vx-001092-abcde")).doesNotContain("dst");
+        assertThat(inside("ip neigh show nud permanent")).isBlank();
+    }
+
+    /** What a process leaves that dies in the middle of the first Join. */
+    @Test
+    void aNetworkThatNobodyIsOnIsTakenDown() throws Exception {
+        serve(false);
+        driver.leave(NETWORK, "here");
+        Namespace.create(pin()).close();
+        driver.close();
+        driver = driver();
+        driver.recover();
+        driver.self(new Ends(HERE, HERE));
+        driver.repair();
+        assertThat(Namespace.open(pin())).isEmpty();
+    }
+
+    /** As while the plugin is disabled: the engine's Leave reaches nobody, and is not repeated. */
+    @Test
+    void aContainerThatEndedWhileNobodyWasHereHasLeft() throws Exception {
+        serve(false);
+        driver.createEndpoint(NETWORK, "stays", Cidr.parse("10.44.0.4/24"), Optional.empty());
+        driver.join(NETWORK, "stays");
+        host.run("ip link delete vethhere");
+        driver.repair();
+        assertThat(driver.status().networks().getFirst().here())
+                .extracting(Endpoint::id, Endpoint::joined)
+                .containsExactlyInAnyOrder(tuple("here", false), tuple("stays", true));
+
+        host.run("ip link delete vethstays");
+        driver.repair();
+        assertThat(Namespace.open(pin())).isEmpty();
+        assertThat(driver.repairs().values()).containsOnly(0L);
+    }
+
+    /** Until the cluster has told this process of others' endpoints, those that the kernel knows are taken to be there. */
+    @Test
+    void entriesOfAnEarlierProcessStandUntilOthersHaveHadTheTimeToTell() throws Exception {
+        serve(false);
+        String entries = inside("bridge fdb show dev vx-001092-abcde");
+        again();
+        driver.repair();
+        assertThat(inside("bridge fdb show dev vx-001092-abcde")).isEqualTo(entries).contains("10.55.0.2");
+        driver.peerAdded(peer("moved", "10.44.0.3", ELSEWHERE));
+        driver.repair();
+        assertThat(inside("bridge fdb show dev vx-001092-abcde")).contains("10.55.0.3").doesNotContain("10.55.0.2");
+        driver.peerRemoved(peer("moved", "10.44.0.3", ELSEWHERE));
+        driver.forgetLingering();
+        driver.repair();
+        assertThat(inside("bridge fdb show dev vx-001092-abcde")).doesNotContain("dst");
+    }
+
+    @Test
+    void aMarkedNetworkIsTakenForEncryptedAndAnUnmarkedOneOnlyWhereNoneCanBeMarked() throws Exception {
+        serve(false);
+        Host here = new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT);
+        assertThat(Remains.networks(here, false)).extracting(Network::encrypted).containsExactly(false);
+        assertThat(Remains.networks(here, true)).extracting(Network::encrypted).containsExactly(true);
+        try (Namespace namespace = Namespace.open(pin()).orElseThrow()) {
+            FrameMark.set(namespace, NodePlan.MARK);
+        }
+        assertThat(Remains.networks(here, false)).extracting(Network::encrypted).containsExactly(true);
+    }
+
+    @Tag("esp")
+    @Test
+    void anEncryptedNetworkWhoseStateFileIsDamagedIsTakenUpFromTheKernel() throws Exception {
+        isTakenUpFromTheKernel(true);
+    }
+
+    @Test
+    void aNetworkWhoseStateFileIsDamagedIsTakenUpFromTheKernel() throws Exception {
+        isTakenUpFromTheKernel(false);
+    }
+
+    @Test
+    void anEndpointThatOthersRememberIsTakenUpIfItsLinkIsThere() throws Exception {
+        serve(false);
+        Memory before = memory().read().orElseThrow();
+        driver.close();
+        Files.writeString(folder.resolve("state.json"), "");
+        again();
+        driver.recalled(List.of(peer("here", "10.44.0.2", HERE), peer("gone", "10.44.0.4", HERE)));
+        assertThat(memory().read().orElseThrow().endpoints()).isEqualTo(before.endpoints());
+        driver.leave(NETWORK, "here");
+        driver.deleteEndpoint(NETWORK, "here");
+        assertThat(Namespace.open(pin())).isEmpty();
+    }
+
+    /** The links with their numbers, which a link made anew has not; whether the kernel has noticed a carrier is its affair. */
+    private String sameLinks() {
+        return inside("ip -o link").replaceAll("<[^>]*>|state \\S+", "");
+    }
+
+    private void isTakenUpFromTheKernel(boolean encrypted) throws Exception {
+        serve(encrypted);
+        Memory before = memory().read().orElseThrow();
+        String links = sameLinks();
+        driver.close();
+        byte[] torn = Files.readAllBytes(folder.resolve("state.json"));
+        Files.write(folder.resolve("state.json"), Arrays.copyOf(torn, torn.length / 2));
+        again();
+        driver.repair();
+        assertThat(sameLinks()).isEqualTo(links);
+        assertThat(folder.resolve("state.json.damaged")).exists();
+        assertThat(memory().read().orElseThrow().networks()).isEqualTo(before.networks());
+        // As an engine does that starts again.
+        driver.createNetwork(before.networks().getFirst());
+        again();
+        driver.repair();
+        assertThat(sameLinks()).isEqualTo(links);
+        driver.leave(NETWORK, "here");
+        assertThat(Namespace.open(pin())).isEmpty();
+        driver.deleteEndpoint(NETWORK, "here");
+        assertThatThrownBy(() -> driver.deleteEndpoint(NETWORK, "here")).hasMessageContaining("no such endpoint");
+        driver.deleteNetwork(NETWORK);
+    }
+
+    private void again() throws Exception {
+        driver.close();
+        driver = driver();
+        driver.recover();
+        driver.self(new Ends(HERE, HERE));
+    }
+
+    private StateFile<Memory> memory() {
+        return new StateFile<>(folder.resolve("state.json"), Memory.class);
+    }
+
+    @Tag("esp")
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "ip xfrm state flush",
+        "ip xfrm policy flush",
+        "iptables -F INPUT",
+        "iptables -F OUTPUT",
+        "iptables -t mangle -F",
+        "iptables -I INPUT -p udp --dport 4800 -j ACCEPT"
+    })
+    void statesPoliciesAndRulesArePutBack(String damage) throws Exception {
+        serve(true);
+        driver.repair();
+        String before = standing();
+        host.run(damage);
+        assertThat(standing()).isNotEqualTo(before);
+        driver.repair();
+        host.failure("iptables -D INPUT -p udp --dport 4800 -j ACCEPT");
+        assertThat(standing()).isEqualTo(before);
+        assertThat(driver.repairs().values()).filteredOn(count -> count > 0).hasSize(1);
+        Map<Repairs.Kind, Long> counted = driver.repairs();
+        driver.repair();
+        assertThat(driver.repairs()).isEqualTo(counted);
+    }
+
+    /** Two networks seal to one node with the same states; they stay for the one that is left. */
+    @Tag("esp")
+    @Test
+    void theLastNetworkTakesTheStatesOfANode() throws Exception {
+        serve(true);
+        String one = host.run("ip xfrm state");
+        driver.createNetwork(Network.of("other", Map.of(NetworkOptions.VXLANID_LIST, "4243", NetworkOptions.ENCRYPTED, ""),
+                List.of(new Network.Pool(Cidr.parse("10.45.0.0/24"), Cidr.parse("10.45.0.1/24")))));
+        driver.createEndpoint("other", "second", Cidr.parse("10.45.0.2/24"), Optional.empty());
+        driver.join("other", "second");
+        InetAddress address = InetAddress.ofLiteral("10.45.0.3");
+        driver.peerAdded(new Peer("other", "far", new Cidr(address, 24), MacAddress.of(address), THERE));
+        assertThat(host.run("ip xfrm state")).isEqualTo(one);
+        driver.leave(NETWORK, "here");
+        assertThat(host.run("ip xfrm state")).isEqualTo(one);
+        driver.leave("other", "second");
+        assertThat(host.run("ip xfrm state")).isEmpty();
+        assertThat(host.run("ip xfrm policy")).isEmpty();
+    }
+}
