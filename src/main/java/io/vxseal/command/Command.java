@@ -1,5 +1,6 @@
 package io.vxseal.command;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import picocli.CommandLine;
 
@@ -7,7 +8,7 @@ import picocli.CommandLine;
 @CommandLine.Command(
         name = "vxseal",
         description = "Without a command: runs the plugin, as the engine does. With one:",
-        subcommands = {Explain.class},
+        subcommands = {Status.class, Rotate.class, Explain.class},
         synopsisSubcommandLabel = "COMMAND")
 public final class Command implements Runnable {
     @CommandLine.Spec
@@ -24,13 +25,20 @@ public final class Command implements Runnable {
     /**
      * Runs one command.
      *
-     * @return the process's exit status: 0, or 2 if the arguments are wrong
+     * @return the process's exit status: 0, or 1 if the plugin could not be asked or refused, or 2 if the arguments are wrong
      */
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
         return new CommandLine(new Command())
                 .registerConverter(java.net.InetAddress.class, Explain::address)
                 .setOut(out)
                 .setErr(err)
+                .setExecutionExceptionHandler((failure, command, _) -> {
+                    if (!(failure instanceof IOException)) {
+                        throw failure;
+                    }
+                    command.getErr().println("vxseal: " + failure.getMessage());
+                    return command.getCommandSpec().exitCodeOnExecutionException();
+                })
                 .execute(arguments);
     }
 }

@@ -8,23 +8,34 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.javalin.Javalin;
 import io.javalin.compression.CompressionStrategy;
 import io.javalin.config.JavalinConfig;
+import io.javalin.http.ContentType;
 import io.javalin.http.Context;
 import io.javalin.http.Handler;
 import io.javalin.http.HttpStatus;
+import io.javalin.http.MethodNotAllowedResponse;
+import io.javalin.http.NotFoundResponse;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.eclipse.jetty.unixdomain.server.UnixDomainServerConnector;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The HTTP server behind the {@link Door}: the remote driver protocol, and its errors in Docker's shape. */
+/**
+ * The HTTP server behind the {@link Door}: the remote driver protocol, beside it what an operator may ask, and errors in
+ * Docker's shape for both.
+ */
 public final class PluginServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PluginServer.class);
 
     private static final String MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json";
+    private static final String TEXT = "text/plain; charset=utf-8";
     private static final int MAX_BODY = 1 << 20;
 
     private static final ObjectMapper JSON = JsonMapper.builder()
@@ -32,12 +43,14 @@ public final class PluginServer implements AutoCloseable {
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
 
-    private final Protocol protocol;
+    private final CompletableFuture<Driver> driver;
+    private final CompletableFuture<Protocol> protocol;
+    private final Calls calls = new Calls();
     private final Javalin javalin;
 
     /** A method of the protocol that reads a body. */
     private interface Method<Q> {
-        Object answer(Q request) throws DriverException;
+        Object answer(Protocol protocol, Q request) throws DriverException;
     }
 
     /** A body that is not the request it should be. */
@@ -50,16 +63,27 @@ public final class PluginServer implements AutoCloseable {
         }
     }
 
-    private PluginServer(Driver driver) {
-        protocol = new Protocol(driver);
+    private PluginServer(CompletableFuture<Driver> driver) {
+        this.driver = driver;
+        protocol = driver.thenApply(Protocol::new);
         javalin = Javalin.create(this::configure);
     }
 
-    /** Serves what comes in by the {@link Door}, which must be open. */
-    public static PluginServer start(Driver driver) {
+    /**
+     * Serves what comes in by the {@link Door}, which must be open.
+     *
+     * @param driver whom all requests wait for, so that it can get ready while the server loads
+     */
+    public static PluginServer start(CompletableFuture<Driver> driver) {
         PluginServer server = new PluginServer(driver);
         server.javalin.start();
         return server;
+    }
+
+    /** This program's, as its jar says. */
+    public static String version() {
+        String version = PluginServer.class.getPackage().getImplementationVersion();
+        return version == null ? "(not packaged)" : version;
     }
 
     @Override
@@ -73,6 +97,7 @@ public final class PluginServer implements AutoCloseable {
         config.startup.startupWatcherEnabled = false;
         config.concurrency.useVirtualThreads = true;
         config.http.compressionStrategy = CompressionStrategy.NONE;
+        config.http.prefer405over404 = true;
         config.jetty.addConnector((server, http) -> {
             http.setSendServerVersion(false);
             UnixDomainServerConnector connector =
@@ -83,48 +108,92 @@ public final class PluginServer implements AutoCloseable {
             return connector;
         });
 
-        answer(config, "/Plugin.Activate", protocol::activate);
-        answer(config, "/NetworkDriver.GetCapabilities", protocol::getCapabilities);
-        answer(config, "/NetworkDriver.GwAllocCheck", protocol::gwAllocCheck);
-        answer(config, "AllocateNetwork", Requests.Definition.class, protocol::allocateNetwork);
-        answer(config, "FreeNetwork", Requests.NetworkOnly.class, protocol::freeNetwork);
-        answer(config, "CreateNetwork", Requests.Definition.class, protocol::createNetwork);
-        answer(config, "DeleteNetwork", Requests.NetworkOnly.class, protocol::deleteNetwork);
-        answer(config, "CreateEndpoint", Requests.CreateEndpoint.class, protocol::createEndpoint);
-        answer(config, "DeleteEndpoint", Requests.EndpointOnly.class, protocol::deleteEndpoint);
-        answer(config, "EndpointOperInfo", Requests.EndpointOnly.class, protocol::endpointOperInfo);
-        answer(config, "Join", Requests.Join.class, protocol::join);
-        answer(config, "Leave", Requests.EndpointOnly.class, protocol::leave);
-        answer(config, "ProgramExternalConnectivity", Requests.EndpointOnly.class, protocol::externalConnectivity);
-        answer(config, "RevokeExternalConnectivity", Requests.EndpointOnly.class, protocol::externalConnectivity);
-        answer(config, "DiscoverNew", Requests.Discovery.class, protocol::discoverNew);
-        answer(config, "DiscoverDelete", Requests.Discovery.class, protocol::discoverDelete);
+        answer(config, "/Plugin.Activate", Protocol::activate);
+        answer(config, "/NetworkDriver.GetCapabilities", Protocol::getCapabilities);
+        answer(config, "/NetworkDriver.GwAllocCheck", Protocol::gwAllocCheck);
+        answer(config, "AllocateNetwork", Requests.Definition.class, Protocol::allocateNetwork);
+        answer(config, "FreeNetwork", Requests.NetworkOnly.class, Protocol::freeNetwork);
+        answer(config, "CreateNetwork", Requests.Definition.class, Protocol::createNetwork);
+        answer(config, "DeleteNetwork", Requests.NetworkOnly.class, Protocol::deleteNetwork);
+        answer(config, "CreateEndpoint", Requests.CreateEndpoint.class, Protocol::createEndpoint);
+        answer(config, "DeleteEndpoint", Requests.EndpointOnly.class, Protocol::deleteEndpoint);
+        answer(config, "EndpointOperInfo", Requests.EndpointOnly.class, Protocol::endpointOperInfo);
+        answer(config, "Join", Requests.Join.class, Protocol::join);
+        answer(config, "Leave", Requests.EndpointOnly.class, Protocol::leave);
+        answer(config, "ProgramExternalConnectivity", Requests.EndpointOnly.class, Protocol::externalConnectivity);
+        answer(config, "RevokeExternalConnectivity", Requests.EndpointOnly.class, Protocol::externalConnectivity);
+        answer(config, "DiscoverNew", Requests.Discovery.class, Protocol::discoverNew);
+        answer(config, "DiscoverDelete", Requests.Discovery.class, Protocol::discoverDelete);
+
+        config.routes.get("/status", this::status);
+        config.routes.post("/keys/rotate", this::rotate);
 
         config.routes.exception(DriverException.class, (refused, context) -> {
             log.warn("{}: {}", context.path(), refused.getMessage());
+            driver.join().errors().add(context.path(), refused.getMessage());
             fail(context, status(refused.kind()), refused.getMessage());
         });
         config.routes.exception(BadRequest.class, (bad, context) -> fail(context, bad.status, bad.getMessage()));
+        config.routes.exception(MethodNotAllowedResponse.class, (wrong, context) -> {
+            String allowed = String.join(", ", wrong.getDetails().values());
+            fail(
+                    context.header("Allow", allowed),
+                    HttpStatus.METHOD_NOT_ALLOWED,
+                    "%s is not for %s: want %s".formatted(context.path(), context.method(), allowed));
+        });
+        config.routes.exception(NotFoundResponse.class, (unknown, context) ->
+                fail(context, HttpStatus.NOT_FOUND, "no such method: " + context.path()));
         config.routes.exception(Exception.class, (failure, context) -> {
             log.error("{} failed", context.path(), failure);
+            driver.join().errors().add(context.path(), "internal error: " + failure);
             fail(context, HttpStatus.INTERNAL_SERVER_ERROR, "internal error: " + failure);
-        });
-        config.routes.error(HttpStatus.NOT_FOUND.getCode(), context -> {
-            if (context.result() == null || !context.result().startsWith("{")) {
-                fail(context, HttpStatus.NOT_FOUND, "no such method: " + context.path());
-            }
         });
     }
 
-    private void answer(JavalinConfig config, String path, java.util.function.Supplier<?> method) {
-        config.routes.post(path, context -> reply(context, method.get()));
+    private void status(Context context) throws JsonProcessingException {
+        StatusReply reply = StatusReply.of(version(), driver.join().status(), calls.tallies(), Instant.now());
+        if (wantsText(context)) {
+            context.contentType(TEXT).result(StatusTable.print(reply));
+        } else {
+            context.contentType(ContentType.APPLICATION_JSON).result(JSON.writeValueAsBytes(reply));
+        }
+    }
+
+    private void rotate(Context context) throws DriverException, JsonProcessingException {
+        long version = driver.join().rotate();
+        log.info("an operator asked for other keys than ring {}'s", version);
+        String message = "ring %d is replaced as soon as a minute has passed since its last change and most managers are there"
+                .formatted(version);
+        context.status(HttpStatus.ACCEPTED);
+        if (wantsText(context)) {
+            context.contentType(TEXT).result(message + "\n");
+        } else {
+            context.contentType(ContentType.APPLICATION_JSON)
+                    .result(JSON.writeValueAsBytes(new Replies.Rotation(version, message)));
+        }
+    }
+
+    /** JSON is for whoever does not say, or takes anything. */
+    private static boolean wantsText(Context context) {
+        String accept = String.valueOf(context.header("Accept"));
+        return accept.contains("text/plain") && !accept.contains(ContentType.JSON);
+    }
+
+    private void answer(JavalinConfig config, String path, Function<Protocol, ?> method) {
+        config.routes.post(path, context -> reply(context, method.apply(protocol.join())));
     }
 
     private <Q> void answer(JavalinConfig config, String method, Class<Q> type, Method<Q> protocolMethod) {
         Handler handler = context -> {
-            Q request = read(context, type);
-            log.debug("{}", method);
-            reply(context, protocolMethod.answer(request));
+            Protocol ready = protocol.join();
+            long start = System.nanoTime();
+            try {
+                Q request = read(context, type);
+                log.debug("{}", method);
+                reply(context, protocolMethod.answer(ready, request));
+            } finally {
+                calls.took(method, Duration.ofNanos(System.nanoTime() - start));
+            }
         };
         config.routes.post("/NetworkDriver." + method, handler);
     }

@@ -43,5 +43,8 @@ final class Replies {
             @JsonProperty("InterfaceName") InterfaceName interfaceName,
             @JsonProperty("StaticRoutes") List<StaticRoute> staticRoutes) {}
 
+    /** To an operator, who has rotated the keys: in this program's own spelling. */
+    record Rotation(long ringVersion, String message) {}
+
     record Failure(@JsonProperty("Err") String error) {}
 }

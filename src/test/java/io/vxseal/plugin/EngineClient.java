@@ -4,13 +4,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import jnr.unixsocket.UnixSocketAddress;
 import jnr.unixsocket.UnixSocketChannel;
 
-/** Posts to the plugin's socket as the engine does, a connection per call. */
+/** Posts to the plugin's socket as the engine does, and asks as an operator does, a connection per call. */
 final class EngineClient {
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -20,10 +21,18 @@ final class EngineClient {
         this.socket = socket;
     }
 
-    /** An answer: HTTP's status and the body's JSON. */
-    record Answer(int status, JsonNode body) {
+    /** An answer: HTTP's status, its head and the body. */
+    record Answer(int status, String head, String text) {
+        JsonNode body() {
+            try {
+                return JSON.readTree(text);
+            } catch (IOException notJson) {
+                throw new UncheckedIOException(notJson);
+            }
+        }
+
         String error() {
-            return body.path("Err").asText();
+            return body().path("Err").asText();
         }
     }
 
@@ -31,14 +40,22 @@ final class EngineClient {
         return post("/NetworkDriver." + method, body.replace('\'', '"') + "\n");
     }
 
+    Answer get(String path, String accept) throws IOException {
+        return ask("GET", path, "plugin", accept, "");
+    }
+
     Answer post(String path, String body) throws IOException {
         return postAs("plugin", path, body);
     }
 
     Answer postAs(String host, String path, String body) throws IOException {
+        return ask("POST", path, host, "application/vnd.docker.plugins.v1.2+json", body);
+    }
+
+    Answer ask(String method, String path, String host, String accept, String body) throws IOException {
         byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
-        String head = "POST " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n"
-                + "Accept: application/vnd.docker.plugins.v1.2+json\r\nContent-Length: " + bytes.length + "\r\n\r\n";
+        String head = method + " " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n"
+                + "Accept: " + accept + "\r\nContent-Length: " + bytes.length + "\r\n\r\n";
         try (UnixSocketChannel channel = UnixSocketChannel.open(new UnixSocketAddress(socket.toFile()))) {
             var out = Channels.newOutputStream(channel);
             out.write(head.getBytes(StandardCharsets.US_ASCII));
@@ -52,7 +69,8 @@ final class EngineClient {
             int split = all.indexOf("\r\n\r\n");
             return new Answer(
                     Integer.parseInt(all.substring("HTTP/1.1 ".length(), "HTTP/1.1 200".length())),
-                    JSON.readTree(all.substring(split + 4)));
+                    all.substring(0, split),
+                    all.substring(split + 4));
         }
     }
 }

@@ -2,16 +2,20 @@ package io.vxseal.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.NodePlan;
+import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.Firewall;
+import io.vxseal.kernel.MacAddress;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.Xfrm;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.Host;
 import io.vxseal.overlay.Memory;
+import io.vxseal.peers.Peer;
 import io.vxseal.plugin.EngineClient.Answer;
 import io.vxseal.state.StateFile;
 import java.io.IOException;
@@ -20,11 +24,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -68,19 +76,19 @@ class ProtocolTest {
         Path socket = folder.resolve("vxseal.sock");
         Door.open(socket);
         engine = new EngineClient(socket);
-        server = PluginServer.start(driver);
+        server = PluginServer.start(CompletableFuture.completedFuture(driver));
     }
 
     private Driver driver() throws IOException {
         return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
-                transport -> Firewall.choose(transport, PORT, NodePlan.MARK, host.prefix()),
+                transport -> Firewall.choose(Firewall.Backend.IPTABLES, transport, PORT, NodePlan.MARK, host.prefix()),
                 new StateFile<>(folder.resolve("state.json"), Memory.class),
                 Duration.ZERO,
                 listener -> new Cluster(
                         new Cluster.Settings(
-                                folder.resolve("no-swarm"), folder.resolve("no-state.json"), 4788, Duration.ofHours(12), Optional.empty()),
+                                folder.resolve("no-swarm"), folder.resolve("no-state.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
                         listener));
     }
 
@@ -260,6 +268,58 @@ class ProtocolTest {
         assertThat(pins()).isEmpty();
     }
 
+    /** So the engine does when the plugin was killed before it could answer. */
+    @Test
+    void aRepeatedCallIsAnsweredTheSame() throws IOException {
+        done("DiscoverNew", SELF);
+        done("CreateNetwork", PLAIN);
+        String create = ENDPOINT.formatted("net1", "10.44.0.2/24", "");
+        assertThat(engine.call("CreateEndpoint", create).body()).isEqualTo(engine.call("CreateEndpoint", create).body());
+        assertThat(engine.call("CreateEndpoint", create.replace("0.2/24", "0.3/24")).status()).isEqualTo(409);
+        assertThat(engine.call("CreateEndpoint", create.replace("'MacAddress':''", "'MacAddress':'02:11:22:33:44:55'")).status())
+                .isEqualTo(409);
+
+        JsonNode joined = engine.call("Join", JOIN.formatted("net1")).body();
+        String once = everything();
+        assertThat(engine.call("Join", JOIN.formatted("net1")).body()).isEqualTo(joined);
+        assertThat(withoutIndices(everything())).isEqualTo(withoutIndices(once));
+
+        // The engine moves the container's end into the container and names it there.
+        host.run("ip link set " + joined.path("InterfaceName").path("SrcName").asText() + " name eth0");
+        Answer late = engine.call("Join", JOIN.formatted("net1"));
+        assertThat(late.status()).isEqualTo(409);
+        assertThat(late.error()).contains("joined network net1 already");
+    }
+
+    /** Of links: the numbers that the kernel gives. */
+    private static String withoutIndices(String everything) {
+        return everything.replaceAll("@if\\d+|link-netnsid \\d+", "");
+    }
+
+    @Test
+    void aJoinInWhoseMiddleThePluginWasKilledLeavesNothingBehind() throws Exception {
+        String before = everything();
+        done("DiscoverNew", SELF);
+        done("CreateNetwork", PLAIN);
+        done("CreateEndpoint", ENDPOINT.formatted("net1", "10.44.0.2/24", ""));
+        Path state = folder.resolve("state.json");
+        byte[] inTheMiddle = Files.readAllBytes(state);
+        done("Join", JOIN.formatted("net1"));
+        server.close();
+        driver.close();
+        Files.write(state, inTheMiddle);
+
+        driver = driver();
+        driver.recover();
+        Door.open(folder.resolve("vxseal.sock"));
+        server = PluginServer.start(CompletableFuture.completedFuture(driver));
+        done("DiscoverNew", SELF);
+        driver.repair();
+
+        assertThat(everything()).isEqualTo(before);
+        assertThat(pins()).isEmpty();
+    }
+
     @Test
     void aMacThatWasGivenIsUsedAndNotSaidAgain() throws IOException {
         done("DiscoverNew", SELF);
@@ -314,6 +374,7 @@ class ProtocolTest {
     }
 
     /** 2 is a datastore to 20.10 and the initial keys to 24.0: the fields tell. */
+    @Tag("esp")
     @ParameterizedTest
     @ValueSource(ints = {2, 3})
     void keysComeInBothNumberingsAndRulesAndBlockPolicyStandWhileTheNetworkDoes(int type) throws IOException {
@@ -342,6 +403,25 @@ class ProtocolTest {
         assertThat(pins()).isEmpty();
     }
 
+    @Test
+    void anEncryptedJoinOnAKernelThatCannotSealFailsAndLeavesNothingBehind() throws IOException {
+        Assumptions.assumeTrue(
+                host.failure("ip xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1000 mode transport aead"
+                                + " rfc4106(gcm(aes)) 0x000102030405060708090a0b0c0d0e0f10111213 64")
+                        .isPresent(),
+                "this kernel has ESP with AES-GCM; test-e2e's InjectionTest takes it from one");
+        String before = everything();
+        done("DiscoverNew", SELF);
+        done("DiscoverNew", KEYS.formatted(2));
+        done("CreateNetwork", ENCRYPTED);
+        done("CreateEndpoint", ENDPOINT.formatted("net2", "10.44.0.2/24", ""));
+        Answer refused = engine.call("Join", JOIN.formatted("net2"));
+        assertThat(refused.status()).isEqualTo(500);
+        assertThat(refused.error()).contains("could not join network net2", "the kernel lacks", "modprobe");
+        assertThat(everything()).isEqualTo(before);
+        assertThat(pins()).isEmpty();
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -361,5 +441,133 @@ class ProtocolTest {
         Answer answer = engine.call("DiscoverNew", "{'DiscoveryType':3,'DiscoveryData':" + data + "}");
         assertThat(answer.status()).as(answer.error()).isEqualTo(400);
         assertThat(answer.error()).contains(named).doesNotContain("MDEy").doesNotContain("!!");
+    }
+
+    @Test
+    void statusTellsOfNetworksTheirEndpointsAndTheKernel() throws Exception {
+        done("DiscoverNew", SELF);
+        done("CreateNetwork", TWO_SUBNETS);
+        done("CreateEndpoint", ENDPOINT.formatted("net3", "10.46.0.2/24", ""));
+        done("Join", JOIN.formatted("net3"));
+        driver.peerAdded(new Peer(
+                "net3", "there", Cidr.parse("10.45.0.9/24"), MacAddress.parse("02:42:0a:2d:00:09"),
+                InetAddress.ofLiteral("10.55.0.2")));
+        driver.repair();
+
+        Answer answer = engine.get("/status", "*/*");
+        assertThat(answer.status()).isEqualTo(200);
+        assertThat(answer.head()).contains("application/json");
+        JsonNode status = answer.body();
+        assertThat(status.path("version").asText()).isNotEmpty();
+        assertThat(Instant.parse(status.path("time").asText())).isBefore(Instant.now());
+        assertThat(status.path("node").path("address").asText()).isEqualTo("10.55.0.1");
+        assertThat(status.path("cluster").path("members").isArray()).isTrue();
+        assertThat(status.has("ring")).isFalse();
+        JsonNode network = status.path("networks").path(0);
+        assertThat(network.path("id").asText()).isEqualTo("net3");
+        assertThat(network.path("up").asBoolean()).isTrue();
+        assertThat(network.path("encrypted").asBoolean()).isFalse();
+        assertThat(network.path("subnets").findValuesAsText("vni")).containsExactly("4244", "4245");
+        assertThat(network.path("endpoints").findValuesAsText("address")).containsExactly("10.46.0.2/24", "10.45.0.9/24");
+        assertThat(network.path("endpoints").findValuesAsText("node")).containsExactly("10.55.0.1", "10.55.0.2");
+        assertThat(network.path("endpoints").findValuesAsText("here")).containsExactly("true", "false");
+        assertThat(status.path("ipsec").path("statesFound").asInt(-1)).isZero();
+        assertThat(status.path("firewall").asText()).matches("iptables.*|nftables");
+        assertThat(status.path("repairs").path("links").asInt(-1)).isZero();
+        JsonNode join = status.path("calls").path("Join");
+        assertThat(join.path("count").asInt()).isEqualTo(1);
+        assertThat(join.path("meanMillis").asDouble()).isPositive().isEqualTo(join.path("slowestMillis").asDouble());
+        assertThat(status.path("errors")).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "text/plain | text/plain",
+                "text/plain;q=0.9, */*;q=0.1 | text/plain",
+                "application/json, text/plain | application/json",
+                "image/png | application/json",
+                "nonsense | application/json"
+            })
+    void statusIsATableForWhoeverWantsText(String accept, String type) throws IOException {
+        done("CreateNetwork", PLAIN);
+        Answer answer = engine.get("/status", accept);
+        assertThat(answer.status()).isEqualTo(200);
+        assertThat(answer.head()).contains("Content-Type: " + type);
+        assertThat(answer.text()).contains("net1");
+    }
+
+    @Test
+    void statusTellsWhatTheEngineWasRefusedAndHowOften() throws IOException {
+        done("DiscoverNew", SELF);
+        done("CreateNetwork", ENCRYPTED);
+        done("CreateEndpoint", ENDPOINT.formatted("net2", "10.44.0.2/24", ""));
+        engine.call("Join", JOIN.formatted("net2"));
+        engine.call("DeleteNetwork", "{'NetworkID':'other'}");
+        engine.call("Join", JOIN.formatted("net2"));
+        JsonNode errors = engine.get("/status", "application/json").body().path("errors");
+        assertThat(errors.findValuesAsText("where"))
+                .containsExactly("/NetworkDriver.Join", "/NetworkDriver.DeleteNetwork");
+        assertThat(errors.findValuesAsText("times")).containsExactly("2", "1");
+        assertThat(errors.path(0).path("error").asText()).contains("encryption key is not present");
+        assertThat(engine.get("/status", "text/plain").text()).contains("encryption key is not present");
+    }
+
+    @Test
+    void statusTellsTagsAndNoKeysAndThatTheEnginesAreTheEnginesToRotate() throws Exception {
+        assertThat(engine.post("/keys/rotate", "").status()).isEqualTo(409);
+        done("DiscoverNew", KEYS.formatted(2).replace("[1,2,3]", "[4294967295,2,3]"));
+        while (!engine.get("/status", "").body().has("ring")) {
+            Thread.sleep(20);
+        }
+        Answer status = engine.get("/status", "");
+        JsonNode ring = status.body().path("ring");
+        assertThat(ring.path("fromEngine").asBoolean()).isTrue();
+        assertThat(ring.path("keys").findValuesAsText("tag")).containsExactly("4294967295", "2", "3");
+        assertThat(ring.path("keys").findValuesAsText("primary")).containsExactly("true", "false", "false");
+        assertThat(ring.path("keys").path(0).path("knownSeconds").asLong(-1)).isNotNegative();
+        for (String answer : List.of(status.text(), engine.get("/status", "text/plain").text())) {
+            // A key as it came, as its octets are written, and as they are read.
+            assertThat(answer).contains("4294967295").doesNotContain("MDEy", "3031", "0123456789abcdef");
+        }
+        Answer refused = engine.post("/keys/rotate", "");
+        assertThat(refused.status()).isEqualTo(409);
+        assertThat(refused.error()).contains("engine");
+    }
+
+    @Test
+    void aWrongWayToAskIsSaidInDockersShape() throws IOException {
+        Answer rotate = engine.get("/keys/rotate", "application/json");
+        assertThat(rotate.status()).isEqualTo(405);
+        assertThat(rotate.error()).isEqualTo("/keys/rotate is not for GET: want POST");
+        assertThat(rotate.head()).contains("Allow: POST");
+        assertThat(engine.post("/status", "").status()).isEqualTo(405);
+        Answer unknown = engine.get("/state", "application/json");
+        assertThat(unknown.status()).isEqualTo(404);
+        assertThat(unknown.error()).contains("/state");
+    }
+
+    @Tag("esp")
+    @Test
+    void statusTellsWhatTheKernelShouldHoldAndHolds() throws Exception {
+        done("DiscoverNew", SELF);
+        done("DiscoverNew", KEYS.formatted(2));
+        done("CreateNetwork", ENCRYPTED);
+        done("CreateEndpoint", ENDPOINT.formatted("net2", "10.44.0.2/24", ""));
+        done("Join", JOIN.formatted("net2"));
+        driver.peerAdded(new Peer(
+                "net2", "there", Cidr.parse("10.44.0.9/24"), MacAddress.parse("02:42:0a:2c:00:09"),
+                InetAddress.ofLiteral("10.55.0.2")));
+        assertThat(engine.get("/status", "").body().path("ipsec").toString())
+                .isEqualTo("{\"statesWanted\":4,\"statesFound\":4,\"policiesWanted\":2,\"policiesFound\":2}");
+        host.run("ip xfrm state flush");
+        host.run("ip xfrm policy flush");
+        assertThat(engine.get("/status", "").body().path("ipsec").toString())
+                .isEqualTo("{\"statesWanted\":4,\"statesFound\":0,\"policiesWanted\":2,\"policiesFound\":0}");
+        driver.repair();
+        JsonNode status = engine.get("/status", "").body();
+        assertThat(status.path("ipsec").path("statesFound").asInt()).isEqualTo(4);
+        assertThat(status.path("repairs").path("statesAndPolicies").asInt()).isEqualTo(6);
     }
 }

@@ -1,0 +1,105 @@
+package io.vxseal.command;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.channels.Channels;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import jnr.unixsocket.UnixSocketAddress;
+import jnr.unixsocket.UnixSocketChannel;
+import picocli.CommandLine;
+
+/** The plugin that runs on this host, asked over its socket. */
+final class RunningPlugin {
+    /** In which engines and plugins meet; a managed plugin's socket is in a folder of its own there. */
+    private static final Path FOLDER = Path.of("/run/docker/plugins");
+
+    private static final String NAME = "vxseal.sock";
+    private static final String REMEDY = "is the plugin enabled (docker plugin ls), and is this root?";
+    private static final String HTTP = "HTTP/1.1 ";
+
+    @CommandLine.Option(
+            names = "--socket",
+            description = "The plugin's socket. Without it: $VXSEAL_SOCKET, or /run/docker/plugins/vxseal.sock, or that "
+                    + "of the one plugin installed, /run/docker/plugins/*/vxseal.sock.",
+            paramLabel = "PATH")
+    private Optional<Path> socket = Optional.empty();
+
+    /**
+     * Asks.
+     *
+     * @param accept what the answer should be written in, a media type
+     * @return the answer's body
+     * @throws IOException if nobody answers, or with a refusal; the message is for the operator
+     */
+    String ask(String method, String path, String accept) throws IOException {
+        Path asked = socket.isPresent() ? socket.get() : find(System.getenv(), FOLDER);
+        String answer = exchange(asked, method, path, accept);
+        int body = answer.indexOf("\r\n\r\n");
+        if (!answer.startsWith(HTTP) || body < 0) {
+            throw new IOException("what listens at %s does not speak HTTP: is it the plugin?".formatted(asked));
+        }
+        String text = answer.substring(body + 4);
+        if (answer.charAt(HTTP.length()) != '2') {
+            throw new IOException(refusal(text).orElseGet(() -> answer.lines().findFirst().orElseThrow()));
+        }
+        return text;
+    }
+
+    /** In HTTP/1.0 the answer ends where the connection does. The server wants a host, and any will do. */
+    private static String exchange(Path socket, String method, String path, String accept) throws IOException {
+        String request = "%s %s HTTP/1.0\r\nHost: plugin\r\nAccept: %s\r\nContent-Length: 0\r\n\r\n"
+                .formatted(method, path, accept);
+        try (UnixSocketChannel channel = UnixSocketChannel.open(new UnixSocketAddress(socket.toFile()))) {
+            Channels.newOutputStream(channel).write(request.getBytes(StandardCharsets.US_ASCII));
+            return new String(Channels.newInputStream(channel).readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException failure) {
+            throw new IOException(
+                    "cannot ask the plugin at %s: %s: %s".formatted(socket, failure.getMessage(), REMEDY), failure);
+        }
+    }
+
+    private static Optional<String> refusal(String body) {
+        try {
+            return Optional.of(new ObjectMapper().readTree(body).path("Err").asText()).filter(text -> !text.isEmpty());
+        } catch (JsonProcessingException notOurs) {
+            return Optional.empty();
+        }
+    }
+
+    /** Where the plugin is likely to listen, if nobody said. */
+    static Path find(Map<String, String> environment, Path folder) throws IOException {
+        String told = environment.getOrDefault("VXSEAL_SOCKET", "");
+        if (!told.isEmpty()) {
+            return Path.of(told);
+        }
+        Path own = folder.resolve(NAME);
+        if (Files.exists(own)) {
+            return own;
+        }
+        List<Path> managed = new ArrayList<>();
+        if (Files.isReadable(folder)) {
+            try (DirectoryStream<Path> plugins = Files.newDirectoryStream(folder, Files::isDirectory)) {
+                for (Path plugin : plugins) {
+                    if (Files.exists(plugin.resolve(NAME))) {
+                        managed.add(plugin.resolve(NAME));
+                    }
+                }
+            }
+        }
+        return switch (managed.size()) {
+            case 1 -> managed.getFirst();
+            case 0 -> throw new IOException("no socket of the plugin: $VXSEAL_SOCKET is not set, there is no %s and no %s: %s"
+                    .formatted(own, folder.resolve("*").resolve(NAME), REMEDY));
+            default -> throw new IOException("more than one plugin has a socket here, name one by --socket: %s"
+                    .formatted(managed.stream().sorted().toList()));
+        };
+    }
+}

@@ -1,0 +1,170 @@
+package io.vxseal.plugin;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import io.vxseal.cluster.Role;
+import io.vxseal.cluster.Status;
+import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.Ends;
+import io.vxseal.overlay.Endpoint;
+import io.vxseal.overlay.Errors;
+import io.vxseal.overlay.Overview;
+import io.vxseal.peers.Peer;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.SortedMap;
+
+/**
+ * What {@code GET /status} answers. The fields' names are part of the documentation: others read them. What is not
+ * known is left out, which is null here and nowhere else.
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+record StatusReply(
+        String version,
+        String time,
+        Node node,
+        Cluster cluster,
+        Ring ring,
+        List<Network> networks,
+        Ipsec ipsec,
+        String firewall,
+        Overview.Repaired repairs,
+        SortedMap<String, Calls.Tally> calls,
+        List<Failure> errors) {
+
+    /** This node; the addresses are Docker's data path address and the one that is listened on. */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record Node(String id, String swarm, String address, String bindAddress) {}
+
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record Cluster(String coordinator, String problem, long refusedMessages, List<Member> members) {}
+
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record Member(String id, String role, String address, int endpoints, long ageSeconds) {}
+
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record Ring(long version, String author, String changedAt, Long ageSeconds, boolean fromEngine, List<Key> keys) {}
+
+    /** Of a key its tag alone, which both ends name it by. */
+    record Key(long tag, boolean primary, long knownSeconds) {}
+
+    record Network(String id, boolean encrypted, boolean up, List<Subnet> subnets, List<Attached> endpoints) {}
+
+    record Subnet(String pool, String gateway, int vni) {}
+
+    /** An endpoint; of those on other nodes only the ones that have joined are known. */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record Attached(String id, String address, String mac, boolean here, boolean joined, String node) {}
+
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record Ipsec(int statesWanted, Integer statesFound, int policiesWanted, Integer policiesFound) {}
+
+    record Failure(String at, long times, String where, String error) {}
+
+    static StatusReply of(
+            String version, Overview overview, SortedMap<String, Calls.Tally> calls, Instant now) {
+        Status cluster = overview.cluster();
+        Optional<Encryption.Tally> found = overview.found();
+        return new StatusReply(
+                version,
+                print(now),
+                new Node(
+                        orNull(cluster.node()),
+                        orNull(cluster.swarm()),
+                        orNull(overview.ends().map(Ends::advertise).map(InetAddress::getHostAddress)),
+                        orNull(overview.ends().map(Ends::bind).map(InetAddress::getHostAddress))),
+                new Cluster(
+                        orNull(cluster.coordinator()),
+                        orNull(cluster.problem()),
+                        cluster.refused(),
+                        cluster.members().stream().map(StatusReply::member).toList()),
+                orNull(cluster.ring().map(ring -> ring(ring, now))),
+                overview.networks().stream().map(network -> network(network, overview.ends())).toList(),
+                new Ipsec(
+                        overview.wanted().states(),
+                        orNull(found.map(Encryption.Tally::states)),
+                        overview.wanted().policies(),
+                        orNull(found.map(Encryption.Tally::policies))),
+                orNull(overview.firewall()),
+                overview.repaired(),
+                calls,
+                overview.errors().stream().map(StatusReply::failure).toList());
+    }
+
+    private static Member member(Status.Member member) {
+        return new Member(
+                orNull(member.node()),
+                orNull(member.role().map(Role::name).map(name -> name.toLowerCase(Locale.ROOT))),
+                orNull(member.vtep().map(InetAddress::getHostAddress)),
+                member.endpoints(),
+                member.age().toSeconds());
+    }
+
+    private static Ring ring(Status.Ring ring, Instant now) {
+        List<Key> keys = new ArrayList<>();
+        for (Status.Known key : ring.keys()) {
+            keys.add(new Key(Integer.toUnsignedLong(key.tag()), keys.isEmpty(), seconds(key.since(), now)));
+        }
+        // The engine's keys on a worker bear nobody's signature, and so no date.
+        boolean dated = ring.version() > 0;
+        return new Ring(
+                ring.version(),
+                dated ? ring.author() : null,
+                dated ? print(ring.made()) : null,
+                dated ? seconds(ring.made(), now) : null,
+                ring.external(),
+                keys);
+    }
+
+    private static Network network(Overview.Attached attached, Optional<Ends> ends) {
+        List<Attached> endpoints = new ArrayList<>();
+        for (Endpoint endpoint : attached.here()) {
+            endpoints.add(new Attached(
+                    endpoint.id(),
+                    endpoint.address().toString(),
+                    endpoint.mac().toString(),
+                    true,
+                    endpoint.joined(),
+                    orNull(ends.map(Ends::advertise).map(InetAddress::getHostAddress))));
+        }
+        for (Peer peer : attached.elsewhere()) {
+            endpoints.add(new Attached(
+                    peer.endpoint(),
+                    peer.address().toString(),
+                    peer.mac().toString(),
+                    false,
+                    true,
+                    peer.vtep().getHostAddress()));
+        }
+        return new Network(
+                attached.network().id(),
+                attached.network().encrypted(),
+                attached.up(),
+                attached.network().subnets().stream()
+                        .map(subnet -> new Subnet(subnet.pool().toString(), subnet.gateway().toString(), subnet.vni()))
+                        .toList(),
+                endpoints);
+    }
+
+    private static Failure failure(Errors.Entry entry) {
+        return new Failure(print(entry.last()), entry.times(), entry.where(), entry.what());
+    }
+
+    private static String print(Instant time) {
+        return time.truncatedTo(ChronoUnit.SECONDS).toString();
+    }
+
+    /** Not below 0, where the clock that dated it is ahead of ours. */
+    private static long seconds(Instant since, Instant now) {
+        return Math.max(0, Duration.between(since, now).toSeconds());
+    }
+
+    private static <T> T orNull(Optional<T> known) {
+        return known.orElse(null);
+    }
+}

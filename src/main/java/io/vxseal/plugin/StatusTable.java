@@ -1,0 +1,169 @@
+package io.vxseal.plugin;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.stream.Collectors;
+
+/** A {@link StatusReply} for a terminal: the same but for the single endpoints, of which there may be thousands. */
+final class StatusTable {
+    private static final String GAP = "  ";
+    private static final String UNKNOWN = "-";
+
+    private final StringBuilder text = new StringBuilder();
+
+    private StatusTable() {}
+
+    static String print(StatusReply status) {
+        StatusTable table = new StatusTable();
+        table.head(status);
+        table.members(status.cluster().members());
+        if (status.ring() != null) {
+            table.ring(status.ring());
+        }
+        table.networks(status.networks());
+        table.kernel(status);
+        table.calls(status.calls());
+        table.errors(status.errors());
+        return table.text.toString();
+    }
+
+    private void head(StatusReply status) {
+        StatusReply.Node node = status.node();
+        boolean elsewhere = node.address() != null && !node.address().equals(node.bindAddress());
+        List<List<String>> rows = new ArrayList<>();
+        rows.add(row("vxseal", status.version()));
+        rows.add(row("node", node.id()));
+        rows.add(row("swarm", node.swarm()));
+        rows.add(row("address", elsewhere ? node.address() + ", bound to " + node.bindAddress() : node.address()));
+        rows.add(row("firewall", status.firewall()));
+        rows.add(row("refused", status.cluster().refusedMessages() + " messages"));
+        if (status.cluster().problem() != null) {
+            rows.add(row("problem", status.cluster().problem()));
+        }
+        lines(rows);
+    }
+
+    private void members(List<StatusReply.Member> members) {
+        section(row("MEMBER", "ROLE", "ADDRESS", "ENDPOINTS", "AGE"), members.stream()
+                .map(member -> row(
+                        member.id(),
+                        member.role(),
+                        member.address(),
+                        String.valueOf(member.endpoints()),
+                        age(member.ageSeconds())))
+                .toList());
+    }
+
+    private void ring(StatusReply.Ring ring) {
+        String changed = ring.ageSeconds() == null
+                ? ""
+                : "%d, by %s, changed %s ago".formatted(ring.version(), ring.author(), age(ring.ageSeconds()));
+        String engine = ring.fromEngine() ? "keys of the engine" : "";
+        text.append("\nRING ")
+                .append(List.of(changed, engine).stream().filter(part -> !part.isEmpty()).collect(Collectors.joining(", ")))
+                .append('\n');
+        List<List<String>> rows = new ArrayList<>();
+        rows.add(row("KEY", "USE", "KNOWN FOR"));
+        ring.keys().forEach(key -> rows.add(row(
+                "tag " + key.tag(), key.primary() ? "send, receive" : "receive", age(key.knownSeconds()))));
+        lines(rows);
+    }
+
+    private void networks(List<StatusReply.Network> networks) {
+        section(row("NETWORK", "ENCRYPTED", "UP", "VNI", "SUBNET", "ENDPOINTS HERE", "ELSEWHERE"), networks.stream()
+                .map(network -> row(
+                        network.id(),
+                        yes(network.encrypted()),
+                        yes(network.up()),
+                        network.subnets().stream().map(s -> String.valueOf(s.vni())).collect(Collectors.joining(",")),
+                        network.subnets().stream().map(StatusReply.Subnet::pool).collect(Collectors.joining(",")),
+                        String.valueOf(network.endpoints().stream().filter(StatusReply.Attached::here).count()),
+                        String.valueOf(network.endpoints().stream().filter(e -> !e.here()).count())))
+                .toList());
+    }
+
+    private void kernel(StatusReply status) {
+        StatusReply.Ipsec ipsec = status.ipsec();
+        section(row("IPSEC", "WANTED", "FOUND"), List.of(
+                row("states", String.valueOf(ipsec.statesWanted()), number(ipsec.statesFound())),
+                row("policies", String.valueOf(ipsec.policiesWanted()), number(ipsec.policiesFound()))));
+        section(row("REPAIRED", "RULES", "STATES AND POLICIES", "LINKS", "ENTRIES"), List.of(row(
+                "since the start",
+                String.valueOf(status.repairs().rules()),
+                String.valueOf(status.repairs().statesAndPolicies()),
+                String.valueOf(status.repairs().links()),
+                String.valueOf(status.repairs().entries()))));
+    }
+
+    private void calls(SortedMap<String, Calls.Tally> calls) {
+        section(row("CALL", "COUNT", "MEAN ms", "SLOWEST ms"), calls.entrySet().stream()
+                .map(call -> row(
+                        call.getKey(),
+                        String.valueOf(call.getValue().count()),
+                        "%.1f".formatted(call.getValue().meanMillis()),
+                        "%.1f".formatted(call.getValue().slowestMillis())))
+                .toList());
+    }
+
+    private void errors(List<StatusReply.Failure> errors) {
+        section(row("LAST ERROR", "TIMES", "WHERE", "WHAT"), errors.stream()
+                .map(error -> row(error.at(), String.valueOf(error.times()), error.where(), error.error()))
+                .toList());
+    }
+
+    /** With its heading even if there is nothing below it: none is an answer too. */
+    private void section(List<String> heading, List<List<String>> rows) {
+        List<List<String>> all = new ArrayList<>();
+        all.add(heading);
+        all.addAll(rows.isEmpty() ? List.of(row("(none)")) : rows);
+        text.append('\n');
+        lines(all);
+    }
+
+    private void lines(List<List<String>> rows) {
+        int[] widths = new int[rows.stream().mapToInt(List::size).max().orElse(0)];
+        for (List<String> row : rows) {
+            for (int i = 0; i < row.size(); i++) {
+                widths[i] = Math.max(widths[i], row.get(i).length());
+            }
+        }
+        for (List<String> row : rows) {
+            StringBuilder line = new StringBuilder();
+            for (int i = 0; i < row.size(); i++) {
+                line.append(row.get(i)).repeat(' ', widths[i] - row.get(i).length()).append(GAP);
+            }
+            text.append(line.toString().stripTrailing()).append('\n');
+        }
+    }
+
+    /** Errors quote what callers gave, which is not to reach a terminal as more than text on one line. */
+    private static List<String> row(String... cells) {
+        return Arrays.stream(cells)
+                .map(cell -> cell == null || cell.isEmpty() ? UNKNOWN : cell.replaceAll("\\p{Cntrl}+", " "))
+                .toList();
+    }
+
+    private static String yes(boolean is) {
+        return is ? "yes" : "no";
+    }
+
+    private static String number(Integer known) {
+        return known == null ? UNKNOWN : known.toString();
+    }
+
+    /** In the two greatest units that matter: 45s, 12m 5s, 3h 20m, 9d 4h. */
+    private static String age(long seconds) {
+        if (seconds < 60) {
+            return seconds + "s";
+        }
+        if (seconds < 3600) {
+            return "%dm %ds".formatted(seconds / 60, seconds % 60);
+        }
+        if (seconds < 86_400) {
+            return "%dh %dm".formatted(seconds / 3600, seconds % 3600 / 60);
+        }
+        return "%dd %dh".formatted(seconds / 86_400, seconds % 86_400 / 3600);
+    }
+}

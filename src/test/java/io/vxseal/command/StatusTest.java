@@ -1,0 +1,162 @@
+package io.vxseal.command;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.Role;
+import io.vxseal.cluster.TestSwarm;
+import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.Ends;
+import io.vxseal.kernel.Namespace;
+import io.vxseal.kernel.Route;
+import io.vxseal.kernel.Xfrm;
+import io.vxseal.overlay.Driver;
+import io.vxseal.overlay.Host;
+import io.vxseal.overlay.Memory;
+import io.vxseal.plugin.Door;
+import io.vxseal.plugin.PluginServer;
+import io.vxseal.state.StateFile;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The commands against a plugin that is a manager, alone in its swarm, and has no networks. */
+@Timeout(60)
+class StatusTest {
+    @TempDir
+    private Path folder;
+
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+    private final List<AutoCloseable> running = new ArrayList<>();
+
+    private int run(String line) {
+        out.getBuffer().setLength(0);
+        err.getBuffer().setLength(0);
+        return Command.run(new PrintWriter(out, true), new PrintWriter(err, true), line.split(" "));
+    }
+
+    private Path start() throws Exception {
+        Path certificates = TestSwarm.make(Files.createDirectory(folder.resolve("swarm")), "swarmswarm")
+                .node("nodenode", Role.MANAGER);
+        int port;
+        try (ServerSocket free = new ServerSocket(0)) {
+            port = free.getLocalPort();
+        }
+        Cluster.Settings settings = new Cluster.Settings(
+                certificates, folder.resolve("no-state.json"), port, Duration.ofHours(12), 0, Optional.empty());
+        Namespace own = Namespace.own();
+        Driver driver = new Driver(
+                new Host(own, Route.in(own), folder.resolve("netns"), 4789),
+                new Encryption(Xfrm.in(own), 4789),
+                _ -> {
+                    throw new IOException("no network, so no rules");
+                },
+                new StateFile<>(folder.resolve("state.json"), Memory.class),
+                Duration.ZERO,
+                listener -> new Cluster(settings, listener));
+        Path socket = folder.resolve("vxseal.sock");
+        Door.open(socket);
+        running.add(driver);
+        running.add(PluginServer.start(CompletableFuture.completedFuture(driver)));
+        InetAddress loopback = InetAddress.ofLiteral("127.0.0.1");
+        driver.self(new Ends(loopback, loopback));
+        return socket;
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        for (AutoCloseable each : running.reversed()) {
+            each.close();
+        }
+    }
+
+    private JsonNode json(Path socket) throws IOException {
+        assertThat(run("status --json --socket " + socket)).as(err.toString()).isZero();
+        return new ObjectMapper().readTree(out.toString());
+    }
+
+    @Test
+    void aManagerIsShownAndItsKeysAreRotated() throws Exception {
+        Path socket = start();
+        while (!json(socket).has("ring")) {
+            Thread.sleep(100);
+        }
+        JsonNode status = json(socket);
+        assertThat(status.path("node").path("id").asText()).isEqualTo("nodenode");
+        assertThat(status.path("node").path("swarm").asText()).isEqualTo("swarmswarm");
+        assertThat(status.path("cluster").path("coordinator").asText()).isEqualTo("nodenode");
+        assertThat(status.path("cluster").path("members").findValuesAsText("role")).containsExactly("manager");
+        JsonNode ring = status.path("ring");
+        assertThat(ring.path("version").asLong()).isEqualTo(1);
+        assertThat(ring.path("author").asText()).isEqualTo("nodenode");
+        assertThat(ring.path("ageSeconds").asLong(-1)).isBetween(0L, 60L);
+        assertThat(ring.path("keys")).hasSize(3);
+
+        assertThat(run("status --socket " + socket)).isZero();
+        assertThat(out.toString()).contains("nodenode", "manager", "RING 1, by nodenode", "send, receive");
+
+        assertThat(run("rotate --socket " + socket)).as(err.toString()).isZero();
+        assertThat(out.toString()).contains("ring 1 is replaced");
+        assertThat(err.toString()).isEmpty();
+    }
+
+    @Test
+    void aRefusalIsSaid() throws Exception {
+        Path socket = start();
+        assertThat(run("rotate --socket " + socket)).isEqualTo(1);
+        assertThat(out.toString()).isEmpty();
+        assertThat(err.toString()).startsWith("vxseal: there are no keys to rotate yet").hasLineCount(1);
+    }
+
+    @Test
+    void nobodyThereIsSaidWithTheRemedy() throws IOException {
+        assertThat(run("status --socket " + folder.resolve("none.sock"))).isEqualTo(1);
+        assertThat(err.toString()).contains("none.sock", "docker plugin ls").hasLineCount(1);
+        Path dead = Files.createFile(folder.resolve("dead.sock"));
+        assertThat(run("status --socket " + dead)).isEqualTo(1);
+        assertThat(err.toString()).contains("dead.sock").hasLineCount(1);
+        assertThat(run("status --socket /" + "x".repeat(200))).isEqualTo(1);
+        assertThat(err.toString()).hasLineCount(1);
+    }
+
+    @Test
+    void theSocketIsFoundWhereAnOperatorOrAnEngineSays() throws IOException {
+        Path plugins = Files.createDirectory(folder.resolve("plugins"));
+        assertThatThrownBy(() -> RunningPlugin.find(Map.of(), plugins))
+                .hasMessageContaining("VXSEAL_SOCKET")
+                .hasMessageContaining(plugins.resolve("vxseal.sock").toString())
+                .hasMessageContaining("docker plugin ls");
+        assertThatThrownBy(() -> RunningPlugin.find(Map.of(), folder.resolve("none"))).hasMessageContaining("none");
+
+        Files.createFile(Files.createDirectory(plugins.resolve("other")).resolve("other.sock"));
+        Path managed = Files.createFile(Files.createDirectory(plugins.resolve("5f0c")).resolve("vxseal.sock"));
+        assertThat(RunningPlugin.find(Map.of(), plugins)).isEqualTo(managed);
+        Path second = Files.createFile(Files.createDirectory(plugins.resolve("a1b2")).resolve("vxseal.sock"));
+        assertThatThrownBy(() -> RunningPlugin.find(Map.of(), plugins))
+                .hasMessageContaining("--socket")
+                .hasMessageContaining(managed.toString())
+                .hasMessageContaining(second.toString());
+
+        Path own = Files.createFile(plugins.resolve("vxseal.sock"));
+        assertThat(RunningPlugin.find(Map.of(), plugins)).isEqualTo(own);
+        assertThat(RunningPlugin.find(Map.of("VXSEAL_SOCKET", "/elsewhere"), plugins)).isEqualTo(Path.of("/elsewhere"));
+    }
+}

@@ -1,0 +1,109 @@
+package io.vxseal.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.overlay.Overview;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+class StatusTableTest {
+    private static final StatusReply STATUS = new StatusReply(
+            "0.1.0",
+            "2026-03-01T12:00:00Z",
+            new StatusReply.Node("n2d0w1l9", "k3vx8q", "192.0.2.11", "192.0.2.11"),
+            new StatusReply.Cluster(
+                    "m7f4c0za",
+                    null,
+                    0,
+                    List.of(
+                            new StatusReply.Member("m7f4c0za", "manager", "192.0.2.10", 2, 360_100),
+                            new StatusReply.Member("n2d0w1l9", "worker", "192.0.2.11", 1, 12_100))),
+            new StatusReply.Ring(
+                    9,
+                    "m7f4c0za",
+                    "2026-03-01T09:00:00Z",
+                    10_800L,
+                    false,
+                    List.of(
+                            new StatusReply.Key(731_190_113, true, 12_100),
+                            new StatusReply.Key(731_190_112, false, 12_100),
+                            new StatusReply.Key(731_190_114, false, 10_799))),
+            List.of(new StatusReply.Network(
+                    "x1tn53m6e8ylk0oz4cdq7vbw2",
+                    true,
+                    true,
+                    List.of(new StatusReply.Subnet("10.0.1.0/24", "10.0.1.1/24", 4097)),
+                    List.of(
+                            new StatusReply.Attached("a", "10.0.1.3/24", "02:42:0a:00:01:03", true, true, "192.0.2.11"),
+                            new StatusReply.Attached("b", "10.0.1.4/24", "02:42:0a:00:01:04", false, true, "192.0.2.10"),
+                            new StatusReply.Attached("c", "10.0.1.5/24", "02:42:0a:00:01:05", false, true, "192.0.2.10")))),
+            new StatusReply.Ipsec(4, 4, 2, 2),
+            "iptables-nft",
+            new Overview.Repaired(0, 6, 0, 0),
+            new TreeMap<>(Map.of(
+                    "CreateEndpoint", new Calls.Tally(3, 1.25, 2.5), "Join", new Calls.Tally(3, 4.123, 10.04))),
+            List.of(new StatusReply.Failure(
+                    "2026-03-01T08:38:12Z", 2, "/NetworkDriver.Join", "encryption key is\nnot \u001b[31mpresent")));
+
+    @Test
+    void columnsAreAlignedAndErrorsAreTextOnOneLine() {
+        assertThat(StatusTable.print(STATUS)).isEqualTo("""
+                vxseal    0.1.0
+                node      n2d0w1l9
+                swarm     k3vx8q
+                address   192.0.2.11
+                firewall  iptables-nft
+                refused   0 messages
+
+                MEMBER    ROLE     ADDRESS     ENDPOINTS  AGE
+                m7f4c0za  manager  192.0.2.10  2          4d 4h
+                n2d0w1l9  worker   192.0.2.11  1          3h 21m
+
+                RING 9, by m7f4c0za, changed 3h 0m ago
+                KEY            USE            KNOWN FOR
+                tag 731190113  send, receive  3h 21m
+                tag 731190112  receive        3h 21m
+                tag 731190114  receive        2h 59m
+
+                NETWORK                    ENCRYPTED  UP   VNI   SUBNET       ENDPOINTS HERE  ELSEWHERE
+                x1tn53m6e8ylk0oz4cdq7vbw2  yes        yes  4097  10.0.1.0/24  1               2
+
+                IPSEC     WANTED  FOUND
+                states    4       4
+                policies  2       2
+
+                REPAIRED         RULES  STATES AND POLICIES  LINKS  ENTRIES
+                since the start  0      6                    0      0
+
+                CALL            COUNT  MEAN ms  SLOWEST ms
+                CreateEndpoint  3      1.3      2.5
+                Join            3      4.1      10.0
+
+                LAST ERROR            TIMES  WHERE                WHAT
+                2026-03-01T08:38:12Z  2      /NetworkDriver.Join  encryption key is not  [31mpresent
+                """);
+    }
+
+    @Test
+    void whatIsNotKnownIsADash() {
+        StatusReply early = new StatusReply(
+                "0.1.0",
+                "2026-03-01T12:00:00Z",
+                new StatusReply.Node(null, null, null, null),
+                new StatusReply.Cluster(null, "waiting for certificates", 0, List.of()),
+                null,
+                List.of(),
+                new StatusReply.Ipsec(0, null, 0, null),
+                null,
+                new Overview.Repaired(0, 0, 0, 0),
+                new TreeMap<>(),
+                List.of());
+        assertThat(StatusTable.print(early))
+                .startsWith("vxseal    0.1.0\nnode      -\nswarm     -\naddress   -\n")
+                .contains("problem   waiting for certificates\n", "states    0       -\n")
+                .contains("(none)")
+                .doesNotContain("RING", "null");
+    }
+}
