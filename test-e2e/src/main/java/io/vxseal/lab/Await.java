@@ -31,7 +31,8 @@ public final class Await {
         value(what, limit, () -> condition.getAsBoolean() ? Optional.of(true) : Optional.empty());
     }
 
-    static void pause(Duration time) {
+    /** For moments that are to be random. What can be waited for is waited for. */
+    public static void pause(Duration time) {
         try {
             Thread.sleep(time);
         } catch (InterruptedException e) {

@@ -2,9 +2,12 @@ package io.vxseal.lab;
 
 import java.io.File;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -21,6 +24,9 @@ public final class Capture implements AutoCloseable {
     private static final Duration READ = Duration.ofSeconds(60);
     private static final Pattern COUNT = Pattern.compile("(\\d+) packets?$");
     private static final Pattern LOST = Pattern.compile("(\\d+) packets dropped by kernel");
+    private static final int PCAP_MAGIC = 0xa1b2c3d4;
+    private static final int PCAP_HEADER = 24;
+    private static final int PCAP_RECORD_HEADER = 16;
     private static final Pattern SPI = Pattern.compile("ESP\\(spi=0x([0-9a-f]{8}),");
 
     private final Path file;
@@ -91,6 +97,30 @@ public final class Capture implements AutoCloseable {
     /** The packets that match a filter, a line or more for each. */
     public String show(String filter) {
         return Host.run(READ, List.of("tcpdump", "-Z", "root", "-n", "-r", file.toString(), filter)).require();
+    }
+
+    /** The frames that match a filter, whole. */
+    public List<byte[]> frames(String filter) {
+        Path part = file.resolveSibling(file.getFileName() + ".part");
+        Host.run(READ, List.of("tcpdump", "-Z", "root", "-r", file.toString(), "-w", part.toString(), filter)).require();
+        try {
+            return frames(ByteBuffer.wrap(Files.readAllBytes(part)));
+        } catch (IOException e) {
+            throw new LabException("cannot read " + part + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Of the classic format (pcap-savefile(5)): a header for the file, and one for each frame. */
+    private static List<byte[]> frames(ByteBuffer pcap) {
+        pcap.order(pcap.getInt(0) == PCAP_MAGIC ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN);
+        List<byte[]> frames = new ArrayList<>();
+        for (pcap.position(PCAP_HEADER); pcap.hasRemaining(); ) {
+            int captured = pcap.getInt(pcap.position() + 8);
+            byte[] frame = new byte[captured];
+            pcap.position(pcap.position() + PCAP_RECORD_HEADER).get(frame);
+            frames.add(frame);
+        }
+        return List.copyOf(frames);
     }
 
     private String said() {

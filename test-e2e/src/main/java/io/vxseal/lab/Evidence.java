@@ -8,11 +8,13 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /** What is kept of a failed run: enough to find out why without running it again. */
 final class Evidence {
 
     private static final Duration LIMIT = Duration.ofSeconds(25);
+    private static final int LAST_LINES = 15;
 
     /** File name to the command that fills it. No keys: a kept file may travel. */
     private static final Map<String, String> COMMANDS = new LinkedHashMap<>();
@@ -21,7 +23,7 @@ final class Evidence {
         COMMANDS.put("xfrm.txt", "ip -s xfrm state list nokeys; echo; ip -s xfrm policy; echo; cat /proc/net/xfrm_stat");
         COMMANDS.put("rules.txt", "iptables-save -c; echo; ip6tables-save -c; echo; nft list ruleset");
         COMMANDS.put("links.txt", "ip -d -s link; echo; ip addr; echo; ip route show table all; echo; ip neigh; echo; bridge fdb;"
-                + " for ns in /run/docker/netns/* $(find /var/lib/docker/plugins -path '*propagated*' -type f 2>/dev/null); do"
+                + " for ns in /run/docker/netns/* /run/docker/plugins/vxseal.run/netns/*; do"
                 + " echo; echo \"== $ns\"; nsenter --net=$ns sh -c 'ip -d link; ip addr; ip neigh; bridge fdb'; done; cat /proc/self/mountinfo");
         COMMANDS.put("engine.log", "cat /var/log/dockerd.log");
         COMMANDS.put("plugin.log", "grep 'plugin=' /var/log/dockerd.log");
@@ -45,6 +47,18 @@ final class Evidence {
             }
         } catch (IOException | RuntimeException e) {
             System.err.println("lab: not all evidence could be kept in " + folder + ": " + e);
+        }
+    }
+
+    /** For who has only what the run printed. */
+    static String lastWords(Path folder, Guest guest) {
+        try {
+            List<String> lines = Files.readAllLines(folder.resolve(guest.name() + "-plugin.log"));
+            return lines.subList(Math.max(0, lines.size() - LAST_LINES), lines.size()).stream()
+                    .map(line -> "    " + line.replaceFirst(" plugin=\\w+$", ""))
+                    .collect(Collectors.joining("\n"));
+        } catch (IOException e) {
+            return "    (its log was not kept)";
         }
     }
 

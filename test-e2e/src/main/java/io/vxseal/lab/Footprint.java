@@ -1,5 +1,7 @@
 package io.vxseal.lab;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,6 +15,10 @@ import java.util.stream.Stream;
 public record Footprint(Map<String, List<String>> traces) {
 
     private static final Duration LIMIT = Duration.ofSeconds(60);
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** On a host, where it is saved with the host's state. */
+    private static final String KEPT = "/run/footprint.json";
 
     private static final Map<String, String> COMMANDS = new LinkedHashMap<>();
 
@@ -47,6 +53,24 @@ public record Footprint(Map<String, List<String>> traces) {
         COMMANDS.forEach((what, command) -> traces.put(what,
                 guest.run(command, LIMIT).out().lines().map(String::strip).filter(line -> !line.isEmpty()).sorted().toList()));
         return new Footprint(traces);
+    }
+
+    /** Leaves the host's footprint of now on it, to be compared with later. */
+    static void keep(Guest guest) {
+        try {
+            guest.copyIn(JSON.writeValueAsBytes(of(guest)), KEPT);
+        } catch (IOException e) {
+            throw new LabException("cannot write down a footprint: " + e.getMessage(), e);
+        }
+    }
+
+    /** What a host with the plugin was before it was installed. */
+    public static Footprint beforeInstallation(Guest guest) {
+        try {
+            return JSON.readValue(guest.sh("cat " + KEPT), Footprint.class);
+        } catch (IOException e) {
+            throw new LabException("cannot read " + KEPT + " of " + guest + ": " + e.getMessage(), e);
+        }
     }
 
     /** What is here and was not there before, or the other way round, a line for each; empty if all is the same. */

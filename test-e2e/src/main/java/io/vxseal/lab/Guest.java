@@ -9,6 +9,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * One Docker host: a stock Debian in a machine of its own. Commands reach it by QEMU's guest agent, beside
@@ -24,13 +25,23 @@ public final class Guest implements AutoCloseable {
             List.of("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8");
     private static final int CHUNK = 48 * 1024;
 
-    private final Machine.Place place;
-    private final Machine machine;
-    private final JsonSocket agent;
+    private static final Duration BOOT = Duration.ofMinutes(2);
+    private static final Duration ENGINE = Duration.ofMinutes(5);
 
-    Guest(Machine.Place place, Machine machine) {
+    private final Machine.Place place;
+    private final Supplier<Machine> boots;
+    private volatile Machine machine;
+    private volatile JsonSocket agent;
+
+    /** @param boots makes the machine anew, from its disk */
+    Guest(Machine.Place place, Machine machine, Supplier<Machine> boots) {
         this.place = place;
-        this.machine = machine;
+        this.boots = boots;
+        plug(machine);
+    }
+
+    private void plug(Machine now) {
+        this.machine = now;
         this.agent = JsonSocket.connect(place.name() + "'s agent", place.file("agent"), ANSWER);
     }
 
@@ -42,6 +53,16 @@ public final class Guest implements AutoCloseable {
         return place.address();
     }
 
+    /** Its address once the swarm has {@link Swarm#moveToIpv6 moved}. */
+    public String address6() {
+        return "fd00:55::" + number();
+    }
+
+    /** The MAC address of its link to the wire. */
+    public String mac() {
+        return place.mac();
+    }
+
     int number() {
         return place.number();
     }
@@ -50,12 +71,33 @@ public final class Guest implements AutoCloseable {
         return place.file("console");
     }
 
+    Path disk() {
+        return Disk.of(place);
+    }
+
     Path qemuLog() {
         return place.file("qemu");
     }
 
     Machine machine() {
         return machine;
+    }
+
+    /** Takes its power away: from this moment it does nothing more, and nobody is told. */
+    public void unplug() {
+        close();
+    }
+
+    /** Gives it power again, after {@link #unplug}: it boots from its disk, and starts its engine. */
+    public void boot() {
+        plug(boots.get());
+        awaitAgent(BOOT);
+        run("/lab/engine start", ENGINE).require();
+    }
+
+    /** Stops the engine in good order and starts it again; its containers and plugins end and start with it. */
+    public void restartEngine() {
+        run("/lab/engine stop && /lab/engine start", ENGINE).require();
     }
 
     void awaitAgent(Duration limit) {
@@ -115,6 +157,16 @@ public final class Guest implements AutoCloseable {
                 pause = pause.compareTo(Duration.ofMillis(400)) < 0 ? pause.multipliedBy(2) : pause;
             }
             throw new LabException(name() + "# " + command + ": not ended, long after its limit");
+        }
+
+        /** Whether it has not ended yet. */
+        public boolean isRunning() {
+            return run("kill -0 " + pid, SHORT).ok();
+        }
+
+        /** As Ctrl-C would: most programs then say what they have to say, and end. */
+        public void interrupt() {
+            sh("kill -INT " + pid + " 2>/dev/null || true");
         }
 
         public void kill() {

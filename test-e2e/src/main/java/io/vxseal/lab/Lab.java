@@ -19,7 +19,7 @@ import java.util.stream.IntStream;
  * on a machine; a second waits for the first.
  *
  * <p>The hosts are not booted each time: what every scenario has in common, engines joined in a swarm, is
- * saved once and restored in seconds.
+ * saved once and restored in seconds; so is, for each build of the product, that swarm with the product installed.
  */
 public final class Lab implements AutoCloseable {
 
@@ -42,15 +42,24 @@ public final class Lab implements AutoCloseable {
      * @param suite the Debian suite of the guests: trixie, bookworm or forky
      * @param guests how many
      * @param product what they shall find under /payload
+     * @param installed whether that is installed on all of them already
      */
-    public record Plan(String suite, int guests, Optional<Product> product) {
+    public record Plan(String suite, int guests, Optional<Product> product, boolean installed) {
 
         public static Plan of(int guests) {
-            return new Plan("trixie", guests, Optional.empty());
+            return of("trixie", guests);
+        }
+
+        public static Plan of(String suite, int guests) {
+            return new Plan(suite, guests, Optional.empty(), false);
         }
 
         public Plan with(Product built) {
-            return new Plan(suite, guests, Optional.of(built.requireBuilt()));
+            return new Plan(suite, guests, Optional.of(built.requireBuilt()), false);
+        }
+
+        public Plan withInstalled(Product built) {
+            return new Plan(suite, guests, Optional.of(built.requireBuilt()), true);
         }
     }
 
@@ -83,42 +92,99 @@ public final class Lab implements AutoCloseable {
         Image image = Image.of(home(), plan.suite());
         Network.make(plan.guests());
         Path disk = folder.resolve("payload.img");
-        Snapshot snapshot = Snapshot.of(cache, image, plan.suite(), plan.guests());
-        if (!snapshot.usable()) {
-            Payload.empty(disk);
-            form(plan, image, disk, snapshot);
+        Snapshot swarm = Snapshot.ofSwarm(cache, image, plan);
+        if (plan.installed()) {
+            Product product = plan.product().orElseThrow();
+            Snapshot installed = swarm.with(product);
+            if (!installed.usable()) {
+                install(plan, image, swarm, product, disk, installed);
+            }
+            wire.capture("run");
+            wake(plan, image, installed.payload(), installed);
+            Product.awaitTogether(guests());
+        } else {
+            form(plan, image, disk, swarm);
+            plan.product().ifPresentOrElse(product -> Payload.withTests(product, disk), () -> Payload.empty(disk));
+            wire.capture("run");
+            wake(plan, image, disk, swarm);
+            plan.product().ifPresent(product -> Together.each(guests, Payload::mount));
         }
-        plan.product().ifPresentOrElse(product -> Payload.of(product, disk), () -> Payload.empty(disk));
-        wire.capture("run");
+        progress.accept("swarm of " + plan.guests() + " ready");
+    }
+
+    /** Goes on from a saved swarm, at the present time. */
+    private void wake(Plan plan, Image image, Path disk, Snapshot snapshot) {
         progress.accept("swarm of " + plan.guests() + " restored from " + snapshot.folder().getFileName());
-        add(Together.map(places(plan), place -> new Guest(place, Machine.restore(image, place, disk, snapshot.state(place.number())))));
+        add(Together.map(places(plan), place -> {
+            Disk.copy(snapshot.disk(place.number()), Disk.of(place));
+            return guest(image, place, disk, Machine.restore(image, place, disk, snapshot.state(place.number())));
+        }));
         guests.forEach(guest -> guest.machine().resume());
         Together.each(guests, guest -> {
             guest.awaitAgent(WAKE);
             guest.sh("date -u -s @" + Instant.now().getEpochSecond());
         });
         swarm().awaitReady();
-        if (plan.product().isPresent()) {
-            Together.each(guests, Payload::mount);
-        }
-        progress.accept("swarm of " + plan.guests() + " ready");
     }
 
-    /** Boots the hosts, makes the swarm, saves it and ends. */
+    private static Guest guest(Image image, Machine.Place place, Path payload, Machine machine) {
+        return new Guest(place, machine, () -> Machine.boot(image, place, payload));
+    }
+
+    /** Boots the hosts, makes the swarm, saves it and ends; unless that was done before. */
     private void form(Plan plan, Image image, Path disk, Snapshot snapshot) {
-        for (int attempt = 1; ; attempt++) {
+        if (snapshot.usable()) {
+            return;
+        }
+        Payload.empty(disk);
+        make(() -> {
             progress.accept("no saved swarm yet: booting " + plan.guests() + " hosts, about two minutes");
+            add(Together.map(places(plan), place -> {
+                Disk.blank(place);
+                return guest(image, place, disk, Machine.boot(image, place, disk));
+            }));
+            Together.each(guests, guest -> guest.awaitAgent(BOOT));
+            progress.accept("hosts are up; starting their engines");
+            swarm().form();
+            progress.accept("saving the swarm");
+            snapshot.take(guests);
+        });
+    }
+
+    /** Goes on from the swarm, installs the product on all hosts, saves that and ends. */
+    private void install(Plan plan, Image image, Snapshot swarm, Product product, Path disk, Snapshot snapshot) {
+        form(plan, image, disk, swarm);
+        Payload.of(product, disk);
+        make(() -> {
+            wake(plan, image, disk, swarm);
+            progress.accept("installing this build of the plugin, once: about two minutes");
+            Together.each(guests, Payload::mount);
+            Together.each(guests, Footprint::keep);
+            Together.each(guests, guest -> install(product, guest));
+            Product.awaitTogether(guests());
+            progress.accept("saving the swarm with the plugin");
+            snapshot.take(guests, disk);
+        });
+    }
+
+    private static void install(Product product, Guest guest) {
+        try {
+            product.install(guest);
+        } catch (LabException e) {
+            // The engine gives a plugin 10 s to listen, and an emulated host may not have its processors to itself.
+            product.install(guest);
+        }
+    }
+
+    /** Does what ends with saved states, and ends the machines. */
+    private void make(Runnable work) {
+        for (int attempt = 1; ; attempt++) {
             try {
-                add(Together.map(places(plan), place -> new Guest(place, Machine.boot(image, place, disk))));
-                Together.each(guests, guest -> guest.awaitAgent(BOOT));
-                progress.accept("hosts are up; starting their engines");
-                swarm().form();
-                progress.accept("saving the swarm");
-                snapshot.take(guests);
+                work.run();
                 remove();
                 return;
             } catch (LabException e) {
-                // Emulated processors can crash a kernel that boots (see Machine.crash); only that is tried again.
+                // Emulated processors can crash a kernel (see Machine.crash); only that is tried again.
                 if (attempt == ATTEMPTS || guests.stream().allMatch(guest -> guest.crash().isEmpty())) {
                     throw e;
                 }
@@ -158,11 +224,12 @@ public final class Lab implements AutoCloseable {
         return wire;
     }
 
-    /** Keeps what tells why something failed, and returns where. */
+    /** Keeps what tells why something failed, and returns where; the plugins' last words are also told. */
     public Path keep(String scenario) {
         Path kept = home().resolve("target/failures").resolve(scenario);
         Host.run("rm", "-rf", "--one-file-system", kept.toString());
         Evidence.gather(guests(), wire, kept);
+        guests().forEach(guest -> progress.accept("the plugin on " + guest + " said last:\n" + Evidence.lastWords(kept, guest)));
         return kept;
     }
 

@@ -61,6 +61,10 @@ final class Machine implements AutoCloseable {
         String address() {
             return "10.55.0." + number;
         }
+
+        String mac() {
+            return "52:54:00:37:00:0" + number;
+        }
     }
 
     static Machine boot(Image image, Place place, Path payload) {
@@ -88,11 +92,13 @@ final class Machine implements AutoCloseable {
                 "-serial", "file:" + console,
                 "-drive", "if=virtio,format=raw,readonly=on,file=" + image.root(),
                 "-drive", "if=virtio,format=raw,readonly=on,file=" + payload,
+                // It need not outlive this machine, only a guest's power cut, which QEMU's end is not sooner than.
+                "-drive", "if=virtio,format=raw,cache=unsafe,file=" + Disk.of(place),
                 "-device", "virtio-serial-pci",
                 "-chardev", "socket,id=agent,server=on,wait=off,path=" + place.file("agent"),
                 "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
                 "-netdev", "tap,id=wire,script=no,downscript=no,ifname=" + Network.tap(place.number()),
-                "-device", "virtio-net-pci,netdev=wire,romfile=,mac=52:54:00:37:00:0" + place.number(),
+                "-device", "virtio-net-pci,netdev=wire,romfile=,mac=" + place.mac(),
                 "-qmp", "unix:" + monitor + ",server=on,wait=off"));
         words.addAll(more);
         Path log = place.file("qemu");

@@ -9,8 +9,8 @@ import java.util.List;
 
 /**
  * What changes from build to build, on a read-only disk of its own. The disk is in a saved guest's hardware
- * but the guest has not read it yet, so a run may put other content there. Its size is part of the
- * hardware and always the same.
+ * but the guest has not read it yet, so a run may put other content there; where it has, because the product is
+ * installed, the disk is kept with the state. Its size is part of the hardware and always the same.
  */
 final class Payload {
 
@@ -29,11 +29,17 @@ final class Payload {
         }
     }
 
-    /**
-     * A disk with what is in the product's tree that a host needs: {@code plugin/} and {@code target/plugin/}, and the
-     * product's own tests with what they run on.
-     */
+    /** A disk with what is in the product's tree that a host needs: {@code plugin/} and {@code target/plugin/}. */
     static Path of(Product product, Path disk) {
+        return of(product, List.of(), disk);
+    }
+
+    /** With the product's own tests too, and what they run on. */
+    static Path withTests(Product product, Path disk) {
+        return of(product, product.tests(), disk);
+    }
+
+    private static Path of(Product product, List<Path> more, Path disk) {
         Path staged = disk.resolveSibling("payload");
         try {
             Files.deleteIfExists(disk);
@@ -42,8 +48,8 @@ final class Payload {
                 copy(product.scripts(), staged.resolve("plugin"));
             }
             copy(product.folder(), staged.resolve("target/plugin"));
-            for (Path tests : product.tests()) {
-                copy(tests, staged.resolve("target").resolve(tests.getFileName()));
+            for (Path one : more) {
+                copy(one, staged.resolve("target").resolve(one.getFileName()));
             }
             // Uncompressed: an emulated guest reads faster than it inflates.
             Host.run(LIMIT, List.of("mksquashfs", staged.toString(), disk.toString(),

@@ -1,9 +1,14 @@
 package io.vxseal.lab;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** The product's tree, built: what a user would have before {@code plugin/install}. */
@@ -12,7 +17,22 @@ public record Product(Path tree) {
     /** Creating it packs and unpacks the plugin's root file system; enabling it starts a JVM. Emulated, both. */
     private static final Duration INSTALL = Duration.ofMinutes(5);
 
+    private static final Duration TOGETHER = Duration.ofMinutes(3);
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Duration ANSWER = Duration.ofSeconds(30);
+
     public static final String NAME = "vxseal";
+
+    /** A request to the plugin's socket: its line, then the body. The hosts have no curl, but every Debian has perl. */
+    private static final String ASK = """
+            perl -MIO::Socket::UNIX -e '
+              my ($request, $body) = @ARGV;
+              my $plugin = IO::Socket::UNIX->new(Peer => glob "/run/docker/plugins/*/%s.sock") or die "no plugin: $!";
+              print $plugin "$request HTTP/1.1\\r\\nHost: plugin\\r\\nConnection: close\\r\\nContent-Length: "
+                . length($body) . "\\r\\n\\r\\n$body";
+              my ($head, $answer) = split /\\r\\n\\r\\n/, join("", <$plugin>), 2;
+              print $answer;
+              exit($head =~ m{^HTTP/1.1 20} ? 0 : 1)'""".formatted(NAME);
 
     /** A managed plugin's driver goes by its whole name in a swarm: engines register it so (moby #30024). */
     public static final String DRIVER = NAME + ":latest";
@@ -40,6 +60,12 @@ public record Product(Path tree) {
                 .toList();
     }
 
+    /** Names what of it is installed on a host: the plugin and its scripts, whenever they were made. */
+    String digest() {
+        return Host.run(INSTALL, List.of("bash", "-c", "set -o pipefail; tar -C \"$0\" --sort=name --mtime=@0 -c plugin target/plugin"
+                + " | sha256sum", tree.toString())).require();
+    }
+
     public Product requireBuilt() {
         if (!Files.isRegularFile(folder().resolve("config.json"))) {
             throw new LabException("no plugin in " + folder() + "; make it with " + scripts().resolve("build"));
@@ -50,5 +76,106 @@ public record Product(Path tree) {
     /** Installs it on a host whose payload disk has it. */
     public void install(Guest guest) {
         guest.run("/payload/plugin/install /payload/target/plugin", INSTALL).require();
+    }
+
+    /** Stops it on a host; what its networks have in the kernel stays. */
+    public static void disable(Guest guest) {
+        guest.run("docker plugin disable " + NAME, TOGETHER).require();
+    }
+
+    /**
+     * Puts the plugin that is in the host's payload, with one file more, into a registry on the host itself.
+     *
+     * @param reference {@code 127.0.0.1:5000/NAME:TAG}
+     */
+    public static void publish(Guest guest, String reference, String description) {
+        // Plugins, other than images, are not pushed without TLS even to this host; any certificate will do.
+        guest.sh("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=registry -days 2"
+                + " -keyout /run/registry.key -out /run/registry.crt");
+        guest.copyIn("""
+                version: 0.1
+                storage: {filesystem: {rootdirectory: /var/lib/docker/registry}}
+                http: {addr: "127.0.0.1:5000", tls: {certificate: /run/registry.crt, key: /run/registry.key}}
+                """.getBytes(StandardCharsets.UTF_8), "/run/registry.yml");
+        guest.spawn("exec docker-registry serve /run/registry.yml", INSTALL.multipliedBy(2));
+        guest.run("""
+                set -e
+                mkdir -p /run/next/rootfs /run/more/work /run/more/data
+                sed 's/"description": "Encrypted.*"/"description": "%s"/' /payload/target/plugin/config.json > /run/next/config.json
+                mount -t overlay -o lowerdir=/payload/target/plugin/rootfs,upperdir=/run/more/data,workdir=/run/more/work more /run/next/rootfs
+                touch /run/next/rootfs/another
+                docker plugin create %s /run/next
+                docker plugin push %2$s
+                docker plugin rm %2$s
+                umount /run/next/rootfs""".formatted(description, reference), INSTALL).require();
+    }
+
+    /** Replaces it, while it is disabled, by what a registry has under that name. */
+    public static void upgrade(Guest guest, String reference) {
+        guest.run("docker plugin upgrade --grant-all-permissions --skip-remote-check %s %s".formatted(NAME, reference), INSTALL)
+                .require();
+    }
+
+    /** Starts it on a host, where it was {@link #disable stopped}. */
+    public static void enable(Guest guest) {
+        guest.run("docker plugin enable --timeout 120 " + NAME, INSTALL).require();
+    }
+
+    /** Stops it though networks of its are in use: they work on, as far as the kernel has them. */
+    public static void disableByForce(Guest guest) {
+        guest.run("docker plugin disable --force " + NAME, TOGETHER).require();
+    }
+
+    /** The process id of the plugin, in the host's eyes; empty while there is none. */
+    public static Optional<String> process(Guest guest) {
+        String pid = guest.run("pgrep -f io.vxseal.[M]ain", ANSWER).out().strip();
+        return pid.isEmpty() ? Optional.empty() : Optional.of(pid);
+    }
+
+    /** Where the plugin keeps its state, on the host. */
+    public static String stateFile(Guest guest) {
+        return guest.sh("ls /var/lib/docker/plugins/*/propagated-mount/state.json");
+    }
+
+    /**
+     * Makes a call to the plugin, as its engine would; it must succeed.
+     *
+     * @param body JSON with apostrophes in place of quotation marks
+     */
+    public static String call(Guest guest, String method, String body) {
+        return ask(guest, "POST /" + method, body.replace('\'', '"')).require();
+    }
+
+    /** What {@code GET /status} says; empty if nobody answers. */
+    public static Optional<JsonNode> status(Guest guest) {
+        Outcome outcome = ask(guest, "GET /status", "");
+        try {
+            return outcome.ok() ? Optional.of(JSON.readTree(outcome.out())) : Optional.empty();
+        } catch (JsonProcessingException e) {
+            throw new LabException("no JSON from the plugin on " + guest + ": " + outcome.out(), e);
+        }
+    }
+
+    private static Outcome ask(Guest guest, String request, String body) {
+        return guest.run("%s '%s' '%s'".formatted(ASK, request, body), ANSWER);
+    }
+
+    /**
+     * Waits until the installed plugins answer, are in one group, have one ring, and the kernels hold all that they should.
+     */
+    public static void awaitTogether(List<Guest> guests) {
+        Await.until("the plugins on " + guests + " to be one group with one ring", TOGETHER, () -> {
+            List<Optional<JsonNode>> all = Together.map(guests, Product::status);
+            return all.stream().allMatch(status -> status.filter(s -> isWhole(s, guests.size())).isPresent())
+                    && all.stream().map(status -> status.orElseThrow().path("ring").findValuesAsText("tag")).distinct().count() == 1;
+        });
+    }
+
+    private static boolean isWhole(JsonNode status, int members) {
+        JsonNode ipsec = status.path("ipsec");
+        return status.path("cluster").path("members").size() == members
+                && !status.path("ring").path("keys").isEmpty()
+                && ipsec.path("statesFound").asInt(-1) == ipsec.path("statesWanted").asInt()
+                && ipsec.path("policiesFound").asInt(-1) == ipsec.path("policiesWanted").asInt();
     }
 }

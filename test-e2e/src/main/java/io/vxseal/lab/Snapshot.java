@@ -9,29 +9,50 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
  * The saved states of a whole swarm's machines, taken while all stood still, so that they go on together
- * as if nothing had been. Named by all they depend on: the image, the hardware, the emulator.
+ * as if nothing had been; their disks; and the payload disk, where they have read from it. Named by all they depend on: the
+ * image, the hardware, the emulator, and the product if it is installed.
+ *
+ * @param life for how long they are worth going on from
  */
-record Snapshot(Path folder) {
+record Snapshot(Path folder, Duration life) {
 
     /** Swarm certificates last 90 days; guests that go on get the present time. */
-    private static final Duration LIFE = Duration.ofDays(30);
+    private static final Duration SWARM_LIFE = Duration.ofDays(30);
 
-    static Snapshot of(Path cache, Image image, String suite, int guests) {
+    /** Older than 12 h, the plugin's keys would be replaced as soon as the guests get the present time. */
+    private static final Duration INSTALLED_LIFE = Duration.ofHours(10);
+
+    /** Of one family: trees with builds of their own may share a cache. */
+    private static final int KEPT = 4;
+
+    /** Engines joined in a swarm, and a payload disk that nobody has read. */
+    static Snapshot ofSwarm(Path cache, Image image, Lab.Plan plan) {
         String emulator = Host.run("qemu-system-x86_64", "--version").lines().findFirst().orElseThrow();
         String parts = String.join("\n", image.key(), Machine.HARDWARE.toString(), Machine.KERNEL_ARGUMENTS, emulator);
-        return new Snapshot(cache.resolve("swarm-%s-%d-%s".formatted(suite, guests, hash(parts))));
+        return new Snapshot(cache.resolve("swarm-%s-%d-%s".formatted(plan.suite(), plan.guests(), hash(parts))), SWARM_LIFE);
+    }
+
+    /** That swarm with the product installed. */
+    Snapshot with(Product product) {
+        String swarm = folder.getFileName().toString();
+        String name = swarm.replaceFirst("^swarm", "installed").replaceFirst("[^-]+$", hash(swarm + product.digest()));
+        return new Snapshot(folder.resolveSibling(name), INSTALLED_LIFE);
     }
 
     boolean usable() {
         try {
             return Files.isDirectory(folder)
-                    && Files.getLastModifiedTime(folder).toInstant().isAfter(Instant.now().minus(LIFE));
+                    && Files.getLastModifiedTime(folder).toInstant().isAfter(Instant.now().minus(life));
         } catch (IOException e) {
             return false;
         }
@@ -41,20 +62,52 @@ record Snapshot(Path folder) {
         return folder.resolve("node" + guest + ".state");
     }
 
+    Path disk(int guest) {
+        return folder.resolve("node" + guest + ".disk");
+    }
+
+    /** The payload disk that the machines have read; only with the product installed. */
+    Path payload() {
+        return folder.resolve("payload.img");
+    }
+
     /** Saves the guests' machines, which stand still from then on. */
     void take(List<Guest> guests) {
+        take(guests, making -> { });
+    }
+
+    /** Saves them together with the disk that they have read: what a guest has cached of it must stay true. */
+    void take(List<Guest> guests, Path disk) {
+        take(guests, making -> Disk.copy(disk, making.payload()));
+    }
+
+    private void take(List<Guest> guests, Consumer<Snapshot> more) {
         try {
-            String prefix = folder.getFileName().toString();
-            String family = prefix.substring(0, prefix.lastIndexOf('-') + 1);
-            try (Stream<Path> old = Files.list(folder.getParent())) {
-                old.filter(path -> path.getFileName().toString().startsWith(family)).forEach(Snapshot::remove);
-            }
-            Snapshot making = new Snapshot(Files.createDirectories(folder.resolveSibling(prefix + ".making")));
+            makeRoom();
+            Snapshot making = new Snapshot(Files.createDirectories(folder.resolveSibling(folder.getFileName() + ".making")), life);
             guests.forEach(guest -> guest.machine().pause());
-            Together.each(guests, guest -> guest.machine().saveTo(making.state(guest.number())));
+            Together.each(guests, guest -> {
+                guest.machine().saveTo(making.state(guest.number()));
+                Disk.copy(guest.disk(), making.disk(guest.number()));
+            });
+            more.accept(making);
             Files.move(making.folder, folder, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
             throw new LabException("cannot keep the swarm's state in " + folder + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Removes what is here of the same name or half made, and of the family all but the youngest. */
+    private void makeRoom() throws IOException {
+        String name = folder.getFileName().toString();
+        String family = name.substring(0, name.lastIndexOf('-') + 1);
+        try (Stream<Path> all = Files.list(folder.getParent())) {
+            Map<Boolean, List<Path>> worthKeeping = all.filter(path -> path.getFileName().toString().startsWith(family))
+                    .sorted(Comparator.comparing((Path path) -> path.toFile().lastModified()).reversed())
+                    .collect(Collectors.partitioningBy(path ->
+                            !path.equals(folder) && !path.toString().endsWith(".making") && new Snapshot(path, life).usable()));
+            worthKeeping.get(false).forEach(Snapshot::remove);
+            worthKeeping.get(true).stream().skip(KEPT - 1).forEach(Snapshot::remove);
         }
     }
 

@@ -8,6 +8,9 @@ import java.util.Optional;
 /** The guests' engines as one swarm, whose only manager is the first guest. */
 public final class Swarm {
 
+    /** The command of a task that has nothing to do. */
+    public static final String IDLE = "sleep 86400";
+
     private static final Duration COMMAND = Duration.ofSeconds(90);
     private static final Duration START = Duration.ofMinutes(4);
     private static final Duration READY = Duration.ofMinutes(2);
@@ -30,6 +33,51 @@ public final class Swarm {
                 .formatted(guest.address(), token, manager().address()), COMMAND).require());
         awaitReady();
         Together.each(guests, guest -> guest.run("/lab/swarm settled", Duration.ofMinutes(3)).require());
+    }
+
+    /** Ends the swarm and makes another, whose nodes know each other by IPv6 addresses. */
+    public void moveToIpv6() {
+        Together.each(guests, guest -> guest.sh("ip address add %s/64 dev eth0 nodad".formatted(guest.address6())));
+        guests.reversed().forEach(Swarm::leave);
+        String address = "[%s]:2377".formatted(manager().address6());
+        manager().run("docker swarm init --advertise-addr %s --listen-addr %s".formatted(manager().address6(), address), COMMAND).require();
+        String token = manager().sh("docker swarm join-token -q worker");
+        Together.each(guests.subList(1, guests.size()), guest -> guest.run("docker swarm join --advertise-addr %s --token %s %s"
+                .formatted(guest.address6(), token, address), COMMAND).require());
+        awaitReady();
+    }
+
+    /**
+     * The host leaves the swarm. One by one, the manager last: an engine that finds nobody to say good-bye to within a
+     * second goes on listening on its gossip port, and cannot use that port in its next swarm ("Error in agentInit …
+     * address already in use"), until it is started again.
+     */
+    public static void leave(Guest guest) {
+        guest.run("docker swarm leave --force", COMMAND).require();
+        if (!guest.sh("ss -Hltn sport = 7946").isEmpty()) {
+            guest.restartEngine();
+        }
+    }
+
+    /** A host that is in no swarm joins this one, as a worker; its old self, if it was in it before, is removed. */
+    public void join(Guest guest) {
+        String token = manager().sh("docker swarm join-token -q worker");
+        guest.run("docker swarm join --advertise-addr %s --token %s %s:2377"
+                .formatted(guest.address(), token, manager().address()), COMMAND).require();
+        Await.until("the former " + guest + " to be down", READY, () -> {
+            String down = manager().sh("docker node ls --format '{{.ID}} {{.Status}}' | awk '$2 == \"Down\" { print $1 }'");
+            return !down.isEmpty() && manager().run("docker node rm " + down, COMMAND).ok();
+        });
+        awaitReady();
+    }
+
+    /** Gives the swarm another root certificate, and every node one of its own by that. */
+    public void rotateRoot() {
+        String certificate = "sha256sum /var/lib/docker/swarm/certificates/swarm-node.crt";
+        List<String> before = Together.map(guests, guest -> guest.sh(certificate));
+        manager().run("docker swarm ca --rotate --quiet", START).require();
+        Await.until("every node to have a certificate by the new root", READY, () ->
+                Together.map(guests, guest -> !before.contains(guest.sh(certificate))).stream().allMatch(changed -> changed));
     }
 
     /** Waits until the manager calls every node ready. */
@@ -69,13 +117,41 @@ public final class Swarm {
      * @return a task for each guest, in the guests' order
      */
     public List<Task> serve(String service, String network) {
-        manager().run(("docker service create --detach --quiet --mode global --no-resolve-image --endpoint-mode dnsrr"
-                + " --restart-delay 2s --stop-grace-period 1s --network %s --name %s busybox sleep 86400")
-                .formatted(network, service), COMMAND).require();
+        startEverywhere(service, network);
         return Together.map(guests, guest -> task(service, network, guest));
     }
 
-    private Task task(String service, String network, Guest guest) {
+    /** Starts a service with one task on each node. */
+    public void startEverywhere(String service, String network) {
+        start(service, network, "--mode global", IDLE);
+    }
+
+    /** Starts a service with one task, on that host, and waits for it. */
+    public Task serveOn(Guest guest, String service, String network) {
+        startOn(guest, service, network, IDLE);
+        return task(service, network, guest);
+    }
+
+    /** Starts a service with one task, on that host, which may never run. */
+    public void startOn(Guest guest, String service, String network, String command) {
+        start(service, network, "--constraint node.hostname==" + guest.name(), command);
+    }
+
+    private void start(String service, String network, String where, String command) {
+        manager().run(("docker service create --detach --quiet --no-resolve-image --endpoint-mode dnsrr %s"
+                + " --restart-delay 2s --stop-grace-period 1s --network %s --name %s busybox %s")
+                .formatted(where, network, service, command), COMMAND).require();
+    }
+
+    /** Waits until a task of the service could not be started, and returns why. */
+    public String refusal(String service) {
+        return Await.value("a task of " + service + " to fail", START, () -> manager()
+                .sh("docker service ps --no-trunc --format '{{.Error}}' " + service).lines()
+                .filter(line -> !line.isBlank()).findFirst());
+    }
+
+    /** The service's task on that host, as soon as it runs. */
+    public Task task(String service, String network, Guest guest) {
         String list = "docker ps -q --no-trunc --filter status=running --filter label=com.docker.swarm.service.name=" + service;
         try {
             return Await.value("a task of " + service + " on " + guest, START, () -> {
@@ -106,6 +182,6 @@ public final class Swarm {
         Task one = tasks.get(0);
         Task two = tasks.get(1);
         return Together.map(Arrays.asList(new Task[][] {{one, two}, {two, one}}), pair -> pair[0].ping(pair[1], count))
-                .stream().reduce(new Task.Pings(0, 0), Task.Pings::and);
+                .stream().reduce(Task.Pings.NONE, Task.Pings::and);
     }
 }

@@ -6,28 +6,104 @@ import java.util.regex.Pattern;
 /** A running task of a service: a container on one of the hosts, with its address on a network. */
 public record Task(Guest guest, String container, String address) {
 
-    private static final Pattern SUMMARY = Pattern.compile("(\\d+) packets transmitted, (\\d+) packets received");
+    /** Of busybox and of iputils, which alone counts duplicates. */
+    private static final Pattern SUMMARY =
+            Pattern.compile("(\\d+) packets transmitted, (\\d+) (?:packets )?received(?:, \\+(\\d+) duplicates)?");
 
-    /** What a row of pings came to. */
-    public record Pings(int sent, int received) {
+    /** Octets of the headers before a ping's data. */
+    private static final int IP_AND_ICMP = 20 + 8;
+
+    /** What a row of pings came to; duplicates are answers beyond the first. */
+    public record Pings(int sent, int received, int duplicates) {
+
+        public static final Pings NONE = new Pings(0, 0, 0);
+
+        private static Pings of(Outcome outcome) {
+            var summary = SUMMARY.matcher(outcome.out());
+            if (!summary.find()) {
+                throw new LabException("no ping: " + outcome.command() + ": " + outcome.out() + outcome.err());
+            }
+            return new Pings(Integer.parseInt(summary.group(1)), Integer.parseInt(summary.group(2)),
+                    summary.group(3) == null ? 0 : Integer.parseInt(summary.group(3)));
+        }
 
         public boolean allBack() {
             return sent > 0 && sent == received;
         }
 
         public Pings and(Pings other) {
-            return new Pings(sent + other.sent, received + other.received);
+            return new Pings(sent + other.sent, received + other.received, duplicates + other.duplicates);
         }
     }
 
     /** Pings another task, five times a second, waiting up to two seconds for the last answer. */
     public Pings ping(Task other, int count) {
-        Outcome outcome = exec("ping -i 0.2 -W 2 -c %d %s".formatted(count, other.address), Duration.ofSeconds(60 + count));
-        var summary = SUMMARY.matcher(outcome.out());
-        if (!summary.find()) {
-            throw new LabException("no ping from " + this + " to " + other + ": " + outcome.out() + outcome.err());
+        return Pings.of(exec("ping -i 0.2 -W 2 -c %d %s".formatted(count, other.address), Duration.ofSeconds(60 + count)));
+    }
+
+    /** Waits until another task answers: one may run before the other host has been told of it. */
+    public void awaitAnswer(Task other) {
+        Await.until("the first answer from " + other + " to " + this, Duration.ofSeconds(60), () -> ping(other, 1).allBack());
+    }
+
+    /** Pings with IPv4 packets of that many octets, which may not be fragmented on their way. */
+    public Pings pingWhole(Task other, int octets) {
+        return Pings.of(guest.run("%s ping -q -c 3 -i 0.2 -W 2 -M do -s %d %s".formatted(inside(), octets - IP_AND_ICMP, other.address),
+                Duration.ofSeconds(60)));
+    }
+
+    /** Pings under way. */
+    public record Flood(Guest.Spawned pings) {
+
+        /** Waits for the last answer. */
+        public Pings await() {
+            return Pings.of(pings.await());
         }
-        return new Pings(Integer.parseInt(summary.group(1)), Integer.parseInt(summary.group(2)));
+
+        public boolean isRunning() {
+            return pings.isRunning();
+        }
+
+        /** Ends it before its time. */
+        public Pings stop() {
+            pings.interrupt();
+            return await();
+        }
+    }
+
+    /** Starts to ping another task at a steady pace, whether answers come or not, while other things go on. */
+    public Flood flood(Task other, int perSecond, int count) {
+        String pause = "%.4f".formatted(1.0 / perSecond);
+        return new Flood(guest.spawn("%s ping -q -i %s -W 2 -c %d %s".formatted(inside(), pause, count, other.address),
+                Duration.ofSeconds(60 + 2L * count / perSecond)));
+    }
+
+    /** Counts the packets that come in to the task and match a filter, in tcpdump's language, until it is closed. */
+    public Listener listen(String filter) {
+        return new Listener(this, filter);
+    }
+
+    /**
+     * How many UDP datagrams ever came in to the task's network namespace. The kernel counts from the namespace's first
+     * moment on, and whether anybody listens or not.
+     */
+    public long datagrams() {
+        return Long.parseLong(guest.sh(inside() + " awk '/^Udp: [0-9]/ { print $2 + $3 + $4 }' /proc/net/snmp"));
+    }
+
+    /**
+     * All echo requests that ever left the task's network namespace, and all answers that came. Pings that are stopped do
+     * not wait for the last answers; the kernel counts them all the same.
+     */
+    public Pings echoes() {
+        String[] counts = guest.sh(inside() + " awk '/^Icmp:/ { if (!seen++) split($0, name); else for (n = 1; n <= NF; n++)"
+                + " count[name[n]] = $n } END { print count[\"OutEchos\"], count[\"InEchoReps\"] }' /proc/net/snmp").split(" ");
+        return new Pings(Integer.parseInt(counts[0]), Integer.parseInt(counts[1].strip()), 0);
+    }
+
+    /** Before a command of the guest's, has that run in the task's network namespace. */
+    String inside() {
+        return "nsenter -n -t $(docker inspect -f '{{.State.Pid}}' " + container + ")";
     }
 
     /** The MTU of the task's link on the network. */

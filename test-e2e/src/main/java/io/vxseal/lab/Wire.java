@@ -63,6 +63,11 @@ public final class Wire implements AutoCloseable {
         }
     }
 
+    /** Sends frames, one after the other, so many times a second until it is closed. */
+    public Injection injecting(List<byte[]> frames, int perSecond) {
+        return new Injection(List.copyOf(frames), perSecond);
+    }
+
     @Override
     public void close() {
         captures.forEach(Capture::close);

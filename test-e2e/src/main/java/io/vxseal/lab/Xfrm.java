@@ -24,6 +24,11 @@ public record Xfrm(List<State> states, List<Policy> policies) {
                         match.group().strip().replaceAll("\\s+", " "))).toList());
     }
 
+    /** A counter of /proc/net/xfrm_stat, which says by its name why packets were dropped. */
+    public static long count(Guest guest, String counter) {
+        return Long.parseLong(guest.sh("awk '$1 == \"" + counter + "\" { print $2 }' /proc/net/xfrm_stat"));
+    }
+
     public List<State> states(Guest from, Guest to) {
         return states.stream().filter(state ->
                 state.source.equals(from.address()) && state.destination.equals(to.address())).toList();

@@ -13,10 +13,12 @@ class KernelTest {
 
     private static final String TESTS = "cd /payload/target && plugin/rootfs/usr/lib/vxseal/runtime/bin/java"
             + " --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow -XX:TieredStopAtLevel=1"
+            + " --add-exports=java.base/sun.nio.ch=ALL-UNNAMED"
+            + " -Djava.nio.channels.spi.SelectorProvider=io.vxseal.plugin.DoorSelectorProvider"
             + " -cp 'classes:test-classes:test-lib/*' org.junit.platform.console.ConsoleLauncher execute"
             + " --disable-banner --disable-ansi-colors --scan-classpath=test-classes --include-tag=esp"
             // The other engine, for properties, keeps a database in the current folder, which is read-only here.
-            + " --include-engine=junit-jupiter --include-classname='io.vxseal.kernel.*'";
+            + " --include-engine=junit-jupiter --include-classname='io.vxseal.*'";
 
     @Test
     void statesAndPoliciesStandAsTheyWereAsked(Lab lab) {

@@ -20,6 +20,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
     String suite() default "trixie";
 
-    /** Whether the hosts find the built product under /payload. */
-    boolean product() default true;
+    /**
+     * Whether the product, which the hosts find under /payload, is installed and enabled already. That is done once for
+     * each build of it.
+     */
+    boolean installed() default false;
 }

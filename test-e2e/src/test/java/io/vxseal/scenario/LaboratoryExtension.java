@@ -24,10 +24,17 @@ final class LaboratoryExtension implements BeforeAllCallback, AfterAllCallback, 
     @Override
     public void beforeAll(ExtensionContext context) {
         Laboratory wanted = context.getRequiredTestClass().getAnnotation(Laboratory.class);
-        Lab.Plan plan = new Lab.Plan(wanted.suite(), wanted.guests(), Optional.empty());
-        Lab lab = Lab.open(wanted.product() ? plan.with(Product.here()) : plan,
+        Lab lab = Lab.open(plan(wanted),
                 line -> System.out.println("lab: " + LocalTime.now().truncatedTo(ChronoUnit.SECONDS) + " " + line));
         context.getStore(SPACE).put(Lab.class, lab);
+    }
+
+    private static Lab.Plan plan(Laboratory wanted) {
+        Lab.Plan plan = Lab.Plan.of(wanted.suite(), wanted.guests());
+        if (wanted.installed()) {
+            return plan.withInstalled(Product.here());
+        }
+        return plan.with(Product.here());
     }
 
     @Override

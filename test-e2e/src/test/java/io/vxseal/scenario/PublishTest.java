@@ -3,6 +3,7 @@ package io.vxseal.scenario;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.lab.Await;
+import io.vxseal.lab.Footprint;
 import io.vxseal.lab.Guest;
 import io.vxseal.lab.Lab;
 import java.nio.charset.StandardCharsets;
@@ -25,18 +26,21 @@ class PublishTest {
             """;
 
     @Test
-    void whatIsPublishedCanBeInstalled(Lab lab) {
+    void whatIsPublishedCanBeInstalledAndLeavesNothingWhenItGoes(Lab lab) {
         Guest guest = lab.guest(1);
         guest.copyIn(REGISTRY.getBytes(StandardCharsets.UTF_8), "/tmp/registry.yml");
         guest.spawn("docker-registry serve /tmp/registry.yml", Duration.ofMinutes(15));
         Await.until("the registry", Duration.ofSeconds(60), () ->
                 guest.run("busybox wget -q -O - http://localhost:5000/v2/", Duration.ofSeconds(20)).ok());
 
+        Footprint before = Footprint.of(guest);
         guest.run("/payload/plugin/publish " + NAME, Duration.ofMinutes(6)).require();
         // Whatever the publishing left here: what is installed now comes from the registry.
         guest.run("docker plugin rm -f " + NAME, Duration.ofSeconds(60));
         guest.run("docker plugin install --grant-all-permissions " + NAME, Duration.ofMinutes(6)).require();
 
         assertThat(guest.sh("docker plugin inspect -f '{{.Enabled}}' " + NAME)).isEqualTo("true");
+        guest.run("docker plugin rm -f " + NAME, Duration.ofSeconds(60)).require();
+        assertThat(Footprint.of(guest).differences(before)).isEmpty();
     }
 }

@@ -1,0 +1,190 @@
+package io.vxseal.scenario;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.lab.Await;
+import io.vxseal.lab.Capture;
+import io.vxseal.lab.Footprint;
+import io.vxseal.lab.Guest;
+import io.vxseal.lab.Lab;
+import io.vxseal.lab.Product;
+import io.vxseal.lab.Swarm;
+import io.vxseal.lab.Task;
+import io.vxseal.lab.Together;
+import io.vxseal.lab.Wire;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Base64;
+import java.util.Deque;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestMethodOrder;
+
+/**
+ * The plugin's process ends, in whatever way, and nobody on its networks notices: from the first scenario to the last, two
+ * containers ping each other.
+ */
+@Laboratory(installed = true)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class CrashTest {
+
+    /** Of each host; {@code ./test --soak} asks for more. Two JVMs that start on emulated hosts take a minute. */
+    private static final int CRASHES = Integer.getInteger("vxseal.crashes", 2);
+
+    private static final int PER_SECOND = 20;
+    private static final Duration LONGEST = Duration.ofMinutes(50);
+    private static final String DISCOVER_NEW = "NetworkDriver.DiscoverNew";
+
+    /** In the middle of what a crash comes. */
+    private enum Moment { JOIN, ROTATION, LEAVE, REST }
+
+    private final Random random = new Random();
+    private final SecureRandom octets = new SecureRandom();
+    private List<Footprint> before;
+    private Capture capture;
+    private List<Task> tasks;
+    private List<Task.Flood> floods;
+    private Task.Pings echoesBefore;
+    /** [previous, primary, next], with tags from 1 up; the engine's, for those rotate when it says so, and at once. */
+    private final Deque<String> keys = new ArrayDeque<>();
+    private int firstTag = 1;
+
+    @BeforeAll
+    void serve(Lab lab) {
+        before = Together.map(lab.guests(), Footprint::of);
+        capture = lab.wire().capture("crash");
+        lab.swarm().createNetwork("my-net", Product.DRIVER, "--opt encrypted");
+        tasks = lab.swarm().serve("web", "my-net");
+        tasks.getFirst().awaitAnswer(tasks.getLast());
+        keys.addAll(List.of(key(), key(), key()));
+        deliver(lab, 2, "'Keys':['%s','%s','%s'],'Tags':[2,1,3]".formatted(nth(1), nth(0), nth(2)));
+        Product.awaitTogether(lab.guests());
+        tasks.getFirst().awaitAnswer(tasks.getLast());
+        tasks.getLast().awaitAnswer(tasks.getFirst());
+        echoesBefore = echoes();
+        floods = List.of(flood(0, 1), flood(1, 0));
+    }
+
+    private Task.Pings echoes() {
+        return tasks.stream().map(Task::echoes).reduce(Task.Pings.NONE, Task.Pings::and);
+    }
+
+    private Task.Flood flood(int from, int to) {
+        return tasks.get(from).flood(tasks.get(to), PER_SECOND, (int) LONGEST.toSeconds() * PER_SECOND);
+    }
+
+    @Test
+    @Order(1)
+    void killedAtWhateverMomentItIsBackAndTheNextJoinWorks(Lab lab) {
+        for (int n = 0; n < CRASHES; n++) {
+            Moment moment = Moment.values()[n % Moment.values().length];
+            List<String> processes = Together.map(lab.guests(), guest -> Product.process(guest).orElseThrow());
+            begin(moment, lab);
+            Together.each(lab.guests(), guest -> {
+                Await.pause(Duration.ofMillis(random.nextInt(1500)));
+                guest.sh("kill -9 " + processes.get(lab.guests().indexOf(guest)));
+            });
+            awaitBack(lab, processes);
+            if (moment == Moment.JOIN) {
+                lab.guests().forEach(guest -> lab.swarm().task("more", "my-net", guest));
+            }
+            System.out.println("killed on both hosts, in the middle of: " + moment);
+        }
+        if (lab.swarm().manager().run("docker service inspect more", Duration.ofSeconds(30)).ok()) {
+            lab.swarm().removeService("more");
+        }
+    }
+
+    private void begin(Moment moment, Lab lab) {
+        switch (moment) {
+            case REST -> { }
+            case JOIN -> lab.swarm().startEverywhere("more", "my-net");
+            case LEAVE -> lab.swarm().manager().sh("docker service rm more");
+            case ROTATION -> {
+                String pruned = keys.removeFirst();
+                keys.addLast(key());
+                deliver(lab, 3, "'Key':'%s','Tag':%d,'Primary':'%s','PrimaryTag':%d,'Prune':'%s','PruneTag':%d"
+                        .formatted(nth(2), firstTag + 3, nth(1), firstTag + 2, pruned, firstTag));
+                firstTag++;
+            }
+        }
+    }
+
+    private static void deliver(Lab lab, int type, String data) {
+        Product.call(lab.swarm().manager(), DISCOVER_NEW, "{'DiscoveryType':%d,'DiscoveryData':{%s}}".formatted(type, data));
+    }
+
+    private String nth(int place) {
+        return List.copyOf(keys).get(place);
+    }
+
+    private String key() {
+        byte[] key = new byte[16];
+        octets.nextBytes(key);
+        return Base64.getEncoder().encodeToString(key);
+    }
+
+    private static void awaitBack(Lab lab, List<String> processes) {
+        Together.each(IntStream.range(0, processes.size()).boxed().toList(), n -> {
+            Guest guest = lab.guests().get(n);
+            Await.until("the engine to start the plugin on " + guest + " again", Duration.ofSeconds(60),
+                    () -> Product.process(guest).filter(now -> !now.equals(processes.get(n))).isPresent());
+        });
+        Product.awaitTogether(lab.guests());
+    }
+
+    /** The kernel has the networks, and the other node what this one told it. */
+    @Test
+    @Order(2)
+    void disabledByForceItTakesUpWhatItFindsWhenItIsEnabledAgainThoughItsStateFileIsTorn(Lab lab) {
+        Guest damaged = lab.guest(2);
+        String state = Product.stateFile(damaged);
+        Product.disableByForce(damaged);
+        damaged.sh("truncate -s $(($(stat -c %s FILE) / 2)) FILE".replace("FILE", state));
+        Product.enable(damaged);
+        Product.awaitTogether(lab.guests());
+        Await.until("the plugin to have its endpoints again", Duration.ofSeconds(30), () ->
+                damaged.sh("grep plugin= /var/log/dockerd.log | tail -n 40").contains("took up 1 endpoints that other nodes were told of"));
+        assertThat(damaged.sh("grep plugin= /var/log/dockerd.log | tail -n 40")).contains("cannot be read", "Taken up from the kernel");
+        assertItWorks(lab, "after-disable");
+    }
+
+    private static void assertItWorks(Lab lab, String service) {
+        List<Task> more = lab.swarm().serve(service, "my-net");
+        more.getFirst().awaitAnswer(more.getLast());
+        assertThat(Swarm.pingAcross(more, 3)).matches(Task.Pings::allBack);
+        lab.swarm().removeService(service);
+    }
+
+    @Test
+    @Order(3)
+    void meanwhileNoPacketWasLostNoneWasInClearAndNothingIsLeftBehind(Lab lab) {
+        assertThat(floods).as("the floods still run").allMatch(Task.Flood::isRunning);
+        Task.Pings pings = Together.map(floods, Task.Flood::stop).stream().reduce(Task.Pings.NONE, Task.Pings::and);
+        Await.pause(Duration.ofSeconds(2)); // for the last answers
+        Task.Pings echoes = echoes();
+        assertThat(echoes.received() - echoesBefore.received()).as("answers to all pings that left")
+                .isEqualTo(echoes.sent() - echoesBefore.sent());
+        assertThat(pings.sent()).isPositive();
+        assertThat(pings.duplicates()).isZero();
+        assertThat(capture.stop().count(Wire.CLEARTEXT_VXLAN)).as("in clear").isZero();
+        System.out.printf("%d pings while the plugins went and came, all back%n", pings.sent());
+
+        lab.swarm().removeService("web");
+        lab.swarm().removeNetwork("my-net");
+        for (int n = 0; n < before.size(); n++) {
+            Footprint then = before.get(n);
+            Guest guest = lab.guests().get(n);
+            Await.until("nothing to be left on " + guest, Duration.ofSeconds(20), () ->
+                    Footprint.of(guest).differences(then).isEmpty());
+        }
+    }
+}

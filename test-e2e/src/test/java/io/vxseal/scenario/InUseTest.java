@@ -1,0 +1,248 @@
+package io.vxseal.scenario;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.lab.Await;
+import io.vxseal.lab.Capture;
+import io.vxseal.lab.Guest;
+import io.vxseal.lab.Lab;
+import io.vxseal.lab.Product;
+import io.vxseal.lab.Swarm;
+import io.vxseal.lab.Task;
+import io.vxseal.lab.Together;
+import io.vxseal.lab.Wire;
+import io.vxseal.lab.Xfrm;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Base64;
+import java.util.Deque;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * A sealed network while packets flow. What others do to a host's kernel is put back, told once, and nothing leaves in
+ * clear meanwhile; the time that each repair took is printed. Keys change, and no packet is lost. The engine's own
+ * encrypted overlay network stands beside it, and outlives it.
+ */
+@Laboratory(installed = true)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class InUseTest {
+
+    /** Commands on a host; N is the network's namespace, of which there is one, and L its VXLAN device. */
+    enum Damage {
+        STATES_FLUSHED("ip xfrm state flush"),
+        POLICIES_FLUSHED("ip xfrm policy flush"),
+        STATES_AND_POLICIES_FLUSHED("ip xfrm state flush; ip xfrm policy flush"),
+        FIREWALL_RELOADED("iptables-save | grep -v 'm bpf' | iptables-restore"),
+        FORWARDING_ENTRIES_FLUSHED("bridge -n N fdb flush dev L"),
+        NEIGHBOURS_FLUSHED("ip -n N neigh flush dev L nud permanent"),
+        VXLAN_DELETED("ip -n N link delete L"),
+        ADMINISTRATOR_ACCEPTS_FIRST("iptables -I INPUT -p udp --dport 4789 -j ACCEPT");
+
+        private final String command;
+
+        Damage(String command) {
+            this.command = command;
+        }
+    }
+
+    /**
+     * Does the damage, and waits until a repair was told and all is as it was: states, policies, our rules and their
+     * places, links, entries. Prints how many milliseconds that took.
+     */
+    private static final String SCRIPT = """
+            set -u
+            if ! [ -e /run/netns/N ]; then
+                mkdir -p /run/netns && touch /run/netns/N
+                mount --bind /run/docker/plugins/vxseal.run/netns/* /run/netns/N
+            fi
+            L=$(ip -n N -o link show type vxlan | awk -F': ' '{print $2}' | sed 's/@.*//')
+            standing() {
+                ip xfrm state list nokeys | grep -E '^src|proto esp' | paste - - | sort
+                ip xfrm policy | awk '/^src/ { printf "\\n" } { printf "%s ", $0 }' | sort
+                iptables-save -t mangle | grep 'm bpf'
+                iptables -S INPUT | sed -n 2p
+                iptables -S OUTPUT | sed -n 2p
+                ip -n N -o link show | awk '{print $2, $3, $5, $7, $9}' | sed 's/@[^ ]*//' | sort
+                bridge -n N fdb show | grep ' dst ' | sort
+                ip -n N neigh show nud permanent | sort
+            } 2>/dev/null
+            told() { grep 'plugin=' /var/log/dockerd.log | grep -c 'repaired '; }
+            before=$(standing) before_told=$(told)
+            start=$(date +%s%N)
+            DAMAGE
+            until [ "$(told)" -gt "$before_told" ] && [ "$(standing)" = "$before" ]; do
+                [ $(($(date +%s%N) - start)) -lt 60000000000 ] || { echo "before:"; echo "$before"; echo "now:"; standing; exit 1; } >&2
+                sleep 0.2
+            done
+            echo $((($(date +%s%N) - start) / 1000000))
+            """;
+
+    /** {@code ./test --soak} asks for more. */
+    private static final int ROTATIONS = Integer.getInteger("vxseal.rotations", 20);
+    private static final int PER_SECOND = 200;
+    private static final String DISCOVER_NEW = "NetworkDriver.DiscoverNew";
+
+    private final SecureRandom random = new SecureRandom();
+    private List<Task> tasks;
+
+    @BeforeAll
+    void serve(Lab lab) {
+        // Both drivers count VNIs from 4097, and neither sees the other's.
+        lab.swarm().createNetwork("my-net", Product.DRIVER, "--opt encrypted",
+                "--opt com.docker.network.driver.overlay.vxlanid_list=5000");
+        tasks = lab.swarm().serve("web", "my-net");
+        tasks.getFirst().awaitAnswer(tasks.getLast());
+    }
+
+    @Order(1)
+    @ParameterizedTest
+    @EnumSource(Damage.class)
+    void isRepairedAndNothingLeavesInClear(Damage damage, Lab lab) {
+        Guest guest = lab.guest(1);
+        Capture capture = lab.wire().capture(damage.name());
+        Task.Flood traffic = tasks.getFirst().flood(tasks.getLast(), 20, 2000);
+        long told = repairsTold(guest);
+
+        String milliseconds = guest.run(
+                        SCRIPT.replace("DAMAGE", damage.command.replaceAll("\\bL\\b", "\\$L")), Duration.ofSeconds(120))
+                .require();
+
+        assertThat(Swarm.pingAcross(tasks, 3)).matches(Task.Pings::allBack);
+        traffic.stop();
+        capture.stop();
+        assertThat(capture.count(Wire.ESP)).isPositive();
+        assertThat(capture.count(Wire.CLEARTEXT_VXLAN)).as("in clear").isZero();
+        // Two commands may come before and after one look.
+        assertThat(repairsTold(guest) - told).as("lines of the log").isBetween(1L, 2L);
+        System.out.printf("repaired after %s ms: %s%n", milliseconds, damage);
+    }
+
+    private static long repairsTold(Guest guest) {
+        return Long.parseLong(guest.sh("grep 'plugin=' /var/log/dockerd.log | grep -c 'repaired ' || true"));
+    }
+
+    private record Key(String octets, int tag) {}
+
+    private Key key(int tag) {
+        byte[] octets = new byte[16];
+        random.nextBytes(octets);
+        return new Key(Base64.getEncoder().encodeToString(octets), tag);
+    }
+
+    /** As the swarm rotates: the key known longest becomes primary, one comes, the one before the last goes. */
+    @Test
+    @Order(2)
+    void nothingIsLostWhileKeysRotate(Lab lab) {
+        Guest manager = lab.guest(1);
+        Guest worker = lab.guest(2);
+        Deque<Key> ring = new ArrayDeque<>(List.of(key(1), key(2), key(3)));
+        // [previous, primary, next]
+        awaitSwitch(lab, () -> Product.call(manager, DISCOVER_NEW,
+                "{'DiscoveryType':2,'DiscoveryData':{'Keys':['%s','%s','%s'],'Tags':[2,1,3]}}"
+                        .formatted(octets(ring, 1), octets(ring, 0), octets(ring, 2))));
+
+        Capture capture = lab.wire().capture("rotation");
+        Task.Pings before = echoes();
+        long start = System.nanoTime();
+        List<Task.Flood> floods = List.of(
+                tasks.getFirst().flood(tasks.getLast(), PER_SECOND, PER_SECOND * 15 * ROTATIONS),
+                tasks.getLast().flood(tasks.getFirst(), PER_SECOND, PER_SECOND * 15 * ROTATIONS));
+        for (int n = 0; n < ROTATIONS; n++) {
+            Key pruned = ring.removeFirst();
+            ring.addLast(key(4 + n));
+            awaitSwitch(lab, () -> Product.call(manager, DISCOVER_NEW,
+                    "{'DiscoveryType':3,'DiscoveryData':{'Key':'%s','Tag':%d,'Primary':'%s','PrimaryTag':%d,'Prune':'%s','PruneTag':%d}}"
+                            .formatted(ring.getLast().octets, ring.getLast().tag, octets(ring, 1), tag(ring, 1), pruned.octets, pruned.tag)));
+        }
+        assertThat(floods).as("the floods still run").allMatch(Task.Flood::isRunning);
+        Task.Pings pings = Together.map(floods, Task.Flood::stop).stream().reduce(Task.Pings.NONE, Task.Pings::and);
+        double seconds = (System.nanoTime() - start) / 1e9;
+        Await.until("the answers to all pings that left", Duration.ofSeconds(10), () ->
+                echoes().received() - before.received() == echoes().sent() - before.sent());
+        capture.stop();
+
+        assertThat(pings.sent()).isGreaterThan(ROTATIONS * 100);
+        assertThat(echoes().sent() - before.sent()).as("pings that left").isGreaterThanOrEqualTo(pings.sent());
+        assertThat(pings.duplicates()).isZero();
+        assertThat(capture.count(Wire.CLEARTEXT_VXLAN)).isZero();
+        for (Guest from : lab.guests()) {
+            Guest to = from == manager ? worker : manager;
+            assertThat(capture.spis(from, to)).as("SPIs from %s", from).hasSize(ROTATIONS + 1);
+            assertThat(Xfrm.of(from).states(from, to)).hasSize(1);
+            assertThat(Xfrm.of(from).states(to, from)).hasSize(3);
+        }
+        System.out.printf("%d rotations: %d pings, %.0f packets a second across, all back%n",
+                ROTATIONS, pings.sent(), (pings.sent() + pings.received()) / seconds);
+    }
+
+    private Task.Pings echoes() {
+        return tasks.stream().map(Task::echoes).reduce(Task.Pings.NONE, Task.Pings::and);
+    }
+
+    /** Changes the keys, and waits until both hosts seal with the new one. */
+    private static void awaitSwitch(Lab lab, Runnable change) {
+        List<String> before = sending(lab);
+        change.run();
+        Await.until("both hosts to seal with the next key", Duration.ofSeconds(30), () -> {
+            List<String> now = sending(lab);
+            return IntStream.range(0, now.size()).noneMatch(n -> now.get(n).equals(before.get(n)));
+        });
+    }
+
+    /** The templates of each host's policy to the other, which name the state to seal with. */
+    private static List<String> sending(Lab lab) {
+        return Together.map(lab.guests(), guest -> guest.sh("ip xfrm policy | grep 'proto esp spi'"));
+    }
+
+    private static String octets(Deque<Key> ring, int place) {
+        return List.copyOf(ring).get(place).octets;
+    }
+
+    private static int tag(Deque<Key> ring, int place) {
+        return List.copyOf(ring).get(place).tag;
+    }
+
+    /** Both drivers use one mark, one reqid and one port, and each keeps to what it made. */
+    @Test
+    @Order(3)
+    void theBuiltInDriverWorksBesideItAndKeepsWhatItMadeWhenItGoes(Lab lab) {
+        List<Xfrm> ours = lab.guests().stream().map(Xfrm::of).toList();
+        Capture capture = lab.wire().capture("beside");
+        lab.swarm().createNetwork("theirs", "overlay", "--opt encrypted");
+        List<Task> theirs = lab.swarm().serve("their-web", "theirs");
+        theirs.getFirst().awaitAnswer(theirs.getLast());
+        assertThat(Swarm.pingAcross(theirs, 5)).matches(Task.Pings::allBack);
+        assertThat(Swarm.pingAcross(tasks, 5)).matches(Task.Pings::allBack);
+        List<Xfrm> both = lab.guests().stream().map(Xfrm::of).toList();
+
+        lab.swarm().removeService("web");
+        lab.swarm().removeNetwork("my-net");
+
+        for (int n = 0; n < ours.size(); n++) {
+            Xfrm left = Xfrm.of(lab.guests().get(n));
+            assertThat(left.states()).isNotEmpty().containsExactlyInAnyOrderElementsOf(
+                    without(both.get(n).states(), ours.get(n).states()));
+            assertThat(left.policies()).isNotEmpty().containsExactlyInAnyOrderElementsOf(
+                    without(both.get(n).policies(), ours.get(n).policies()));
+        }
+        assertThat(Swarm.pingAcross(theirs, 5)).matches(Task.Pings::allBack);
+        capture.stop();
+        assertThat(capture.count(Wire.ESP)).isPositive();
+        assertThat(capture.count(Wire.CLEARTEXT_VXLAN)).isZero();
+    }
+
+    private static <T> List<T> without(List<T> all, List<T> some) {
+        return all.stream().filter(each -> !some.contains(each)).toList();
+    }
+}

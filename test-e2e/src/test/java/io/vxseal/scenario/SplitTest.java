@@ -1,0 +1,73 @@
+package io.vxseal.scenario;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.lab.Await;
+import io.vxseal.lab.Capture;
+import io.vxseal.lab.Guest;
+import io.vxseal.lab.Lab;
+import io.vxseal.lab.Product;
+import io.vxseal.lab.Task;
+import io.vxseal.lab.Together;
+import io.vxseal.lab.Wire;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Three managers, and the wire to one of them cut for longer than two rotations take. On three emulated hosts, which
+ * takes its time: what does not need the hosts is in the product's PartitionTest.
+ */
+@Tag("soak")
+@Laboratory(guests = 3, installed = true)
+class SplitTest {
+
+    private static final Duration BETWEEN_ROTATIONS = Duration.ofMinutes(1);
+    private static final Duration APART = Duration.ofSeconds(150);
+
+    @Test
+    void twoGoOnAndTheThirdIsBackSoonAfterItIsReachedAgain(Lab lab) {
+        lab.swarm().manager().sh("docker node promote node2 node3");
+        Together.each(lab.guests(), guest -> {
+            Product.disable(guest);
+            guest.sh("docker plugin set %s VXSEAL_KEY_ROTATION=%ds".formatted(Product.NAME, BETWEEN_ROTATIONS.toSeconds()));
+            Product.enable(guest);
+        });
+        Product.awaitTogether(lab.guests());
+        lab.swarm().createNetwork("my-net", Product.DRIVER, "--opt encrypted");
+        List<Task> tasks = lab.swarm().serve("web", "my-net");
+        Task one = tasks.get(0);
+        Task two = tasks.get(1);
+        Task cut = tasks.get(2);
+        for (Task to : List.of(two, cut)) {
+            one.awaitAnswer(to);
+            to.awaitAnswer(one);
+        }
+        Capture capture = lab.wire().capture("split");
+        Task.Flood pings = one.flood(two, 20, 20 * 1200);
+        List<Guest> together = lab.guests().subList(0, 2);
+
+        lab.wire().cut(cut.guest());
+        long start = System.nanoTime();
+        long version = ring(one.guest());
+        Await.until("two rotations while one host is cut off", Duration.ofMinutes(5), () -> ring(one.guest()) >= version + 2
+                && System.nanoTime() - start > APART.toNanos());
+        assertThat(ring(cut.guest())).as("one of three does not rotate").isLessThanOrEqualTo(version + 1);
+        lab.wire().mend(cut.guest());
+        long mended = System.nanoTime();
+        Await.until("an answer across the mended wire", Duration.ofSeconds(60), () -> one.ping(cut, 1).allBack());
+        System.out.printf("the third answers %.1f s after its wire was mended%n", (System.nanoTime() - mended) / 1e9);
+
+        Product.awaitTogether(lab.guests());
+        assertThat(pings.isRunning()).isTrue();
+        Task.Pings sent = pings.stop();
+        assertThat(sent.sent() - sent.received()).as("unanswered of %d pings between %s, but for the one under way",
+                sent.sent(), together).isLessThanOrEqualTo(1);
+        assertThat(capture.stop().count(Wire.CLEARTEXT_VXLAN)).as("in clear").isZero();
+    }
+
+    private static long ring(Guest guest) {
+        return Product.status(guest).orElseThrow().path("ring").path("version").asLong();
+    }
+}
