@@ -6,9 +6,9 @@ import io.vxseal.kernel.SecurityPolicy;
 import io.vxseal.kernel.Xfrm;
 import io.vxseal.kernel.XfrmChange;
 import java.net.InetAddress;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,8 +28,13 @@ public final class Encryption {
     private final Xfrm xfrm;
     private final int port;
 
+    /** What the kernel holds for each node. */
     private final Map<InetAddress, NodePlan> applied = new HashMap<>();
     private Optional<SecurityPolicy> blocked = Optional.empty();
+    /** Whether that is what was planned for every node; else the next change concerns all of them. */
+    private boolean asPlanned = true;
+    /** Plans under the ring and the addresses of now, made once for each of {@link #nodes}. */
+    private final Map<InetAddress, NodePlan> plans = new HashMap<>();
 
     private Optional<Ends> ends = Optional.empty();
     private KeyRing ring = KeyRing.EMPTY;
@@ -79,8 +84,7 @@ public final class Encryption {
      * @throws KernelException naming what the kernel lacks, ESP or AES-GCM, and the remedy
      */
     public void block() throws KernelException {
-        sealing = true;
-        apply();
+        nodes(nodes, true);
         if (applied.isEmpty() && ends.isPresent()) {
             SecurityAssociation probe = NodePlan.probe(ends.get());
             List<Xfrm.Failure> failures = xfrm.apply(
@@ -94,7 +98,8 @@ public final class Encryption {
     /** Sets this node's addresses, and moves states and policies to them. */
     public void ends(Ends now) throws KernelException {
         ends = Optional.of(now);
-        apply();
+        plans.clear();
+        applyAll();
     }
 
     /** Brings every node to another ring, whatever it differs in (moby, {@code setKeys} and {@code updateKeys}). */
@@ -102,7 +107,8 @@ public final class Encryption {
         // With a ring that is not new to the others, and no state of before, numbers begin at 1 again.
         worn = ring.isEmpty() && applied.isEmpty() && guarded(now.primary());
         ring = now;
-        apply();
+        plans.clear();
+        applyAll();
     }
 
     private static boolean guarded(Optional<Key> key) {
@@ -118,15 +124,25 @@ public final class Encryption {
     }
 
     /**
-     * Sets which nodes there is sealed traffic with: states and policies of new ones are added, of others removed.
+     * Sets which nodes there is sealed traffic with: states and policies of new ones are added, of others removed. Of those
+     * that stay nothing is looked at.
      *
      * @param wanted VTEP addresses
      * @param sealing whether an encrypted network is up here: as long as it is, nothing marked leaves unsealed
      */
     public void nodes(Set<InetAddress> wanted, boolean sealing) throws KernelException {
+        Set<InetAddress> concerned = new HashSet<>();
+        if (asPlanned && sealing == this.sealing) {
+            wanted.stream().filter(node -> !nodes.contains(node)).forEach(concerned::add);
+            nodes.stream().filter(node -> !wanted.contains(node)).forEach(concerned::add);
+        } else {
+            concerned.addAll(all());
+            concerned.addAll(wanted);
+        }
         nodes = Set.copyOf(wanted);
+        plans.keySet().retainAll(nodes);
         this.sealing = sealing;
-        apply();
+        apply(concerned);
     }
 
     /**
@@ -136,7 +152,7 @@ public final class Encryption {
      */
     public int repair() throws KernelException {
         read();
-        int touched = apply();
+        int touched = applyAll();
         worn |= touched > 0 && guarded(ring.primary());
         return touched;
     }
@@ -148,8 +164,9 @@ public final class Encryption {
         }
         int states = 0;
         int policies = wantedBlock(ends.get()).isPresent() ? 1 : 0;
-        for (NodePlan plan : plans(ends.get()).values()) {
-            states += plan.receive().size() + plan.send().size();
+        for (InetAddress node : all()) {
+            NodePlan plan = plan(ends.get(), node);
+            states += plan.states();
             policies += plan.policies().size();
         }
         return new Tally(states, policies);
@@ -160,17 +177,29 @@ public final class Encryption {
         return new Tally(xfrm.standing().size(), xfrm.policies().size());
     }
 
-    private int apply() throws KernelException {
+    private Set<InetAddress> all() {
+        Set<InetAddress> all = new HashSet<>(applied.keySet());
+        all.addAll(nodes);
+        return all;
+    }
+
+    private int applyAll() throws KernelException {
+        int steps = apply(all());
+        asPlanned |= ends.isPresent();
+        return steps;
+    }
+
+    /** Brings what the kernel holds for these nodes to what is wanted now. */
+    private int apply(Set<InetAddress> concerned) throws KernelException {
         if (ends.isEmpty()) {
             return 0;
         }
-        Map<InetAddress, NodePlan> wanted = plans(ends.get());
+        Map<InetAddress, NodePlan> wanted = HashMap.newHashMap(concerned.size());
         Transition transition = new Transition();
-        Set<InetAddress> concerned = new HashSet<>(applied.keySet());
-        concerned.addAll(wanted.keySet());
         for (InetAddress node : concerned) {
-            transition.add(
-                    applied.getOrDefault(node, NodePlan.EMPTY), wanted.getOrDefault(node, NodePlan.EMPTY));
+            NodePlan plan = plan(ends.get(), node);
+            wanted.put(node, plan);
+            transition.add(applied.getOrDefault(node, NodePlan.EMPTY), plan);
         }
         Optional<SecurityPolicy> block = wantedBlock(ends.get());
         // The block goes up before anything else changes and comes down after everything else has.
@@ -180,45 +209,43 @@ public final class Encryption {
             blocked.filter(old -> block.isEmpty() || !block.get().id().equals(old.id()))
                     .ifPresent(old -> steps.addLast(new XfrmChange.DeletePolicy(old.id())));
         }
-        if (steps.isEmpty()) {
-            return 0;
+        if (!steps.isEmpty()) {
+            log.debug("ring {}, nodes {}: {}", ring.keys(), nodes, steps);
+            List<Xfrm.Failure> failures = xfrm.apply(steps);
+            if (!failures.isEmpty()) {
+                // What stands now only the kernel knows; the next change starts from there.
+                read();
+                throw failure(failures);
+            }
         }
-        log.debug("ring {}, nodes {}: {}", ring.keys(), nodes, steps);
-        List<Xfrm.Failure> failures = xfrm.apply(steps);
-        if (!failures.isEmpty()) {
-            // What stands now only the kernel knows; the next change starts from there.
-            read();
-            Xfrm.Failure first = failures.getFirst();
-            KernelException failure = first.reason();
-            failures.stream().skip(1).map(Xfrm.Failure::reason).forEach(failure::addSuppressed);
-            throw failure;
-        }
-        applied.clear();
-        applied.putAll(wanted);
+        wanted.forEach((node, plan) -> {
+            if (plan.isEmpty()) {
+                applied.remove(node);
+            } else {
+                applied.put(node, plan);
+            }
+        });
         blocked = block;
         return steps.size();
     }
 
-    /** What the kernel should hold for each node; nodes that it should hold nothing for are left out. */
-    private Map<InetAddress, NodePlan> plans(Ends local) {
-        Map<InetAddress, NodePlan> wanted = new HashMap<>();
-        for (InetAddress node : nodes) {
+    private static KernelException failure(List<Xfrm.Failure> failures) {
+        KernelException failure = failures.getFirst().reason();
+        failures.stream().skip(1).map(Xfrm.Failure::reason).forEach(failure::addSuppressed);
+        return failure;
+    }
+
+    /** What the kernel should hold for a node. */
+    private NodePlan plan(Ends local, InetAddress node) {
+        if (nodes.contains(node)) {
             // Before this process knows any key, what an earlier one left goes on working.
-            wanted.put(
-                    node,
-                    ring.isEmpty()
-                            ? applied.getOrDefault(node, NodePlan.EMPTY)
-                            : NodePlan.of(local, node, ring, port));
+            return ring.isEmpty()
+                    ? applied.getOrDefault(node, NodePlan.EMPTY)
+                    : plans.computeIfAbsent(node, _ -> NodePlan.of(local, node, ring, port));
         }
-        if (sealing) {
-            applied.forEach((node, held) -> {
-                if (!nodes.contains(node)) {
-                    wanted.put(node, NodePlan.of(local, node, ring, port).atRest(held));
-                }
-            });
-        }
-        wanted.values().removeIf(NodePlan.EMPTY::equals);
-        return wanted;
+        return sealing
+                ? NodePlan.of(local, node, ring, port).atRest(applied.getOrDefault(node, NodePlan.EMPTY))
+                : NodePlan.EMPTY;
     }
 
     private Optional<SecurityPolicy> wantedBlock(Ends local) {
@@ -234,7 +261,7 @@ public final class Encryption {
                 case SecurityPolicy.Action.Block b -> block = Optional.of(policy);
                 case SecurityPolicy.Action.Seal s -> {
                     own.add(policy.id().source().address());
-                    plan(found, policy.id().destination().address()).policies().put(policy.id(), policy);
+                    found(found, policy.id().destination().address()).policies().add(policy);
                 }
             }
         }
@@ -244,18 +271,19 @@ public final class Encryption {
             SecurityAssociation state = standing.association();
             SecurityAssociation.Id id = state.id();
             if (own.contains(id.source())) {
-                plan(found, id.destination()).send().put(id, state);
+                found(found, id.destination()).send().add(state);
             } else {
-                plan(found, id.source()).receive().put(id, state);
+                found(found, id.source()).receive().add(state);
             }
         }
         applied.clear();
         applied.putAll(found);
         blocked = block;
+        asPlanned = false;
     }
 
-    private static NodePlan plan(Map<InetAddress, NodePlan> plans, InetAddress node) {
+    private static NodePlan found(Map<InetAddress, NodePlan> plans, InetAddress node) {
         return plans.computeIfAbsent(
-                node, n -> new NodePlan(new LinkedHashMap<>(), new LinkedHashMap<>(), new LinkedHashMap<>()));
+                node, _ -> new NodePlan(new ArrayList<>(), new ArrayList<>(), new ArrayList<>()));
     }
 }

@@ -6,26 +6,24 @@ import io.vxseal.kernel.SecurityAssociation.AeadKey;
 import io.vxseal.kernel.SecurityPolicy;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.List;
 
 /**
- * The states and policies towards one node: what {@code setupEncryption} and {@code updateNodeKey} of moby lead to.
+ * The states and policies towards one node: what {@code setupEncryption} and {@code updateNodeKey} of moby lead to. A
+ * handful of each, so whoever looks for one walks the list.
  *
  * @param receive states for what the node sends: one per key of the ring
  * @param send the state to seal with: the primary key's
  * @param policies the one that sends marked VXLAN datagrams through that state
  */
 public record NodePlan(
-        Map<SecurityAssociation.Id, SecurityAssociation> receive,
-        Map<SecurityAssociation.Id, SecurityAssociation> send,
-        Map<SecurityPolicy.Id, SecurityPolicy> policies) {
+        List<SecurityAssociation> receive, List<SecurityAssociation> send, List<SecurityPolicy> policies) {
 
     /** Value of the firewall mark that chooses a packet for IPsec, and reqid of every state (moby, {@code mark}). */
     public static final int MARK = 0xD0C4E3;
 
     /** Towards a node with which there is nothing to seal. */
-    public static final NodePlan EMPTY = new NodePlan(Map.of(), Map.of(), Map.of());
+    public static final NodePlan EMPTY = new NodePlan(List.of(), List.of(), List.of());
 
     /**
      * The steady state towards {@code remote} under {@code ring}; {@link #EMPTY} under an empty ring.
@@ -33,21 +31,36 @@ public record NodePlan(
      * @param port UDP port of VXLAN
      */
     public static NodePlan of(Ends local, InetAddress remote, KeyRing ring, int port) {
-        Map<SecurityAssociation.Id, SecurityAssociation> receive = new LinkedHashMap<>();
-        for (Key key : ring.keys()) {
-            SecurityAssociation sa = association(remote, local.bind(), key, Spi.of(remote, local.advertise(), key.tag()));
-            receive.put(sa.id(), sa);
+        if (ring.isEmpty()) {
+            return EMPTY;
         }
-        return ring.primary()
-                .map(primary -> {
-                    int spi = Spi.of(local.advertise(), remote, primary.tag());
-                    SecurityAssociation send = association(local.bind(), remote, primary, spi);
-                    SecurityPolicy policy = new SecurityPolicy(
-                            new SecurityPolicy.Id(host(local.bind()), host(remote), port, MARK),
-                            new SecurityPolicy.Action.Seal(spi));
-                    return new NodePlan(receive, Map.of(send.id(), send), Map.of(policy.id(), policy));
-                })
-                .orElse(EMPTY);
+        List<Key> keys = ring.keys();
+        SecurityAssociation[] receive = new SecurityAssociation[keys.size()];
+        for (int i = 0; i < receive.length; i++) {
+            Key key = keys.get(i);
+            receive[i] = association(remote, local.bind(), key, Spi.of(remote, local.advertise(), key.tag()));
+        }
+        Key primary = keys.getFirst();
+        int spi = Spi.of(local.advertise(), remote, primary.tag());
+        SecurityPolicy policy = new SecurityPolicy(
+                new SecurityPolicy.Id(host(local.bind()), host(remote), port, MARK), new SecurityPolicy.Action.Seal(spi));
+        return new NodePlan(
+                List.of(receive), List.of(association(local.bind(), remote, primary, spi)), List.of(policy));
+    }
+
+    /** Whether nothing is planned. */
+    boolean isEmpty() {
+        return receive.isEmpty() && send.isEmpty() && policies.isEmpty();
+    }
+
+    /** How many states are planned. */
+    int states() {
+        return receive.size() + send.size();
+    }
+
+    /** Whether this state is planned, in either direction. */
+    boolean has(SecurityAssociation state) {
+        return receive.contains(state) || send.contains(state);
     }
 
     /**
@@ -58,9 +71,10 @@ public record NodePlan(
      * @param held the plan in the kernel
      */
     public NodePlan atRest(NodePlan held) {
-        Map<SecurityAssociation.Id, SecurityAssociation> kept = new LinkedHashMap<>(send);
-        kept.values().removeIf(state -> state.replayWindow() == 0 || !state.equals(held.send().get(state.id())));
-        return kept.isEmpty() ? EMPTY : new NodePlan(Map.of(), kept, Map.of());
+        List<SecurityAssociation> kept = send.stream()
+                .filter(state -> state.replayWindow() != 0 && held.send.contains(state))
+                .toList();
+        return kept.isEmpty() ? EMPTY : new NodePlan(List.of(), kept, List.of());
     }
 
     /** The policy that lets no marked VXLAN datagram out to a node without a policy of its own. */

@@ -5,11 +5,11 @@ import io.vxseal.kernel.SecurityPolicy;
 import io.vxseal.kernel.XfrmChange;
 import java.net.InetAddress;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 /**
  * The way from the plans in the kernel to the plans wanted, collected over any number of nodes, in an order that is
@@ -24,61 +24,95 @@ import java.util.stream.Collectors;
  * one does not. Such a state is removed before the other is added.
  */
 public final class Transition {
-    private final Map<SecurityAssociation.Id, SecurityAssociation> receiveBefore = new LinkedHashMap<>();
-    private final Map<SecurityAssociation.Id, SecurityAssociation> sendBefore = new LinkedHashMap<>();
-    private final Map<SecurityAssociation.Id, SecurityAssociation> receiveAfter = new LinkedHashMap<>();
-    private final Map<SecurityAssociation.Id, SecurityAssociation> sendAfter = new LinkedHashMap<>();
-    private final Map<SecurityPolicy.Id, SecurityPolicy> policiesBefore = new LinkedHashMap<>();
-    private final Map<SecurityPolicy.Id, SecurityPolicy> policiesAfter = new LinkedHashMap<>();
+    private final List<SecurityAssociation> receive = new ArrayList<>();
+    private final List<SecurityAssociation> send = new ArrayList<>();
+    private final List<SecurityAssociation> unwanted = new ArrayList<>();
+    private final List<XfrmChange> policies = new ArrayList<>();
+    private final List<XfrmChange> unwantedPolicies = new ArrayList<>();
 
     /** Adds the difference between what stands for a node and what should. */
     public Transition add(NodePlan before, NodePlan after) {
-        receiveBefore.putAll(before.receive());
-        sendBefore.putAll(before.send());
-        receiveAfter.putAll(after.receive());
-        sendAfter.putAll(after.send());
-        policiesBefore.putAll(before.policies());
-        policiesAfter.putAll(after.policies());
+        if (before != after) {
+            addMissing(before, after.receive(), receive);
+            addMissing(before, after.send(), send);
+            addMissing(after, before.send(), unwanted);
+            addMissing(after, before.receive(), unwanted);
+            addPolicies(before.policies(), after.policies());
+        }
         return this;
+    }
+
+    private static void addMissing(NodePlan from, List<SecurityAssociation> states, List<SecurityAssociation> missing) {
+        for (SecurityAssociation state : states) {
+            if (!from.has(state)) {
+                missing.add(state);
+            }
+        }
+    }
+
+    private void addPolicies(List<SecurityPolicy> before, List<SecurityPolicy> after) {
+        for (SecurityPolicy wanted : after) {
+            if (!before.contains(wanted)) {
+                policies.add(new XfrmChange.PutPolicy(wanted));
+            }
+        }
+        for (SecurityPolicy stands : before) {
+            if (after.stream().noneMatch(wanted -> wanted.id().equals(stands.id()))) {
+                unwantedPolicies.add(new XfrmChange.DeletePolicy(stands.id()));
+            }
+        }
     }
 
     /** The steps, in the order to take them. */
     public List<XfrmChange> steps() {
-        Map<SecurityAssociation.Id, SecurityAssociation> before = new LinkedHashMap<>(sendBefore);
-        before.putAll(receiveBefore);
-        Map<SecurityAssociation.Id, SecurityAssociation> after = new LinkedHashMap<>(receiveAfter);
-        after.putAll(sendAfter);
-        Set<Place> taken = after.keySet().stream().map(Place::of).collect(Collectors.toSet());
-
         List<XfrmChange> steps = new ArrayList<>();
         List<XfrmChange> removals = new ArrayList<>();
-        before.forEach((id, found) -> {
-            if (!found.equals(after.get(id))) {
-                (taken.contains(Place.of(id)) ? steps : removals).add(new XfrmChange.DeleteState(id));
+        Map<Place, SecurityAssociation> taken = unwanted.isEmpty() ? Map.of() : taken();
+        Set<SecurityAssociation> standing = new HashSet<>();
+        for (SecurityAssociation state : unwanted) {
+            SecurityAssociation taker = taken.get(Place.of(state));
+            if (state.equals(taker)) {
+                standing.add(state);
+            } else {
+                (taker == null ? removals : steps).add(new XfrmChange.DeleteState(state.id()));
             }
-        });
-        after.forEach((id, wanted) -> {
-            if (!wanted.equals(before.get(id))) {
-                steps.add(new XfrmChange.AddState(wanted));
+        }
+        for (List<SecurityAssociation> states : List.of(receive, send)) {
+            for (SecurityAssociation state : states) {
+                if (standing.isEmpty() || !standing.contains(state)) {
+                    steps.add(new XfrmChange.AddState(state));
+                }
             }
-        });
-        policiesAfter.forEach((id, wanted) -> {
-            if (!wanted.equals(policiesBefore.get(id))) {
-                steps.add(new XfrmChange.PutPolicy(wanted));
-            }
-        });
-        policiesBefore.keySet().stream()
-                .filter(id -> !policiesAfter.containsKey(id))
-                .map(XfrmChange.DeletePolicy::new)
-                .forEach(steps::add);
+        }
+        steps.addAll(policies);
+        steps.addAll(unwantedPolicies);
         steps.addAll(removals);
         return steps;
     }
 
+    /** The states to add, by their places in the kernel. */
+    private Map<Place, SecurityAssociation> taken() {
+        Map<Place, SecurityAssociation> taken = HashMap.newHashMap(receive.size() + send.size());
+        receive.forEach(state -> taken.put(Place.of(state), state));
+        send.forEach(state -> taken.put(Place.of(state), state));
+        return taken;
+    }
+
     /** What the kernel tells one state from another by. */
     private record Place(InetAddress destination, int spi) {
-        static Place of(SecurityAssociation.Id id) {
-            return new Place(id.destination(), id.spi());
+        static Place of(SecurityAssociation state) {
+            return new Place(state.id().destination(), state.id().spi());
+        }
+
+        // Written out, as SecurityAssociation's are.
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Place that && spi == that.spi && destination.equals(that.destination);
+        }
+
+        @Override
+        public int hashCode() {
+            return spi;
         }
     }
 }

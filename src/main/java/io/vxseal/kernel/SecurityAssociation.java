@@ -28,6 +28,21 @@ public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
      * @param spi security parameter index, all 32 bits used
      */
     public record Id(InetAddress source, InetAddress destination, int spi) {
+        // Written out: a record's own are linked at the first call, which takes longer than a rotation.
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Id that
+                    && spi == that.spi
+                    && source.equals(that.source)
+                    && destination.equals(that.destination);
+        }
+
+        /** An SPI is a hash of both addresses already. */
+        @Override
+        public int hashCode() {
+            return spi;
+        }
+
         @Override
         public String toString() {
             return "SA %s -> %s spi 0x%08x".formatted(source.getHostAddress(), destination.getHostAddress(), spi);
@@ -67,6 +82,19 @@ public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
         public String toString() {
             return "(secret)";
         }
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof SecurityAssociation that
+                && replayWindow == that.replayWindow
+                && id.equals(that.id)
+                && key.equals(that.key);
+    }
+
+    @Override
+    public int hashCode() {
+        return id.hashCode();
     }
 
     @Override

@@ -144,19 +144,25 @@ public final class Xfrm implements AutoCloseable {
      * here is known to have made are checked against the kernel's list, once for all, and left out if not ours.
      */
     private List<XfrmChange> withoutForeignDeletions(List<XfrmChange> changes) throws KernelException {
-        var ours = new HashSet<>(known);
-        boolean doubtful = false;
+        Set<SecurityAssociation.Id> doubtful = new HashSet<>();
         for (XfrmChange change : changes) {
-            switch (change) {
-                case XfrmChange.AddState add -> ours.add(add.association().id());
-                case XfrmChange.DeleteState delete -> doubtful |= !ours.contains(delete.id());
-                case XfrmChange.PutPolicy _, XfrmChange.DeletePolicy _ -> { }
+            if (change instanceof XfrmChange.DeleteState delete && !known.contains(delete.id())) {
+                doubtful.add(delete.id());
             }
         }
-        if (!doubtful) {
+        if (doubtful.isEmpty()) {
             return changes;
         }
-        states().forEach(state -> ours.add(state.id()));
+        var ours = new HashSet<SecurityAssociation.Id>();
+        for (XfrmChange change : changes) {
+            if (change instanceof XfrmChange.AddState add) {
+                ours.add(add.association().id());
+            }
+        }
+        if (!ours.containsAll(doubtful)) {
+            states();
+        }
+        ours.addAll(known);
         return changes.stream()
                 .filter(change -> !(change instanceof XfrmChange.DeleteState delete) || ours.contains(delete.id()))
                 .toList();

@@ -40,9 +40,9 @@ record Held(
     }
 
     Held with(NodePlan plan) {
-        states.putAll(plan.receive());
-        states.putAll(plan.send());
-        policies.putAll(plan.policies());
+        plan.receive().forEach(state -> states.put(state.id(), state));
+        plan.send().forEach(state -> states.put(state.id(), state));
+        plan.policies().forEach(policy -> policies.put(policy.id(), policy));
         return this;
     }
 

@@ -25,7 +25,7 @@ class SequenceNumbersTest {
                         InetAddress.ofLiteral("10.55.0.2"),
                         new KeyRing(List.of(KeyRingTest.key(1))),
                         4789)
-                .send().values().iterator().next();
+                .send().getFirst();
         assertThat(SequenceNumbers.worn(new Standing(state, Long.decode(sent)))).isEqualTo(worn);
     }
 }

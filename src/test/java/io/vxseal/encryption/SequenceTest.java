@@ -131,15 +131,15 @@ class SequenceTest {
                     blocked = Optional.of(policy);
                 } else {
                     own.add(policy.id().source().address());
-                    plan(found, policy.id().destination().address()).policies().put(policy.id(), policy);
+                    plan(found, policy.id().destination().address()).policies().add(policy);
                 }
             }
             for (SecurityAssociation state : held.states().values()) {
                 SecurityAssociation.Id id = state.id();
                 if (own.contains(id.source())) {
-                    plan(found, id.destination()).send().put(id, state);
+                    plan(found, id.destination()).send().add(state);
                 } else {
-                    plan(found, id.source()).receive().put(id, state);
+                    plan(found, id.source()).receive().add(state);
                 }
             }
             applied = found;
@@ -147,7 +147,7 @@ class SequenceTest {
 
         private static NodePlan plan(Map<InetAddress, NodePlan> plans, InetAddress node) {
             return plans.computeIfAbsent(
-                    node, n -> new NodePlan(new HashMap<>(), new HashMap<>(), new HashMap<>()));
+                    node, n -> new NodePlan(new ArrayList<>(), new ArrayList<>(), new ArrayList<>()));
         }
     }
 
@@ -307,12 +307,12 @@ class SequenceTest {
     }
 
     private static boolean knows(Held receiving, Ends end, InetAddress from, KeyRing ring) {
-        return receiving.states().values().containsAll(NodePlan.of(end, from, ring, Wanted.PORT).receive().values());
+        return receiving.states().values().containsAll(NodePlan.of(end, from, ring, Wanted.PORT).receive());
     }
 
     private static SecurityAssociation seals(Ends end, InetAddress to, Key key) {
         NodePlan plan = NodePlan.of(end, to, new KeyRing(List.of(key)), Wanted.PORT);
-        return plan.send().values().iterator().next();
+        return plan.send().getFirst();
     }
 
     /** As the kernel looks it up: by SPI, with the same key and salt. */
