@@ -1,4 +1,5 @@
 import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.MacAddress;
@@ -56,10 +57,7 @@ final class Crowd {
     /** Members that only tell. */
     private static final class Deaf implements Cluster.Listener {
         @Override
-        public void peerAdded(Peer peer) {}
-
-        @Override
-        public void peerRemoved(Peer peer) {}
+        public void peersChanged(List<PeerChange> changes) {}
 
         @Override
         public void ring(KeyRing ring) {}

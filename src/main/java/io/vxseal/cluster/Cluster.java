@@ -70,11 +70,11 @@ public final class Cluster implements AutoCloseable {
 
     /** Hears of changes, one at a time and in order. */
     public interface Listener {
-        /** An endpoint of another node. If it was known in another shape, that one was removed just before. */
-        void peerAdded(Peer peer);
-
-        /** Withdrawn by its node, or its node is no more; the peer as it was added. */
-        void peerRemoved(Peer peer);
+        /**
+         * Endpoints of other nodes, in the order in which they changed: those that came while the listener was busy with the
+         * ones before, all at once. One that is known in another shape is removed before it is added.
+         */
+        void peersChanged(List<PeerChange> changes);
 
         /**
          * After {@link #recall}: this node's endpoints as it told them before, by the word of another. Those that it

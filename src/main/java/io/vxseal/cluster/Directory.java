@@ -1,6 +1,8 @@
 package io.vxseal.cluster;
 
 import io.vxseal.cluster.Message.Own;
+import io.vxseal.cluster.PeerChange.Added;
+import io.vxseal.cluster.PeerChange.Removed;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.util.ArrayList;
@@ -25,17 +27,6 @@ import java.util.function.Predicate;
  * <p>Pure: every method answers with the changes to tell, in order. One thread.
  */
 final class Directory {
-    /** A change of what is known about other nodes' endpoints. */
-    sealed interface Change {
-        Peer peer();
-    }
-
-    /** An endpoint that was not known, or not in this shape. */
-    record Added(Peer peer) implements Change {}
-
-    /** An endpoint that is no more; the peer as it was told before. */
-    record Removed(Peer peer) implements Change {}
-
     private static final class Teller {
         String node = "";
         Optional<InetAddress> vtep = Optional.empty();
@@ -56,11 +47,11 @@ final class Directory {
     private final Map<Own.Id, Told> known = new LinkedHashMap<>();
 
     /** The member has introduced itself, as this node. Only now it may speak. */
-    List<Change> hello(UUID member, String node, InetAddress vtep) {
+    List<PeerChange> hello(UUID member, String node, InetAddress vtep) {
         Teller teller = tellers.computeIfAbsent(member, _ -> new Teller());
         teller.node = node;
         teller.silent = false;
-        List<Change> changes = new ArrayList<>();
+        List<PeerChange> changes = new ArrayList<>();
         if (!teller.vtep.equals(Optional.of(vtep))) {
             teller.vtep = Optional.of(vtep);
             teller.endpoints.values().forEach(own -> tell(member, own, vtep, changes));
@@ -84,12 +75,12 @@ final class Directory {
     }
 
     /** All endpoints of the member's node, in place of those that it told before, or an earlier self of it. */
-    List<Change> everything(UUID member, long revision, List<Own> endpoints) {
+    List<PeerChange> everything(UUID member, long revision, List<Own> endpoints) {
         Teller teller = teller(member);
         teller.revision = Optional.of(revision);
         Map<Own.Id, Own> now = new LinkedHashMap<>();
         endpoints.forEach(own -> now.put(own.id(), own));
-        List<Change> changes = new ArrayList<>();
+        List<PeerChange> changes = new ArrayList<>();
         tellers.forEach((self, told) -> {
             if (self.equals(member) || told.silent && teller.replaces(told) && told.node.equals(teller.node)) {
                 // Before what is new is told, which may have the addresses of what is not any more.
@@ -109,19 +100,19 @@ final class Directory {
         return changes;
     }
 
-    List<Change> announce(UUID member, long revision, Own own) {
+    List<PeerChange> announce(UUID member, long revision, Own own) {
         Teller teller = teller(member);
         teller.revision = Optional.of(revision);
         teller.endpoints.put(own.id(), own);
-        List<Change> changes = new ArrayList<>();
+        List<PeerChange> changes = new ArrayList<>();
         tell(member, own, teller.vtep.orElseThrow(), changes);
         return changes;
     }
 
-    List<Change> withdraw(UUID member, long revision, Own.Id id) {
+    List<PeerChange> withdraw(UUID member, long revision, Own.Id id) {
         Teller teller = teller(member);
         teller.revision = Optional.of(revision);
-        List<Change> changes = new ArrayList<>();
+        List<PeerChange> changes = new ArrayList<>();
         if (teller.endpoints.remove(id) != null) {
             untell(member, id, changes);
         }
@@ -129,8 +120,8 @@ final class Directory {
     }
 
     /** The member is out of view, and did not say good-bye: what it told stands for now. */
-    List<Change> silent(UUID member) {
-        List<Change> changes = new ArrayList<>();
+    List<PeerChange> silent(UUID member) {
+        List<PeerChange> changes = new ArrayList<>();
         if (knows(member)) {
             teller(member).silent = true;
             dropReplaced(changes);
@@ -139,24 +130,24 @@ final class Directory {
     }
 
     /** The node at this address is no more, if it is silent; one that speaks speaks for itself. */
-    List<Change> lost(InetAddress vtep) {
-        List<Change> changes = new ArrayList<>();
+    List<PeerChange> lost(InetAddress vtep) {
+        List<PeerChange> changes = new ArrayList<>();
         drop(teller -> teller.silent && teller.vtep.equals(Optional.of(vtep)), changes);
         return changes;
     }
 
     /** Nothing that anybody told is of use any more. */
-    List<Change> clear() {
-        List<Change> changes = new ArrayList<>();
+    List<PeerChange> clear() {
+        List<PeerChange> changes = new ArrayList<>();
         drop(_ -> true, changes);
         return changes;
     }
 
-    private void dropReplaced(List<Change> changes) {
+    private void dropReplaced(List<PeerChange> changes) {
         drop(old -> old.silent && tellers.values().stream().anyMatch(teller -> teller.replaces(old)), changes);
     }
 
-    private void drop(Predicate<Teller> which, List<Change> changes) {
+    private void drop(Predicate<Teller> which, List<PeerChange> changes) {
         for (UUID member : List.copyOf(tellers.keySet())) {
             if (which.test(teller(member))) {
                 changes.addAll(gone(member));
@@ -165,9 +156,9 @@ final class Directory {
     }
 
     /** The member is no more: with it go its endpoints. */
-    List<Change> gone(UUID member) {
+    List<PeerChange> gone(UUID member) {
         Teller teller = tellers.remove(member);
-        List<Change> changes = new ArrayList<>();
+        List<PeerChange> changes = new ArrayList<>();
         if (teller != null) {
             teller.endpoints.keySet().forEach(id -> untell(member, id, changes));
         }
@@ -197,7 +188,7 @@ final class Directory {
         return Objects.requireNonNull(tellers.get(member), "a member that has not introduced itself");
     }
 
-    private void tell(UUID member, Own own, InetAddress vtep, List<Change> changes) {
+    private void tell(UUID member, Own own, InetAddress vtep, List<PeerChange> changes) {
         Peer peer = new Peer(own.id().network(), own.id().endpoint(), own.address(), own.mac(), vtep);
         Told before = known.put(own.id(), new Told(member, peer));
         if (before != null && before.peer().equals(peer)) {
@@ -209,7 +200,7 @@ final class Directory {
         changes.add(new Added(peer));
     }
 
-    private void untell(UUID member, Own.Id id, List<Change> changes) {
+    private void untell(UUID member, Own.Id id, List<PeerChange> changes) {
         Told told = known.get(id);
         if (told == null || !told.by().equals(member)) {
             return;

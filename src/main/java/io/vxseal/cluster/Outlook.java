@@ -3,6 +3,7 @@ package io.vxseal.cluster;
 import io.vxseal.cluster.Cluster.Listener;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.peers.Peer;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -24,6 +25,7 @@ final class Outlook implements AutoCloseable {
     private final Listener listener;
     private final ExecutorService thread;
     private final ConcurrentMap<String, Set<Peer>> peers = new ConcurrentHashMap<>();
+    private final Untold untold = new Untold();
     private volatile KeyRing ring = KeyRing.EMPTY;
 
     Outlook(Listener listener) {
@@ -40,21 +42,23 @@ final class Outlook implements AutoCloseable {
         return Set.copyOf(peers.getOrDefault(network, Set.of()));
     }
 
-    void change(List<Directory.Change> changes) {
-        for (Directory.Change change : changes) {
+    void change(List<PeerChange> changes) {
+        if (changes.isEmpty()) {
+            return;
+        }
+        for (PeerChange change : changes) {
+            Peer peer = change.peer();
             switch (change) {
-                case Directory.Added(var peer) -> {
+                case PeerChange.Added _ ->
                     peers.computeIfAbsent(peer.network(), _ -> ConcurrentHashMap.newKeySet()).add(peer);
-                    tell(() -> listener.peerAdded(peer));
-                }
-                case Directory.Removed(var peer) -> {
-                    peers.computeIfPresent(peer.network(), (_, all) -> {
-                        all.remove(peer);
-                        return all.isEmpty() ? null : all;
-                    });
-                    tell(() -> listener.peerRemoved(peer));
-                }
+                case PeerChange.Removed _ -> peers.computeIfPresent(peer.network(), (_, all) -> {
+                    all.remove(peer);
+                    return all.isEmpty() ? null : all;
+                });
             }
+        }
+        if (untold.add(changes)) {
+            tell(() -> listener.peersChanged(untold.take()));
         }
     }
 
@@ -89,6 +93,24 @@ final class Outlook implements AutoCloseable {
             });
         } catch (RejectedExecutionException _) {
             // Closed: no listener is called any more.
+        }
+    }
+
+    /** Changes that the listener is yet to hear of: what comes while it is busy, it hears at once. */
+    private static final class Untold {
+        private List<PeerChange> changes = new ArrayList<>();
+
+        /** @return whether these are the first since the listener took what there was */
+        synchronized boolean add(List<PeerChange> more) {
+            boolean first = changes.isEmpty();
+            changes.addAll(more);
+            return first;
+        }
+
+        synchronized List<PeerChange> take() {
+            List<PeerChange> taken = changes;
+            changes = new ArrayList<>();
+            return taken;
         }
     }
 

@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.PeerChange;
 import io.vxseal.cluster.Status;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
@@ -21,10 +22,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -722,14 +725,47 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         }
     }
 
+    /** States before the entries that let packets out, and after them on the way back. */
     @Override
-    public void peerAdded(Peer peer) {
-        peerChanged(peer, true);
+    public void peersChanged(List<PeerChange> changes) {
+        lock.lock();
+        try {
+            Set<InetAddress> before = sealedTo();
+            Map<Attachment, Map<InetAddress, PeerDatabase.Change>> changed = new HashMap<>();
+            for (PeerChange change : changes) {
+                Peer peer = change.peer();
+                Attachment attachment = networks.get(peer.network());
+                if (attachment != null) {
+                    PeerDatabase.Change made = change instanceof PeerChange.Added
+                            ? attachment.peers.add(peer)
+                            : attachment.peers.remove(peer);
+                    changed.computeIfAbsent(attachment, _ -> new LinkedHashMap<>())
+                            .merge(peer.address().address(), made, PeerDatabase.Change::then);
+                }
+            }
+            Set<InetAddress> after = sealedTo();
+            Set<InetAddress> both = new HashSet<>(before);
+            both.addAll(after);
+            if (both.size() > before.size()) {
+                tryTo("seal to " + after, () -> seal(both));
+            }
+            changed.forEach((attachment, made) ->
+                    tryTo("reach all endpoints of network " + attachment.network.id(), () -> apply(attachment, made.values())));
+            if (both.size() > after.size()) {
+                tryTo("seal to none but " + after, () -> seal(after));
+            }
+        } finally {
+            lock.unlock();
+        }
     }
 
-    @Override
-    public void peerRemoved(Peer peer) {
-        peerChanged(peer, false);
+    /** What fails is tried again by the next repair. */
+    private static void tryTo(String what, Undo step) {
+        try {
+            step.run();
+        } catch (Exception failure) {
+            log.error("could not {}: {}", what, failure.getMessage());
+        }
     }
 
     /** Two witnesses make an endpoint: what others were told of it, and its link. */
@@ -841,13 +877,10 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     /** Brings states and policies to the nodes that encrypted networks up here have endpoints on. */
     private void seal() throws DriverException {
-        Set<InetAddress> wanted = new HashSet<>(lingering);
-        for (Attachment attachment : networks.values()) {
-            if (attachment.up() && attachment.network.encrypted()) {
-                wanted.addAll(attachment.peers.vteps());
-            }
-        }
-        ends.ifPresent(local -> wanted.removeAll(List.of(local.advertise(), local.bind())));
+        seal(sealedTo());
+    }
+
+    private void seal(Set<InetAddress> wanted) throws DriverException {
         try {
             encryption.nodes(wanted, sealing());
         } catch (KernelException failure) {
@@ -855,52 +888,41 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         }
     }
 
+    private Set<InetAddress> sealedTo() {
+        Set<InetAddress> wanted = new HashSet<>(lingering);
+        for (Attachment attachment : networks.values()) {
+            if (attachment.up() && attachment.network.encrypted()) {
+                wanted.addAll(attachment.peers.vteps());
+            }
+        }
+        ends.ifPresent(local -> wanted.removeAll(List.of(local.advertise(), local.bind())));
+        return wanted;
+    }
+
     private boolean sealing() {
         return networks.values().stream().anyMatch(a -> a.up() && a.network.encrypted());
     }
 
-    private void peerChanged(Peer peer, boolean added) {
-        lock.lock();
-        try {
-            Attachment attachment = networks.get(peer.network());
-            if (attachment == null) {
-                return;
-            }
-            PeerDatabase.Change change = added ? attachment.peers.add(peer) : attachment.peers.remove(peer);
-            // States before the entry that lets packets out, and after it on the way back.
-            if (added) {
-                seal();
-                apply(attachment, change);
-            } else {
-                apply(attachment, change);
-                seal();
-            }
-        } catch (IOException | DriverException failure) {
-            log.error(
-                    "endpoint {} at {} on node {} cannot be reached: {}",
-                    peer.endpoint(),
-                    peer.address(),
-                    peer.vtep().getHostAddress(),
-                    failure.getMessage());
-        } finally {
-            lock.unlock();
-        }
+    private void apply(Attachment attachment, PeerDatabase.Change change) throws KernelException {
+        apply(attachment, List.of(change));
     }
 
-    /** Brings the kernel from one entry in force to the next. Endpoints here are the bridge's own affair. */
-    private void apply(Attachment attachment, PeerDatabase.Change change) throws KernelException {
-        if (change.isNone() || !attachment.up()) {
+    /** Brings the kernel from the entries in force to the next. Endpoints here are the bridge's own affair. */
+    private void apply(Attachment attachment, Collection<PeerDatabase.Change> changes) throws KernelException {
+        if (!attachment.up()) {
             return;
         }
+        List<Peer> gone = new ArrayList<>();
+        List<Peer> come = new ArrayList<>();
+        for (PeerDatabase.Change change : changes) {
+            if (!change.isNone()) {
+                change.before().filter(this::remote).ifPresent(gone::add);
+                change.after().filter(this::remote).ifPresent(come::add);
+            }
+        }
         NetworkNamespace namespace = attachment.namespace.orElseThrow();
-        Optional<Peer> gone = change.before().filter(this::remote);
-        if (gone.isPresent()) {
-            namespace.removePeers(List.of(gone.get()));
-        }
-        Optional<Peer> come = change.after().filter(this::remote);
-        if (come.isPresent()) {
-            namespace.addPeers(List.of(come.get()));
-        }
+        namespace.removePeers(gone);
+        namespace.addPeers(come);
     }
 
     private boolean remote(Peer peer) {

@@ -3,6 +3,7 @@ package io.vxseal.peers;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,6 +30,11 @@ public final class PeerDatabase {
         /** Whether the same entry is in force as before. */
         public boolean isNone() {
             return before.equals(after);
+        }
+
+        /** This and then another change of the same address, in one. */
+        public Change then(Change next) {
+            return new Change(before, next.after);
         }
     }
 
@@ -74,7 +80,7 @@ public final class PeerDatabase {
 
     /** The nodes with an endpoint on the network, claims not in force included: their packets may still come. */
     public Set<InetAddress> vteps() {
-        return Set.copyOf(vteps.keySet());
+        return Collections.unmodifiableSet(vteps.keySet());
     }
 
     private void drop(List<Peer> claimants, Peer claim) {

@@ -2,9 +2,8 @@ package io.vxseal.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.cluster.Directory.Added;
-import io.vxseal.cluster.Directory.Change;
-import io.vxseal.cluster.Directory.Removed;
+import io.vxseal.cluster.PeerChange.Added;
+import io.vxseal.cluster.PeerChange.Removed;
 import io.vxseal.cluster.Message.Own;
 import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.MacAddress;
@@ -170,7 +169,7 @@ class DirectoryTest {
             Own own = own(step.endpoint(), step.shape());
             boolean speaks = models.containsKey(member) && !models.get(member).silent;
             Set<Peer> before = Set.copyOf(seen);
-            List<Change> changes = new ArrayList<>();
+            List<PeerChange> changes = new ArrayList<>();
             if (step.kind() == Kind.HELLO || !speaks && step.kind().compareTo(Kind.SILENT) < 0) {
                 // A member is of one node all its life.
                 String node = models.containsKey(member) ? models.get(member).node : "node-" + step.node();
@@ -218,7 +217,7 @@ class DirectoryTest {
                 }
             }
             dropReplaced(models);
-            for (Change change : changes) {
+            for (PeerChange change : changes) {
                 switch (change) {
                     case Added(var peer) -> assertThat(seen.add(peer)).isTrue();
                     case Removed(var peer) -> assertThat(seen.remove(peer)).isTrue();
@@ -233,7 +232,7 @@ class DirectoryTest {
                 // An introduction before the step may itself move what the step moves back.
                 Set<Peer> stood = new HashSet<>(before);
                 stood.retainAll(seen);
-                assertThat(changes).extracting(Change::peer).noneMatch(stood::contains);
+                assertThat(changes).extracting(PeerChange::peer).noneMatch(stood::contains);
             }
         }
     }

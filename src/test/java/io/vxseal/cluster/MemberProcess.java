@@ -7,6 +7,7 @@ import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -25,13 +26,9 @@ final class MemberProcess {
                 Integer.parseInt(words[3]), Duration.ofHours(12), 0, Optional.of(Path.of(words[2])));
         Cluster.Listener listener = new Cluster.Listener() {
             @Override
-            public void peerAdded(Peer peer) {
-                say("+ " + peer.endpoint());
-            }
-
-            @Override
-            public void peerRemoved(Peer peer) {
-                say("- " + peer.endpoint());
+            public void peersChanged(List<PeerChange> changes) {
+                changes.forEach(change ->
+                        say((change instanceof PeerChange.Added ? "+ " : "- ") + change.peer().endpoint()));
             }
 
             @Override

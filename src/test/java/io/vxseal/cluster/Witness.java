@@ -11,13 +11,9 @@ final class Witness implements Cluster.Listener {
     final List<KeyRing> rings = new CopyOnWriteArrayList<>();
 
     @Override
-    public void peerAdded(Peer peer) {
-        told.add("+" + peer.endpoint() + "@" + peer.vtep().getHostAddress());
-    }
-
-    @Override
-    public void peerRemoved(Peer peer) {
-        told.add("-" + peer.endpoint() + "@" + peer.vtep().getHostAddress());
+    public void peersChanged(List<PeerChange> changes) {
+        changes.forEach(change -> told.add((change instanceof PeerChange.Added ? "+" : "-")
+                + change.peer().endpoint() + "@" + change.peer().vtep().getHostAddress()));
     }
 
     @Override

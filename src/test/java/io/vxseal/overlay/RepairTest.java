@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.tuple;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
@@ -94,7 +95,7 @@ class RepairTest {
         }
         driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
         driver.join(NETWORK, "here");
-        driver.peerAdded(peer("there", "10.44.0.3", THERE));
+        added(peer("there", "10.44.0.3", THERE));
     }
 
     private static Peer peer(String id, String address, InetAddress node) {
@@ -184,11 +185,11 @@ class RepairTest {
         Peer old = peer("there", "10.44.0.3", THERE);
         Peer now = peer("elsewhere", "10.44.0.3", ELSEWHERE);
         if (newcomerFirst) {
-            driver.peerAdded(now);
-            driver.peerRemoved(old);
+            added(now);
+            removed(old);
         } else {
-            driver.peerRemoved(old);
-            driver.peerAdded(now);
+            removed(old);
+            added(now);
         }
         assertThat(inside("bridge fdb show dev vx-001092-abcde")).contains("02:42:0a:2c:00:03 dst 10.55.0.3 ")
                 .doesNotContain("10.55.0.2");
@@ -203,7 +204,7 @@ class RepairTest {
         serve(false);
         driver.createEndpoint(NETWORK, "moved", Cidr.parse("10.44.0.3/24"), Optional.empty());
         driver.join(NETWORK, "moved");
-        driver.peerRemoved(peer("there", "10.44.0.3", THERE));
+        removed(peer("there", "10.44.0.3", THERE));
         assertThat(inside("bridge fdb show dev vx-001092-abcde")).doesNotContain("dst");
         assertThat(inside("ip neigh show nud permanent")).isBlank();
     }
@@ -248,10 +249,10 @@ class RepairTest {
         again();
         driver.repair();
         assertThat(inside("bridge fdb show dev vx-001092-abcde")).isEqualTo(entries).contains("10.55.0.2");
-        driver.peerAdded(peer("moved", "10.44.0.3", ELSEWHERE));
+        added(peer("moved", "10.44.0.3", ELSEWHERE));
         driver.repair();
         assertThat(inside("bridge fdb show dev vx-001092-abcde")).contains("10.55.0.3").doesNotContain("10.55.0.2");
-        driver.peerRemoved(peer("moved", "10.44.0.3", ELSEWHERE));
+        removed(peer("moved", "10.44.0.3", ELSEWHERE));
         driver.forgetLingering();
         driver.repair();
         assertThat(inside("bridge fdb show dev vx-001092-abcde")).doesNotContain("dst");
@@ -370,12 +371,20 @@ class RepairTest {
         driver.createEndpoint("other", "second", Cidr.parse("10.45.0.2/24"), Optional.empty());
         driver.join("other", "second");
         InetAddress address = InetAddress.ofLiteral("10.45.0.3");
-        driver.peerAdded(new Peer("other", "far", new Cidr(address, 24), MacAddress.of(address), THERE));
+        added(new Peer("other", "far", new Cidr(address, 24), MacAddress.of(address), THERE));
         assertThat(host.run("ip xfrm state")).isEqualTo(one);
         driver.leave(NETWORK, "here");
         assertThat(host.run("ip xfrm state")).isEqualTo(one);
         driver.leave("other", "second");
         assertThat(host.run("ip xfrm state")).isEmpty();
         assertThat(host.run("ip xfrm policy")).isEmpty();
+    }
+
+    private void added(Peer peer) {
+        driver.peersChanged(List.of(new PeerChange.Added(peer)));
+    }
+
+    private void removed(Peer peer) {
+        driver.peersChanged(List.of(new PeerChange.Removed(peer)));
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.NodePlan;
@@ -449,7 +450,7 @@ class ProtocolTest {
         done("CreateNetwork", TWO_SUBNETS);
         done("CreateEndpoint", ENDPOINT.formatted("net3", "10.46.0.2/24", ""));
         done("Join", JOIN.formatted("net3"));
-        driver.peerAdded(new Peer(
+        added(new Peer(
                 "net3", "there", Cidr.parse("10.45.0.9/24"), MacAddress.parse("02:42:0a:2d:00:09"),
                 InetAddress.ofLiteral("10.55.0.2")));
         driver.repair();
@@ -556,7 +557,7 @@ class ProtocolTest {
         done("CreateNetwork", ENCRYPTED);
         done("CreateEndpoint", ENDPOINT.formatted("net2", "10.44.0.2/24", ""));
         done("Join", JOIN.formatted("net2"));
-        driver.peerAdded(new Peer(
+        added(new Peer(
                 "net2", "there", Cidr.parse("10.44.0.9/24"), MacAddress.parse("02:42:0a:2c:00:09"),
                 InetAddress.ofLiteral("10.55.0.2")));
         assertThat(engine.get("/status", "").body().path("ipsec").toString())
@@ -569,5 +570,9 @@ class ProtocolTest {
         JsonNode status = engine.get("/status", "").body();
         assertThat(status.path("ipsec").path("statesFound").asInt()).isEqualTo(4);
         assertThat(status.path("repairs").path("statesAndPolicies").asInt()).isEqualTo(6);
+    }
+
+    private void added(Peer peer) {
+        driver.peersChanged(List.of(new PeerChange.Added(peer)));
     }
 }
