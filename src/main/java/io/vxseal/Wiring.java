@@ -14,7 +14,6 @@ import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.Host;
 import io.vxseal.overlay.Memory;
 import io.vxseal.plugin.PluginServer;
-import io.vxseal.state.StateFile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -81,7 +80,7 @@ final class Wiring {
         Namespace own = Namespace.own();
         Host host = new Host(own, Route.in(own), settings.run().resolve("netns"), settings.vxlanPort());
         Encryption encryption = new Encryption(Xfrm.in(own), settings.vxlanPort());
-        StateFile<Memory> memory = new StateFile<>(settings.state().resolve("state.json"), Memory.class);
+        Memory memory = new Memory(settings.state(), settings.run());
         Cluster.Settings cluster = new Cluster.Settings(
                 settings.swarm().resolve("certificates"),
                 settings.swarm().resolve("state.json"),

@@ -51,7 +51,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     private final Host host;
     private final Encryption encryption;
     private final FirewallChoice firewalls;
-    private final StateFile<Memory> memory;
+    private final Memory memory;
     private final Duration patience;
     private final Cluster cluster;
 
@@ -123,7 +123,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             Host host,
             Encryption encryption,
             FirewallChoice firewalls,
-            StateFile<Memory> memory,
+            Memory memory,
             Duration patience,
             Function<Cluster.Listener, Cluster> cluster) {
         this.host = host;
@@ -139,14 +139,14 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         lock.lock();
         try {
             encryption.adopt();
-            Memory remembered = remembered();
+            Memory.Lasting remembered = remembered();
             vnis = new Vnis(remembered.vnis());
             for (Network network : remembered.networks()) {
                 Attachment attachment = new Attachment(network);
                 attachment.namespace = NetworkNamespace.open(network, host);
                 networks.put(network.id(), attachment);
             }
-            for (Endpoint endpoint : remembered.endpoints()) {
+            for (Endpoint endpoint : endpoints()) {
                 Attachment attachment = networks.get(endpoint.network());
                 if (attachment != null) {
                     attachment.endpoints.put(endpoint.id(), endpoint.joined(endpoint.joined() && attachment.up()));
@@ -175,22 +175,37 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     }
 
     /** What an earlier process wrote down; if that is damaged, what the kernel has of it. */
-    private Memory remembered() throws IOException {
+    private Memory.Lasting remembered() throws IOException {
         try {
-            return memory.read().orElse(Memory.EMPTY);
+            return memory.lasting.read().orElse(Memory.Lasting.NOTHING);
         } catch (IOException damaged) {
             List<Network> standing = Remains.networks(host, encryption.stands());
             Map<String, List<Integer>> given = new HashMap<>();
             standing.forEach(network ->
                     given.put(network.id(), network.subnets().stream().map(Subnet::vni).toList()));
-            Memory rebuilt = new Memory(standing, List.of(), given, List.of());
-            Path aside = memory.setAside();
-            memory.write(rebuilt);
-            cluster.recall();
-            log.error("{}; it is {} now. Taken up from the kernel: {}, whose endpoints the other nodes may know. What else "
-                    + "this node was told is lost: restart the engine when it suits", damaged.getMessage(), aside,
-                    standing.stream().map(Network::id).toList());
+            Memory.Lasting rebuilt = new Memory.Lasting(standing, given, List.of());
+            Path aside = memory.lasting.setAside();
+            memory.lasting.write(rebuilt);
+            log.error("{}; it is {} now. Taken up from the kernel: {}. What else this node was told is lost: restart the engine "
+                    + "when it suits", damaged.getMessage(), aside, standing.stream().map(Network::id).toList());
             return rebuilt;
+        }
+    }
+
+    /** Likewise; where they are lost, the other nodes may know those that have joined. */
+    private List<Endpoint> endpoints() throws IOException {
+        try {
+            Optional<Memory.Passing> read = memory.passing.read();
+            if (read.isEmpty() && networks.values().stream().anyMatch(Attachment::up)) {
+                cluster.recall();
+            }
+            return read.map(Memory.Passing::endpoints).orElse(List.of());
+        } catch (IOException damaged) {
+            Path aside = memory.passing.setAside();
+            cluster.recall();
+            log.error("{}; it is {} now. The other nodes are asked for what they know of the endpoints here",
+                    damaged.getMessage(), aside);
+            return List.of();
         }
     }
 
@@ -494,7 +509,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                     new Endpoint(id, network, address, mac.orElseGet(() -> MacAddress.of(address.address())), false);
             attachment.endpoints.put(id, endpoint);
             try {
-                remember();
+                rememberEndpoints();
             } catch (DriverException failure) {
                 attachment.endpoints.remove(id);
                 throw failure;
@@ -517,7 +532,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 leave(network, id);
             }
             attachment(network).endpoints.remove(id);
-            remember();
+            rememberEndpoints();
         } finally {
             lock.unlock();
         }
@@ -564,7 +579,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 undo.push(() -> apply(attachment, attachment.peers.remove(own)));
                 attachment.endpoints.put(id, endpoint.joined(true));
                 undo.push(() -> attachment.endpoints.put(id, endpoint));
-                remember();
+                rememberEndpoints();
             } catch (IOException | DriverException failure) {
                 undo(undo);
                 throw failure instanceof DriverException refused
@@ -620,7 +635,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             } catch (IOException failure) {
                 throw DriverException.system("could not leave network " + network, failure);
             } finally {
-                remember();
+                rememberEndpoints();
             }
         } finally {
             lock.unlock();
@@ -676,8 +691,9 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     public void nodeFound(InetAddress node) throws DriverException {
         lock.lock();
         try {
-            found(node);
-            remember();
+            if (found(node)) {
+                remember();
+            }
         } finally {
             lock.unlock();
         }
@@ -687,9 +703,10 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     public void nodeLost(InetAddress node) throws DriverException {
         lock.lock();
         try {
-            nodes.remove(node);
             cluster.lost(node);
-            remember();
+            if (nodes.remove(node)) {
+                remember();
+            }
         } finally {
             lock.unlock();
         }
@@ -788,7 +805,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 cluster.announce(own(endpoint, ends.get()));
                 taken++;
             }
-            remember();
+            rememberEndpoints();
             log.info("took up {} endpoints that other nodes were told of", taken);
         } catch (IOException | DriverException failure) {
             log.error("could not take up endpoints that other nodes were told of: {}", failure.getMessage());
@@ -971,9 +988,10 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         }
     }
 
-    private void found(InetAddress node) {
-        nodes.add(node);
+    /** Whether it was not known. */
+    private boolean found(InetAddress node) {
         cluster.found(node);
+        return nodes.add(node);
     }
 
     private Optional<Network> networkWith(int vni) {
@@ -1001,10 +1019,18 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     private void remember() throws DriverException {
         List<Network> known = networks.values().stream().map(a -> a.network).toList();
+        write(memory.lasting, new Memory.Lasting(known, vnis.given(), List.copyOf(nodes)));
+    }
+
+    private void rememberEndpoints() throws DriverException {
         List<Endpoint> endpoints = new ArrayList<>();
         networks.values().forEach(attachment -> endpoints.addAll(attachment.endpoints.values()));
+        write(memory.passing, new Memory.Passing(endpoints));
+    }
+
+    private static <T> void write(StateFile<T> file, T value) throws DriverException {
         try {
-            memory.write(new Memory(known, endpoints, vnis.given(), List.copyOf(nodes)));
+            file.write(value);
         } catch (IOException failure) {
             throw DriverException.system("could not write the state file", failure);
         }

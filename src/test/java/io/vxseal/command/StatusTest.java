@@ -18,7 +18,6 @@ import io.vxseal.overlay.Host;
 import io.vxseal.overlay.Memory;
 import io.vxseal.plugin.Door;
 import io.vxseal.plugin.PluginServer;
-import io.vxseal.state.StateFile;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -69,7 +68,7 @@ class StatusTest {
                 _ -> {
                     throw new IOException("no network, so no rules");
                 },
-                new StateFile<>(folder.resolve("state.json"), Memory.class),
+                new Memory(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(settings, listener));
         Path socket = folder.resolve("vxseal.sock");

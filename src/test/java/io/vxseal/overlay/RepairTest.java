@@ -18,7 +18,6 @@ import io.vxseal.kernel.Namespace;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.Xfrm;
 import io.vxseal.peers.Peer;
-import io.vxseal.state.StateFile;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -284,12 +283,12 @@ class RepairTest {
     @Test
     void anEndpointThatOthersRememberIsTakenUpIfItsLinkIsThere() throws Exception {
         serve(false);
-        Memory before = memory().read().orElseThrow();
+        Memory.Passing before = memory().passing.read().orElseThrow();
         driver.close();
-        Files.writeString(folder.resolve("state.json"), "");
+        Files.writeString(folder.resolve("run/endpoints.json"), "");
         again();
         driver.recalled(List.of(peer("here", "10.44.0.2", HERE), peer("gone", "10.44.0.4", HERE)));
-        assertThat(memory().read().orElseThrow().endpoints()).isEqualTo(before.endpoints());
+        assertThat(memory().passing.read()).contains(before);
         driver.leave(NETWORK, "here");
         driver.deleteEndpoint(NETWORK, "here");
         assertThat(Namespace.open(pin())).isEmpty();
@@ -302,16 +301,19 @@ class RepairTest {
 
     private void isTakenUpFromTheKernel(boolean encrypted) throws Exception {
         serve(encrypted);
-        Memory before = memory().read().orElseThrow();
+        Memory.Lasting before = memory().lasting.read().orElseThrow();
         String links = sameLinks();
         driver.close();
-        byte[] torn = Files.readAllBytes(folder.resolve("state.json"));
-        Files.write(folder.resolve("state.json"), Arrays.copyOf(torn, torn.length / 2));
+        for (String file : List.of("state/state.json", "run/endpoints.json")) {
+            byte[] torn = Files.readAllBytes(folder.resolve(file));
+            Files.write(folder.resolve(file), Arrays.copyOf(torn, torn.length / 2));
+        }
         again();
         driver.repair();
         assertThat(sameLinks()).isEqualTo(links);
-        assertThat(folder.resolve("state.json.damaged")).exists();
-        assertThat(memory().read().orElseThrow().networks()).isEqualTo(before.networks());
+        assertThat(folder.resolve("state/state.json.damaged")).exists();
+        assertThat(folder.resolve("run/endpoints.json.damaged")).exists();
+        assertThat(memory().lasting.read().orElseThrow().networks()).isEqualTo(before.networks());
         // As an engine does that starts again.
         driver.createNetwork(before.networks().getFirst());
         again();
@@ -331,8 +333,8 @@ class RepairTest {
         driver.self(new Ends(HERE, HERE));
     }
 
-    private StateFile<Memory> memory() {
-        return new StateFile<>(folder.resolve("state.json"), Memory.class);
+    private Memory memory() {
+        return new Memory(folder.resolve("state"), folder.resolve("run"));
     }
 
     @Tag("esp")

@@ -18,7 +18,6 @@ import io.vxseal.overlay.Host;
 import io.vxseal.overlay.Memory;
 import io.vxseal.peers.Peer;
 import io.vxseal.plugin.EngineClient.Answer;
-import io.vxseal.state.StateFile;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
@@ -85,7 +84,7 @@ class ProtocolTest {
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
                 transport -> Firewall.choose(Firewall.Backend.IPTABLES, transport, PORT, NodePlan.MARK, host.prefix()),
-                new StateFile<>(folder.resolve("state.json"), Memory.class),
+                new Memory(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(
                         new Cluster.Settings(
@@ -303,7 +302,7 @@ class ProtocolTest {
         done("DiscoverNew", SELF);
         done("CreateNetwork", PLAIN);
         done("CreateEndpoint", ENDPOINT.formatted("net1", "10.44.0.2/24", ""));
-        Path state = folder.resolve("state.json");
+        Path state = folder.resolve("endpoints.json");
         byte[] inTheMiddle = Files.readAllBytes(state);
         done("Join", JOIN.formatted("net1"));
         server.close();

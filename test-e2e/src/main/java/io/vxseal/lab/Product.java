@@ -132,9 +132,10 @@ public record Product(Path tree) {
         return pid.isEmpty() ? Optional.empty() : Optional.of(pid);
     }
 
-    /** Where the plugin keeps its state, on the host. */
-    public static String stateFile(Guest guest) {
-        return guest.sh("ls /var/lib/docker/plugins/*/propagated-mount/state.json");
+    /** Where the plugin keeps its state, on the host: what outlives a reboot, and what does not. */
+    public static List<String> stateFiles(Guest guest) {
+        return guest.sh("ls /var/lib/docker/plugins/*/propagated-mount/state.json /run/docker/plugins/vxseal.run/endpoints.json")
+                .lines().toList();
     }
 
     /**

@@ -144,11 +144,11 @@ class CrashTest {
     /** The kernel has the networks, and the other node what this one told it. */
     @Test
     @Order(2)
-    void disabledByForceItTakesUpWhatItFindsWhenItIsEnabledAgainThoughItsStateFileIsTorn(Lab lab) {
+    void disabledByForceItTakesUpWhatItFindsWhenItIsEnabledAgainThoughItsStateFilesAreTorn(Lab lab) {
         Guest damaged = lab.guest(2);
-        String state = Product.stateFile(damaged);
+        List<String> states = Product.stateFiles(damaged);
         Product.disableByForce(damaged);
-        damaged.sh("truncate -s $(($(stat -c %s FILE) / 2)) FILE".replace("FILE", state));
+        states.forEach(file -> damaged.sh("truncate -s $(($(stat -c %s FILE) / 2)) FILE".replace("FILE", file)));
         Product.enable(damaged);
         Product.awaitTogether(lab.guests());
         Await.until("the plugin to have its endpoints again", Duration.ofSeconds(30), () ->
