@@ -133,8 +133,13 @@ public final class Encryption {
     public void nodes(Set<InetAddress> wanted, boolean sealing) throws KernelException {
         Set<InetAddress> concerned = new HashSet<>();
         if (asPlanned && sealing == this.sealing) {
-            wanted.stream().filter(node -> !nodes.contains(node)).forEach(concerned::add);
-            nodes.stream().filter(node -> !wanted.contains(node)).forEach(concerned::add);
+            concerned.addAll(wanted);
+            concerned.removeAll(nodes);
+            for (InetAddress node : nodes) {
+                if (!wanted.contains(node)) {
+                    concerned.add(node);
+                }
+            }
         } else {
             concerned.addAll(all());
             concerned.addAll(wanted);
@@ -257,12 +262,11 @@ public final class Encryption {
         Set<InetAddress> own = new HashSet<>();
         Optional<SecurityPolicy> block = Optional.empty();
         for (SecurityPolicy policy : xfrm.policies()) {
-            switch (policy.action()) {
-                case SecurityPolicy.Action.Block b -> block = Optional.of(policy);
-                case SecurityPolicy.Action.Seal s -> {
-                    own.add(policy.id().source().address());
-                    found(found, policy.id().destination().address()).policies().add(policy);
-                }
+            if (policy.action() instanceof SecurityPolicy.Action.Block) {
+                block = Optional.of(policy);
+            } else {
+                own.add(policy.id().source().address());
+                found(found, policy.id().destination().address()).policies().add(policy);
             }
         }
         ends.ifPresent(local -> own.add(local.bind()));

@@ -1,7 +1,6 @@
 package io.vxseal.kernel;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /**
  * Requests that go to the kernel in one send, each acknowledged. The kernel works through them in order and goes on
@@ -17,8 +16,7 @@ final class Batch {
     /** Room for one message; the largest here, a link's or a state's, stays under half of it. */
     private static final int MAX_MESSAGE = 1024;
 
-    private final ByteBuffer buffer =
-            ByteBuffer.allocateDirect(MAX_MESSAGES * MAX_MESSAGE).order(ByteOrder.nativeOrder());
+    private final ByteBuffer buffer = Buffers.direct(MAX_MESSAGES * MAX_MESSAGE);
     private int size;
 
     /** Starts the next request; its sequence number is its place in the batch. */
@@ -50,9 +48,7 @@ final class Batch {
 
     /** Empties the batch and overwrites what was in it: states carry keys. */
     void clear() {
-        for (int i = 0; i < buffer.position(); i++) {
-            buffer.put(i, (byte) 0);
-        }
+        Buffers.wipe(buffer, buffer.position());
         buffer.clear();
         size = 0;
     }

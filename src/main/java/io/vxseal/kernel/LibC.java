@@ -68,6 +68,8 @@ final class LibC {
         @ssize_t
         long recv(int fd, Pointer octets, @size_t long length, int flags);
 
+        int recvmmsg(int fd, Pointer messages, int count, int flags, Pointer timeout);
+
         int poll(Pointer descriptors, long count, int milliseconds);
 
         String strerror(int errno);

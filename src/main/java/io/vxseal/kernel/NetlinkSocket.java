@@ -44,18 +44,11 @@ final class NetlinkSocket implements AutoCloseable {
     /** Octets; the kernel doubles it. Answers to a batch fit several times over. */
     private static final int SOCKET_BUFFER = 1 << 20;
 
-    /** Octets; the kernel fills at most 32 KiB in a dump's part. */
-    private static final int RECEIVE_BUFFER = 1 << 16;
-
     /** A dump that other changes keep running into is asked again this many times. */
     private static final int DUMP_ATTEMPTS = 8;
 
     private final int fd;
     private final ReentrantLock lock = new ReentrantLock();
-    private final Batch batch = new Batch();
-    private final Pointer requestMemory = Pointer.wrap(LibC.RUNTIME, batch.octets());
-    private final ByteBuffer received = ByteBuffer.allocateDirect(RECEIVE_BUFFER).order(ByteOrder.nativeOrder());
-    private final Pointer receivedMemory = Pointer.wrap(LibC.RUNTIME, received);
     private boolean closed;
 
     private NetlinkSocket(int fd) {
@@ -108,6 +101,8 @@ final class NetlinkSocket implements AutoCloseable {
         }
     }
 
+    private static final Answer LOST = new Answer(Errno.ENOBUFS, "the kernel's answer was lost");
+
     /** Writes one request for a subject into the batch. */
     @FunctionalInterface
     interface Writer<T> {
@@ -124,16 +119,17 @@ final class NetlinkSocket implements AutoCloseable {
     <T> List<Answer> exchange(List<T> subjects, Writer<T> writer) throws KernelException {
         var answers = new ArrayList<Answer>(subjects.size());
         lock.lock();
+        Buffers buffers = Buffers.take();
         try {
             for (T subject : subjects) {
-                writer.write(batch, subject);
-                if (batch.isFull()) {
-                    answers.addAll(flush());
+                writer.write(buffers.batch, subject);
+                if (buffers.batch.isFull()) {
+                    flush(buffers, answers);
                 }
             }
-            answers.addAll(flush());
+            flush(buffers, answers);
         } finally {
-            batch.clear();
+            buffers.giveBack();
             lock.unlock();
         }
         return answers;
@@ -152,16 +148,28 @@ final class NetlinkSocket implements AutoCloseable {
     <T> Optional<T> get(String what, Consumer<Batch> writer, Reader<T> reader, Integer... absent)
             throws KernelException {
         lock.lock();
+        Buffers buffers = Buffers.take();
         try {
-            writer.accept(batch);
-            var found = new ArrayList<T>(1);
-            Answer answer = flush((type, payload) -> reader.read(type, payload).ifPresent(found::add)).getFirst();
-            if (!answer.done() && !Arrays.asList(absent).contains(answer.errno())) {
-                throw answer.failure(what);
+            writer.accept(buffers.batch);
+            send(buffers);
+            Optional<T> found = Optional.empty();
+            while (true) {
+                if (receive(buffers) < 0) {
+                    throw LOST.failure(what);
+                }
+                ByteBuffer received = buffers.received;
+                if (type(received, 0) != NLMSG_ERROR) {
+                    found = reader.read(type(received, 0), payload(received, 0));
+                    continue;
+                }
+                Answer answer = answer(received, 0);
+                if (!answer.done() && !Arrays.asList(absent).contains(answer.errno())) {
+                    throw answer.failure(what);
+                }
+                return found;
             }
-            return found.stream().findFirst();
         } finally {
-            batch.clear();
+            buffers.giveBack();
             lock.unlock();
         }
     }
@@ -174,19 +182,21 @@ final class NetlinkSocket implements AutoCloseable {
      */
     <T> List<T> dump(String what, Consumer<Batch> writer, Reader<T> reader) throws KernelException {
         lock.lock();
+        Buffers buffers = Buffers.take();
         try {
             for (int attempt = 1; ; attempt++) {
                 var found = new ArrayList<T>();
-                writer.accept(batch);
-                send();
-                batch.clear();
-                if (readDump(what, reader, found) || attempt == DUMP_ATTEMPTS) {
+                writer.accept(buffers.batch);
+                send(buffers);
+                buffers.batch.clear();
+                if (readDump(what, buffers, reader, found) || attempt == DUMP_ATTEMPTS) {
                     return found;
                 }
             }
         } finally {
-            batch.clear();
-            wipeReceived();
+            // States come with their keys.
+            buffers.wipeReceived();
+            buffers.giveBack();
             lock.unlock();
         }
     }
@@ -197,53 +207,48 @@ final class NetlinkSocket implements AutoCloseable {
         Optional<T> read(int type, ByteBuffer payload);
     }
 
-    private interface Sink {
-        void accept(int type, ByteBuffer payload);
-    }
-
-    private List<Answer> flush() throws KernelException {
-        return flush((type, payload) -> {});
-    }
-
-    private List<Answer> flush(Sink objects) throws KernelException {
-        if (batch.size() == 0) {
-            return List.of();
+    /** Sends what is in the batch, empties it, and adds an answer for each request. */
+    private void flush(Buffers buffers, List<Answer> answers) throws KernelException {
+        int requests = buffers.batch.size();
+        if (requests == 0) {
+            return;
         }
-        send();
-        var answers = new Answer[batch.size()];
-        Arrays.fill(answers, new Answer(Errno.ENOBUFS, "the kernel's answer was lost"));
-        batch.clear();
-        for (int missing = answers.length; missing > 0; ) {
-            int length = receive();
-            if (length < 0) {
+        send(buffers);
+        buffers.batch.clear();
+        Answer[] given = new Answer[requests];
+        Arrays.fill(given, LOST);
+        for (int missing = requests; missing > 0; ) {
+            int received = receiveAnswers(buffers, missing);
+            if (received == 0) {
                 break;
             }
-            for (int at = 0; at + NetlinkMessage.NLMSG_HDRLEN <= length; at = NetlinkMessage.next(received, at)) {
-                int sequence = received.getInt(at + 8);
-                if (type(at) != NLMSG_ERROR) {
-                    objects.accept(type(at), payload(at));
-                } else if (sequence >= 0 && sequence < answers.length) {
-                    answers[sequence] = answer(at);
+            for (int n = 0; n < received; n++) {
+                ByteBuffer octets = buffers.answer(n);
+                if (octets.limit() < NetlinkMessage.NLMSG_HDRLEN + Integer.BYTES || type(octets, 0) != NLMSG_ERROR) {
+                    continue;
+                }
+                int sequence = octets.getInt(8);
+                if (sequence >= 0 && sequence < requests) {
+                    given[sequence] = answer(octets, 0);
                     missing--;
                 }
             }
         }
-        wipeReceived();
-        return List.of(answers);
+        answers.addAll(Arrays.asList(given));
     }
 
-    private void send() throws KernelException {
+    private void send(Buffers buffers) throws KernelException {
         if (closed) {
             throw new KernelException("send to netlink socket", Errno.EBADF, "EBADF: the socket was closed");
         }
         // What a call that broke off left unread must not pass for an answer to this one.
         int unread;
         do {
-            unread = receive();
+            unread = receive(buffers);
         } while (unread >= 0);
         long sent;
         do {
-            sent = LibC.INSTANCE.send(fd, requestMemory, batch.length(), 0);
+            sent = LibC.INSTANCE.send(fd, buffers.request, buffers.batch.length(), 0);
         } while (sent < 0 && LibC.errno() == Errno.EINTR);
         if (sent < 0) {
             throw LibC.failure("send to netlink socket");
@@ -251,38 +256,60 @@ final class NetlinkSocket implements AutoCloseable {
     }
 
     /** Octets received, or -1 when nothing more is queued: the kernel dropped what is missing. */
-    private int receive() throws KernelException {
+    private int receive(Buffers buffers) throws KernelException {
         while (true) {
-            long length = LibC.INSTANCE.recv(fd, receivedMemory, RECEIVE_BUFFER, MSG_DONTWAIT | MSG_TRUNC);
-            if (length > RECEIVE_BUFFER) {
+            long length =
+                    LibC.INSTANCE.recv(fd, buffers.receivedMemory, Buffers.RECEIVED, MSG_DONTWAIT | MSG_TRUNC);
+            if (length > Buffers.RECEIVED) {
                 throw new KernelException(
                         "read netlink socket", Errno.EMSGSIZE, "an answer of " + length + " octets is too long");
             }
             if (length >= 0) {
                 return (int) length;
             }
-            int errno = LibC.errno();
-            if (errno == Errno.EAGAIN) {
+            if (!isMore()) {
                 return -1;
-            }
-            // ENOBUFS tells of an overrun once; what did fit is still to be read.
-            if (errno != Errno.EINTR && errno != Errno.ENOBUFS) {
-                throw LibC.failure("read netlink socket");
             }
         }
     }
 
+    /** How many answers there are, at most so many; each is a datagram of its own, so this takes them all in one call. */
+    private int receiveAnswers(Buffers buffers, int most) throws KernelException {
+        while (true) {
+            int answers = LibC.INSTANCE.recvmmsg(fd, buffers.answers, most, MSG_DONTWAIT, null);
+            if (answers >= 0) {
+                return answers;
+            }
+            if (!isMore()) {
+                return 0;
+            }
+        }
+    }
+
+    /** Whether a receive that failed is to be tried again; ENOBUFS tells of an overrun once, and what did fit is still there. */
+    private static boolean isMore() throws KernelException {
+        int errno = LibC.errno();
+        if (errno == Errno.EAGAIN) {
+            return false;
+        }
+        if (errno != Errno.EINTR && errno != Errno.ENOBUFS) {
+            throw LibC.failure("read netlink socket");
+        }
+        return true;
+    }
+
     /** False if the dump was interrupted by changes. */
-    private <T> boolean readDump(String what, Reader<T> reader, List<T> found) throws KernelException {
+    private <T> boolean readDump(String what, Buffers buffers, Reader<T> reader, List<T> found) throws KernelException {
+        ByteBuffer received = buffers.received;
         boolean consistent = true;
         while (true) {
-            int length = receive();
+            int length = receive(buffers);
             if (length < 0) {
                 throw new KernelException(what, Errno.ENOBUFS, "the kernel's list ended early");
             }
             for (int at = 0; at + NetlinkMessage.NLMSG_HDRLEN <= length; at = NetlinkMessage.next(received, at)) {
                 consistent &= (received.getShort(at + 6) & NLM_F_DUMP_INTR) == 0;
-                switch (type(at)) {
+                switch (type(received, at)) {
                     case NLMSG_DONE -> {
                         int errno = -received.getInt(at + NetlinkMessage.NLMSG_HDRLEN);
                         if (errno > 0) {
@@ -290,26 +317,25 @@ final class NetlinkSocket implements AutoCloseable {
                         }
                         return consistent;
                     }
-                    case NLMSG_ERROR -> throw answer(at).failure(what);
-                    default -> reader.read(type(at), payload(at)).ifPresent(found::add);
+                    case NLMSG_ERROR -> throw answer(received, at).failure(what);
+                    default -> reader.read(type(received, at), payload(received, at)).ifPresent(found::add);
                 }
             }
         }
     }
 
-    private int type(int at) {
+    private static int type(ByteBuffer received, int at) {
         return received.getShort(at + 4) & 0xffff;
     }
 
-    private ByteBuffer payload(int at) {
-        return received.slice(
-                        at + NetlinkMessage.NLMSG_HDRLEN, received.getInt(at) - NetlinkMessage.NLMSG_HDRLEN)
-                .order(ByteOrder.nativeOrder());
+    private static ByteBuffer payload(ByteBuffer received, int at) {
+        int end = Math.min(at + received.getInt(at), received.limit());
+        int start = at + NetlinkMessage.NLMSG_HDRLEN;
+        return received.slice(start, end - start).order(ByteOrder.nativeOrder());
     }
 
-    private Answer answer(int at) {
-        ByteBuffer error = payload(at);
-        int errno = -error.getInt(0);
+    private static Answer answer(ByteBuffer received, int at) {
+        int errno = -received.getInt(at + NetlinkMessage.NLMSG_HDRLEN);
         if (errno == 0) {
             return Answer.DONE;
         }
@@ -317,16 +343,10 @@ final class NetlinkSocket implements AutoCloseable {
         if ((flags & NLM_F_ACK_TLVS) == 0) {
             return new Answer(errno, "");
         }
+        ByteBuffer error = payload(received, at);
         // The request's header follows the errno, and the rest of the request too unless it was capped.
         int request = (flags & NLM_F_CAPPED) != 0 ? NetlinkMessage.NLMSG_HDRLEN : error.getInt(4);
         return new Answer(errno, Attributes.of(error, 4 + request).text(NLMSGERR_ATTR_MSG).orElse(""));
-    }
-
-    /** States come with their keys. */
-    private void wipeReceived() {
-        for (int i = 0; i < RECEIVE_BUFFER; i += Long.BYTES) {
-            received.putLong(i, 0);
-        }
     }
 
     @Override

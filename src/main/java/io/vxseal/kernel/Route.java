@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * Links, addresses, neighbours and forwarding entries of one network namespace, by rtnetlink (rtnetlink(7)). The socket
@@ -374,7 +375,9 @@ public final class Route implements AutoCloseable {
      * @throws KernelException for the first one refused; the others are suppressed in it
      */
     public void addRemoteEndpoints(String vxlan, Collection<RemoteEndpoint> endpoints) throws KernelException {
-        change("add", RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, vxlan, endpoints);
+        if (!endpoints.isEmpty()) {
+            change("add", RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, vxlan, index(vxlan), endpoints);
+        }
     }
 
     /**
@@ -384,22 +387,27 @@ public final class Route implements AutoCloseable {
      * where an endpoint's entry was replaced by another's claim to the address, add that one again.
      */
     public void removeRemoteEndpoints(String vxlan, Collection<RemoteEndpoint> endpoints) throws KernelException {
-        if (endpoints.isEmpty() || link(vxlan).isEmpty()) {
+        if (endpoints.isEmpty()) {
             return;
         }
-        change("remove", RTM_DELNEIGH, 0, vxlan, endpoints, Errno.ENOENT, Errno.ESRCH);
+        Optional<Link> device = link(vxlan);
+        if (device.isPresent()) {
+            change("remove", RTM_DELNEIGH, 0, vxlan, device.get().index(), endpoints, Errno.ENOENT, Errno.ESRCH);
+        }
     }
 
     /** A neighbour to be told, or taken back: of an address when the family is that of IP, else a forwarding entry. */
     private record Neighbour(RemoteEndpoint endpoint, boolean forwarding) {}
 
     private void change(
-            String verb, int type, int flags, String vxlan, Collection<RemoteEndpoint> endpoints, Integer... fine)
+            String verb,
+            int type,
+            int flags,
+            String vxlan,
+            int index,
+            Collection<RemoteEndpoint> endpoints,
+            Integer... fine)
             throws KernelException {
-        if (endpoints.isEmpty()) {
-            return;
-        }
-        int index = index(vxlan);
         var neighbours = new ArrayList<Neighbour>(2 * endpoints.size());
         for (RemoteEndpoint endpoint : endpoints) {
             // Forwarding first: once the device answers for the address, frames to it must find their way.
@@ -408,10 +416,11 @@ public final class Route implements AutoCloseable {
         }
         List<NetlinkSocket.Answer> answers =
                 socket.exchange(neighbours, (batch, n) -> write(batch, type, flags, index, n));
+        Set<Integer> done = Set.of(fine);
         KernelException refused = null;
         for (int i = 0; i < answers.size(); i++) {
             NetlinkSocket.Answer answer = answers.get(i);
-            if (answer.done() || List.of(fine).contains(answer.errno())) {
+            if (answer.done() || done.contains(answer.errno())) {
                 continue;
             }
             KernelException e = answer.failure("%s %s %s on %s".formatted(

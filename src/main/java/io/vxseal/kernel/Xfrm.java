@@ -175,39 +175,44 @@ public final class Xfrm implements AutoCloseable {
         for (int i = 0; i < answers.size(); i++) {
             XfrmChange change = changes.get(i);
             NetlinkSocket.Answer answer = answers.get(i);
-            switch (change) {
-                case XfrmChange.AddState add when answer.done() -> known.add(add.association().id());
-                case XfrmChange.AddState add when answer.errno() == Errno.EEXIST -> {
-                    if (standing.isEmpty()) {
-                        standing = Optional.of(byId(states()));
-                    }
-                    SecurityAssociation there = standing.get().get(add.association().id());
-                    if (!add.association().equals(there)) {
-                        failures.add(new Failure(change, new KernelException(
-                                "add " + add.association(), Errno.EEXIST, inTheWay(there, add.association()))));
-                    }
+            if (answer.done() || isGone(change, answer)) {
+                if (change instanceof XfrmChange.AddState add) {
+                    known.add(add.association().id());
+                } else if (change instanceof XfrmChange.DeleteState delete) {
+                    known.remove(delete.id());
                 }
-                case XfrmChange.AddState add -> failures.add(new Failure(change, refusedState(add, answer)));
-                case XfrmChange.DeleteState delete -> {
-                    if (answer.done() || answer.errno() == Errno.ESRCH) {
-                        known.remove(delete.id());
-                    } else {
-                        failures.add(new Failure(change, answer.failure("delete " + delete.id())));
-                    }
-                }
-                case XfrmChange.PutPolicy put -> {
-                    if (!answer.done()) {
-                        failures.add(new Failure(change, answer.failure("put " + put.policy())));
-                    }
-                }
-                case XfrmChange.DeletePolicy delete -> {
-                    if (!answer.done() && answer.errno() != Errno.ENOENT) {
-                        failures.add(new Failure(change, answer.failure("delete " + delete.id())));
-                    }
-                }
+                continue;
             }
+            if (change instanceof XfrmChange.AddState add && answer.errno() == Errno.EEXIST && standing.isEmpty()) {
+                standing = Optional.of(byId(states()));
+            }
+            refusal(change, answer, standing.orElse(Map.of())).ifPresent(why -> failures.add(new Failure(change, why)));
         }
         return List.copyOf(failures);
+    }
+
+    private static boolean isGone(XfrmChange change, NetlinkSocket.Answer answer) {
+        return change instanceof XfrmChange.DeleteState && answer.errno() == Errno.ESRCH
+                || change instanceof XfrmChange.DeletePolicy && answer.errno() == Errno.ENOENT;
+    }
+
+    /** Why a change was refused; empty if it adds a state that is there already, as it should be. */
+    private static Optional<KernelException> refusal(
+            XfrmChange change,
+            NetlinkSocket.Answer answer,
+            Map<SecurityAssociation.Id, SecurityAssociation> standing) {
+        return switch (change) {
+            case XfrmChange.AddState(var wanted) when answer.errno() == Errno.EEXIST -> {
+                SecurityAssociation there = standing.get(wanted.id());
+                yield wanted.equals(there)
+                        ? Optional.empty()
+                        : Optional.of(new KernelException("add " + wanted, Errno.EEXIST, inTheWay(there, wanted)));
+            }
+            case XfrmChange.AddState add -> Optional.of(refusedState(add, answer));
+            case XfrmChange.DeleteState(var id) -> Optional.of(answer.failure("delete " + id));
+            case XfrmChange.PutPolicy(var policy) -> Optional.of(answer.failure("put " + policy));
+            case XfrmChange.DeletePolicy(var id) -> Optional.of(answer.failure("delete " + id));
+        };
     }
 
     private static String inTheWay(SecurityAssociation there, SecurityAssociation wanted) {
@@ -279,12 +284,16 @@ public final class Xfrm implements AutoCloseable {
         return socket.dump("list policies", b -> b.add(XFRM_MSG_GETPOLICY, NLM_F_DUMP), Xfrm::readPolicy);
     }
 
+    /** By instanceof: a switch over types is linked when it is first come to, which takes longer than a rotation. */
     private static void write(Batch batch, XfrmChange change) {
-        switch (change) {
-            case XfrmChange.AddState add -> writeState(batch, add.association());
-            case XfrmChange.DeleteState delete -> writeStateDeletion(batch, delete.id());
-            case XfrmChange.PutPolicy put -> writePolicy(batch, put.policy());
-            case XfrmChange.DeletePolicy delete -> writePolicyDeletion(batch, delete.id());
+        if (change instanceof XfrmChange.AddState add) {
+            writeState(batch, add.association());
+        } else if (change instanceof XfrmChange.DeleteState delete) {
+            writeStateDeletion(batch, delete.id());
+        } else if (change instanceof XfrmChange.PutPolicy put) {
+            writePolicy(batch, put.policy());
+        } else if (change instanceof XfrmChange.DeletePolicy delete) {
+            writePolicyDeletion(batch, delete.id());
         }
     }
 
@@ -338,8 +347,8 @@ public final class Xfrm implements AutoCloseable {
                 .u32(block ? SecurityPolicy.Action.Block.PRIORITY : 0)
                 .u32(0)
                 .u8(XFRM_POLICY_OUT).u8(block ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW).zeros(6);
-        if (policy.action() instanceof SecurityPolicy.Action.Seal(int spi)) {
-            message.attribute(XFRMA_TMPL, template -> xfrmId(template, id.destination().address(), spi)
+        if (policy.action() instanceof SecurityPolicy.Action.Seal seal) {
+            message.attribute(XFRMA_TMPL, template -> xfrmId(template, id.destination().address(), seal.spi())
                     .u16(family(id.destination().address())).zeros(2)
                     .field(id.source().address().getAddress(), ADDRESS_LENGTH)
                     .u32(REQID)

@@ -92,11 +92,16 @@ final class NetworkNamespace implements AutoCloseable {
      */
     String addEndpoint(Endpoint endpoint, Subnet subnet, InetAddress vtep) throws KernelException {
         String link = linkName(endpoint);
-        // Left behind by a process that died between this and its writing down of it.
-        route.deleteLink(link);
-        route.addVeth(
-                new Route.Veth(link, bridgeName(subnet), link, endpoint.mac(), network.linkMtu(vtep)),
-                host.namespace());
+        Route.Veth veth = new Route.Veth(link, bridgeName(subnet), link, endpoint.mac(), network.linkMtu(vtep));
+        try {
+            route.addVeth(veth, host.namespace());
+        } catch (KernelException taken) {
+            // Left behind by a process that died between this and its writing down of it.
+            if (!route.deleteLink(link)) {
+                throw taken;
+            }
+            route.addVeth(veth, host.namespace());
+        }
         return link;
     }
 
