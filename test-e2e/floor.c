@@ -317,8 +317,8 @@ static void witness(const char *command, const char *work, int cycle) {
 }
 
 /* What a work leaves for the kernel to do afterwards (freeing states, growing tables) is not to count with the next. */
-static void settle(int objects) {
-    long wait = 200 + objects / 20;
+static void settle(int peers) {
+    long wait = 200 + peers / 5;
     struct timespec pause = {wait / 1000, wait % 1000 * 1000000};
     nanosleep(&pause, NULL);
 }
@@ -330,20 +330,20 @@ static void programming(int peers, int cycles, const char *command) {
     flush();
     for (int cycle = 0; cycle < cycles; cycle++) {
         struct ring old = ring;
-        settle(4 * peers);
+        settle(peers);
         double start = milliseconds();
         set_up(peers, ring);
         report("setup", peers, cycle, start);
         witness(command, "setup", cycle);
 
-        settle(4 * peers);
+        settle(peers);
         start = milliseconds();
         ring = rotated(old);
         rotate(peers, old, ring);
         report("rotate", peers, cycle, start);
         witness(command, "rotate", cycle);
 
-        settle(4 * peers);
+        settle(peers);
         start = milliseconds();
         tear_down(peers, ring);
         report("remove", peers, cycle, start);
@@ -357,7 +357,7 @@ static void sandbox(int endpoints, int cycles, const char *command, const char *
     if (device == 0) die(name);
     open_netlink(NETLINK_ROUTE);
     for (int cycle = 0; cycle < cycles; cycle++) {
-        settle(2 * endpoints);
+        settle(endpoints);
         double start = milliseconds();
         put_entries(1, device, endpoints);
         report("sandbox", endpoints, cycle, start);
