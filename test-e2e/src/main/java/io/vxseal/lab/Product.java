@@ -52,11 +52,11 @@ public record Product(Path tree) {
         return tree.resolve("plugin");
     }
 
-    /** Folders in {@code target} with the product's classes, its tests, and the jars of both; those that are there. */
+    /** What there is in {@code target} of the product's classes, its tests, the jars of both, and the bench's floor. */
     List<Path> tests() {
-        return Stream.of("classes", "test-classes", "test-lib")
+        return Stream.of("classes", "test-classes", "test-lib", "floor")
                 .map(tree.resolve("target")::resolve)
-                .filter(Files::isDirectory)
+                .filter(Files::exists)
                 .toList();
     }
 

@@ -1,0 +1,164 @@
+package io.vxseal.lab;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * Has a guest's kernel programmed in all ways, each in a process and a network namespace of its own, and sees to it that
+ * all lead to the same objects. The ways take turns, so that a machine with other things to do slows down all.
+ */
+final class Programming {
+
+    private static final Duration LIMIT = Duration.ofMinutes(10);
+    private static final int BATCH = 64;
+    private static final int KEYS = 3;
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /**
+     * Runs a program of the product's tests as its launcher runs the product: same runtime, flags and class data archive,
+     * which serves a longer class path if that goes on in the same folder. So there is a folder that looks so.
+     */
+    private static final String JAVA = """
+            #!/bin/sh
+            # java CLASS WORDS...
+            set -e
+            home=/run/bench/vxseal
+            if [ ! -d $home ]; then
+              mkdir -p $home /run/bench/more
+              cp -r /payload/target/test-classes /run/bench/more/
+              mount -t overlay -o lowerdir=/payload/target/plugin/rootfs/usr/lib/vxseal:/run/bench/more bench $home
+            fi
+            main=$1
+            shift
+            plugin='vxseal.jar" io.vxseal.Main'
+            grep -qF "$plugin" $home/bin/vxseal
+            exec sh -c "$(sed "s|$plugin|vxseal.jar:\\$home/test-classes\\" $main|" $home/bin/vxseal)" $home/bin/vxseal "$@"
+            """;
+
+    /** A VXLAN device as the plugin makes one. */
+    private static final String SANDBOX = """
+            #!/bin/sh
+            # sandbox COMMAND...: runs it in a namespace with a VXLAN device, vx0
+            set -e
+            ip link set lo up
+            ip link add br0 type bridge
+            ip link set br0 up
+            ip link add vx0 type vxlan id 4242 dstport 4789 local 10.99.0.1 learning proxy l2miss l3miss
+            ip link set vx0 master br0 up
+            exec "$@"
+            """;
+
+    /** What others say the kernel holds, but for times and the numbers that it gives itself. */
+    private static final String WITNESS = """
+            #!/bin/sh
+            # witness MODE WORK
+            mkdir -p /run/bench/held
+            case $2 in
+              sandbox) ip neigh show nud permanent dev vx0; bridge fdb show dev vx0 | grep ' dst ' ;;
+              *) ip -s -o xfrm state; ip -s -o xfrm policy ;;
+            esac | sed -E 's/add [-0-9]+ [:0-9]+ use [^\\]*//; s/ index [0-9]+ / /' | sort > /run/bench/held/"$1-$2"
+            """;
+
+    private final Guest guest;
+    private final Consumer<String> progress;
+    private final Times times = new Times();
+
+    Programming(Guest guest, Consumer<String> progress) {
+        this.guest = guest;
+        this.progress = progress;
+        guest.sh("mkdir -p /run/bench");
+        guest.copyIn(JAVA.getBytes(StandardCharsets.UTF_8), "/run/bench/java");
+        guest.copyIn(SANDBOX.getBytes(StandardCharsets.UTF_8), "/run/bench/sandbox");
+        guest.copyIn(WITNESS.getBytes(StandardCharsets.UTF_8), "/run/bench/witness");
+        guest.sh("chmod +x /run/bench/*");
+    }
+
+    /** All that was measured so far. */
+    Times times() {
+        return times;
+    }
+
+    /**
+     * How often it is measured: what is short varies more.
+     *
+     * @param peers or endpoints
+     * @param rounds in each of which all ways have a turn; so many first calls are there
+     * @param cycles of the product in a round, one of which is the first
+     * @param slowly cycles of the naive way, in one round only
+     */
+    private record Size(int peers, int rounds, int cycles, int slowly) {}
+
+    /** Set-up, rotation and removal of states and policies. */
+    void states() {
+        // The kernel loads its modules now.
+        guest.run("unshare -n /payload/target/floor programming 1 1 1 true", LIMIT).require();
+        for (Size size : List.of(new Size(10, 3, 10, 6), new Size(100, 3, 7, 4), new Size(1000, 3, 4, 3), new Size(4000, 2, 3, 2))) {
+            measure(size, "programming", "Programming", "", "");
+            int objects = size.peers * (KEYS + 2) + 1;
+            compare("setup", objects);
+            compare("rotate", objects);
+        }
+    }
+
+    /** A sandbox is told of remote endpoints. */
+    void entries() {
+        for (Size size : List.of(new Size(100, 3, 8, 4), new Size(1000, 3, 6, 4), new Size(10_000, 2, 4, 3))) {
+            measure(size, "sandbox", "Sandbox", "/run/bench/sandbox", "vx0");
+            compare("sandbox", 2 * size.peers);
+        }
+    }
+
+    private void measure(Size size, String floor, String product, String before, String device) {
+        String java = before + " /run/bench/java io.vxseal.bench." + product;
+        String native64 = before + " /payload/target/floor " + floor;
+        for (int round = 0; round < size.rounds; round++) {
+            take("%s %d %d %d '%s' %s", native64, size.peers, BATCH, size.cycles, witness(Times.FLOOR), device);
+            take("%s batched %d %d '%s' %s", java, size.peers, size.cycles, witness(Times.BATCHED), device);
+            if (round == 0) {
+                take("%s naive %d %d '%s' %s", java, size.peers, size.slowly, witness(Times.NAIVE), device);
+                take("%s %d %d %d '%s' %s", native64, size.peers, 1, size.slowly, "true", device);
+            }
+        }
+        progress.accept("%d: done".formatted(size.peers));
+    }
+
+    private static String witness(String mode) {
+        return "/run/bench/witness " + mode;
+    }
+
+    private void take(String command, Object... words) {
+        String said = guest.run("unshare -n " + command.formatted(words), LIMIT).require();
+        for (String line : said.lines().toList()) {
+            try {
+                JsonNode time = JSON.readTree(line);
+                String mode = time.path("messages").asInt(BATCH) == 1 ? Times.FLOOR_ALONE : time.path("mode").asText();
+                times.add(new Times.Time(time.path("work").asText(), time.path("peers").asInt(), mode,
+                        time.path("call").asText(), time.path("ms").asDouble()));
+            } catch (JsonProcessingException e) {
+                throw new LabException("not a line of JSON: " + line, e);
+            }
+            progress.accept(line);
+        }
+    }
+
+    /** All ways must have led to the same objects, and to so many. */
+    private void compare(String work, int objects) {
+        guest.run("""
+                cd /run/bench/held
+                found=$(wc -l < batched-%1$s)
+                [ "$found" = %2$d ] || { echo "the product left $found objects after %1$s, want %2$d" >&2; exit 1; }
+                for other in naive floor; do
+                  cmp -s batched-%1$s $other-%1$s && continue
+                  echo "after %1$s the objects of the product (<) and of $other (>) differ:" >&2
+                  diff batched-%1$s $other-%1$s | head -n 20 >&2
+                  exit 1
+                done
+                rm -f *-%1$s""".formatted(work, objects), LIMIT).require();
+        progress.accept("after %s all ways had the same %d objects in the kernel".formatted(work, objects));
+    }
+}

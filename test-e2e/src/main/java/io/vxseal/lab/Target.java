@@ -1,0 +1,63 @@
+package io.vxseal.lab;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What is wanted of a number, and what it is.
+ *
+ * @param what in words
+ * @param atMost whether less is better
+ * @param wanted the limit
+ * @param reached what was measured in this run
+ */
+record Target(String what, boolean atMost, double wanted, double reached) {
+
+    private static final List<String> WORKS = List.of("setup", "rotate", "remove");
+    private static final int SMALL = 100;
+    private static final List<Integer> LARGE = List.of(1000, 4000);
+    private static final int MANY_ENDPOINTS = 10_000;
+
+    boolean good() {
+        return atMost ? reached <= wanted : reached >= wanted;
+    }
+
+    static List<Target> ofStates(Times times) {
+        List<Target> targets = new ArrayList<>();
+        for (String work : WORKS) {
+            for (int peers : LARGE) {
+                double floor = times.median(work, peers, Times.FLOOR, Times.WARM);
+                double warm = times.median(work, peers, Times.BATCHED, Times.WARM);
+                double first = times.median(work, peers, Times.BATCHED, Times.FIRST);
+                String name = work + " of " + peers + " peers";
+                targets.add(new Target(name + ", warm, to the floor's", true, 1.25, warm / floor));
+                targets.add(new Target(name + ", first call, to the floor's", true, 2,
+                        first / times.median(work, peers, Times.FLOOR, Times.FIRST)));
+                targets.add(new Target(name + ", the naive way's to ours", false, 5,
+                        times.median(work, peers, Times.NAIVE, Times.WARM) / warm));
+            }
+            int most = LARGE.getLast();
+            targets.add(new Target("%s: cost per peer at %d to that at %d, the floor's growth divided out".formatted(work, most, SMALL),
+                    true, 1.2, growth(times, work, Times.BATCHED, most) / growth(times, work, Times.FLOOR, most)));
+        }
+        return targets;
+    }
+
+    private static double growth(Times times, String work, String mode, int peers) {
+        return times.median(work, peers, mode, Times.WARM) / peers * SMALL / times.median(work, SMALL, mode, Times.WARM);
+    }
+
+    static List<Target> ofEntries(Times times) {
+        return List.of(new Target("sandbox of %d endpoints, one message at a time to ours".formatted(MANY_ENDPOINTS), false, 4,
+                times.median("sandbox", MANY_ENDPOINTS, Times.NAIVE, Times.WARM)
+                        / times.median("sandbox", MANY_ENDPOINTS, Times.BATCHED, Times.WARM)));
+    }
+
+    static List<String> table(List<Target> targets) {
+        List<String> lines = new ArrayList<>();
+        lines.add("%-75s %8s %8s".formatted("", "target", "reached"));
+        targets.forEach(target -> lines.add("%-75s %s %5.2f %8.2f %s".formatted(target.what, target.atMost ? "<=" : ">=",
+                target.wanted, target.reached, target.good() ? "" : "MISSED")));
+        return lines;
+    }
+}

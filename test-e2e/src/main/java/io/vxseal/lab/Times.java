@@ -1,0 +1,84 @@
+package io.vxseal.lab;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** How long pieces of work took, each done several times. */
+final class Times {
+
+    /** The floor with as many messages a send as the product. */
+    static final String FLOOR = "floor";
+
+    /** The floor with one message a send. */
+    static final String FLOOR_ALONE = "floor, one message a send";
+
+    /** The product. */
+    static final String BATCHED = "batched";
+
+    /** Every object looked up, then programmed. */
+    static final String NAIVE = "naive";
+
+    static final String FIRST = "first";
+    static final String WARM = "warm";
+
+    /**
+     * A line of report.json.
+     *
+     * @param work setup, rotate, remove or sandbox
+     * @param peers or endpoints, of a sandbox
+     * @param mode {@link #BATCHED}, {@link #NAIVE}, {@link #FLOOR} or {@link #FLOOR_ALONE}
+     * @param call {@link #FIRST} in its process, or {@link #WARM}
+     */
+    record Time(String work, int peers, String mode, String call, double ms) {}
+
+    private record What(String work, int peers, String mode, String call) {}
+
+    private final Map<What, List<Double>> all = new LinkedHashMap<>();
+
+    void add(Time time) {
+        all.computeIfAbsent(new What(time.work, time.peers, time.mode, time.call), what -> new ArrayList<>()).add(time.ms);
+    }
+
+    /** One for each kind, in the order in which they came. */
+    List<Time> medians() {
+        return all.entrySet().stream()
+                .map(entry -> new Time(entry.getKey().work, entry.getKey().peers, entry.getKey().mode, entry.getKey().call,
+                        median(entry.getValue())))
+                .toList();
+    }
+
+    /** The median of a kind, which must have been measured. */
+    double median(String work, int peers, String mode, String call) {
+        List<Double> times = all.get(new What(work, peers, mode, call));
+        if (times == null) {
+            throw new LabException("not measured: %s of %d, %s, %s".formatted(work, peers, mode, call));
+        }
+        return median(times);
+    }
+
+    static double median(Collection<Double> values) {
+        double[] sorted = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+        double median = (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
+        return Math.round(median * 1000) / 1000.0;
+    }
+
+    /** One row for each work and number, with all modes side by side. */
+    static List<String> table(Time[] times) {
+        Map<String, Map<String, Double>> rows = new LinkedHashMap<>();
+        Arrays.stream(times).forEach(time -> rows
+                .computeIfAbsent("%-8s %6d".formatted(time.work, time.peers), row -> new TreeMap<>())
+                .put(time.mode + " " + time.call, time.ms));
+        List<String> columns = List.of("floor first", "batched first", "naive first", "floor warm", "batched warm", "naive warm");
+        List<String> lines = new ArrayList<>();
+        lines.add("%-15s".formatted("") + String.join("", columns.stream().map("%15s"::formatted).toList()));
+        rows.forEach((row, values) -> lines.add(row + String.join("", columns.stream()
+                .map(column -> values.containsKey(column) ? "%15.1f".formatted(values.get(column)) : "%15s".formatted("-"))
+                .toList())));
+        return lines;
+    }
+}
