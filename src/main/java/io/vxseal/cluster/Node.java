@@ -62,6 +62,12 @@ final class Node implements AutoCloseable {
     private static final Duration RETRY = Duration.ofSeconds(5);
     /** A renewal replaces files one by one; missing for longer, the swarm was left. */
     private static final Duration LEFT = Duration.ofSeconds(5);
+    /**
+     * Who is heard for so long and not in the view is in another that has this node, too: merges that crossed each other
+     * can leave that behind. JGroups does not end it where neither group's coordinator was told of the other, and failure
+     * detection does not, since this node answers. Longer than a merge takes.
+     */
+    private static final Duration CROSSED = Duration.ofSeconds(20);
     /** A member that has not said who it is may yet be a manager; for so long key making waits for it. */
     private static final Duration INTRODUCE = Duration.ofSeconds(5);
     /**
@@ -149,6 +155,8 @@ final class Node implements AutoCloseable {
         final Map<UUID, Long> since = new HashMap<>();
         final Map<UUID, Known> known = new HashMap<>();
         final Map<UUID, Long> heard = new HashMap<>();
+        /** Those that speak and are not in the view. */
+        final Map<UUID, Stranger> strangers = new HashMap<>();
         /** Members that said they would go. */
         final Set<UUID> away = new HashSet<>();
         /** Members that have not answered this node's last word. */
@@ -180,6 +188,9 @@ final class Node implements AutoCloseable {
             }
         }
     }
+
+    /** @param first when it was first heard, of times less than two beats apart @param last when last */
+    private record Stranger(long first, long last) {}
 
     /** Who a member is, as it proved. */
     private record Known(NodeName name, InetAddress vtep) {}
@@ -552,6 +563,7 @@ final class Node implements AutoCloseable {
         List<UUID> left = in.view.stream().filter(member -> !members.contains(member)).toList();
         in.view = List.copyOf(members);
         in.still = System.nanoTime();
+        in.strangers.keySet().removeAll(members);
         joined.forEach(member -> {
             in.since.put(member, in.still);
             in.heard.put(member, in.still);
@@ -667,6 +679,11 @@ final class Node implements AutoCloseable {
 
     private void message(Group in, UUID from, byte[] octets) {
         in.heard.computeIfPresent(from, (_, _) -> System.nanoTime());
+        if (in.connected && !in.view.contains(from) && isCrossed(in, from)) {
+            LOG.warn("member {} is in another group that has this node, too: joining again", from);
+            leave(Optional.empty());
+            return;
+        }
         try {
             receive(in, from, Wire.decode(octets));
         } catch (RefusedException e) {
@@ -674,6 +691,13 @@ final class Node implements AutoCloseable {
         } catch (RuntimeException e) {
             refuse(in, from, "message that could not be dealt with: " + e);
         }
+    }
+
+    private static boolean isCrossed(Group in, UUID from) {
+        long now = System.nanoTime();
+        Stranger stranger = in.strangers.merge(from, new Stranger(now, now), (before, _) ->
+                new Stranger(since(before.last()).compareTo(BEAT.multipliedBy(2)) < 0 ? before.first() : now, now));
+        return since(stranger.first()).compareTo(CROSSED) >= 0;
     }
 
     private void refuse(Group in, UUID from, String why) {

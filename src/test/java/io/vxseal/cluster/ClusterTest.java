@@ -33,6 +33,9 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLSocketFactory;
 import nl.altindag.ssl.SSLFactory;
+import org.jgroups.Address;
+import org.jgroups.EmptyMessage;
+import org.jgroups.protocols.pbcast.GMS;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -276,6 +279,27 @@ class ClusterTest {
         assertThat(a.cluster.ring()).isIn(first, second);
         // Same version, so the author's id decides: node-2 is the greater.
         assertThat(a.cluster.ring()).isEqualTo(second);
+    }
+
+    /** As crossing merges leave it behind: one group has this node, and this node is in another. */
+    @Test
+    void viewsThatDisagreeAreMadeOne() throws Exception {
+        Host a = host(1, Role.MANAGER, HALF_A_DAY);
+        Host b = host(2, Role.WORKER, HALF_A_DAY);
+        b.cluster.announce(peer("net", "ep-b", b));
+        a.start();
+        await("started", () -> a.members() == 1);
+        b.start(a.at);
+        await("two", () -> a.members() == 2 && b.members() == 2 && a.cluster.peers("net").size() == 1);
+        Rogue liar = new Rogue(SwarmIdentity.read(swarm.node("node-3", Role.WORKER)), address(3), a.at);
+        await("three", () -> Stream.of(a, b).allMatch(h -> h.members() == 3));
+        liar.sayThatItLeft(liar.view.get().get(1));
+        await("put out", () -> a.members() == 2);
+        liar.close();
+        await("in two groups", () -> a.members() == 1 && b.members() == 3);
+        await("in one", () -> a.members() == 2 && b.members() == 2
+                && Stream.of(a, b).allMatch(h -> h.cluster.status().coordinator().equals(a.cluster.status().coordinator())));
+        assertThat(a.heard.told).containsExactly("+ep-b@127.0.0.2");
     }
 
     @Test
@@ -693,6 +717,15 @@ class ClusterTest {
 
         void send(UUID to, byte[] octets) throws Exception {
             stack.send(to, octets);
+        }
+
+        /** To the coordinator, in another member's name. */
+        void sayThatItLeft(UUID member) throws Exception {
+            List<Address> members = stack.channel.getView().getMembers();
+            GMS gms = stack.channel.getProtocolStack().findProtocol(GMS.class);
+            Address other = members.get(view.get().indexOf(member));
+            stack.channel.send(new EmptyMessage(members.getFirst())
+                    .putHeader(gms.getId(), new GMS.GmsHeader(GMS.GmsHeader.LEAVE_REQ, other)));
         }
 
         @Override
