@@ -64,7 +64,7 @@ final class GroupStack implements AutoCloseable {
     private final TlsSockets sockets;
     private final SwarmDiscovery discovery;
     private final PromptMerge merge;
-    private final JChannel channel;
+    final JChannel channel;
     private final String group;
 
     /**

@@ -55,6 +55,9 @@ sealed interface Message {
      */
     record Away() implements Message {}
 
+    /** Answers {@link Goodbye} and {@link Away}, so that the sender of those may leave the group. */
+    record Heard() implements Message {}
+
     /**
      * The sender does not know any more which endpoints it has, and wants what its node told the receiver. Comes in place
      * of {@link Everything}, which would end what it asks for.

@@ -8,6 +8,7 @@ import io.vxseal.cluster.Message.Away;
 import io.vxseal.cluster.Message.Beat;
 import io.vxseal.cluster.Message.Everything;
 import io.vxseal.cluster.Message.Goodbye;
+import io.vxseal.cluster.Message.Heard;
 import io.vxseal.cluster.Message.Hello;
 import io.vxseal.cluster.Message.Own;
 import io.vxseal.cluster.Message.Recall;
@@ -30,6 +31,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArraySet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RejectedExecutionException;
@@ -60,6 +62,12 @@ final class Node implements AutoCloseable {
     private static final Duration RETRY = Duration.ofSeconds(5);
     /** A renewal replaces files one by one; missing for longer, the swarm was left. */
     private static final Duration LEFT = Duration.ofSeconds(5);
+    /**
+     * Who is heard for so long and not in the view is in another that has this node, too: merges that crossed each other
+     * can leave that behind. JGroups does not end it where neither group's coordinator was told of the other, and failure
+     * detection does not, since this node answers. Longer than a merge takes.
+     */
+    private static final Duration CROSSED = Duration.ofSeconds(20);
     /** A member that has not said who it is may yet be a manager; for so long key making waits for it. */
     private static final Duration INTRODUCE = Duration.ofSeconds(5);
     /**
@@ -83,6 +91,10 @@ final class Node implements AutoCloseable {
     private static final Duration FRESH = Duration.ofSeconds(2);
     /** Others are given so long to say what this node told them; they forget it soon after. */
     private static final Duration RECALL = Duration.ofSeconds(5);
+    /** For all members to hear that this node goes; one that does not answer holds it up no longer. */
+    private static final Duration FAREWELL = Duration.ofSeconds(2);
+    /** For all of {@link #close}: the engine kills a plugin 10 s after it asked it to end. */
+    private static final Duration CLOSE = Duration.ofSeconds(5);
     /** After so long without a majority it is told. */
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -118,6 +130,8 @@ final class Node implements AutoCloseable {
     private Optional<SwarmIdentity> identity = Optional.empty();
     private Optional<Long> identityMissing = Optional.empty();
     private Optional<Group> group = Optional.empty();
+    /** The one before, which holds the port until it is closed. */
+    private Optional<Group> left = Optional.empty();
     private Optional<String> identityProblem = Optional.empty();
     private Optional<String> groupProblem = Optional.empty();
     private long groups;
@@ -141,15 +155,42 @@ final class Node implements AutoCloseable {
         final Map<UUID, Long> since = new HashMap<>();
         final Map<UUID, Known> known = new HashMap<>();
         final Map<UUID, Long> heard = new HashMap<>();
+        /** Those that speak and are not in the view. */
+        final Map<UUID, Stranger> strangers = new HashMap<>();
         /** Members that said they would go. */
         final Set<UUID> away = new HashSet<>();
+        /** Members that have not answered this node's last word. */
+        final Set<UUID> unaware = new HashSet<>();
+        boolean closing;
+        final CompletableFuture<Void> closed = new CompletableFuture<>();
 
         Group(long number, GroupStack stack, Addresses addresses) {
             this.number = number;
             this.stack = stack;
             this.addresses = addresses;
         }
+
+        List<UUID> others() {
+            return view.stream().filter(member -> !member.equals(stack.self())).toList();
+        }
+
+        /** Returns at once: JGroups waits for the coordinator's leave, a second if it gets none. */
+        void close() {
+            if (!closing) {
+                closing = true;
+                Thread.ofVirtual().name("vxseal-leave").start(() -> {
+                    try {
+                        stack.close();
+                    } finally {
+                        closed.complete(null);
+                    }
+                });
+            }
+        }
     }
+
+    /** @param first when it was first heard, of times less than two beats apart @param last when last */
+    private record Stranger(long first, long last) {}
 
     /** Who a member is, as it proved. */
     private record Known(NodeName name, InetAddress vtep) {}
@@ -203,7 +244,7 @@ final class Node implements AutoCloseable {
             post(FIRST_TICK, this::tickOn);
         }
         addresses = Optional.of(now);
-        leave();
+        leave(Optional.empty());
     }
 
     private void tickOn() {
@@ -281,7 +322,7 @@ final class Node implements AutoCloseable {
     private void tick() {
         readManagers();
         readCertificates();
-        if (group.isEmpty() && identity.isPresent() && addresses.isPresent() && System.nanoTime() - notBefore >= 0) {
+        if (identity.isPresent() && addresses.isPresent() && mayJoin()) {
             join(identity.get(), addresses.get());
         }
         group.filter(g -> g.connected).ifPresent(g -> {
@@ -304,6 +345,10 @@ final class Node implements AutoCloseable {
         });
         forgetSilent();
         takeStatus();
+    }
+
+    private boolean mayJoin() {
+        return group.isEmpty() && left.filter(g -> !g.closed.isDone()).isEmpty() && System.nanoTime() - notBefore >= 0;
     }
 
     private Beat beat() {
@@ -385,23 +430,30 @@ final class Node implements AutoCloseable {
                     new GroupStack.Events() {
                         @Override
                         public void view(List<UUID> members, boolean merged) {
-                            post(() -> in(number).ifPresent(g -> Node.this.view(g, members, merged)));
+                            post(() -> {
+                                in(number).ifPresent(g -> Node.this.view(g, members, merged));
+                                leaving(number).ifPresent(g -> stillThere(g, members));
+                            });
                         }
 
                         @Override
                         public void message(UUID from, byte[] octets) {
-                            post(() -> in(number).ifPresent(g -> Node.this.message(g, from, octets)));
+                            post(() -> {
+                                in(number).ifPresent(g -> Node.this.message(g, from, octets));
+                                leaving(number).ifPresent(g -> lastWord(g, from, octets));
+                            });
                         }
                     });
-            group = Optional.of(new Group(number, stack, at));
+            Group joining = new Group(number, stack, at);
+            group = Optional.of(joining);
             Thread.ofVirtual().name("vxseal-join").start(() -> {
                 try {
                     stack.connect();
-                    if (!post(() -> joined(number, stack))) {
-                        stack.close();
+                    if (!post(() -> joined(joining))) {
+                        joining.close();
                     }
                 } catch (Exception e) {
-                    stack.close();
+                    joining.close();
                     post(() -> in(number).ifPresent(g -> failed(g, e)));
                 }
             });
@@ -415,8 +467,13 @@ final class Node implements AutoCloseable {
         return group.filter(g -> g.number == number);
     }
 
-    private void joined(long number, GroupStack stack) {
-        in(number).ifPresentOrElse(g -> {
+    /** The group of this number, if this node is on its way out of it. */
+    private Optional<Group> leaving(long number) {
+        return left.filter(g -> g.number == number);
+    }
+
+    private void joined(Group joining) {
+        in(joining.number).ifPresentOrElse(g -> {
             g.connected = true;
             groupProblem = Optional.empty();
             LOG.info("in the group at {}:{} with {} members",
@@ -424,11 +481,12 @@ final class Node implements AutoCloseable {
             introduce(g, g.view);
             seekFromNow(0);
             takeStatus();
-        }, stack::close);
+        }, joining::close);
     }
 
     private void failed(Group in, Exception why) {
         group = Optional.empty();
+        left = Optional.of(in);
         failed(in.addresses, why);
     }
 
@@ -444,27 +502,59 @@ final class Node implements AutoCloseable {
 
     /** This node is of the swarm no more: the others' endpoints go, the ring and this node's own endpoints stay. */
     private void leaveSwarm() {
-        tell(new Goodbye());
-        leave();
+        leave(Optional.of(new Goodbye()));
         silent.clear();
         outlook.change(directory.clear());
         managers.forget();
     }
 
-    /** Out of the group, if in one; what its members told stands as if they had fallen silent. */
-    private void leave() {
+    /**
+     * Out of the group, if in one; what its members told stands as if they had fallen silent. With a last word, this node
+     * stays a member until all have answered that: JGroups closes connections with what they still have to send, and
+     * leaving overtakes what was sent before.
+     */
+    private void leave(Optional<Message> lastWord) {
         notBefore = System.nanoTime();
         group.ifPresent(g -> {
+            if (g.connected && lastWord.isPresent()) {
+                tell(lastWord.get());
+                g.unaware.addAll(g.others());
+            }
             group = Optional.empty();
+            left = Optional.of(g);
             List.copyOf(g.known.keySet()).forEach(member -> departed(g, member));
-            close(g);
+            // A group on its way in is closed when it arrives: JGroups cannot be interrupted there.
+            if (g.connected) {
+                post(FAREWELL, g::close);
+                closeOnceHeard(g);
+            }
         });
     }
 
-    private static void close(Group group) {
-        // A group on its way in is closed when it arrives: JGroups cannot be interrupted there.
-        if (group.connected) {
-            group.stack.close();
+    private static void closeOnceHeard(Group left) {
+        if (left.unaware.isEmpty()) {
+            left.close();
+        }
+    }
+
+    private static void stillThere(Group left, List<UUID> members) {
+        left.unaware.retainAll(members);
+        closeOnceHeard(left);
+    }
+
+    /** All that counts in a group which this node is leaving. Others may be leaving too, and wait for an answer. */
+    private void lastWord(Group left, UUID from, byte[] octets) {
+        try {
+            switch (Wire.decode(octets)) {
+                case Heard() -> {
+                    left.unaware.remove(from);
+                    closeOnceHeard(left);
+                }
+                case Goodbye(), Away() -> send(left, from, new Heard());
+                default -> { }
+            }
+        } catch (RefusedException e) {
+            refuse(left, from, e.getMessage());
         }
     }
 
@@ -473,6 +563,7 @@ final class Node implements AutoCloseable {
         List<UUID> left = in.view.stream().filter(member -> !members.contains(member)).toList();
         in.view = List.copyOf(members);
         in.still = System.nanoTime();
+        in.strangers.keySet().removeAll(members);
         joined.forEach(member -> {
             in.since.put(member, in.still);
             in.heard.put(member, in.still);
@@ -567,7 +658,7 @@ final class Node implements AutoCloseable {
     private void tell(Message message) {
         group.filter(g -> g.connected).ifPresent(g -> {
             byte[] octets = Wire.encode(message);
-            g.view.stream().filter(member -> !member.equals(g.stack.self())).forEach(member -> send(g, member, octets));
+            g.others().forEach(member -> send(g, member, octets));
         });
     }
 
@@ -588,6 +679,11 @@ final class Node implements AutoCloseable {
 
     private void message(Group in, UUID from, byte[] octets) {
         in.heard.computeIfPresent(from, (_, _) -> System.nanoTime());
+        if (in.connected && !in.view.contains(from) && isCrossed(in, from)) {
+            LOG.warn("member {} is in another group that has this node, too: joining again", from);
+            leave(Optional.empty());
+            return;
+        }
         try {
             receive(in, from, Wire.decode(octets));
         } catch (RefusedException e) {
@@ -595,6 +691,13 @@ final class Node implements AutoCloseable {
         } catch (RuntimeException e) {
             refuse(in, from, "message that could not be dealt with: " + e);
         }
+    }
+
+    private static boolean isCrossed(Group in, UUID from) {
+        long now = System.nanoTime();
+        Stranger stranger = in.strangers.merge(from, new Stranger(now, now), (before, _) ->
+                new Stranger(since(before.last()).compareTo(BEAT.multipliedBy(2)) < 0 ? before.first() : now, now));
+        return since(stranger.first()).compareTo(CROSSED) >= 0;
     }
 
     private void refuse(Group in, UUID from, String why) {
@@ -624,14 +727,15 @@ final class Node implements AutoCloseable {
             }
             case Ask() -> introduce(in, List.of(from));
             case Goodbye() -> {
-                if (in.known.containsKey(from)) {
-                    outlook.change(directory.gone(from));
-                }
+                outlook.change(directory.gone(from));
+                send(in, from, new Heard());
             }
             case Away() -> {
                 in.away.add(from);
                 silent.computeIfPresent(from, (_, _) -> endOfAway());
+                send(in, from, new Heard());
             }
+            case Heard() -> { }
             case Recall() -> {
                 if (isKnown(in, from)) {
                     send(in, from, new Recalled(directory.toldBy(in.known.get(from).name().node())));
@@ -802,7 +906,8 @@ final class Node implements AutoCloseable {
         }
         outlook.close();
         try {
-            thread.submit(this::leaveQuietly).get(5, TimeUnit.SECONDS);
+            CompletableFuture.supplyAsync(this::leaveForGood, thread)
+                    .thenCompose(closed -> closed).get(CLOSE.toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException | TimeoutException | RejectedExecutionException e) {
             LOG.warn("the group was not left in good order: {}", e.toString());
         } catch (InterruptedException _) {
@@ -811,9 +916,11 @@ final class Node implements AutoCloseable {
         thread.shutdownNow();
     }
 
-    private void leaveQuietly() {
-        tell(new Away());
-        group.ifPresent(Node::close);
-        group = Optional.empty();
+    /** @return done when the group is closed; one on its way in is not waited for, nobody knows of it */
+    private CompletableFuture<Void> leaveForGood() {
+        leave(Optional.of(new Away()));
+        // Or the next tick joins again.
+        addresses = Optional.empty();
+        return left.filter(g -> g.connected).map(g -> g.closed).orElse(CompletableFuture.completedFuture(null));
     }
 }

@@ -48,8 +48,9 @@ final class SignedRing {
     }
 
     /**
-     * Which ring, without its keys; the greater is the newer. Two groups that lived apart may have made rings of one
-     * version: then the author's id decides, the same way everywhere.
+     * Which ring, without its keys; the greater is the one to have. Two groups that lived apart may have made rings of one
+     * version: then that which was made first counts, for it may long be in use while the other is a newcomer's that found
+     * nobody at once; then the author's id decides, the same way everywhere.
      *
      * @param version 0 for no ring at all
      * @param author the node's id
@@ -62,9 +63,9 @@ final class SignedRing {
         public int compareTo(Mark other) {
             int order = Long.compare(version, other.version);
             if (order == 0) {
-                order = author.compareTo(other.author);
+                order = Long.compare(other.made, made);
             }
-            return order == 0 ? Long.compare(made, other.made) : order;
+            return order == 0 ? author.compareTo(other.author) : order;
         }
     }
 

@@ -6,6 +6,7 @@ import io.vxseal.cluster.Message.Away;
 import io.vxseal.cluster.Message.Beat;
 import io.vxseal.cluster.Message.Everything;
 import io.vxseal.cluster.Message.Goodbye;
+import io.vxseal.cluster.Message.Heard;
 import io.vxseal.cluster.Message.Hello;
 import io.vxseal.cluster.Message.Own;
 import io.vxseal.cluster.Message.Recall;
@@ -45,6 +46,7 @@ final class Wire {
     private static final byte RECALL = 9;
     private static final byte RECALLED = 10;
     private static final byte AWAY = 11;
+    private static final byte HEARD = 12;
 
     private static final int LONGEST_ID = 128;
     /** Of an endpoint: two ids of one character, an IPv4 address with prefix, a MAC address. */
@@ -95,6 +97,7 @@ final class Wire {
                 case Ask() -> out.writeByte(ASK);
                 case Goodbye() -> out.writeByte(GOODBYE);
                 case Away() -> out.writeByte(AWAY);
+                case Heard() -> out.writeByte(HEARD);
                 case Recall() -> out.writeByte(RECALL);
                 case Recalled(var endpoints) -> {
                     out.writeByte(RECALLED);
@@ -129,6 +132,7 @@ final class Wire {
                 case ASK -> new Ask();
                 case GOODBYE -> new Goodbye();
                 case AWAY -> new Away();
+                case HEARD -> new Heard();
                 case RECALL -> new Recall();
                 case RECALLED -> new Recalled(owns(in));
                 case RING -> new Ring(exactly(in, in.readInt(), SignedRing.LIMIT));

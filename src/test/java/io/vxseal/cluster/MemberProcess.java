@@ -1,5 +1,6 @@
 package io.vxseal.cluster;
 
+import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.MacAddress;
@@ -13,12 +14,16 @@ import java.util.Optional;
 /**
  * A member in a process of its own, for sockets belong to the network namespace that their process is in. It has one
  * endpoint, named after its address. It writes what it hears of others' ({@code + 10.66.0.2}, {@code - 10.66.0.2}), and
- * over and over how many members it sees and which ring it has ({@code = 3 7 node-1 [1, 0, 2]}). It ends with its input.
+ * over and over how many members it sees and which ring it has ({@code = 3 7 node-1 [1, 0, 2]}), and each ring's tags as
+ * it comes ({@code * [1, 0, 2]}). It ends with its input.
  */
 final class MemberProcess {
     private MemberProcess() {}
 
-    /** @param words folder of certificates, file of managers, folder for the ring, port, seconds a key lives, address */
+    /**
+     * @param words folder of certificates, file of managers, folder for the ring, port, seconds a key lives, address,
+     *     seconds for which a silent member is kept
+     */
     public static void main(String[] words) throws Exception {
         InetAddress at = InetAddress.ofLiteral(words[5]);
         KeyAuthority authority = new KeyAuthority(Duration.ofSeconds(Integer.parseInt(words[4])), 0);
@@ -33,10 +38,11 @@ final class MemberProcess {
 
             @Override
             public void ring(KeyRing ring) {
-                // The status has it, too.
+                say("* " + ring.keys().stream().map(Key::tag).toList());
             }
         };
-        try (Cluster cluster = new Cluster(settings, authority, Node.KEEP, listener)) {
+        Node.Keep keep = new Node.Keep(Duration.ofSeconds(Integer.parseInt(words[6])), Node.KEEP.away());
+        try (Cluster cluster = new Cluster(settings, authority, keep, listener)) {
             Cidr address = new Cidr(at, 24);
             cluster.announce(new Peer("net", at.getHostAddress(), address, MacAddress.of(at), at));
             cluster.self(at, at);

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
@@ -48,6 +49,13 @@ class RingTest {
         assertThat(ring.made()).isEqualTo(made);
         assertThat(ring.external()).isTrue();
         assertThat(ring.until()).isAfter(Instant.now());
+    }
+
+    @Test
+    void ofTwoRingsTheLaterVersionCountsAndOfOneVersionTheEarlierMade() {
+        assertThat(List.of(new SignedRing.Mark(2, "a", 5), new SignedRing.Mark(1, "c", 8), new SignedRing.Mark(1, "b", 8),
+                        new SignedRing.Mark(1, "z", 9), SignedRing.Mark.NONE))
+                .isSortedAccordingTo(Comparator.reverseOrder());
     }
 
     @Test

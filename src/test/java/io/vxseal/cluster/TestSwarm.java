@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
@@ -22,15 +23,42 @@ public final class TestSwarm {
     /** A swarm with a root of its own. */
     public static TestSwarm make(Path folder, String id) {
         TestSwarm swarm = new TestSwarm(folder, id);
-        swarm.key("ca.key");
-        swarm.run("openssl", "req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=swarm-ca", "-days", "7300",
-                "-out", "ca.crt", "-addext", "keyUsage=critical,keyCertSign,cRLSign");
+        swarm.root();
         return swarm;
+    }
+
+    private void root() {
+        key("ca.key");
+        run("openssl", "req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=swarm-ca", "-days", "7300",
+                "-out", "ca.crt", "-addext", "keyUsage=critical,keyCertSign,cRLSign");
     }
 
     /** A swarm that shares this one's root, which no real one does. */
     TestSwarm sibling(String otherId) {
         return new TestSwarm(folder, otherId);
+    }
+
+    /**
+     * As {@code docker swarm ca --rotate} begins: from now on certificates are of a new root, and bring along the new root's
+     * key as the old one signed it, for nodes that know the old one only.
+     */
+    void replaceRoot() {
+        run("mv", "ca.crt", "old.crt");
+        run("mv", "ca.key", "old.key");
+        root();
+        try {
+            Files.writeString(folder.resolve("ca.ext"), "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        run("openssl", "req", "-new", "-key", "ca.key", "-subj", "/CN=swarm-ca", "-out", "ca.csr");
+        run("openssl", "x509", "-req", "-in", "ca.csr", "-CA", "old.crt", "-CAkey", "old.key", "-CAcreateserial",
+                "-days", "7300", "-extfile", "ca.ext", "-out", "cross.crt");
+    }
+
+    /** As it ends for a node, once all nodes have new certificates. */
+    void trustNewRoot(Path node) {
+        run("cp", "ca.crt", node.resolve("swarm-root-ca.crt").toString());
     }
 
     /** Writes a node's three files into a folder of its own, and answers with that. */
@@ -56,7 +84,12 @@ public final class TestSwarm {
                     "-out", "node.csr");
             run("openssl", "x509", "-req", "-in", "node.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
                     "-days", "90", "-extfile", "ext", "-out", "node.crt");
-            Files.copy(folder.resolve("ca.crt"), to.resolve("swarm-root-ca.crt"), StandardCopyOption.REPLACE_EXISTING);
+            boolean rotating = Files.exists(folder.resolve("cross.crt"));
+            if (rotating) {
+                Files.writeString(folder.resolve("node.crt"), Files.readString(folder.resolve("cross.crt")), StandardOpenOption.APPEND);
+            }
+            Files.copy(folder.resolve(rotating ? "old.crt" : "ca.crt"), to.resolve("swarm-root-ca.crt"),
+                    StandardCopyOption.REPLACE_EXISTING);
             Files.copy(folder.resolve("node.crt"), to.resolve("swarm-node.crt"), StandardCopyOption.REPLACE_EXISTING);
             Files.copy(folder.resolve("node.key"), to.resolve("swarm-node.key"), StandardCopyOption.REPLACE_EXISTING);
         } catch (IOException e) {

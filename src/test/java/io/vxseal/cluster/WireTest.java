@@ -9,6 +9,7 @@ import io.vxseal.cluster.Message.Away;
 import io.vxseal.cluster.Message.Beat;
 import io.vxseal.cluster.Message.Everything;
 import io.vxseal.cluster.Message.Goodbye;
+import io.vxseal.cluster.Message.Heard;
 import io.vxseal.cluster.Message.Hello;
 import io.vxseal.cluster.Message.Own;
 import io.vxseal.cluster.Message.Recall;
@@ -46,6 +47,7 @@ class WireTest {
             new Ask(),
             new Goodbye(),
             new Away(),
+            new Heard(),
             new Recall(),
             new Recalled(List.of(V4, V6)));
 

@@ -302,22 +302,49 @@ class ProtocolTest {
         done("DiscoverNew", SELF);
         done("CreateNetwork", PLAIN);
         done("CreateEndpoint", ENDPOINT.formatted("net1", "10.44.0.2/24", ""));
-        Path state = folder.resolve("endpoints.json");
-        byte[] inTheMiddle = Files.readAllBytes(state);
+        byte[] inTheMiddle = Files.readAllBytes(folder.resolve("endpoints.json"));
         done("Join", JOIN.formatted("net1"));
+        killedWith(inTheMiddle);
+        driver.repair();
+
+        assertThat(everything()).isEqualTo(before);
+        assertThat(pins()).isEmpty();
+    }
+
+    /** Killed once the container's link was gone, or at the very end; the engine, which got no answer, calls again. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aLeaveInWhoseMiddleThePluginWasKilledIsDoneWhenItIsRepeated(boolean atItsEnd) throws Exception {
+        String before = everything();
+        done("DiscoverNew", SELF);
+        done("CreateNetwork", PLAIN);
+        done("CreateEndpoint", ENDPOINT.formatted("net1", "10.44.0.2/24", ""));
+        Answer joined = engine.call("Join", JOIN.formatted("net1"));
+        byte[] inTheMiddle = Files.readAllBytes(folder.resolve("endpoints.json"));
+        if (atItsEnd) {
+            done("Leave", BOTH.formatted("net1"));
+        } else {
+            host.run("ip link delete " + joined.body().path("InterfaceName").path("SrcName").asText());
+        }
+        killedWith(inTheMiddle);
+
+        done("Leave", BOTH.formatted("net1"));
+        done("DeleteEndpoint", BOTH.formatted("net1"));
+        done("DeleteNetwork", "{'NetworkID':'net1'}");
+        assertThat(everything()).isEqualTo(before);
+        assertThat(pins()).isEmpty();
+    }
+
+    /** Starts again with the endpoints that were written down at the moment of the kill. */
+    private void killedWith(byte[] endpoints) throws Exception {
         server.close();
         driver.close();
-        Files.write(state, inTheMiddle);
-
+        Files.write(folder.resolve("endpoints.json"), endpoints);
         driver = driver();
         driver.recover();
         Door.open(folder.resolve("vxseal.sock"));
         server = PluginServer.start(CompletableFuture.completedFuture(driver));
         done("DiscoverNew", SELF);
-        driver.repair();
-
-        assertThat(everything()).isEqualTo(before);
-        assertThat(pins()).isEmpty();
     }
 
     @Test
