@@ -17,6 +17,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -73,11 +74,11 @@ class PartitionTest {
                 && Stream.of(one, two).allMatch(member -> member.latest().startsWith("= 2 ")));
         String alone = cut.latest();
         long apart = Math.max(one.version(), two.version());
-        await("the majority rotates on", () -> haveOneRing(List.of(one, two)) && one.version() >= apart + 3);
-        assertThat(cut.latest()).as("the minority does not").isEqualTo(alone);
         await("endpoints beyond the cut are given up",
                 () -> cut.reachable().isEmpty() && one.reachable().equals(Set.of("10.66.0.3")));
         System.out.printf("measured: endpoints beyond the cut were given up within %.1f s%n", secondsSince(cutAt));
+        await("the majority rotates on", () -> haveOneRing(List.of(one, two)) && one.version() >= apart + 3);
+        assertThat(cut.latest()).as("the minority does not").isEqualTo(alone);
 
         long before = one.version();
         List<Integer> kept = cut.primaries();
@@ -87,8 +88,10 @@ class PartitionTest {
         await("one ring again, and the majority's", () -> haveOneRing(all) && cut.version() >= before);
         await("endpoints again", () -> all.stream().allMatch(member -> member.reachable().size() == 2));
         System.out.printf("measured: one group, one ring and all endpoints within %.1f s of the heal%n", secondsSince(healedAt));
-        assertThat(cut.primaries().get(kept.size())).as("all rotations missed, in one step")
-                .isGreaterThanOrEqualTo(kept.getLast() + 3);
+        // Those that were told before the cut was noticed may yet arrive, one after the other.
+        List<Integer> caughtUp = cut.primaries().subList(kept.size() - 1, cut.primaries().size());
+        assertThat(IntStream.range(1, caughtUp.size()).map(n -> caughtUp.get(n) - caughtUp.get(n - 1)))
+                .as("several rotations in one step").anyMatch(step -> step > 1);
         long healed = cut.version();
         await("rotation again", () -> haveOneRing(all) && cut.version() > healed);
         assertThat(one.lines).as("the two never lost each other").doesNotContain("- 10.66.0.3");
