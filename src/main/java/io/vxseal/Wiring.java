@@ -99,9 +99,10 @@ final class Wiring {
         driver.recover();
         ready.complete(driver);
         PluginServer server = serving.join();
+        // The other nodes are told first: a call that is being answered may take longer than the engine waits.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-            server.close();
             driver.close();
+            server.close();
         }));
         Thread.startVirtualThread(() -> forgetLingering(driver, log));
         Watch watch = Watch.in(own);

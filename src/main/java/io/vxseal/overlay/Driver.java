@@ -5,6 +5,7 @@ import io.vxseal.cluster.PeerChange;
 import io.vxseal.cluster.Status;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
+import io.vxseal.encryption.Handover;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.kernel.Cidr;
@@ -65,6 +66,9 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     private Optional<Ends> ends = Optional.empty();
     private Optional<Firewall> firewall = Optional.empty();
     private Firewall.Transport transport = Firewall.Transport.IPV4;
+    /** The keys in force, or on their way there. */
+    private KeyRing ring = KeyRing.EMPTY;
+    private final Handover handover = new Handover();
     private final Errors errors = new Errors();
     private final Repairs repairs = new Repairs(errors);
     private boolean closed;
@@ -238,6 +242,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 return;
             }
             InetAddress vtep = ends.get().bind();
+            goOnWithKeys();
             takeDownDeserted();
             boolean guarded = repairs.attempt(Repairs.Kind.RULES, "this host", this::repairRules);
             repairs.attempt(Repairs.Kind.SEALING, "this host", encryption::repair);
@@ -734,7 +739,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     public void updateKeys(Optional<Key> added, OptionalInt primary, OptionalInt prune) throws DriverException {
         lock.lock();
         try {
-            deliver(encryption.ring().update(added, primary, prune));
+            deliver(ring.update(added, primary, prune));
         } catch (IllegalArgumentException refused) {
             throw DriverException.invalid("key update", "tags only", refused.getMessage());
         } finally {
@@ -815,11 +820,11 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     }
 
     @Override
-    public void ring(KeyRing ring) {
+    public void ring(KeyRing now) {
         lock.lock();
         try {
-            encryption.ring(ring);
-            log.info("{} keys in force", ring.keys().size());
+            change(now);
+            log.info("{} keys in force", now.keys().size());
         } catch (KernelException failure) {
             log.error("could not bring all nodes to the new keys: {}", failure.getMessage());
         } finally {
@@ -950,12 +955,25 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         return new Peer(endpoint.network(), endpoint.id(), endpoint.address(), endpoint.mac(), local.advertise());
     }
 
-    private void deliver(KeyRing ring) throws DriverException {
+    private void change(KeyRing now) throws KernelException {
+        ring = now;
+        encryption.ring(handover.begin(encryption.ring(), now, System.nanoTime()));
+    }
+
+    /** The next step of a change of keys that takes several, when its time has come. */
+    private void goOnWithKeys() {
+        Optional<KeyRing> next = handover.next(System.nanoTime());
+        if (next.isPresent()) {
+            tryTo("bring all nodes to the next keys", () -> encryption.ring(next.get()));
+        }
+    }
+
+    private void deliver(KeyRing now) throws DriverException {
         lock.lock();
         try {
-            encryption.ring(ring);
+            change(now);
             told.signalAll();
-            cluster.offer(ring);
+            cluster.offer(now);
         } catch (KernelException failure) {
             throw DriverException.system("could not bring all nodes to the new keys", failure);
         } finally {

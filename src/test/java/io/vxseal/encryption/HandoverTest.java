@@ -1,0 +1,79 @@
+package io.vxseal.encryption;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import org.junit.jupiter.api.Test;
+
+/** Nodes that go from ring to ring a step apart open what the others send. */
+class HandoverTest {
+    private static final KeyRing OLD = ring(2, 1, 3);
+    private static final KeyRing ROTATED = ring(3, 2, 4);
+    private static final KeyRing STRANGE = ring(12, 11, 13);
+    private static final long START = 1_000;
+
+    private static KeyRing ring(int... tags) {
+        return new KeyRing(Arrays.stream(tags).mapToObj(KeyRingTest::key).toList());
+    }
+
+    private static long after(Duration time) {
+        return START + time.toNanos();
+    }
+
+    @Test
+    void aRotationIsOneStep() {
+        Handover handover = new Handover();
+        assertThat(handover.begin(OLD, ROTATED, START)).isEqualTo(ROTATED);
+        assertThat(handover.next(after(Handover.AFTERGLOW.multipliedBy(2)))).isEmpty();
+    }
+
+    @Test
+    void theFirstRingIsInForceAtOnce() {
+        assertThat(new Handover().begin(KeyRing.EMPTY, OLD, START)).isEqualTo(OLD);
+    }
+
+    @Test
+    void aRingThatNobodyKnewIsAcceptedThenSentWithThenAlone() {
+        Handover handover = new Handover();
+        assertThat(handover.begin(OLD, STRANGE, START)).isEqualTo(ring(2, 12, 11, 13, 1, 3));
+        assertThat(handover.next(after(Handover.SPREAD) - 1)).isEmpty();
+        assertThat(handover.next(after(Handover.SPREAD))).contains(ring(12, 11, 13, 2, 1, 3));
+        assertThat(handover.next(after(Handover.AFTERGLOW))).isEmpty();
+        assertThat(handover.next(after(Handover.SPREAD.plus(Handover.AFTERGLOW)))).contains(STRANGE);
+        assertThat(handover.next(after(Handover.AFTERGLOW.multipliedBy(9)))).isEmpty();
+    }
+
+    @Test
+    void whoeverSetsOutAgainForgetsTheWayBefore() {
+        Handover handover = new Handover();
+        KeyRing halfway = handover.begin(OLD, STRANGE, START);
+        assertThat(handover.begin(halfway, ROTATED, START)).isEqualTo(ROTATED);
+        assertThat(handover.next(after(Handover.AFTERGLOW.multipliedBy(2)))).isEmpty();
+    }
+
+    /** Two authors' keys may have one tag: then there is no place for both. */
+    @Test
+    void aKeyThatTakesThePrimarysTagLeavesNoWayButToChange() {
+        KeyRing other = new KeyRing(List.of(new Key(new byte[24], 2), KeyRingTest.key(9)));
+        assertThat(Handover.way(OLD, other)).containsExactly(other);
+    }
+
+    @Property(tries = 300)
+    void atEveryStepTheNextOnesAndTheLastOnesAreOpened(@ForAll Random random) {
+        KeyRing from = Action.ring(random);
+        KeyRing to = Action.ring(random);
+        List<KeyRing> way = Stream.concat(Stream.of(from), Handover.way(from, to).stream()).toList();
+        assertThat(way.getLast()).isEqualTo(to);
+        boolean inTheWay = to.byTag(from.keys().getFirst().tag()).filter(key -> !from.keys().contains(key)).isPresent();
+        for (int i = 1; i < way.size() && !inTheWay; i++) {
+            assertThat(way.get(i - 1).keys()).contains(way.get(i).keys().getFirst());
+            assertThat(way.get(i).keys()).contains(way.get(i - 1).keys().getFirst());
+        }
+    }
+}
