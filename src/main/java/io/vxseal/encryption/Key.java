@@ -1,5 +1,6 @@
 package io.vxseal.encryption;
 
+import io.vxseal.kernel.SecurityAssociation;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.Objects;
@@ -49,6 +50,11 @@ public final class Key {
     /** A copy of the key's octets. */
     public byte[] octets() {
         return octets.clone();
+    }
+
+    /** The key of a state with this SPI, which is its salt (moby, {@code buildAeadAlgo}). */
+    SecurityAssociation.AeadKey salted(int spi) {
+        return new SecurityAssociation.AeadKey(octets, spi);
     }
 
     /** Unsigned 32 bits. */

@@ -2,10 +2,8 @@ package io.vxseal.encryption;
 
 import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.SecurityAssociation;
-import io.vxseal.kernel.SecurityAssociation.AeadKey;
 import io.vxseal.kernel.SecurityPolicy;
 import java.net.InetAddress;
-import java.nio.ByteBuffer;
 import java.util.List;
 
 /**
@@ -89,15 +87,9 @@ public record NodePlan(
         return association(local.bind(), local.bind(), new Key(new byte[16], 0), Spi.of(local.bind(), local.bind(), 0));
     }
 
-    /** moby, {@code buildAeadAlgo}: the key's octets, then the SPI in network order as salt. */
     private static SecurityAssociation association(InetAddress source, InetAddress destination, Key key, int spi) {
-        byte[] octets = key.octets();
-        byte[] salted = ByteBuffer.allocate(octets.length + Integer.BYTES)
-                .put(octets)
-                .putInt(spi)
-                .array();
         return new SecurityAssociation(
-                new SecurityAssociation.Id(source, destination, spi), new AeadKey(salted), key.replayWindow());
+                new SecurityAssociation.Id(source, destination, spi), key.salted(spi), key.replayWindow());
     }
 
     private static Cidr host(InetAddress address) {

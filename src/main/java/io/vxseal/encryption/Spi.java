@@ -1,7 +1,6 @@
 package io.vxseal.encryption;
 
 import java.net.InetAddress;
-import java.nio.ByteBuffer;
 
 /** Security parameter indices, computed by both ends of a flow alike (moby, {@code buildSPI}). */
 public final class Spi {
@@ -9,6 +8,7 @@ public final class Spi {
     private static final int FNV_OFFSET_BASIS = 0x811c9dc5;
 
     private static final int FNV_PRIME = 0x01000193;
+    private static final int FNV_PRIME_TO_THE_TENTH = 0x5887be89;
     private static final int IPV6_LENGTH = 16;
 
     private Spi() {}
@@ -18,28 +18,28 @@ public final class Spi {
      * as 16 octets (IPv4 mapped into IPv6), the tag in network order, and the destination likewise.
      */
     public static int of(InetAddress source, InetAddress destination, int tag) {
-        int hash = FNV_OFFSET_BASIS;
-        hash = fnv1a(hash, mapped(source));
-        hash = fnv1a(hash, ByteBuffer.allocate(Integer.BYTES).putInt(tag).array());
-        return fnv1a(hash, mapped(destination));
+        int hash = mapped(FNV_OFFSET_BASIS, source.getAddress());
+        for (int shift = 24; shift >= 0; shift -= 8) {
+            hash = fnv1a(hash, tag >>> shift);
+        }
+        return mapped(hash, destination.getAddress());
     }
 
-    private static int fnv1a(int hash, byte[] octets) {
-        for (byte octet : octets) {
-            hash = (hash ^ octet & 0xff) * FNV_PRIME;
+    private static int mapped(int hash, byte[] address) {
+        int mapped = hash;
+        if (address.length != IPV6_LENGTH) {
+            // ::ffff:0:0/96. An octet of zeros only multiplies.
+            mapped *= FNV_PRIME_TO_THE_TENTH;
+            mapped = fnv1a(mapped, 0xff);
+            mapped = fnv1a(mapped, 0xff);
         }
-        return hash;
+        for (byte octet : address) {
+            mapped = fnv1a(mapped, octet);
+        }
+        return mapped;
     }
 
-    private static byte[] mapped(InetAddress address) {
-        byte[] octets = address.getAddress();
-        if (octets.length == IPV6_LENGTH) {
-            return octets;
-        }
-        return ByteBuffer.allocate(IPV6_LENGTH)
-                .position(10)
-                .putShort((short) 0xffff)
-                .put(octets)
-                .array();
+    private static int fnv1a(int hash, int octet) {
+        return (hash ^ octet & 0xff) * FNV_PRIME;
     }
 }

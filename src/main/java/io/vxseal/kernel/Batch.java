@@ -18,14 +18,24 @@ final class Batch {
 
     private final ByteBuffer buffer = Buffers.direct(MAX_MESSAGES * MAX_MESSAGE);
     private int size;
+    /** The request that may still be written to. */
+    private NetlinkMessage open;
 
     /** Starts the next request; its sequence number is its place in the batch. */
     NetlinkMessage add(int type, int flags) {
         if (isFull()) {
             throw new IllegalStateException("a batch takes " + MAX_MESSAGES + " messages");
         }
-        return new NetlinkMessage(
+        end();
+        open = new NetlinkMessage(
                 buffer, type, flags | NetlinkMessage.NLM_F_REQUEST | NetlinkMessage.NLM_F_ACK, size++);
+        return open;
+    }
+
+    private void end() {
+        if (size > 0) {
+            open.end();
+        }
     }
 
     boolean isFull() {
@@ -36,8 +46,9 @@ final class Batch {
         return size;
     }
 
-    /** Octets written so far. */
+    /** Octets of all requests, which are not to be written to any more. */
     int length() {
+        end();
         return buffer.position();
     }
 

@@ -64,9 +64,14 @@ final class Buffers {
         idle.push(this);
     }
 
-    /** The n-th of the {@link #answers}, as far as it is there. */
-    ByteBuffer answer(int n) {
-        return received.slice(n * ANSWER, headers.getInt(n * MMSGHDR_LENGTH + MMSGHDR_LEN)).order(ByteOrder.nativeOrder());
+    /** Where in {@link #received} the n-th of the {@link #answers} begins. */
+    static int answer(int n) {
+        return n * ANSWER;
+    }
+
+    /** Octets that are there of the n-th of the {@link #answers}. */
+    int answerLength(int n) {
+        return Math.min(headers.getInt(n * MMSGHDR_LENGTH + MMSGHDR_LEN), ANSWER);
     }
 
     /** Overwrites what a list of states left. */

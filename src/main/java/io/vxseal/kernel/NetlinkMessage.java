@@ -8,8 +8,10 @@ import java.util.function.Consumer;
 
 /**
  * A request being written into a {@link Batch}: header first, then the fixed part of its type field by field, then
- * attributes ({@code linux/netlink.h}). Numbers are in the machine's byte order unless a method's name says "be". The
- * header's length is right after every call, so there is nothing to finish.
+ * attributes ({@code linux/netlink.h}). Numbers are in the machine's byte order unless a method's name says "be".
+ *
+ * <p>The buffer is to hold zeros from its position on: what is zero is passed over, not written. And the header's length is
+ * written by {@link #end}. A message has forty fields, and the kernel takes but ten times as long for one.
  */
 final class NetlinkMessage {
     static final int NLMSG_HDRLEN = 16;
@@ -33,7 +35,13 @@ final class NetlinkMessage {
     NetlinkMessage(ByteBuffer buffer, int type, int flags, int sequence) {
         this.buffer = buffer;
         this.start = buffer.position();
-        buffer.putInt(NLMSG_HDRLEN).putShort((short) type).putShort((short) flags).putInt(sequence).putInt(0);
+        buffer.putShort(start + 4, (short) type).putShort(start + 6, (short) flags).putInt(start + 8, sequence)
+                .position(start + NLMSG_HDRLEN);
+    }
+
+    /** Writes how long the message has become; what is written to it after that needs another call. */
+    void end() {
+        buffer.putInt(start, buffer.position() - start);
     }
 
     /** Where the message after the one at {@code at} begins. */
@@ -44,42 +52,41 @@ final class NetlinkMessage {
 
     NetlinkMessage u8(int value) {
         buffer.put((byte) value);
-        return measured();
+        return this;
     }
 
     NetlinkMessage u16(int value) {
         buffer.putShort((short) value);
-        return measured();
+        return this;
     }
 
     NetlinkMessage u32(int value) {
         buffer.putInt(value);
-        return measured();
+        return this;
     }
 
     NetlinkMessage u64(long value) {
         buffer.putLong(value);
-        return measured();
+        return this;
     }
 
     NetlinkMessage be16(int value) {
-        buffer.order(ByteOrder.BIG_ENDIAN).putShort((short) value).order(ByteOrder.nativeOrder());
-        return measured();
+        return u16(buffer.order() == ByteOrder.BIG_ENDIAN ? value : Short.reverseBytes((short) value));
     }
 
     NetlinkMessage be32(int value) {
-        buffer.order(ByteOrder.BIG_ENDIAN).putInt(value).order(ByteOrder.nativeOrder());
-        return measured();
+        return u32(buffer.order() == ByteOrder.BIG_ENDIAN ? value : Integer.reverseBytes(value));
     }
 
     NetlinkMessage octets(byte[] octets) {
         buffer.put(octets);
-        return measured();
+        return this;
     }
 
-    /** Fills with zeros: padding that the compiler would insert, or fields left at their default. */
+    /** Zeros: padding that the compiler would insert, or fields left at their default. */
     NetlinkMessage zeros(int count) {
-        return octets(new byte[count]);
+        buffer.position(buffer.position() + count);
+        return this;
     }
 
     /** The octets followed by zeros up to the length of a fixed field. */
@@ -90,13 +97,11 @@ final class NetlinkMessage {
     /** An attribute whose payload {@code payload} writes; padded, and counted without the padding. */
     NetlinkMessage attribute(int type, Consumer<NetlinkMessage> payload) {
         int at = buffer.position();
-        buffer.putShort((short) NLA_HDRLEN).putShort((short) type);
+        buffer.putShort(at + 2, (short) type).position(at + NLA_HDRLEN);
         payload.accept(this);
-        buffer.putShort(at, (short) (buffer.position() - at));
-        while ((buffer.position() - start) % ALIGNTO != 0) {
-            buffer.put((byte) 0);
-        }
-        return measured();
+        int end = buffer.position();
+        buffer.putShort(at, (short) (end - at));
+        return zeros(start - end & ALIGNTO - 1);
     }
 
     NetlinkMessage attribute(int type, byte[] payload) {
@@ -118,10 +123,5 @@ final class NetlinkMessage {
 
     NetlinkMessage attributeU32(int type, int value) {
         return attribute(type, m -> m.u32(value));
-    }
-
-    private NetlinkMessage measured() {
-        buffer.putInt(start, buffer.position() - start);
-        return this;
     }
 }

@@ -159,10 +159,10 @@ final class NetlinkSocket implements AutoCloseable {
                 }
                 ByteBuffer received = buffers.received;
                 if (type(received, 0) != NLMSG_ERROR) {
-                    found = reader.read(type(received, 0), payload(received, 0));
+                    found = reader.read(type(received, 0), payload(received, 0, received.limit()));
                     continue;
                 }
-                Answer answer = answer(received, 0);
+                Answer answer = answer(received, 0, received.limit());
                 if (!answer.done() && !Arrays.asList(absent).contains(answer.errno())) {
                     throw answer.failure(what);
                 }
@@ -223,13 +223,15 @@ final class NetlinkSocket implements AutoCloseable {
                 break;
             }
             for (int n = 0; n < received; n++) {
-                ByteBuffer octets = buffers.answer(n);
-                if (octets.limit() < NetlinkMessage.NLMSG_HDRLEN + Integer.BYTES || type(octets, 0) != NLMSG_ERROR) {
+                ByteBuffer octets = buffers.received;
+                int at = Buffers.answer(n);
+                if (buffers.answerLength(n) < NetlinkMessage.NLMSG_HDRLEN + Integer.BYTES
+                        || type(octets, at) != NLMSG_ERROR) {
                     continue;
                 }
-                int sequence = octets.getInt(8);
+                int sequence = octets.getInt(at + 8);
                 if (sequence >= 0 && sequence < requests) {
-                    given[sequence] = answer(octets, 0);
+                    given[sequence] = answer(octets, at, at + buffers.answerLength(n));
                     missing--;
                 }
             }
@@ -317,8 +319,8 @@ final class NetlinkSocket implements AutoCloseable {
                         }
                         return consistent;
                     }
-                    case NLMSG_ERROR -> throw answer(received, at).failure(what);
-                    default -> reader.read(type(received, at), payload(received, at)).ifPresent(found::add);
+                    case NLMSG_ERROR -> throw answer(received, at, length).failure(what);
+                    default -> reader.read(type(received, at), payload(received, at, length)).ifPresent(found::add);
                 }
             }
         }
@@ -328,13 +330,14 @@ final class NetlinkSocket implements AutoCloseable {
         return received.getShort(at + 4) & 0xffff;
     }
 
-    private static ByteBuffer payload(ByteBuffer received, int at) {
-        int end = Math.min(at + received.getInt(at), received.limit());
+    /** Of the message at {@code at}, as far as it is there. */
+    private static ByteBuffer payload(ByteBuffer received, int at, int limit) {
         int start = at + NetlinkMessage.NLMSG_HDRLEN;
+        int end = Math.min(at + received.getInt(at), limit);
         return received.slice(start, end - start).order(ByteOrder.nativeOrder());
     }
 
-    private static Answer answer(ByteBuffer received, int at) {
+    private static Answer answer(ByteBuffer received, int at, int limit) {
         int errno = -received.getInt(at + NetlinkMessage.NLMSG_HDRLEN);
         if (errno == 0) {
             return Answer.DONE;
@@ -343,7 +346,7 @@ final class NetlinkSocket implements AutoCloseable {
         if ((flags & NLM_F_ACK_TLVS) == 0) {
             return new Answer(errno, "");
         }
-        ByteBuffer error = payload(received, at);
+        ByteBuffer error = payload(received, at, limit);
         // The request's header follows the errno, and the rest of the request too unless it was capped.
         int request = (flags & NLM_F_CAPPED) != 0 ? NetlinkMessage.NLMSG_HDRLEN : error.getInt(4);
         return new Answer(errno, Attributes.of(error, 4 + request).text(NLMSGERR_ATTR_MSG).orElse(""));

@@ -55,12 +55,37 @@ public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
 
         /** @param keyAndSalt 16, 24 or 32 octets of key followed by 4 of salt; copied */
         public AeadKey(byte[] keyAndSalt) {
-            int key = keyAndSalt.length - 4;
+            check(keyAndSalt.length);
+            this.keyAndSalt = keyAndSalt.clone();
+        }
+
+        /**
+         * @param key 16, 24 or 32 octets
+         * @param salt written in network order
+         */
+        public AeadKey(byte[] key, int salt) {
+            check(key.length + Integer.BYTES);
+            keyAndSalt = Arrays.copyOf(key, key.length + Integer.BYTES);
+            for (int i = 0; i < Integer.BYTES; i++) {
+                keyAndSalt[key.length + i] = (byte) (salt >>> 24 - 8 * i);
+            }
+        }
+
+        private static void check(int length) {
+            int key = length - Integer.BYTES;
             if (key != 16 && key != 24 && key != 32) {
                 throw new IllegalArgumentException(
-                        "want an AES key of 16, 24 or 32 octets and a salt of 4, got " + keyAndSalt.length + " in all");
+                        "want an AES key of 16, 24 or 32 octets and a salt of 4, got " + length + " in all");
             }
-            this.keyAndSalt = keyAndSalt.clone();
+        }
+
+        /** Octets of key and salt. */
+        int length() {
+            return keyAndSalt.length;
+        }
+
+        void write(NetlinkMessage message) {
+            message.octets(keyAndSalt);
         }
 
         /** A copy, key first. */

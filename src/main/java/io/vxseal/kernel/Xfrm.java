@@ -11,7 +11,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -94,7 +93,7 @@ public final class Xfrm implements AutoCloseable {
     private static final int AF_INET = 2;
     private static final int AF_INET6 = 10;
 
-    private static final String ALGORITHM = "rfc4106(gcm(aes))";
+    private static final byte[] ALGORITHM = "rfc4106(gcm(aes))".getBytes(StandardCharsets.US_ASCII);
 
     /** Bits. */
     private static final int ICV_LENGTH = 64;
@@ -299,7 +298,7 @@ public final class Xfrm implements AutoCloseable {
 
     private static void writeState(Batch batch, SecurityAssociation association) {
         SecurityAssociation.Id id = association.id();
-        byte[] key = association.key().octets();
+        AeadKey key = association.key();
         int window = association.replayWindow();
         // A selector of zeros matches everything; the kernel fills in the family (copy_from_user_state()).
         NetlinkMessage message = batch.add(XFRM_MSG_NEWSA, NLM_F_CREATE | NLM_F_EXCL)
@@ -314,12 +313,10 @@ public final class Xfrm implements AutoCloseable {
                 .u8(0)
                 .u8(window == 0 ? 0 : XFRM_STATE_ESN)
                 .zeros(7)
-                .attribute(XFRMA_ALG_AEAD, aead -> aead
-                        .field(ALGORITHM.getBytes(StandardCharsets.US_ASCII), ALGORITHM_NAME_LENGTH)
-                        .u32(8 * key.length)
-                        .u32(ICV_LENGTH)
-                        .octets(key));
-        Arrays.fill(key, (byte) 0);
+                .attribute(XFRMA_ALG_AEAD, aead -> key.write(aead
+                        .field(ALGORITHM, ALGORITHM_NAME_LENGTH)
+                        .u32(8 * key.length())
+                        .u32(ICV_LENGTH)));
         if (window != 0) {
             // xfrm_replay_state_esn. The bitmap may be left out and is zeros then (xfrm_alloc_replay_state_esn()). A
             // state that sends needs a window too, though it never looks at it (xfrm_init_replay()).

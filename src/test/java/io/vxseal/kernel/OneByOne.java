@@ -18,7 +18,7 @@ import jnr.ffi.Pointer;
  * a message that is sent alone and whose answer is awaited. For IPv4, and for states without a replay window.
  *
  * <p>It shares the product's calls to the C library and its way to write fields, and nothing of what makes it fast: its
- * own socket knows no batches, copies nothing and wipes nothing.
+ * own socket knows no batches and copies nothing.
  */
 public final class OneByOne implements AutoCloseable {
     // linux/netlink.h, sys/socket.h
@@ -132,6 +132,7 @@ public final class OneByOne implements AutoCloseable {
     }
 
     private NetlinkMessage begin(int type, int flags) {
+        Buffers.wipe(request, request.position());
         request.clear();
         return new NetlinkMessage(request, type, NLM_F_REQUEST | flags, 0);
     }
@@ -150,6 +151,7 @@ public final class OneByOne implements AutoCloseable {
 
     /** Sends what was written, and waits for the answer: 0 for an object or an acknowledgement, else an errno. */
     private int exchange(NetlinkMessage written) throws KernelException {
+        written.end();
         if (LibC.INSTANCE.send(fd, requestMemory, request.position(), 0) < 0
                 || LibC.INSTANCE.recv(fd, answerMemory, answer.capacity(), 0) < 0) {
             throw LibC.failure("exchange " + written);
