@@ -248,9 +248,8 @@ public final class Encryption {
                     ? applied.getOrDefault(node, NodePlan.EMPTY)
                     : plans.computeIfAbsent(node, _ -> NodePlan.of(local, node, ring, port));
         }
-        return sealing
-                ? NodePlan.of(local, node, ring, port).atRest(applied.getOrDefault(node, NodePlan.EMPTY))
-                : NodePlan.EMPTY;
+        NodePlan held = applied.getOrDefault(node, NodePlan.EMPTY);
+        return sealing && held.mayRest() ? NodePlan.of(local, node, ring, port).atRest(held) : NodePlan.EMPTY;
     }
 
     private Optional<SecurityPolicy> wantedBlock(Ends local) {

@@ -70,9 +70,19 @@ public record NodePlan(
      */
     public NodePlan atRest(NodePlan held) {
         List<SecurityAssociation> kept = send.stream()
-                .filter(state -> state.replayWindow() != 0 && held.send.contains(state))
+                .filter(state -> state.isGuarded() && held.send.contains(state))
                 .toList();
         return kept.isEmpty() ? EMPTY : new NodePlan(List.of(), kept, List.of());
+    }
+
+    /** Whether {@link #atRest} may keep any of it. */
+    boolean mayRest() {
+        for (SecurityAssociation state : send) {
+            if (state.isGuarded()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** The policy that lets no marked VXLAN datagram out to a node without a policy of its own. */

@@ -20,6 +20,11 @@ public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
         this(id, key, 0);
     }
 
+    /** Whether it has a replay window. */
+    public boolean isGuarded() {
+        return replayWindow > 0;
+    }
+
     /**
      * What names a state. The kernel looks up by destination, SPI and protocol; the source is there for reading.
      *
