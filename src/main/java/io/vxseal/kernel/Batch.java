@@ -1,6 +1,7 @@
 package io.vxseal.kernel;
 
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 
 /**
  * Requests that go to the kernel in one send, each acknowledged. The kernel works through them in order and goes on
@@ -13,10 +14,13 @@ import java.nio.ByteBuffer;
 final class Batch {
     static final int MAX_MESSAGES = 64;
 
-    /** Room for one message; the largest here, a link's or a state's, stays under half of it. */
+    /** Octets, room for one message; the largest here, a link's or a state's, stays under half of it. */
     private static final int MAX_MESSAGE = 1024;
 
-    private final ByteBuffer buffer = Buffers.direct(MAX_MESSAGES * MAX_MESSAGE);
+    static final int MAX_OCTETS = MAX_MESSAGES * MAX_MESSAGE;
+
+    private final byte[] octets = new byte[MAX_OCTETS];
+    private int length;
     private int size;
     /** The request that may still be written to. */
     private NetlinkMessage open;
@@ -28,13 +32,13 @@ final class Batch {
         }
         end();
         open = new NetlinkMessage(
-                buffer, type, flags | NetlinkMessage.NLM_F_REQUEST | NetlinkMessage.NLM_F_ACK, size++);
+                octets, length, type, flags | NetlinkMessage.NLM_F_REQUEST | NetlinkMessage.NLM_F_ACK, size++);
         return open;
     }
 
     private void end() {
         if (size > 0) {
-            open.end();
+            length = open.end();
         }
     }
 
@@ -46,21 +50,22 @@ final class Batch {
         return size;
     }
 
-    /** Octets of all requests, which are not to be written to any more. */
-    int length() {
+    /**
+     * Puts all requests at the beginning of the buffer; they are not to be written to any more.
+     *
+     * @return their length, octets
+     */
+    int copyTo(ByteBuffer buffer) {
         end();
-        return buffer.position();
-    }
-
-    /** The octets from the first on, whatever the buffer's position. */
-    ByteBuffer octets() {
-        return buffer;
+        buffer.put(0, octets, 0, length);
+        return length;
     }
 
     /** Empties the batch and overwrites what was in it: states carry keys. */
     void clear() {
-        Buffers.wipe(buffer, buffer.position());
-        buffer.clear();
+        end();
+        Arrays.fill(octets, 0, length, (byte) 0);
+        length = 0;
         size = 0;
     }
 }

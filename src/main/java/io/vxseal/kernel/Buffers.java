@@ -28,7 +28,11 @@ final class Buffers {
     private static final ConcurrentLinkedDeque<Buffers> idle = new ConcurrentLinkedDeque<>();
 
     final Batch batch = new Batch();
-    final Pointer request = Pointer.wrap(LibC.RUNTIME, batch.octets());
+
+    private final ByteBuffer sent = direct(Batch.MAX_OCTETS);
+
+    /** The batch as {@link #load} left it. */
+    final Pointer request = Pointer.wrap(LibC.RUNTIME, sent);
 
     /** One datagram at a time, of any length; or, for {@link #answers}, a short one every {@value #ANSWER} octets. */
     final ByteBuffer received = direct(RECEIVED);
@@ -37,6 +41,8 @@ final class Buffers {
 
     /** Where recvmmsg(2) puts one answer for each request of a batch. */
     final Pointer answers;
+
+    private int loaded;
 
     private final ByteBuffer headers = direct(Batch.MAX_MESSAGES * MMSGHDR_LENGTH);
     private final ByteBuffer vectors = direct(Batch.MAX_MESSAGES * IOVEC_LENGTH);
@@ -58,10 +64,27 @@ final class Buffers {
         return free == null ? new Buffers() : free;
     }
 
-    /** The requests are wiped: states carry keys. */
+    /** For others to take; nothing of the requests is in them. */
     void giveBack() {
-        batch.clear();
+        unload();
         idle.push(this);
+    }
+
+    /**
+     * Gets the batch ready to be sent.
+     *
+     * @return its length, octets
+     */
+    int load() {
+        loaded = batch.copyTo(sent);
+        return loaded;
+    }
+
+    /** Empties the batch and overwrites it: states carry keys. */
+    void unload() {
+        batch.clear();
+        wipe(sent, loaded);
+        loaded = 0;
     }
 
     /** Where in {@link #received} the n-th of the {@link #answers} begins. */

@@ -2,16 +2,17 @@ package io.vxseal.kernel;
 
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
 
 /**
  * A request being written into a {@link Batch}: header first, then the fixed part of its type field by field, then
- * attributes ({@code linux/netlink.h}). Numbers are in the machine's byte order unless a method's name says "be".
+ * attributes ({@code linux/netlink.h}). Numbers are in the machine's byte order, little-endian on x86-64, unless a method's
+ * name says "be".
  *
- * <p>The buffer is to hold zeros from its position on: what is zero is passed over, not written. And the header's length is
- * written by {@link #end}. A message has forty fields, and the kernel takes but ten times as long for one.
+ * <p>The array is to hold zeros from the message's start on: what is zero is passed over, not written. And the header's
+ * length is written by {@link #end}. A message has forty fields, and the kernel takes but ten times as long for one; so
+ * this is an array, whose elements are stored by one instruction, and no buffer.
  */
 final class NetlinkMessage {
     static final int NLMSG_HDRLEN = 16;
@@ -28,20 +29,26 @@ final class NetlinkMessage {
     /** Numbers and structures of the kernel's interfaces start at multiples of this. */
     static final int ALIGNTO = 4;
 
-    private final ByteBuffer buffer;
+    private final byte[] octets;
     private final int start;
+    private int at;
 
-    /** Starts a message at the buffer's position, which every call moves on to the message's end. */
-    NetlinkMessage(ByteBuffer buffer, int type, int flags, int sequence) {
-        this.buffer = buffer;
-        this.start = buffer.position();
-        buffer.putShort(start + 4, (short) type).putShort(start + 6, (short) flags).putInt(start + 8, sequence)
-                .position(start + NLMSG_HDRLEN);
+    /** Starts a message at {@code start}. */
+    NetlinkMessage(byte[] octets, int start, int type, int flags, int sequence) {
+        this.octets = octets;
+        this.start = start;
+        this.at = start + 4;
+        u16(type).u16(flags).u32(sequence).zeros(4);
     }
 
-    /** Writes how long the message has become; what is written to it after that needs another call. */
-    void end() {
-        buffer.putInt(start, buffer.position() - start);
+    /**
+     * Writes how long the message has become; what is written to it after that needs another call.
+     *
+     * @return where it ends
+     */
+    int end() {
+        u32(start, at - start);
+        return at;
     }
 
     /** Where the message after the one at {@code at} begins. */
@@ -51,56 +58,67 @@ final class NetlinkMessage {
     }
 
     NetlinkMessage u8(int value) {
-        buffer.put((byte) value);
+        octets[at++] = (byte) value;
         return this;
     }
 
     NetlinkMessage u16(int value) {
-        buffer.putShort((short) value);
+        octets[at++] = (byte) value;
+        octets[at++] = (byte) (value >>> 8);
         return this;
     }
 
     NetlinkMessage u32(int value) {
-        buffer.putInt(value);
+        u32(at, value);
+        at += Integer.BYTES;
         return this;
+    }
+
+    private void u32(int where, int value) {
+        octets[where] = (byte) value;
+        octets[where + 1] = (byte) (value >>> 8);
+        octets[where + 2] = (byte) (value >>> 16);
+        octets[where + 3] = (byte) (value >>> 24);
     }
 
     NetlinkMessage u64(long value) {
-        buffer.putLong(value);
-        return this;
+        return u32((int) value).u32((int) (value >>> 32));
     }
 
     NetlinkMessage be16(int value) {
-        return u16(buffer.order() == ByteOrder.BIG_ENDIAN ? value : Short.reverseBytes((short) value));
+        return u16(Short.reverseBytes((short) value));
     }
 
     NetlinkMessage be32(int value) {
-        return u32(buffer.order() == ByteOrder.BIG_ENDIAN ? value : Integer.reverseBytes(value));
+        return u32(Integer.reverseBytes(value));
     }
 
-    NetlinkMessage octets(byte[] octets) {
-        buffer.put(octets);
+    NetlinkMessage octets(byte[] some) {
+        System.arraycopy(some, 0, octets, at, some.length);
+        at += some.length;
         return this;
     }
 
     /** Zeros: padding that the compiler would insert, or fields left at their default. */
     NetlinkMessage zeros(int count) {
-        buffer.position(buffer.position() + count);
+        at += count;
         return this;
     }
 
     /** The octets followed by zeros up to the length of a fixed field. */
-    NetlinkMessage field(byte[] octets, int length) {
-        return octets(octets).zeros(length - octets.length);
+    NetlinkMessage field(byte[] some, int length) {
+        return octets(some).zeros(length - some.length);
     }
 
     /** An attribute whose payload {@code payload} writes; padded, and counted without the padding. */
     NetlinkMessage attribute(int type, Consumer<NetlinkMessage> payload) {
-        int at = buffer.position();
-        buffer.putShort(at + 2, (short) type).position(at + NLA_HDRLEN);
+        int header = at;
+        at += NLA_HDRLEN;
         payload.accept(this);
-        int end = buffer.position();
-        buffer.putShort(at, (short) (end - at));
+        int end = at;
+        at = header;
+        u16(end - header).u16(type);
+        at = end;
         return zeros(start - end & ALIGNTO - 1);
     }
 

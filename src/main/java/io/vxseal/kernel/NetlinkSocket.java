@@ -188,7 +188,7 @@ final class NetlinkSocket implements AutoCloseable {
                 var found = new ArrayList<T>();
                 writer.accept(buffers.batch);
                 send(buffers);
-                buffers.batch.clear();
+                buffers.unload();
                 if (readDump(what, buffers, reader, found) || attempt == DUMP_ATTEMPTS) {
                     return found;
                 }
@@ -214,7 +214,7 @@ final class NetlinkSocket implements AutoCloseable {
             return;
         }
         send(buffers);
-        buffers.batch.clear();
+        buffers.unload();
         Answer[] given = new Answer[requests];
         Arrays.fill(given, LOST);
         for (int missing = requests; missing > 0; ) {
@@ -248,9 +248,10 @@ final class NetlinkSocket implements AutoCloseable {
         do {
             unread = receive(buffers);
         } while (unread >= 0);
+        int length = buffers.load();
         long sent;
         do {
-            sent = LibC.INSTANCE.send(fd, buffers.request, buffers.batch.length(), 0);
+            sent = LibC.INSTANCE.send(fd, buffers.request, length, 0);
         } while (sent < 0 && LibC.errno() == Errno.EINTR);
         if (sent < 0) {
             throw LibC.failure("send to netlink socket");

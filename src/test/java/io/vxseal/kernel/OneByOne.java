@@ -11,6 +11,7 @@ import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import jnr.ffi.Pointer;
 
 /**
@@ -18,7 +19,7 @@ import jnr.ffi.Pointer;
  * a message that is sent alone and whose answer is awaited. For IPv4, and for states without a replay window.
  *
  * <p>It shares the product's calls to the C library and its way to write fields, and nothing of what makes it fast: its
- * own socket knows no batches and copies nothing.
+ * own socket knows no batches.
  */
 public final class OneByOne implements AutoCloseable {
     // linux/netlink.h, sys/socket.h
@@ -58,7 +59,8 @@ public final class OneByOne implements AutoCloseable {
     private static final int ADDRESS_LENGTH = 16;
 
     private final int fd;
-    private final ByteBuffer request = ByteBuffer.allocateDirect(1024).order(ByteOrder.nativeOrder());
+    private final byte[] octets = new byte[1024];
+    private final ByteBuffer request = ByteBuffer.allocateDirect(octets.length);
     private final ByteBuffer answer = ByteBuffer.allocateDirect(1 << 14).order(ByteOrder.nativeOrder());
     private final Pointer requestMemory = Pointer.wrap(LibC.RUNTIME, request);
     private final Pointer answerMemory = Pointer.wrap(LibC.RUNTIME, answer);
@@ -132,9 +134,8 @@ public final class OneByOne implements AutoCloseable {
     }
 
     private NetlinkMessage begin(int type, int flags) {
-        Buffers.wipe(request, request.position());
-        request.clear();
-        return new NetlinkMessage(request, type, NLM_F_REQUEST | flags, 0);
+        Arrays.fill(octets, (byte) 0);
+        return new NetlinkMessage(octets, 0, type, NLM_F_REQUEST | flags, 0);
     }
 
     /** Whether there is what the message asks for. */
@@ -151,8 +152,9 @@ public final class OneByOne implements AutoCloseable {
 
     /** Sends what was written, and waits for the answer: 0 for an object or an acknowledgement, else an errno. */
     private int exchange(NetlinkMessage written) throws KernelException {
-        written.end();
-        if (LibC.INSTANCE.send(fd, requestMemory, request.position(), 0) < 0
+        int length = written.end();
+        request.put(0, octets, 0, length);
+        if (LibC.INSTANCE.send(fd, requestMemory, length, 0) < 0
                 || LibC.INSTANCE.recv(fd, answerMemory, answer.capacity(), 0) < 0) {
             throw LibC.failure("exchange " + written);
         }
