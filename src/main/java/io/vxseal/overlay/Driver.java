@@ -769,12 +769,12 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             Set<InetAddress> both = new HashSet<>(before);
             both.addAll(after);
             if (both.size() > before.size()) {
-                tryTo("seal to " + after, () -> seal(both));
+                tryTo("seal to new nodes", () -> seal(both));
             }
             changed.forEach((attachment, made) ->
                     tryTo("reach all endpoints of network " + attachment.network.id(), () -> apply(attachment, made.values())));
             if (both.size() > after.size()) {
-                tryTo("seal to none but " + after, () -> seal(after));
+                tryTo("forget the states of nodes that are gone", () -> seal(after));
             }
         } finally {
             lock.unlock();
