@@ -96,7 +96,7 @@ final class Page {
     // A strip of dots.
     private static final int ROW = 34;
     private static final int NAMES = 150;
-    private static final int ENDS = 70;
+    private static final int ENDS = 100;
 
     private final JsonNode report;
     private final StringBuilder html = new StringBuilder();
@@ -357,7 +357,8 @@ final class Page {
                     add("<circle class=\"mark first %s\" cx=\"%s\" cy=\"%d\" r=\"4\"/>", strip.style, at(x, end), y);
                 }
             }
-            add("<text x=\"%s\" y=\"%d\" class=\"value\">%s%s</text>", place(x.applyAsDouble(end) + 9), y + 4, number(middle),
+            add("<text x=\"%s\" y=\"%d\" class=\"value\">%s%s%s</text>", place(x.applyAsDouble(end) + 9), y + 4,
+                    strip.values.size() > 2 ? "median " : "", number(middle),
                     end > middle && strip.values.size() == 2 ? " / " + number(end) : "");
         }
         add("</svg></figure>");
@@ -418,7 +419,7 @@ final class Page {
     private static String number(double value) {
         int decimals = value == Math.rint(value) || value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3;
         String digits = String.format(Locale.ROOT, "%,." + decimals + "f", value).replace(',', ' ');
-        return decimals == 0 ? digits : digits.replaceFirst("0+$", "");
+        return decimals == 0 ? digits : digits.replaceFirst("\\.?0+$", "");
     }
 
     /** A name in Java's manner, as words. */
