@@ -27,10 +27,12 @@ import java.util.Set;
  */
 public final class Programming {
     private static final InetAddress LOCAL = InetAddress.ofLiteral("10.99.0.1");
-    private static final Ends ENDS = new Ends(LOCAL, LOCAL);
-    private static final int PORT = 4789;
     private static final int KEY_OCTETS = 16;
     private static final int FIRST_TAG = 1;
+
+    static final Ends ENDS = new Ends(LOCAL, LOCAL);
+    static final int PORT = 4789;
+    static final KeyRing RING = new KeyRing(List.of(key(FIRST_TAG + 1), key(FIRST_TAG), key(FIRST_TAG + 2)));
 
     private Programming() {}
 
@@ -56,7 +58,7 @@ public final class Programming {
         for (int i = 0; i < peers; i++) {
             addresses.add(peer(i));
         }
-        KeyRing ring = new KeyRing(List.of(key(FIRST_TAG + 1), key(FIRST_TAG), key(FIRST_TAG + 2)));
+        KeyRing ring = RING;
         try (Way way = words[0].equals("naive") ? new Naive() : new Batched()) {
             for (int cycle = 0; cycle < cycles; cycle++) {
                 KeyRing next = rotated(ring);
@@ -84,8 +86,13 @@ public final class Programming {
         return new Key(octets, tag);
     }
 
+    /** The plan for a peer by its number. */
+    static NodePlan plan(int number) {
+        return NodePlan.of(ENDS, peer(number), RING, PORT);
+    }
+
     /** As the key authority does it, but with keys that are the same in every run. */
-    private static KeyRing rotated(KeyRing ring) {
+    static KeyRing rotated(KeyRing ring) {
         Key next = ring.keys().getLast();
         return new KeyRing(List.of(next, ring.keys().getFirst(), key(next.tag() + 1)));
     }

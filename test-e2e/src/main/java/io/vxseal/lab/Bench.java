@@ -7,77 +7,158 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * What the product costs, measured on a stock kernel beside the least that it could cost (the floor) and beside the
- * naive way.
+ * What the product costs: on this machine, and on a stock kernel beside the least that it could cost (the floor) and beside
+ * the naive way.
  *
- * <p>Two arguments: what to measure, {@code programming}, {@code sandbox} or {@code all}, and the folder for report.json.
+ * <p>Two arguments: what to measure, one of {@link #PARTS} or {@code all}, and the folder for report.json and report.html.
  * No time is a reason to fail; the exit status is 0 if all was measured and all ways led to the same objects in the
- * kernel.
+ * kernel. What fails does not keep the rest from being measured.
  */
 public final class Bench {
 
+    private static final List<String> PARTS = List.of("native", "pure", "programming", "sandbox", "containers");
+    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
     private static final long START = System.nanoTime();
 
-    private Bench() {}
+    private final Product product;
+    private final ObjectNode report = JSON.createObjectNode();
+    private final List<Target> targets = new ArrayList<>();
+    private final List<String> failures = new ArrayList<>();
+
+    private Bench(Product product) {
+        this.product = product;
+    }
 
     public static void main(String[] arguments) {
         Product product = Product.here();
         String part = arguments.length > 0 ? arguments[0] : "all";
         Path folder = (arguments.length > 1 ? Path.of(arguments[1]) : product.tree().resolve("target/bench")).toAbsolutePath();
-        int status = 0;
-        try {
-            run(product, part, folder);
-        } catch (IOException | RuntimeException e) {
-            System.out.flush();
-            System.err.println("bench: " + e.getMessage());
-            status = 1;
+        if (!part.equals("all") && !PARTS.contains(part)) {
+            System.err.println("bench: there is nothing named " + part + " to measure; there are " + String.join(", ", PARTS));
+            System.exit(2);
         }
-        System.exit(status);
+        List<String> failures = new ArrayList<>();
+        try {
+            Bench bench = new Bench(product);
+            bench.measure(part.equals("all") ? PARTS : List.of(part));
+            bench.write(folder);
+            failures.addAll(bench.failures);
+        } catch (IOException e) {
+            failures.add(e.getMessage());
+        }
+        System.out.flush();
+        failures.forEach(failure -> System.err.println("bench: " + failure));
+        System.exit(failures.isEmpty() ? 0 : 1);
     }
 
-    private static void run(Product product, String part, Path folder) throws IOException {
-        Files.createDirectories(folder);
-        Files.deleteIfExists(folder.resolve("report.json"));
-        boolean programming = part.equals("programming") || part.equals("all");
-        boolean sandbox = part.equals("sandbox") || part.equals("all");
-        if (!programming && !sandbox) {
-            throw new LabException("there is nothing named " + part + " to measure");
+    private void measure(List<String> parts) {
+        report.put("measured", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+        report.put("processors", Runtime.getRuntime().availableProcessors());
+        report.put("model", model());
+        if (parts.contains("native")) {
+            attempt("this machine: starts, memory, size, calls; about two minutes", this::program);
         }
-        ObjectMapper mapper = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
-        ObjectNode report = mapper.createObjectNode();
-        List<Target> targets = new ArrayList<>();
-        step("a host");
+        if (parts.contains("pure")) {
+            attempt("the pure parts; about a minute", this::pure);
+        }
+        if (parts.contains("programming") || parts.contains("sandbox")) {
+            attempt("a host", () -> kernel(parts));
+        }
+        if (parts.contains("containers")) {
+            attempt("a host with the plugin", this::containers);
+        }
+    }
+
+    private void attempt(String what, Runnable work) {
+        step(what);
+        try {
+            work.run();
+        } catch (RuntimeException e) {
+            say("failed: " + e.getMessage());
+            failures.add(e.getMessage());
+        }
+    }
+
+    private void program() {
+        ObjectNode program = new Native(product).program();
+        report.setAll(program);
+        targets.addAll(Target.ofProgram(program));
+    }
+
+    private void pure() {
+        Native here = new Native(product);
+        report.put("plansOf1000PeersMiB", here.plans());
+        report.set("pure", here.pure());
+    }
+
+    private void kernel(List<String> parts) {
         try (Lab lab = Lab.open(Lab.Plan.of(1).with(product), Bench::say)) {
             Guest guest = lab.guest(1);
-            report.put("engine", guest.sh("docker version -f '{{.Server.Version}}'"));
-            report.put("kernel", guest.sh("uname -r"));
+            describe(guest);
             Programming kernel = new Programming(guest, Bench::say);
-            if (programming) {
-                step("states and policies: set-up, rotation, removal");
-                kernel.states();
-                targets.addAll(Target.ofStates(kernel.times()));
+            if (parts.contains("programming")) {
+                attempt("states and policies: set-up, rotation, removal", () -> {
+                    kernel.states();
+                    targets.addAll(Target.ofStates(kernel.times()));
+                });
             }
-            if (sandbox) {
-                step("neighbours and forwarding entries of a sandbox");
-                kernel.entries();
-                targets.addAll(Target.ofEntries(kernel.times()));
+            if (parts.contains("sandbox")) {
+                attempt("neighbours and forwarding entries of a sandbox", () -> {
+                    kernel.entries();
+                    targets.addAll(Target.ofEntries(kernel.times()));
+                });
             }
-            Stream<Times.Time> times = kernel.times().medians().stream();
-            report.set("programming", mapper.valueToTree(times.filter(time -> !time.mode().equals(Times.FLOOR_ALONE)).toList()));
-            report.set("floorOneMessageASend", mapper.valueToTree(
-                    kernel.times().medians().stream().filter(time -> time.mode().equals(Times.FLOOR_ALONE)).toList()));
+            Map<Boolean, List<Times.Time>> alone = kernel.times().medians().stream()
+                    .collect(Collectors.partitioningBy(time -> time.mode().equals(Times.FLOOR_ALONE)));
+            report.set("programming", JSON.valueToTree(alone.get(false)));
+            report.set("floorOneMessageASend", JSON.valueToTree(alone.get(true)));
         }
-        mapper.writeValue(folder.resolve("report.json").toFile(), report);
-        step("milliseconds, medians");
-        Times.table(mapper.convertValue(report.get("programming"), Times.Time[].class)).forEach(Bench::say);
-        step("targets");
-        Target.table(targets).forEach(Bench::say);
-        say("all numbers are in " + folder.resolve("report.json"));
+    }
+
+    private void containers() {
+        try (Lab lab = Lab.open(Lab.Plan.of(1).withInstalled(product), Bench::say)) {
+            describe(lab.guest(1));
+            report.set("containerStart", new Containers(lab, Bench::say).measure());
+        }
+    }
+
+    private void describe(Guest guest) {
+        report.put("engine", guest.sh("docker version -f '{{.Server.Version}}'"));
+        report.put("kernel", guest.sh("uname -r"));
+    }
+
+    private static String model() {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
+            return lines.filter(line -> line.startsWith("model name")).map(line -> line.substring(line.indexOf(':') + 1).strip())
+                    .findFirst().orElse("");
+        } catch (IOException e) {
+            return "";
+        }
+    }
+
+    private void write(Path folder) throws IOException {
+        report.set("targets", JSON.valueToTree(targets));
+        Files.createDirectories(folder);
+        JSON.writeValue(folder.resolve("report.json").toFile(), report);
+        Files.writeString(folder.resolve("report.html"), Page.of(report));
+        if (report.has("programming")) {
+            step("milliseconds, medians");
+            Times.table(JSON.convertValue(report.get("programming"), Times.Time[].class)).forEach(Bench::say);
+        }
+        if (!targets.isEmpty()) {
+            step("targets");
+            Target.table(targets).forEach(Bench::say);
+        }
+        say("all numbers are in %s, and plots of them in report.html beside it".formatted(folder.resolve("report.json")));
     }
 
     private static void step(String what) {
