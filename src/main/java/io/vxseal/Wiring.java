@@ -124,6 +124,7 @@ final class Wiring {
     }
 
     private static void keepRight(Driver driver, Watch watch, Logger log) {
+        HeapTrim heap = new HeapTrim();
         try {
             while (true) {
                 watch.await(REPAIR);
@@ -132,6 +133,7 @@ final class Wiring {
                 } catch (RuntimeException failure) {
                     log.error("repair goes on after an unexpected failure", failure);
                 }
+                heap.trim();
                 Thread.sleep(REST);
             }
         } catch (InterruptedException stopped) {
