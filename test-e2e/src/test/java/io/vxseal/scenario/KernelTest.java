@@ -24,7 +24,7 @@ class KernelTest {
     void statesAndPoliciesStandAsTheyWereAsked(Lab lab) {
         Guest guest = lab.guest(1);
 
-        String said = guest.run(TESTS, Duration.ofMinutes(6)).require();
+        String said = guest.run(TESTS, Duration.ofMinutes(15)).require();
 
         assertThat(said).contains(" 0 tests failed ", " 0 tests skipped ", " 0 tests aborted ")
                 .doesNotContain(" 0 tests found ");
