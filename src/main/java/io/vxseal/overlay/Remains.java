@@ -3,7 +3,6 @@ package io.vxseal.overlay;
 import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.FirewallException;
 import io.vxseal.kernel.FrameMark;
-import io.vxseal.kernel.KernelException;
 import io.vxseal.kernel.Namespace;
 import io.vxseal.kernel.Route;
 import io.vxseal.kernel.Route.Link;
