@@ -26,7 +26,7 @@ final class Evidence {
                 + " for ns in /run/docker/netns/* /run/docker/plugins/vxseal.run/netns/*; do"
                 + " echo; echo \"== $ns\"; nsenter --net=$ns sh -c 'ip -d link; ip addr; ip neigh; bridge fdb'; done; cat /proc/self/mountinfo");
         COMMANDS.put("engine.log", "cat /var/log/dockerd.log");
-        COMMANDS.put("plugin.log", "grep 'plugin=' /var/log/dockerd.log");
+        COMMANDS.put("plugin.log", Product.LOG);
         COMMANDS.put("kernel.log", "dmesg");
         COMMANDS.put("processes.txt", "ps -ef; free -m; df -h");
         COMMANDS.put("docker.txt", "docker plugin ls; docker network ls; docker ps -a; docker node ls; docker service ls;"

@@ -23,6 +23,9 @@ public record Product(Path tree) {
 
     public static final String NAME = "vxseal";
 
+    /** Prints what the plugin has said. After a power cut the engine's log can have octets of zero. */
+    public static final String LOG = "tr -d '\\000' < /var/log/dockerd.log | grep 'plugin='";
+
     /** A request to the plugin's socket: its line, then the body. The hosts have no curl, but every Debian has perl. */
     private static final String ASK = """
             perl -MIO::Socket::UNIX -e '

@@ -152,8 +152,8 @@ class CrashTest {
         Product.enable(damaged);
         Product.awaitTogether(lab.guests());
         Await.until("the plugin to have its endpoints again", Duration.ofSeconds(30), () ->
-                damaged.sh("grep plugin= /var/log/dockerd.log | tail -n 40").contains("took up 1 endpoints that other nodes were told of"));
-        assertThat(damaged.sh("grep plugin= /var/log/dockerd.log | tail -n 40")).contains("cannot be read", "Taken up from the kernel");
+                damaged.sh(Product.LOG + " | tail -n 40").contains("took up 1 endpoints that other nodes were told of"));
+        assertThat(damaged.sh(Product.LOG + " | tail -n 40")).contains("cannot be read", "Taken up from the kernel");
         assertItWorks(lab, "after-disable");
     }
 

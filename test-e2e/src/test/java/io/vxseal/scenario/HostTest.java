@@ -121,7 +121,7 @@ class HostTest {
 
     /** How often the plugin took up a certificate. */
     private static int identities(Guest guest) {
-        return Integer.parseInt(guest.sh("grep plugin= /var/log/dockerd.log | grep -c 'this is node'"));
+        return Integer.parseInt(guest.sh(Product.LOG + " | grep -c 'this is node'"));
     }
 
     /** What a user waits for, on a node that has nothing of the network yet; and how much of it is the plugin's. */

@@ -77,7 +77,7 @@ class InUseTest {
                 bridge -n N fdb show | grep ' dst ' | sort
                 ip -n N neigh show nud permanent | sort
             } 2>/dev/null
-            told() { grep 'plugin=' /var/log/dockerd.log | grep -c 'repaired '; }
+            told() { LOG | grep -c 'repaired '; }
             before=$(standing) before_told=$(told)
             start=$(date +%s%N)
             DAMAGE
@@ -86,7 +86,7 @@ class InUseTest {
                 sleep 0.2
             done
             echo $((($(date +%s%N) - start) / 1000000))
-            """;
+            """.replace("LOG", Product.LOG);
 
     /** {@code ./test --soak} asks for more. */
     private static final int ROTATIONS = Integer.getInteger("vxseal.rotations", 20);
@@ -129,7 +129,7 @@ class InUseTest {
     }
 
     private static long repairsTold(Guest guest) {
-        return Long.parseLong(guest.sh("grep 'plugin=' /var/log/dockerd.log | grep -c 'repaired ' || true"));
+        return Long.parseLong(guest.sh(Product.LOG + " | grep -c 'repaired ' || true"));
     }
 
     private record Key(String octets, int tag) {}
