@@ -12,9 +12,11 @@ import java.nio.file.attribute.PosixFilePermissions;
 /**
  * The plugin's Unix socket, listening before anything else of the process is there.
  *
- * <p>The engine dials 0.5, 3.5, 6.5 and 9.5 s after it started the process and then gives up, while on a loaded host
- * the server alone takes longer to load than that. A dial needs only a listening socket; what is asked meanwhile waits
- * in its queue. So the socket is bound by the JDK alone, and {@link DoorSelectorProvider} hands it on to the server.
+ * <p>The engine dials 0.5, 3.5, 6.5 and 9.5 s after it started the process and then gives up, and the plugin is disabled
+ * until somebody enables it, while on a loaded host the JVM alone can take longer than that. A dial needs only a
+ * listening socket; what is asked meanwhile waits in its queue. So in the image the launcher binds the socket before
+ * there is a JVM, and gives it on as standard input; elsewhere it is bound here, by the JDK alone.
+ * {@link DoorSelectorProvider} hands it on to the server.
  */
 public final class Door {
     /** Connections that wait while the server loads; the engine opens a few. */
@@ -26,12 +28,18 @@ public final class Door {
     private Door() {}
 
     /**
-     * Binds the socket, mode 0600, and listens. A socket that an earlier process left behind is replaced.
+     * Takes over the socket if the launcher has bound it; else binds it, mode 0600, and listens. A socket that an earlier
+     * process left behind is replaced.
      *
      * @throws IOException if another process is answering there, or the path cannot be bound
      */
     public static void open(Path socket) throws IOException {
         UnixDomainSocketAddress address = UnixDomainSocketAddress.of(socket);
+        path = socket;
+        if (DoorSelectorProvider.standardInput() instanceof ServerSocketChannel bound && address.equals(bound.getLocalAddress())) {
+            listening = bound;
+            return;
+        }
         if (Files.exists(socket)) {
             if (answers(address)) {
                 throw new IOException("another process is listening on " + socket + ": stop it first");
@@ -42,7 +50,6 @@ public final class Door {
         ServerSocketChannel channel = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
         channel.bind(address, BACKLOG);
         Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-------"));
-        path = socket;
         listening = channel;
     }
 

@@ -16,10 +16,15 @@ import java.nio.channels.spi.SelectorProvider;
  * {@code java.nio.channels.spi.SelectorProvider}.
  */
 public final class DoorSelectorProvider extends SelectorProvider {
-    private final SelectorProvider jdk = sun.nio.ch.DefaultSelectorProvider.get();
+    private static final SelectorProvider jdk = sun.nio.ch.DefaultSelectorProvider.get();
 
     /** For the JDK, which makes the one instance. */
     public DoorSelectorProvider() {}
+
+    /** Standard input, if it is a socket; else null. To close it lets go of standard output and error, too. */
+    static Channel standardInput() throws IOException {
+        return jdk.inheritedChannel();
+    }
 
     @Override
     public Channel inheritedChannel() {

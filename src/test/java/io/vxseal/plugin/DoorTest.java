@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
+import java.nio.channels.Channels;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -39,6 +41,48 @@ class DoorTest {
         }
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(socket()))).isEqualTo("rw-------");
         assertThat(System.inheritedChannel()).isSameAs(Door.listening());
+    }
+
+    /** What the launcher does in the image, there with s6-ipcserver-socketbinder. */
+    private static final String BIND_AND_RUN = """
+            use Socket;
+            socket(DOOR, AF_UNIX, SOCK_STREAM, 0) and bind(DOOR, sockaddr_un(shift)) and listen(DOOR, 8) or die $!;
+            open(STDIN, "+<&", DOOR) or die $!;
+            exec @ARGV""";
+
+    /** Opens the door, and answers the first who comes with its address. */
+    static final class Opener {
+        static void main(String[] words) throws IOException {
+            Door.open(Path.of(words[0]));
+            try (SocketChannel first = Door.listening().accept()) {
+                first.write(StandardCharsets.UTF_8.encode(Door.listening().getLocalAddress().toString()));
+            }
+        }
+    }
+
+    @Test
+    void aSocketThatTheLauncherBoundIsTakenOver() throws IOException, InterruptedException {
+        Files.createDirectories(socket().getParent());
+        Process process = new ProcessBuilder("perl", "-e", BIND_AND_RUN, socket().toString(),
+                Path.of(System.getProperty("java.home"), "bin/java").toString(), "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
+                "-cp", System.getProperty("java.class.path"), Opener.class.getName(), socket().toString()).inheritIO().start();
+        try (SocketChannel dial = dialUntilItListens(process)) {
+            assertThat(new String(Channels.newInputStream(dial).readAllBytes(), StandardCharsets.UTF_8)).isEqualTo(socket().toString());
+        }
+        assertThat(process.waitFor()).isZero();
+    }
+
+    private SocketChannel dialUntilItListens(Process process) throws IOException, InterruptedException {
+        while (true) {
+            try {
+                return SocketChannel.open(UnixDomainSocketAddress.of(socket()));
+            } catch (IOException notYet) {
+                if (!process.isAlive()) {
+                    throw notYet;
+                }
+                Thread.sleep(1);
+            }
+        }
     }
 
     @Test
