@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.UUID;
 import org.jgroups.Address;
 import org.jgroups.BytesMessage;
+import org.jgroups.Global;
 import org.jgroups.JChannel;
 import org.jgroups.MergeView;
 import org.jgroups.Receiver;
@@ -52,6 +53,12 @@ final class GroupStack implements AutoCloseable {
     /** Buffers per connection; most messages here are of 100 octets, and JGroups' 64 kB times 100 nodes add up. */
     private static final int BUNDLE_OCTETS = 16_000;
     private static final int FRAGMENT_OCTETS = 12_000;
+
+    static {
+        // Of what JGroups can put on the wire, a seventh is used here; it would load all of it.
+        System.setProperty(Global.MAGIC_NUMBER_FILE, "io/vxseal/cluster/jgroups-classes.xml");
+        System.setProperty(Global.PROTOCOL_ID_FILE, "io/vxseal/cluster/jgroups-protocols.xml");
+    }
 
     /** What happens in the group. Called by JGroups' threads: return soon. */
     interface Events {
