@@ -33,6 +33,8 @@ public final class Encryption {
     private Optional<SecurityPolicy> blocked = Optional.empty();
     /** Whether that is what was planned for every node; else the next change concerns all of them. */
     private boolean asPlanned = true;
+    /** Whether the kernel keeps keys to itself: a state of ours under an id that is wanted is taken for the one wanted. */
+    private boolean redacted;
     /** Plans under the ring and the addresses of now, made once for each of {@link #nodes}. */
     private final Map<InetAddress, NodePlan> plans = new HashMap<>();
 
@@ -204,7 +206,7 @@ public final class Encryption {
         for (InetAddress node : concerned) {
             NodePlan plan = plan(ends.get(), node);
             wanted.put(node, plan);
-            transition.add(applied.getOrDefault(node, NodePlan.EMPTY), plan);
+            transition.add(held(node, plan), plan);
         }
         Optional<SecurityPolicy> block = wantedBlock(ends.get());
         // The block goes up before anything else changes and comes down after everything else has.
@@ -248,8 +250,16 @@ public final class Encryption {
                     ? applied.getOrDefault(node, NodePlan.EMPTY)
                     : plans.computeIfAbsent(node, _ -> NodePlan.of(local, node, ring, port));
         }
+        if (!sealing || !applied.getOrDefault(node, NodePlan.EMPTY).mayRest()) {
+            return NodePlan.EMPTY;
+        }
+        NodePlan plan = NodePlan.of(local, node, ring, port);
+        return plan.atRest(held(node, plan));
+    }
+
+    private NodePlan held(InetAddress node, NodePlan planned) {
         NodePlan held = applied.getOrDefault(node, NodePlan.EMPTY);
-        return sealing && held.mayRest() ? NodePlan.of(local, node, ring, port).atRest(held) : NodePlan.EMPTY;
+        return redacted ? held.withKeysOf(planned) : held;
     }
 
     private Optional<SecurityPolicy> wantedBlock(Ends local) {
@@ -272,6 +282,7 @@ public final class Encryption {
         for (Xfrm.Standing standing : xfrm.standing()) {
             worn |= SequenceNumbers.worn(standing);
             SecurityAssociation state = standing.association();
+            redacted |= state.key().isRedacted();
             SecurityAssociation.Id id = state.id();
             if (own.contains(id.source())) {
                 found(found, id.destination()).send().add(state);

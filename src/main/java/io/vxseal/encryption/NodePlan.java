@@ -61,6 +61,21 @@ public record NodePlan(
         return receive.contains(state) || send.contains(state);
     }
 
+    /** This plan as it was read from the kernel, where that shows no keys with those planned for the same states. */
+    NodePlan withKeysOf(NodePlan planned) {
+        return new NodePlan(withKeysOf(receive, planned.receive), withKeysOf(send, planned.send), policies);
+    }
+
+    private static List<SecurityAssociation> withKeysOf(List<SecurityAssociation> held, List<SecurityAssociation> planned) {
+        return held.stream()
+                .map(state -> planned.stream()
+                        .filter(same -> state.key().isRedacted() && same.id().equals(state.id()))
+                        .findFirst()
+                        .map(same -> new SecurityAssociation(state.id(), same.key(), state.replayWindow()))
+                        .orElse(state))
+                .toList();
+    }
+
     /**
      * What should stay of the states held for a node while there is nothing to seal with it: those to send with that
      * this plan would make again and that have a replay window. Made anew under the same key, one would begin again to

@@ -93,6 +93,14 @@ public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
             message.octets(keyAndSalt);
         }
 
+        /**
+         * Whether it is what a kernel shows instead of a key when it is locked down for confidentiality: zeros (linux,
+         * xfrm_redact in net/xfrm/xfrm_user.c).
+         */
+        public boolean isRedacted() {
+            return MessageDigest.isEqual(keyAndSalt, new byte[keyAndSalt.length]);
+        }
+
         /** A copy, key first. */
         public byte[] octets() {
             return keyAndSalt.clone();

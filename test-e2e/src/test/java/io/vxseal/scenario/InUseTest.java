@@ -213,9 +213,26 @@ class InUseTest {
         return List.copyOf(ring).get(place).tag;
     }
 
-    /** Both drivers use one mark, one reqid and one port, and each keeps to what it made. */
+    /** One that is locked down for confidentiality lists states with zeros for keys, which are no reason to replace them. */
     @Test
     @Order(3)
+    void aKernelThatKeepsItsKeysToItselfIsRepairedOnceAndLeftAlone(Lab lab) {
+        Guest guest = lab.guest(1);
+        guest.sh("mountpoint -q /sys/kernel/security || mount -t securityfs securityfs /sys/kernel/security;"
+                + " echo confidentiality > /sys/kernel/security/lockdown");
+        assertThat(guest.sh("ip xfrm state | grep 'aead rfc4106'").lines()).isNotEmpty().allMatch(line -> line.contains("0x" + "0".repeat(40)));
+
+        isRepairedAndNothingLeavesInClear(Damage.STATES_FLUSHED, lab);
+
+        long told = repairsTold(guest);
+        Await.pause(Duration.ofSeconds(12)); // two looks or more
+        assertThat(repairsTold(guest)).isEqualTo(told);
+        assertThat(Swarm.pingAcross(tasks, 3)).matches(Task.Pings::allBack);
+    }
+
+    /** Both drivers use one mark, one reqid and one port, and each keeps to what it made. */
+    @Test
+    @Order(4)
     void theBuiltInDriverWorksBesideItAndKeepsWhatItMadeWhenItGoes(Lab lab) {
         List<Xfrm> ours = lab.guests().stream().map(Xfrm::of).toList();
         Capture capture = lab.wire().capture("beside");
