@@ -107,7 +107,7 @@ class KeyAuthorityTest {
         for (int i = 0; i < size; i++) {
             tags[i] = 100 + i;
         }
-        KeyRing after = authority.rotate(ClusterTest.keys(tags));
+        KeyRing after = authority.rotate(Hosts.keys(tags));
         assertThat(after.keys()).hasSize(3);
         assertThat(after.keys().get(1).tag()).as("the current key is still accepted").isEqualTo(100);
         assertThat(List.of(after.keys().get(0), after.keys().get(2))).doesNotContain(after.keys().get(1));

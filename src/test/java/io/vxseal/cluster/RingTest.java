@@ -41,7 +41,7 @@ class RingTest {
 
     @Test
     void opensAsItWasSigned() throws Exception {
-        KeyRing keys = ClusterTest.keys(5, 4, 6);
+        KeyRing keys = Hosts.keys(5, 4, 6);
         Instant made = Instant.ofEpochMilli(1_700_000_000_123L);
         SignedRing ring = SignedRing.open(worker, SignedRing.sign(manager, 9, made, true, keys).octets());
         assertThat(ring.keys()).isEqualTo(keys);
@@ -72,7 +72,7 @@ class RingTest {
 
     @Test
     void everyChangedOctetIsNoticedAndNoKeyIsShown() {
-        KeyRing keys = ClusterTest.keys(0x51, 0x52, 0x53);
+        KeyRing keys = Hosts.keys(0x51, 0x52, 0x53);
         byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys).octets();
         String secret = HexFormat.of().formatHex(keys.keys().getFirst().octets()).substring(0, 12);
         int ownFields = 1 + 8 + 8 + 1 + 1 + 3 * (4 + 2 + 1 + KeyAuthority.KEY_OCTETS);
@@ -94,7 +94,7 @@ class RingTest {
 
     @Test
     void onlyManagersOfThisSwarmSign() throws Exception {
-        KeyRing keys = ClusterTest.keys(1, 2, 3);
+        KeyRing keys = Hosts.keys(1, 2, 3);
         byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys).octets();
         assertThatThrownBy(() -> SignedRing.sign(worker, 1, Instant.now(), false, keys))
                 .isInstanceOf(IllegalArgumentException.class);
@@ -114,10 +114,10 @@ class RingTest {
     void theFileIsClosedToOthersAndOnlyBelievedWhenSigned() throws Exception {
         RingFile file = new RingFile(temp.resolve("tmpfs"));
         assertThat(file.read(worker)).isEmpty();
-        SignedRing ring = SignedRing.sign(manager, 3, Instant.now(), false, ClusterTest.keys(1, 2, 3));
+        SignedRing ring = SignedRing.sign(manager, 3, Instant.now(), false, Hosts.keys(1, 2, 3));
         file.write(ring);
         assertThat(file.read(worker).orElseThrow().mark()).isEqualTo(ring.mark());
-        file.write(SignedRing.sign(manager, 4, Instant.now(), false, ClusterTest.keys(2, 3, 4)));
+        file.write(SignedRing.sign(manager, 4, Instant.now(), false, Hosts.keys(2, 3, 4)));
         assertThat(file.read(worker).orElseThrow().mark().version()).isEqualTo(4);
         Path at = temp.resolve("tmpfs").resolve("ring");
         assertThat(Files.getPosixFilePermissions(at)).hasToString("[OWNER_READ, OWNER_WRITE]");
@@ -127,7 +127,7 @@ class RingTest {
 
     @Test
     void messagesAndTextsShowNoKey() {
-        SignedRing ring = SignedRing.sign(manager, 3, Instant.now(), false, ClusterTest.keys(0x61, 0x62, 0x63));
+        SignedRing ring = SignedRing.sign(manager, 3, Instant.now(), false, Hosts.keys(0x61, 0x62, 0x63));
         assertThat(ring).hasToString("ring 3 by manager1 with tags [97, 98, 99]");
         for (Key key : ring.keys().keys()) {
             assertThat(ring.toString()).doesNotContain(HexFormat.of().formatHex(key.octets()).substring(0, 6));

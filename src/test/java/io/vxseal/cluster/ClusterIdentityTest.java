@@ -1,0 +1,274 @@
+package io.vxseal.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.cluster.Message.Own;
+import io.vxseal.encryption.KeyRing;
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.MacAddress;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** Who may be a member, by which certificate and of which swarm, and what is told of one that cannot be. */
+class ClusterIdentityTest extends Hosts {
+    @Test
+    void aNodeThatLeftTheSwarmGoesAtOnce() throws Exception {
+        Host a = host(1, Role.MANAGER, HALF_A_DAY);
+        Host b = host(2, Role.WORKER, HALF_A_DAY);
+        Host c = host(3, Role.WORKER, HALF_A_DAY);
+        Host d = host(4, Role.WORKER, HALF_A_DAY);
+        List<Host> leaving = List.of(b, c, d);
+        leaving.forEach(h -> h.cluster().announce(peer("net", "ep" + h.at().getAddress()[3], h)));
+        a.start();
+        await("a group", () -> a.members() == 1);
+        leaving.forEach(h -> h.start(a.at()));
+        await("told", () -> a.members() == 4 && a.cluster().peers("net").size() == 3);
+
+        // By itself: it says good-bye when its certificates are gone.
+        for (String file : List.of(SwarmIdentity.CERTIFICATE, SwarmIdentity.KEY, SwarmIdentity.ROOT)) {
+            Files.delete(b.certificates().resolve(file));
+        }
+        await("good-bye", () -> a.heard().told.contains("-ep2@127.0.0.2"));
+        await("the others go with the swarm", () -> b.cluster().peers("net").isEmpty());
+
+        // By Docker's word: of one that is in the group only once it is not.
+        a.cluster().lost(d.at());
+        c.cluster().close();
+        await("out of the group", () -> a.members() == 2);
+        assertThat(a.cluster().peers("net")).hasSize(2);
+        a.cluster().lost(c.at());
+        await("lost", () -> a.heard().told.contains("-ep3@127.0.0.3"));
+        assertThat(a.cluster().peers("net")).containsExactly(peer("net", "ep4", d));
+        d.cluster().close();
+        await("lost before", () -> a.heard().told.contains("-ep4@127.0.0.4"));
+    }
+
+    @Test
+    void strangersAreRefused() throws IOException {
+        Host a = host(1, Role.MANAGER);
+        TestSwarm fake = TestSwarm.make(Files.createDirectories(temp.resolve("fake")), SWARM);
+        Host otherCa = host(2, Role.MANAGER, fake, HALF_A_DAY);
+        Host otherSwarm = host(3, Role.MANAGER, swarm.sibling("anotheranotheranotherswarm"), HALF_A_DAY);
+        otherCa.cluster().announce(peer("net", "evil", otherCa));
+        a.start(otherCa.at(), otherSwarm.at());
+        await("started", () -> a.members() == 1);
+        otherCa.start(a.at());
+        otherSwarm.start(a.at());
+        await("both started", () -> otherCa.members() == 1 && otherSwarm.members() == 1);
+        await("refusals counted", () -> a.cluster().status().refused() >= 2);
+        pause(1500);
+        assertThat(List.of(a.members(), otherCa.members(), otherSwarm.members())).containsOnly(1);
+        assertThat(a.cluster().peers("net")).isEmpty();
+        assertThat(a.heard().told).isEmpty();
+    }
+
+    @Test
+    void whoConnectsAndSaysNothingOrGarbageKeepsNobodyOut() throws Exception {
+        Host a = host(1, Role.MANAGER);
+        a.start();
+        await("started", () -> a.members() == 1);
+        List<Socket> rogues = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+            Socket rogue = new Socket(a.at(), port);
+            rogues.add(rogue);
+            if (i % 2 == 0) {
+                rogue.getOutputStream().write("GET / HTTP/1.1\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+            }
+        }
+        Host b = host(2, Role.WORKER);
+        long start = System.nanoTime();
+        b.start(a.at());
+        await("joined all the same", () -> b.members() == 2 && !b.cluster().ring().isEmpty());
+        System.out.printf("measured: joined, with ring, %d ms after self() beside 40 rogue connections%n",
+                millisSince(start));
+        assertThat(a.cluster().status().refused()).isGreaterThanOrEqualTo(20);
+        for (Socket rogue : rogues) {
+            rogue.close();
+        }
+    }
+
+    @Test
+    void anEvilMemberIsRefusedAndHarmsNobody() throws Exception {
+        Host a = host(1, Role.MANAGER);
+        a.start();
+        await("ring", () -> !a.cluster().ring().isEmpty());
+        byte[] old = Files.readAllBytes(ringFile(a));
+
+        Rogue worker = rogue(2, Role.WORKER, a);
+        UUID target = worker.other();
+        KeyRing before = a.cluster().ring();
+        // A ring that a worker signed: there is no honest way to make one, so take a manager's and replace the signer.
+        SwarmIdentity manager = SwarmIdentity.read(swarm.node("node-9", Role.MANAGER));
+        SwarmIdentity evil = SwarmIdentity.read(swarm.node("node-8", Role.WORKER));
+        byte[] good = SignedRing.sign(manager, 77, Instant.now(), false, keys(1, 2, 3)).octets();
+        byte[] forged = RingTest.resign(good, 3, evil);
+
+        long refused = a.cluster().status().refused();
+        worker.send(target, Wire.encode(new Message.Ring(forged)));
+        await("a worker's ring refused", () -> a.cluster().status().refused() == refused + 1);
+        for (byte[] garbage : List.of(new byte[0], new byte[] {1}, new byte[] {1, 99}, new byte[] {9, 1, 2, 3},
+                "hello, world".getBytes(StandardCharsets.US_ASCII), new byte[5000])) {
+            worker.send(target, garbage);
+        }
+        await("garbage refused", () -> a.cluster().status().refused() == refused + 7);
+        assertThat(a.cluster().ring()).isEqualTo(before);
+
+        // A member that never introduced itself has nothing to say; it is asked who it is.
+        worker.send(target, Wire.encode(new Message.Everything(1, List.of(own("net", "ghost")))));
+        await("asked", () -> worker.received.stream().anyMatch(m -> m instanceof Message.Ask));
+        // One that introduces itself with another's certificate neither.
+        Message.Hello stolen = Introduction.make(manager, UUID.randomUUID(), a.at(), SignedRing.Mark.NONE);
+        worker.send(target, Wire.encode(stolen));
+        await("stolen introduction refused", () -> a.cluster().status().refused() == refused + 8);
+        assertThat(a.cluster().peers("net")).isEmpty();
+
+        // A manager's newer ring is taken, whoever carries it; then the older one is a replay.
+        worker.send(target, Wire.encode(new Message.Ring(good)));
+        await("newer ring taken", () -> a.cluster().ring().equals(keys(1, 2, 3)));
+        worker.send(target, Wire.encode(new Message.Ring(old)));
+        await("older ring refused", () -> a.cluster().status().refused() == refused + 9);
+        assertThat(a.cluster().ring()).isEqualTo(keys(1, 2, 3));
+    }
+
+    @Test
+    void waitsForCertificatesAndTakesUpRenewedOnes() throws Exception {
+        Host a = host(1, Role.MANAGER);
+        Path late = temp.resolve("late").resolve("certificates");
+        Witness heard = new Witness();
+        Cluster cluster = new Cluster(
+                new Cluster.Settings(late, temp.resolve("late-state.json"), port, HALF_A_DAY, 0,
+                        Optional.of(temp.resolve("late-ring"))),
+                heard);
+        open.add(cluster);
+        Host b = new Host(
+                cluster, heard, address(2), late, temp.resolve("late-state.json"), temp.resolve("late-ring"));
+        a.start(b.at());
+        b.start(a.at());
+        await("told why", () -> b.cluster().status().problem().orElse("").contains("swarm-node.crt is not there"));
+        swarm.issue("node-2", Role.WORKER, late);
+        await("joined", () -> a.members() == 2 && b.members() == 2 && b.cluster().status().problem().isEmpty());
+        await("a worker", () -> a.cluster().status().members().stream()
+                .anyMatch(m -> m.role().equals(Optional.of(Role.WORKER))));
+        swarm.issue("node-2", Role.MANAGER, late);
+        await("promoted, without leaving", () -> a.cluster().status().members().stream()
+                .allMatch(m -> m.role().equals(Optional.of(Role.MANAGER))));
+        assertThat(a.members()).isEqualTo(2);
+        // New connections show the new certificate: a third node joins through them.
+        Host c = host(3, Role.WORKER);
+        c.start(b.at());
+        await("three", () -> Stream.of(a, b, c).allMatch(h -> h.members() == 3));
+    }
+
+    @Test
+    void aLockedManagerIsToldTheWayAndTheOthersGoOn() throws Exception {
+        Host a = host(1, Role.MANAGER);
+        Host b = host(2, Role.MANAGER);
+        Path key = b.certificates().resolve(SwarmIdentity.KEY);
+        Path unlocked = temp.resolve("unlocked.key");
+        Files.move(key, unlocked);
+        swarm.run("openssl", "pkcs8", "-topk8", "-in", unlocked.toString(), "-passout", "pass:secret", "-out", key.toString());
+        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
+        await("told", () -> b.cluster().status().problem().orElse("").contains("docker swarm update --autolock=false"));
+        Host c = host(3, Role.WORKER);
+        c.start(a.at());
+        await("the others go on", () -> a.members() == 2 && sameRing(a, c));
+        assertThat(b.cluster().ring().isEmpty()).isTrue();
+        Files.copy(unlocked, key, StandardCopyOption.REPLACE_EXISTING);
+        await("unlocked", () -> b.members() == 3 && sameRing(a, b, c) && b.cluster().status().problem().isEmpty());
+    }
+
+    @Test
+    void movesToAnotherSwarmWithItsNode() throws Exception {
+        Host a = host(1, Role.MANAGER);
+        a.start();
+        await("ring", () -> !a.cluster().ring().isEmpty());
+        KeyRing before = a.cluster().ring();
+        TestSwarm next = TestSwarm.make(Files.createDirectories(temp.resolve("next")), "nextnextnextnextnextnextx");
+        next.issue("node-x", Role.MANAGER, a.certificates());
+        await("there", () -> a.cluster().status().swarm().equals(Optional.of("nextnextnextnextnextnextx"))
+                && a.members() == 1 && !a.cluster().ring().isEmpty() && !a.cluster().ring().equals(before));
+        await("heard", () -> a.heard().rings.size() == 3);
+        assertThat(a.heard().rings).element(1).isEqualTo(KeyRing.EMPTY);
+    }
+
+    @Test
+    void leavesOneSwarmAndJoinsAnother() throws Exception {
+        Host a = host(1, Role.MANAGER, HALF_A_DAY);
+        Host b = host(2, Role.WORKER, HALF_A_DAY);
+        TestSwarm next = TestSwarm.make(Files.createDirectories(temp.resolve("other")), "otherotherotherotherother");
+        Host n = host(3, "node-n", Role.MANAGER, next, new KeyAuthority(HALF_A_DAY, 0), HALF_A_DAY);
+        List.of(a, b, n).forEach(h -> h.cluster().announce(peer("net", "ep" + h.at().getAddress()[3], h)));
+        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
+        n.start();
+        await("two swarms", () -> a.cluster().peers("net").size() == 1 && sameRing(a, b) && !n.cluster().ring().isEmpty());
+        KeyRing first = a.cluster().ring();
+
+        for (String file : List.of(SwarmIdentity.CERTIFICATE, SwarmIdentity.KEY, SwarmIdentity.ROOT)) {
+            Files.delete(b.certificates().resolve(file));
+        }
+        await("left", () -> a.cluster().peers("net").isEmpty() && b.cluster().peers("net").isEmpty());
+        next.issue("node-b", Role.WORKER, b.certificates());
+        b.cluster().found(n.at());
+        await("joined", () -> b.members() == 2 && sameRing(b, n) && n.members() == 2);
+        await("endpoints", () -> b.cluster().peers("net").equals(Set.of(peer("net", "ep3", n)))
+                && n.cluster().peers("net").equals(Set.of(peer("net", "ep2", b))));
+        assertThat(a.members()).isEqualTo(1);
+        assertThat(a.cluster().ring()).isEqualTo(first);
+    }
+
+    /** As {@code docker swarm ca --rotate} does it, node by node. */
+    @Test
+    void theSwarmsRootIsReplacedWithoutARestart() throws Exception {
+        TestSwarm turning = TestSwarm.make(Files.createDirectories(temp.resolve("turning")), SWARM);
+        Host a = host(1, Role.MANAGER, turning, HALF_A_DAY);
+        Host b = host(2, Role.WORKER, turning, HALF_A_DAY);
+        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
+        await("one ring", () -> a.members() == 2 && b.members() == 2 && sameRing(a, b) && version(a) > 0);
+        long version = version(a);
+
+        turning.replaceRoot();
+        turning.issue("node-2", Role.WORKER, b.certificates());
+        Host c = host(3, Role.WORKER, turning, HALF_A_DAY);
+        c.start(b.at());
+        await("a new certificate among old ones", () -> Stream.of(a, b, c).allMatch(h -> h.members() == 3) && sameRing(a, b, c));
+
+        turning.issue("node-1", Role.MANAGER, a.certificates());
+        Stream.of(c, a, b).forEach(h -> turning.trustNewRoot(h.certificates()));
+        await("signed again, for those to whom the old root is nothing", () ->
+                Stream.of(a, b, c).allMatch(h -> version(h) > version) && sameRing(a, b, c));
+        Host d = host(4, Role.WORKER, turning, HALF_A_DAY);
+        turning.trustNewRoot(d.certificates());
+        d.start(c.at());
+        await("one that never knew the old root", () ->
+                Stream.of(a, b, c, d).allMatch(h -> h.members() == 4) && sameRing(a, b, c, d));
+        assertThat(List.of(a, b, c, d)).as("the same keys all the time").allMatch(h -> h.heard().rings.size() == 1);
+    }
+
+    @Test
+    void aTakenPortIsToldAndTriedAgain() throws Exception {
+        Host a = host(1, Role.MANAGER);
+        try (ServerSocket taken = new ServerSocket(port, 1, a.at())) {
+            a.start();
+            await("told", () -> a.cluster().status().problem().orElse("").contains("127.0.0.1:" + taken.getLocalPort()));
+        }
+        await("started", () -> a.members() == 1 && a.cluster().status().problem().isEmpty());
+    }
+
+    private static Own own(String network, String endpoint) {
+        Cidr address = Cidr.parse("10.44.0.9/24");
+        return new Own(new Own.Id(network, endpoint), address, MacAddress.of(address.address()));
+    }
+}

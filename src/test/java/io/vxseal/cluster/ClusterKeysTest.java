@@ -1,0 +1,225 @@
+package io.vxseal.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.encryption.Key;
+import io.vxseal.encryption.KeyRing;
+import java.io.IOException;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
+import javax.net.ssl.SSLSocketFactory;
+import nl.altindag.ssl.SSLFactory;
+import org.junit.jupiter.api.Test;
+
+/** The ring of keys: made, kept, rotated, wished for, the engine's, and not the one that a rogue would like. */
+class ClusterKeysTest extends Hosts {
+    @Test
+    void rotationMakesTheNextKeyPrimaryOnAllNodes() {
+        Host a = host(1, Role.MANAGER, swarm, Duration.ofSeconds(2));
+        Host b = host(2, Role.WORKER, swarm, Duration.ofSeconds(2));
+        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
+        await("two rotations", () -> a.heard().rings.size() >= 3 && b.heard().rings.size() >= 2);
+        for (int i = 1; i < 3; i++) {
+            List<Key> was = a.heard().rings.get(i - 1).keys();
+            List<Key> is = a.heard().rings.get(i).keys();
+            assertThat(is).hasSize(3).startsWith(was.get(2), was.get(0)).doesNotContain(was.get(1));
+            assertThat(is.get(2).tag()).isGreaterThan(was.get(2).tag());
+        }
+        assertThat(List.copyOf(a.heard().rings)).containsAll(List.copyOf(b.heard().rings).subList(0, 2));
+    }
+
+    @Test
+    void aWorkersWishLeadsToOneRotationEverywhereHoweverOftenItIsWished() {
+        KeyAuthority authority = new KeyAuthority(HALF_A_DAY, Duration.ofSeconds(2), 64);
+        Host a = host(1, Role.MANAGER, swarm, authority);
+        Host b = host(2, Role.WORKER, swarm, authority);
+        Host c = host(3, Role.WORKER, swarm, authority);
+        List<Host> all = List.of(a, b, c);
+        all.forEach(h -> h.start(a.at(), b.at(), c.at()));
+        await("one group with one ring", () -> all.stream().allMatch(h -> h.members() == 3) && sameRing(a, b, c));
+        KeyRing before = a.cluster().ring();
+        assertThat(before.keys()).allMatch(key -> key.replayWindow() == 64);
+
+        for (int i = 0; i < 20; i++) {
+            (i % 2 == 0 ? b : c).cluster().rotate();
+        }
+        await("rotated everywhere", () -> sameRing(a, b, c) && !a.cluster().ring().equals(before));
+        KeyRing after = a.cluster().ring();
+        assertThat(after.keys()).startsWith(before.keys().get(2), before.keys().get(0));
+        // Longer than two rotations are apart.
+        pause(4000);
+        assertThat(all).allMatch(h -> h.cluster().ring().equals(after));
+
+        a.cluster().rotate();
+        await("the key maker's own wish", () -> sameRing(a, b, c) && !a.cluster().ring().equals(after));
+    }
+
+    @Test
+    void theEnginesKeysAreNotRotatedForAWish() {
+        KeyAuthority authority = new KeyAuthority(HALF_A_DAY, Duration.ofSeconds(1), 0);
+        Host a = host(1, Role.MANAGER, swarm, authority);
+        Host b = host(2, Role.WORKER, swarm, authority);
+        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
+        a.cluster().offer(keys(10, 11, 12));
+        await("everyone's", () -> sameRing(a, b) && b.cluster().ring().equals(keys(10, 11, 12)));
+        a.cluster().rotate();
+        b.cluster().rotate();
+        pause(3000);
+        assertThat(List.of(a, b)).allMatch(h -> h.cluster().ring().equals(keys(10, 11, 12)));
+    }
+
+    @Test
+    void keysRotateOnlyWithMostOfTheSwarmsManagersInView() throws Exception {
+        Host a = host(1, Role.MANAGER, swarm, Duration.ofSeconds(1));
+        Host b = host(2, Role.MANAGER, swarm, Duration.ofSeconds(1));
+        for (Host host : List.of(a, b)) {
+            Files.writeString(host.managers(), """
+                    [{"node_id":"node-1","addr":"127.0.0.1:2377"},{"node_id":"node-2","addr":"127.0.0.2:2377"},
+                     {"node_id":"node-3","addr":"127.0.0.3:2377"}]""");
+        }
+        a.start();
+        await("the first ring, all the same", () -> !a.cluster().ring().isEmpty());
+        KeyRing first = a.cluster().ring();
+        a.cluster().rotate();
+        pause(4000);
+        assertThat(a.cluster().ring()).isEqualTo(first);
+        b.start();
+        await("rotated, two of three", () -> sameRing(a, b) && !a.cluster().ring().equals(first));
+    }
+
+    /** Who is refused, and by what; and then the members still get the next ring. */
+    private void isRefused(Host a, Host b, String what, BooleanSupplier rogue) {
+        long refused = a.cluster().status().refused();
+        KeyRing before = a.cluster().ring();
+        await(what, () -> rogue.getAsBoolean() && a.cluster().status().refused() > refused);
+        assertThat(a.cluster().ring()).isEqualTo(before);
+        b.cluster().rotate();
+        await("the next ring", () -> sameRing(a, b) && !a.cluster().ring().equals(before));
+        assertThat(a.cluster().ring().keys()).startsWith(before.keys().get(2), before.keys().get(0));
+    }
+
+    private List<Host> pair() {
+        KeyAuthority authority = new KeyAuthority(HALF_A_DAY, Duration.ofSeconds(1), 0);
+        Host a = host(1, Role.MANAGER, swarm, authority);
+        Host b = host(2, Role.WORKER, swarm, authority);
+        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
+        await("one ring", () -> a.members() == 2 && sameRing(a, b));
+        return List.of(a, b);
+    }
+
+    @Test
+    void aRogueWithTheCertificateOfAnotherCaIsRefusedAndKeysStillChange() throws Exception {
+        List<Host> hosts = pair();
+        TestSwarm fake = TestSwarm.make(Files.createDirectories(temp.resolve("fake-ca")), SWARM);
+        SwarmIdentity identity = SwarmIdentity.read(fake.node("node-2", Role.MANAGER));
+        SSLSocketFactory rogue = SSLFactory.builder()
+                .withIdentityMaterial(identity.key(), new char[0], identity.chain())
+                .withUnsafeTrustMaterial()
+                .build().getSslSocketFactory();
+        isRefused(hosts.getFirst(), hosts.getLast(), "handshake", () -> {
+            try (Socket socket = rogue.createSocket(hosts.getFirst().at(), port)) {
+                socket.getOutputStream().write(1);
+                return socket.getInputStream().read() < 0;
+            } catch (IOException refused) {
+                return true;
+            }
+        });
+    }
+
+    @Test
+    void aWorkersRingIsRefusedAndKeysStillChange() throws Exception {
+        List<Host> hosts = pair();
+        Rogue worker = new Rogue(SwarmIdentity.read(swarm.node("node-3", Role.WORKER)), address(3), hosts.getFirst().at());
+        open.add(worker);
+        await("rogue in", () -> hosts.stream().allMatch(host -> host.members() == 3));
+        SwarmIdentity manager = SwarmIdentity.read(swarm.node("node-9", Role.MANAGER));
+        SwarmIdentity evil = SwarmIdentity.read(swarm.node("node-3", Role.WORKER));
+        byte[] good = SignedRing.sign(manager, 77, Instant.now(), false, keys(1, 2, 3)).octets();
+        byte[] forged = RingTest.resign(good, 3, evil);
+        isRefused(hosts.getFirst(), hosts.getLast(), "ring", () -> {
+            try {
+                for (UUID member : worker.view.get()) {
+                    worker.send(member, Wire.encode(new Message.Ring(forged)));
+                }
+                return true;
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        });
+    }
+
+    @Test
+    void aFloodOfGarbageIsRefusedAndKeysStillChange() throws Exception {
+        List<Host> hosts = pair();
+        byte[] garbage = new byte[4096];
+        new Random(1).nextBytes(garbage);
+        AtomicBoolean over = new AtomicBoolean();
+        List<Thread> flood = new ArrayList<>();
+        for (Host host : hosts) {
+            for (int i = 0; i < 4; i++) {
+                flood.add(Thread.ofVirtual().start(() -> {
+                    while (!over.get()) {
+                        try (Socket socket = new Socket(host.at(), port)) {
+                            while (!over.get()) {
+                                socket.getOutputStream().write(garbage);
+                            }
+                        } catch (IOException refused) {
+                            // That is what it is for; once more.
+                        }
+                    }
+                }));
+            }
+        }
+        try {
+            isRefused(hosts.getFirst(), hosts.getLast(), "garbage", () -> true);
+        } finally {
+            over.set(true);
+            for (Thread thread : flood) {
+                thread.join();
+            }
+        }
+    }
+
+    @Test
+    void theRingOutlivesACrashOfEveryone() throws Exception {
+        Host a = host(1, Role.MANAGER);
+        a.start();
+        await("ring", () -> !a.cluster().ring().isEmpty());
+        KeyRing before = a.cluster().ring();
+        a.cluster().close();
+        Host again = host(1, Role.MANAGER);
+        long start = System.nanoTime();
+        again.start();
+        await("ring from the file", () -> again.cluster().ring().equals(before));
+        System.out.printf("measured: ring read back %d ms after self()%n", millisSince(start));
+        await("in a group", () -> again.members() == 1);
+        pause(2000);
+        assertThat(again.cluster().ring()).isEqualTo(before);
+    }
+
+    @Test
+    void keysFromTheEngineComeBeforeOwn() {
+        Host a = host(1, Role.MANAGER, swarm, Duration.ofSeconds(2));
+        Host b = host(2, Role.WORKER, swarm, Duration.ofSeconds(2));
+        KeyRing workers = keys(7, 8, 9);
+        b.cluster().offer(workers);
+        await("a worker keeps to its engine's", () -> b.cluster().ring().equals(workers));
+        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
+        await("together", () -> a.members() == 2 && b.members() == 2 && !a.cluster().ring().isEmpty());
+        assertThat(b.cluster().ring()).isEqualTo(workers);
+        KeyRing managers = keys(10, 11, 12);
+        a.cluster().offer(managers);
+        await("everyone's", () -> sameRing(a, b) && a.cluster().ring().equals(managers));
+        pause(3000);
+        assertThat(a.cluster().ring()).as("no rotation by time").isEqualTo(managers);
+        assertThat(b.cluster().status().ring().orElseThrow().external()).isTrue();
+    }
+}
