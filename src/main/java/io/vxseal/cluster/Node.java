@@ -89,8 +89,8 @@ final class Node implements AutoCloseable {
      * spoken within this time. Those that were silent are asked.
      */
     private static final Duration FRESH = Duration.ofSeconds(2);
-    /** Others are given so long to say what this node told them; they forget it soon after. */
-    private static final Duration RECALL = Duration.ofSeconds(5);
+    /** Others are given so long to say what this node told them, and that they do not know; they forget it some time after. */
+    static final Duration RECALL = Duration.ofSeconds(10);
     /** For all members to hear that this node goes; one that does not answer holds it up no longer. */
     private static final Duration FAREWELL = Duration.ofSeconds(2);
     /** For all of {@link #close}: the engine kills a plugin 10 s after it asked it to end. */
@@ -122,9 +122,15 @@ final class Node implements AutoCloseable {
     private boolean outvotedTold;
     private final Map<Own.Id, Own> own = new LinkedHashMap<>();
     private long revision = 1;
-    /** Whether this node is to learn from others which endpoints it has, and whether it waits for their answer. */
+    /**
+     * Whether this node is to learn from others which endpoints it has. Until it has, it tells nobody which those are: what
+     * it does not name, the others take from their kernels.
+     */
     private boolean recalling;
-    private boolean asked;
+    /** The members that were asked, those of them that are yet to answer, and how many answers the listener is yet to deal with. */
+    private final Set<UUID> asked = new HashSet<>();
+    private final Set<UUID> unanswered = new HashSet<>();
+    private int answers;
 
     private Optional<Addresses> addresses = Optional.empty();
     private Optional<SwarmIdentity> identity = Optional.empty();
@@ -283,7 +289,7 @@ final class Node implements AutoCloseable {
         Own endpoint = new Own(new Own.Id(peer.network(), peer.endpoint()), peer.address(), peer.mac());
         if (!endpoint.equals(own.put(endpoint.id(), endpoint))) {
             revision++;
-            tell(new Announce(revision, endpoint));
+            tellChange(new Announce(revision, endpoint));
         }
     }
 
@@ -291,7 +297,7 @@ final class Node implements AutoCloseable {
         Own.Id id = new Own.Id(network, endpoint);
         if (own.remove(id) != null) {
             revision++;
-            tell(new Withdraw(revision, id));
+            tellChange(new Withdraw(revision, id));
         }
     }
 
@@ -299,8 +305,13 @@ final class Node implements AutoCloseable {
         recalling = true;
     }
 
+    private void answered() {
+        answers--;
+        endRecall();
+    }
+
     private void endRecall() {
-        if (recalling) {
+        if (recalling && unanswered.isEmpty() && answers == 0) {
             recalling = false;
             group.filter(g -> g.connected).ifPresent(g -> introduce(g, g.view));
         }
@@ -624,14 +635,29 @@ final class Node implements AutoCloseable {
         }
         byte[] hello = Wire.encode(
                 Introduction.make(identity.get(), to.stack.self(), to.addresses.advertise(), rings.mark()));
-        byte[] endpoints = Wire.encode(recalling ? new Recall() : new Everything(revision, List.copyOf(own.values())));
-        for (UUID member : others) {
-            send(to, member, hello);
-            send(to, member, endpoints);
+        others.forEach(member -> send(to, member, hello));
+        if (recalling) {
+            recallFrom(to, others);
+        } else {
+            byte[] endpoints = Wire.encode(new Everything(revision, List.copyOf(own.values())));
+            others.forEach(member -> send(to, member, endpoints));
         }
-        if (recalling && !asked) {
-            asked = true;
-            post(RECALL, this::endRecall);
+    }
+
+    /** Asks each once; again only if it did not answer. */
+    private void recallFrom(Group in, List<UUID> members) {
+        byte[] recall = Wire.encode(new Recall());
+        for (UUID member : members) {
+            if (asked.add(member)) {
+                unanswered.add(member);
+                post(RECALL, () -> {
+                    unanswered.remove(member);
+                    endRecall();
+                });
+            }
+            if (unanswered.contains(member)) {
+                send(in, member, recall);
+            }
         }
     }
 
@@ -653,6 +679,13 @@ final class Node implements AutoCloseable {
                 });
             }
         });
+    }
+
+    /** What changes while this node recalls its endpoints is told with all of them: nobody could take it before. */
+    private void tellChange(Message change) {
+        if (!recalling) {
+            tell(change);
+        }
     }
 
     private void tell(Message message) {
@@ -742,12 +775,17 @@ final class Node implements AutoCloseable {
                 }
             }
             case Recalled(var endpoints) -> {
-                if (recalling && !endpoints.isEmpty() && isKnown(in, from)) {
+                if (recalling && isKnown(in, from) && unanswered.remove(from)) {
+                    if (endpoints.isEmpty()) {
+                        endRecall();
+                        return;
+                    }
                     List<Peer> before = endpoints.stream()
                             .map(each -> new Peer(each.id().network(), each.id().endpoint(), each.address(), each.mac(),
                                     in.addresses.advertise()))
                             .toList();
-                    outlook.recalled(before, () -> post(this::endRecall));
+                    answers++;
+                    outlook.recalled(before, () -> post(this::answered));
                 }
             }
             case Everything(var at, var endpoints) -> {

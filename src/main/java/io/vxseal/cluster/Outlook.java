@@ -75,8 +75,11 @@ final class Outlook implements AutoCloseable {
     /** @param then run when the listener has dealt with it */
     void recalled(List<Peer> own, Runnable then) {
         tell(() -> {
-            listener.recalled(own);
-            then.run();
+            try {
+                listener.recalled(own);
+            } finally {
+                then.run();
+            }
         });
     }
 

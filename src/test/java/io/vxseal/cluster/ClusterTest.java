@@ -98,6 +98,31 @@ class ClusterTest extends Hosts {
         assertThat(again.heard().told).doesNotContain("?ep-a@127.0.0.1");
     }
 
+    /** On a loaded host that can take longer than others are given to answer. */
+    @Test
+    void whatANodeForgotStandsWhileItTakesItUp() {
+        Host a = host(1, Role.MANAGER, HALF_A_DAY);
+        Host b = host(2, Role.WORKER, HALF_A_DAY);
+        b.cluster().announce(peer("net", "ep-b", b));
+        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
+        await("told", () -> a.cluster().peers("net").size() == 1);
+        b.cluster().close();
+        await("out of the group", () -> a.members() == 1);
+
+        Host again = host(2, Role.WORKER, HALF_A_DAY);
+        again.heard().whenRecalled = own -> {
+            pause(Node.RECALL.toMillis() + 1_000);
+            own.forEach(again.cluster()::announce);
+        };
+        again.cluster().recall();
+        again.cluster().announce(peer("net", "ep-c", again));
+        again.start(a.at());
+
+        await("all told", () -> a.heard().told.contains("+ep-c@127.0.0.2"));
+        assertThat(a.heard().told).doesNotContain("-ep-b@127.0.0.2");
+        assertThat(a.cluster().peers("net")).containsExactlyInAnyOrder(peer("net", "ep-b", again), peer("net", "ep-c", again));
+    }
+
     @Test
     void lastWordsAreAnsweredAndWaitedForButNotForEver() throws Exception {
         Host a = host(1, Role.MANAGER, HALF_A_DAY);
