@@ -56,7 +56,7 @@ final class Node implements AutoCloseable {
     private static final Duration BEAT = Duration.ofSeconds(5);
     /** A node outside the group is sought this often at first, and this often in the long run. */
     private static final List<Duration> SEEK = List.of(Duration.ZERO, Duration.ofMillis(300), Duration.ofSeconds(1),
-            Duration.ofSeconds(2), Duration.ofSeconds(3), Duration.ofSeconds(5));
+            Duration.ofSeconds(2), Duration.ofSeconds(3));
     private static final int SEEK_AFTER_LEAVE = 2;
     /** After a failed start of the group, as when its port is taken. */
     private static final Duration RETRY = Duration.ofSeconds(5);

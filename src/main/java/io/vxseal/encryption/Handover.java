@@ -49,6 +49,11 @@ public final class Handover {
         return ahead.isEmpty() || now - ahead.peek().due < 0 ? Optional.empty() : Optional.of(ahead.remove().ring);
     }
 
+    /** How long until there is a {@link #next} step; empty if there is none. */
+    public Optional<Duration> due(long now) {
+        return Optional.ofNullable(ahead.peek()).map(step -> Duration.ofNanos(Math.max(0, step.due - now)));
+    }
+
     /** One ring or three, each of whose primaries the rings before and after it have. */
     static List<KeyRing> way(KeyRing from, KeyRing to) {
         if (from.isEmpty() || to.isEmpty()) {

@@ -35,6 +35,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -958,6 +960,20 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     private void change(KeyRing now) throws KernelException {
         ring = now;
         encryption.ring(handover.begin(encryption.ring(), now, System.nanoTime()));
+        // A repair comes to the next step, too, but seconds late, and until then a node that was cut off is not understood.
+        handover.due(System.nanoTime()).ifPresent(due ->
+                CompletableFuture.delayedExecutor(due.toNanos(), TimeUnit.NANOSECONDS).execute(this::goOnInTime));
+    }
+
+    private void goOnInTime() {
+        lock.lock();
+        try {
+            if (!closed) {
+                goOnWithKeys();
+            }
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** The next step of a change of keys that takes several, when its time has come. */

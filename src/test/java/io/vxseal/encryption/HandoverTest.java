@@ -31,6 +31,7 @@ class HandoverTest {
         Handover handover = new Handover();
         assertThat(handover.begin(OLD, ROTATED, START)).isEqualTo(ROTATED);
         assertThat(handover.next(after(Handover.AFTERGLOW.multipliedBy(2)))).isEmpty();
+        assertThat(handover.due(START)).isEmpty();
     }
 
     @Test
@@ -42,6 +43,7 @@ class HandoverTest {
     void aRingThatNobodyKnewIsAcceptedThenSentWithThenAlone() {
         Handover handover = new Handover();
         assertThat(handover.begin(OLD, STRANGE, START)).isEqualTo(ring(2, 12, 11, 13, 1, 3));
+        assertThat(handover.due(START)).contains(Handover.SPREAD);
         assertThat(handover.next(after(Handover.SPREAD) - 1)).isEmpty();
         assertThat(handover.next(after(Handover.SPREAD))).contains(ring(12, 11, 13, 2, 1, 3));
         assertThat(handover.next(after(Handover.AFTERGLOW))).isEmpty();
