@@ -57,16 +57,23 @@ class ClusterTest extends Hosts {
     }
 
     /** As when its process is killed: nobody hears a good-bye. */
-    @Test
-    void aNodeThatComesBackIsNotMissedInBetween() {
+    /** One that the second host told its endpoints, before it went. */
+    private Host rememberer(String... endpoints) {
         Host a = host(1, Role.MANAGER, HALF_A_DAY);
         Host b = host(2, Role.WORKER, HALF_A_DAY);
-        b.cluster().announce(peer("net", "stays", b));
-        b.cluster().announce(peer("net", "goes", b));
+        for (String endpoint : endpoints) {
+            b.cluster().announce(peer("net", endpoint, b));
+        }
         List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
-        await("told", () -> a.cluster().peers("net").size() == 2);
+        await("told", () -> a.cluster().peers("net").size() == endpoints.length);
         b.cluster().close();
         await("out of the group", () -> a.members() == 1);
+        return a;
+    }
+
+    @Test
+    void aNodeThatComesBackIsNotMissedInBetween() {
+        Host a = rememberer("stays", "goes");
         assertThat(a.cluster().peers("net")).hasSize(2);
 
         Host again = host(2, Role.WORKER, HALF_A_DAY);
@@ -80,14 +87,8 @@ class ClusterTest extends Hosts {
 
     @Test
     void aNodeThatForgotItsEndpointsIsToldThemByOthers() {
-        Host a = host(1, Role.MANAGER, HALF_A_DAY);
-        Host b = host(2, Role.WORKER, HALF_A_DAY);
-        b.cluster().announce(peer("net", "ep-b", b));
+        Host a = rememberer("ep-b");
         a.cluster().announce(peer("net", "ep-a", a));
-        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
-        await("told", () -> a.cluster().peers("net").size() == 1);
-        b.cluster().close();
-        await("out of the group", () -> a.members() == 1);
 
         Host again = host(2, Role.WORKER, HALF_A_DAY);
         again.cluster().recall();
@@ -101,13 +102,7 @@ class ClusterTest extends Hosts {
     /** On a loaded host that can take longer than others are given to answer. */
     @Test
     void whatANodeForgotStandsWhileItTakesItUp() {
-        Host a = host(1, Role.MANAGER, HALF_A_DAY);
-        Host b = host(2, Role.WORKER, HALF_A_DAY);
-        b.cluster().announce(peer("net", "ep-b", b));
-        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
-        await("told", () -> a.cluster().peers("net").size() == 1);
-        b.cluster().close();
-        await("out of the group", () -> a.members() == 1);
+        Host a = rememberer("ep-b");
 
         Host again = host(2, Role.WORKER, HALF_A_DAY);
         again.heard().whenRecalled = own -> {
