@@ -165,6 +165,11 @@ final class Node implements AutoCloseable {
         final Map<UUID, Stranger> strangers = new HashMap<>();
         /** Members that said they would go. */
         final Set<UUID> away = new HashSet<>();
+        /**
+         * Members that are told which endpoints are here once they said which ring they have: one that was cut off gets the
+         * ring first, or it would take the endpoints up under keys that are over.
+         */
+        final Set<UUID> owed = new HashSet<>();
         /** Members that have not answered this node's last word. */
         final Set<UUID> unaware = new HashSet<>();
         boolean closing;
@@ -597,6 +602,7 @@ final class Node implements AutoCloseable {
     /** A member is gone from the view: its plugin died, its host, or the way to it; or it is being replaced. */
     private void departed(Group from, UUID member) {
         from.since.remove(member);
+        from.owed.remove(member);
         long heard = Optional.ofNullable(from.heard.remove(member)).orElseGet(System::nanoTime);
         Known known = from.known.remove(member);
         if (known == null) {
@@ -639,8 +645,15 @@ final class Node implements AutoCloseable {
         if (recalling) {
             recallFrom(to, others);
         } else {
-            byte[] endpoints = Wire.encode(new Everything(revision, List.copyOf(own.values())));
-            others.forEach(member -> send(to, member, endpoints));
+            to.owed.addAll(others);
+            others.stream().filter(to.known::containsKey).forEach(member -> settle(to, member));
+        }
+    }
+
+    /** All endpoints here, to a member that is owed them. */
+    private void settle(Group in, UUID member) {
+        if (in.owed.remove(member)) {
+            send(in, member, new Everything(revision, List.copyOf(own.values())));
         }
     }
 
@@ -753,6 +766,7 @@ final class Node implements AutoCloseable {
                 outlook.change(directory.hello(from, name.node(), hello.vtep()));
                 takeStatus();
                 helpBehind(in, from, hello.ring());
+                settle(in, from);
             }
             case Ring(var octets) -> {
                 rings.take(octets);

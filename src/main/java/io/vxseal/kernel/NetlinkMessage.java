@@ -17,6 +17,7 @@ import java.util.function.Consumer;
 final class NetlinkMessage {
     static final int NLMSG_HDRLEN = 16;
     static final int NLA_HDRLEN = 4;
+    private static final int FLAGS = 6;
     static final int NLM_F_REQUEST = 0x1;
     static final int NLM_F_ACK = 0x4;
     static final int NLM_F_REPLACE = 0x100;
@@ -49,6 +50,12 @@ final class NetlinkMessage {
     int end() {
         u32(start, at - start);
         return at;
+    }
+
+    /** Has the kernel answer when it is done, too, and not only when it refuses. */
+    NetlinkMessage acknowledged() {
+        octets[start + FLAGS] |= NLM_F_ACK;
+        return this;
     }
 
     /** Where the message after the one at {@code at} begins. */

@@ -47,6 +47,8 @@ final class NetlinkSocket implements AutoCloseable {
     /** A dump that other changes keep running into is asked again this many times. */
     private static final int DUMP_ATTEMPTS = 8;
 
+    private static final int OVERRUN = -1;
+
     private final int fd;
     private final ReentrantLock lock = new ReentrantLock();
     private boolean closed;
@@ -57,6 +59,11 @@ final class NetlinkSocket implements AutoCloseable {
 
     /** Opens a socket of the given netlink protocol inside the namespace. */
     static NetlinkSocket open(Namespace namespace, int protocol) throws KernelException {
+        return open(namespace, protocol, SOCKET_BUFFER);
+    }
+
+    /** @param buffer for what the kernel has to say, octets, half of what it then reckons with */
+    static NetlinkSocket open(Namespace namespace, int protocol, int buffer) throws KernelException {
         int fd = namespace.within(() -> {
             int opened = LibC.INSTANCE.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
             if (opened < 0) {
@@ -69,7 +76,7 @@ final class NetlinkSocket implements AutoCloseable {
             return opened;
         });
         // Refused to a process without CAP_NET_ADMIN in the first user namespace; the defaults serve then.
-        set(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER);
+        set(fd, SOL_SOCKET, SO_RCVBUFFORCE, buffer);
         set(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER);
         // Answers without a copy of the request, but with the kernel's words on what was wrong.
         set(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
@@ -112,8 +119,8 @@ final class NetlinkSocket implements AutoCloseable {
     /**
      * Sends one request for each subject, in order and in as few sends as there can be.
      *
-     * @return one answer for each subject, in their order. Where the kernel dropped an answer it is ENOBUFS: whether
-     *     the request was done is then unknown.
+     * @return one answer for each subject, in their order. Where the kernel dropped answers, it is ENOBUFS for all of a
+     *     batch that have none: whether those requests were done is then unknown.
      * @throws KernelException if a batch could not be sent or its answers not read
      */
     <T> List<Answer> exchange(List<T> subjects, Writer<T> writer) throws KernelException {
@@ -216,27 +223,39 @@ final class NetlinkSocket implements AutoCloseable {
         send(buffers);
         buffers.unload();
         Answer[] given = new Answer[requests];
-        Arrays.fill(given, LOST);
-        for (int missing = requests; missing > 0; ) {
-            int received = receiveAnswers(buffers, missing);
+        boolean overrun = false;
+        while (given[requests - 1] == null) {
+            int received = receiveAnswers(buffers, requests);
             if (received == 0) {
                 break;
             }
+            overrun |= received == OVERRUN;
             for (int n = 0; n < received; n++) {
-                ByteBuffer octets = buffers.received;
-                int at = Buffers.answer(n);
-                if (buffers.answerLength(n) < NetlinkMessage.NLMSG_HDRLEN + Integer.BYTES
-                        || type(octets, at) != NLMSG_ERROR) {
-                    continue;
-                }
-                int sequence = octets.getInt(at + 8);
-                if (sequence >= 0 && sequence < requests) {
-                    given[sequence] = answer(octets, at, at + buffers.answerLength(n));
-                    missing--;
-                }
+                take(buffers, n, given);
+            }
+        }
+        // Who is not refused is done; unless a refusal got lost, or the kernel did not come to the end.
+        Answer silence = overrun || given[requests - 1] == null ? LOST : Answer.DONE;
+        for (int n = 0; n < requests; n++) {
+            if (given[n] == null) {
+                given[n] = silence;
             }
         }
         answers.addAll(Arrays.asList(given));
+    }
+
+    /** The n-th of the answers received, to the place of its request. */
+    private static void take(Buffers buffers, int n, Answer[] given) {
+        ByteBuffer octets = buffers.received;
+        int at = Buffers.answer(n);
+        int length = buffers.answerLength(n);
+        if (length < NetlinkMessage.NLMSG_HDRLEN + Integer.BYTES || type(octets, at) != NLMSG_ERROR) {
+            return;
+        }
+        int sequence = octets.getInt(at + 8);
+        if (sequence >= 0 && sequence < given.length) {
+            given[sequence] = answer(octets, at, at + length);
+        }
     }
 
     private void send(Buffers buffers) throws KernelException {
@@ -276,12 +295,18 @@ final class NetlinkSocket implements AutoCloseable {
         }
     }
 
-    /** How many answers there are, at most so many; each is a datagram of its own, so this takes them all in one call. */
+    /**
+     * How many answers there are, at most so many; each is a datagram of its own, so this takes them all in one call. Or
+     * {@link #OVERRUN}: there were some that did not fit the socket's buffer. 0 if there are no more.
+     */
     private int receiveAnswers(Buffers buffers, int most) throws KernelException {
         while (true) {
             int answers = LibC.INSTANCE.recvmmsg(fd, buffers.answers, most, MSG_DONTWAIT, null);
             if (answers >= 0) {
                 return answers;
+            }
+            if (LibC.errno() == Errno.ENOBUFS) {
+                return OVERRUN;
             }
             if (!isMore()) {
                 return 0;

@@ -959,7 +959,9 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     private void change(KeyRing now) throws KernelException {
         ring = now;
-        encryption.ring(handover.begin(encryption.ring(), now, System.nanoTime()));
+        // With nobody to talk to, as after a cut that outlasted what the others told, there is nothing to hand over.
+        KeyRing before = sealedTo().isEmpty() ? KeyRing.EMPTY : encryption.ring();
+        encryption.ring(handover.begin(before, now, System.nanoTime()));
         // A repair comes to the next step, too, but seconds late, and until then a node that was cut off is not understood.
         handover.due(System.nanoTime()).ifPresent(due ->
                 CompletableFuture.delayedExecutor(due.toNanos(), TimeUnit.NANOSECONDS).execute(this::goOnInTime));

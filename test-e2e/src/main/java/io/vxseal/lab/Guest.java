@@ -120,6 +120,11 @@ public final class Guest implements AutoCloseable {
         return spawn(command, limit).await();
     }
 
+    /** What its clock shows, in seconds since 1970. */
+    public double clock() {
+        return Double.parseDouble(sh("date +%s.%N"));
+    }
+
     /** Starts a shell command and leaves it running, for no longer than {@code limit}. */
     public Spawned spawn(String command, Duration limit) {
         long pid = ask("guest-exec", Map.of(

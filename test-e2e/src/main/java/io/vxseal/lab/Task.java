@@ -1,6 +1,7 @@
 package io.vxseal.lab;
 
 import java.time.Duration;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /** A running task of a service: a container on one of the hosts, with its address on a network. */
@@ -76,6 +77,28 @@ public record Task(Guest guest, String container, String address) {
         String pause = "%.4f".formatted(1.0 / perSecond);
         return new Flood(guest.spawn("%s ping -q -i %s -W 2 -c %d %s".formatted(inside(), pause, count, other.address),
                 Duration.ofSeconds(60 + 2L * count / perSecond)));
+    }
+
+    /** Pings under way, of whose answers the moments count. To look costs the host little, unlike {@link #ping}. */
+    public record Watch(Guest guest, Guest.Spawned pings, String file) {
+
+        /** When the first answer came, by the clock of the host that asked; see {@link Guest#clock}. */
+        public Optional<Double> first() {
+            String line = guest.sh("grep -m 1 ' bytes from ' %s || true".formatted(file));
+            return line.isEmpty() ? Optional.empty() : Optional.of(Double.valueOf(line.substring(1, line.indexOf(']'))));
+        }
+
+        public void stop() {
+            pings.interrupt();
+        }
+    }
+
+    /** Starts to ping another task five times a second, and writes down when each answer came, until it is stopped. */
+    public Watch watch(Task other) {
+        String file = "/run/watch-" + other.address;
+        guest.sh("> " + file);
+        return new Watch(guest, guest.spawn("%s stdbuf -oL ping -n -D -i 0.2 %s > %s".formatted(inside(), other.address, file),
+                Duration.ofMinutes(10)), file);
     }
 
     /** Counts the packets that come in to the task and match a filter, in tcpdump's language, until it is closed. */

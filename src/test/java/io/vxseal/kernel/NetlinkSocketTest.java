@@ -1,0 +1,88 @@
+package io.vxseal.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the kernel's answers to a batch, and its silence, are taken for. */
+class NetlinkSocketTest {
+    // linux/rtnetlink.h, linux/if_link.h
+    private static final int RTM_DELLINK = 17;
+    private static final int RTM_SETLINK = 19;
+    private static final int IFINFOMSG_INDEX = 4;
+    private static final int IFINFOMSG_REST = 8;
+    private static final int LOOPBACK = 1;
+    private static final int ABSENT = 4711;
+
+    /** Octets; the kernel rounds it up to the least that it allows, which is enough for a few answers. */
+    private static final int LEAST = 1;
+
+    @TempDir
+    Path folder;
+
+    private TestHost host;
+
+    @BeforeEach
+    void open() throws Exception {
+        host = new TestHost(folder.resolve("host"));
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        host.close();
+    }
+
+    @Test
+    void whoIsRefusedIsNamedAndAllOthersAreDone() throws Exception {
+        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_ROUTE)) {
+            // Over the end of one batch into the next; refused: the first, one amid, the last of a batch, the last.
+            int requests = Batch.MAX_MESSAGES + 10;
+            List<Integer> refused = List.of(0, 7, Batch.MAX_MESSAGES - 1, requests - 1);
+
+            List<NetlinkSocket.Answer> answers = socket.exchange(
+                    IntStream.range(0, requests).boxed().toList(),
+                    (batch, n) -> {
+                        if (refused.contains(n)) {
+                            removal(batch);
+                        } else {
+                            touch(batch);
+                        }
+                    });
+
+            assertThat(answers).hasSize(requests);
+            assertThat(IntStream.range(0, requests).filter(n -> !answers.get(n).done()).boxed()).isEqualTo(refused);
+            assertThat(refused).allSatisfy(n -> assertThat(answers.get(n).errno()).isEqualTo(Errno.ENODEV));
+        }
+    }
+
+    /** The kernel drops answers for which the socket has no room, refusals too. */
+    @Test
+    void silenceIsNoSuccessOnceRefusalsGotLost() throws Exception {
+        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_ROUTE, LEAST)) {
+            List<Integer> full = IntStream.range(0, Batch.MAX_MESSAGES).boxed().toList();
+
+            List<NetlinkSocket.Answer> answers = socket.exchange(full, (batch, _) -> removal(batch));
+
+            assertThat(answers).extracting(NetlinkSocket.Answer::errno)
+                    .hasSize(full.size()).startsWith(Errno.ENODEV).endsWith(Errno.ENOBUFS)
+                    .containsOnly(Errno.ENODEV, Errno.ENOBUFS);
+            assertThat(socket.exchange(full, (batch, _) -> touch(batch))).as("that many without a refusal have room")
+                    .hasSize(full.size()).allMatch(NetlinkSocket.Answer::done);
+        }
+    }
+
+    private static void removal(Batch batch) {
+        batch.add(RTM_DELLINK, 0).zeros(IFINFOMSG_INDEX).u32(ABSENT).zeros(IFINFOMSG_REST);
+    }
+
+    /** Changes nothing, which is allowed. */
+    private static void touch(Batch batch) {
+        batch.add(RTM_SETLINK, 0).zeros(IFINFOMSG_INDEX).u32(LOOPBACK).zeros(IFINFOMSG_REST);
+    }
+}
