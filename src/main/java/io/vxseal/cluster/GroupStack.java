@@ -65,6 +65,9 @@ final class GroupStack implements AutoCloseable {
         /** @param members the coordinator first @param merged whether groups that lived apart have met */
         void view(List<UUID> members, boolean merged);
 
+        /** A member of another view of the group is there to speak with; the views may merge soon. */
+        void met(UUID stranger);
+
         void message(UUID from, byte[] octets);
     }
 
@@ -86,7 +89,7 @@ final class GroupStack implements AutoCloseable {
         this.group = identity.name().swarm();
         this.sockets = new TlsSockets(identity, refusals);
         this.discovery = new SwarmDiscovery(nodes, port);
-        this.merge = new PromptMerge();
+        this.merge = new PromptMerge(stranger -> events.met(uuid(stranger)));
         merge.setMaxInterval(MERGE_MAX_MILLIS).setMinInterval(MERGE_MIN_MILLIS);
         TCP tcp = new TCP();
         tcp.setBindAddress(bind).setBindPort(port).setPortRange(0).useVirtualThreads(true).setSocketFactory(sockets);

@@ -453,6 +453,11 @@ final class Node implements AutoCloseable {
                         }
 
                         @Override
+                        public void met(UUID stranger) {
+                            post(() -> in(number).ifPresent(g -> Node.this.met(g, stranger)));
+                        }
+
+                        @Override
                         public void message(UUID from, byte[] octets) {
                             post(() -> {
                                 in(number).ifPresent(g -> Node.this.message(g, from, octets));
@@ -629,9 +634,18 @@ final class Node implements AutoCloseable {
             boolean over = now - member.getValue() >= 0;
             if (over) {
                 outlook.change(directory.gone(member.getKey()));
+                // Met, but never seen in the view.
+                group.ifPresent(g -> g.known.remove(member.getKey()));
             }
             return over;
         });
+    }
+
+    /** Endpoints and keys do not wait for groups to merge, which takes a few more messages. */
+    private void met(Group in, UUID stranger) {
+        if (in.connected && !in.view.contains(stranger) && !in.known.containsKey(stranger)) {
+            introduce(in, List.of(stranger));
+        }
     }
 
     private void introduce(Group to, List<UUID> members) {

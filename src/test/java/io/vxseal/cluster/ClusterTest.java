@@ -56,7 +56,6 @@ class ClusterTest extends Hosts {
                 PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------"));
     }
 
-    /** As when its process is killed: nobody hears a good-bye. */
     /** One that the second host told its endpoints, before it went. */
     private Host rememberer(String... endpoints) {
         Host a = host(1, Role.MANAGER, HALF_A_DAY);
@@ -202,6 +201,33 @@ class ClusterTest extends Hosts {
     }
 
     /** As crossing merges leave it behind: one group has this node, and this node is in another. */
+    /** Groups merge by a few messages more than a greeting takes, which on a busy host is seconds. */
+    @Test
+    void whoIsMetInAnotherGroupIsToldTheRingAndThenTheEndpointsBeforeTheGroupsMerge() throws Exception {
+        Host host = host(1, Role.MANAGER);
+        host.start();
+        host.cluster().announce(peer("net", "ep", host));
+        await("a ring", () -> !host.cluster().ring().isEmpty());
+        SwarmIdentity identity = SwarmIdentity.read(swarm.node("node-2", Role.WORKER));
+        Rogue apart = new Rogue(identity, address(2), host.at(), true);
+        open.add(apart);
+
+        await("greeted", () -> {
+            apart.stack.seek();
+            pause(300);
+            return apart.received.stream().anyMatch(Message.Hello.class::isInstance);
+        });
+        apart.send(apart.from, Wire.encode(Introduction.make(identity, apart.stack.self(), address(2), SignedRing.Mark.NONE)));
+        await("told", () -> apart.received.stream().anyMatch(Message.Everything.class::isInstance));
+
+        assertThat(apart.received.stream().filter(told -> !(told instanceof Message.Hello)).toList())
+                .satisfiesExactly(
+                        first -> assertThat(first).isInstanceOf(Message.Ring.class),
+                        second -> assertThat(((Message.Everything) second).endpoints())
+                                .extracting(own -> own.id().endpoint()).containsExactly("ep"));
+        assertThat(host.members()).as("not merged").isEqualTo(1);
+    }
+
     @Test
     void viewsThatDisagreeAreMadeOne() throws Exception {
         Host a = host(1, Role.MANAGER, HALF_A_DAY);

@@ -25,6 +25,9 @@ import java.util.stream.Stream;
 import org.jgroups.Address;
 import org.jgroups.EmptyMessage;
 import org.jgroups.protocols.pbcast.GMS;
+import org.jgroups.stack.Protocol;
+import org.jgroups.stack.ProtocolStack;
+import org.jgroups.util.MessageBatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Timeout;
@@ -84,8 +87,15 @@ abstract class Hosts {
         final List<Message> received = new CopyOnWriteArrayList<>();
         final AtomicReference<List<UUID>> view = new AtomicReference<>(List.of());
         final GroupStack stack;
+        /** Who spoke last. */
+        volatile UUID from;
 
         Rogue(SwarmIdentity identity, InetAddress at, InetAddress other) throws Exception {
+            this(identity, at, other, false);
+        }
+
+        /** @param apart whether it has a group of its own, and neither joins nor merges */
+        Rogue(SwarmIdentity identity, InetAddress at, InetAddress other, boolean apart) throws Exception {
             stack = new GroupStack(identity, at, Optional.empty(), port, List.of(other), new Refusals(),
                     new GroupStack.Events() {
                         @Override
@@ -94,14 +104,23 @@ abstract class Hosts {
                         }
 
                         @Override
+                        public void met(UUID stranger) { }
+
+                        @Override
                         public void message(UUID from, byte[] octets) {
                             try {
+                                Rogue.this.from = from;
                                 received.add(Wire.decode(octets));
                             } catch (RefusedException e) {
                                 throw new IllegalStateException(e);
                             }
                         }
                     });
+            if (apart) {
+                GMS membership = stack.channel.getProtocolStack().findProtocol(GMS.class);
+                stack.channel.getProtocolStack().insertProtocol(
+                        new Without(membership.getId()), ProtocolStack.Position.BELOW, GMS.class);
+            }
             stack.connect();
         }
 
@@ -125,6 +144,33 @@ abstract class Hosts {
         @Override
         public void close() {
             stack.close();
+        }
+    }
+
+    /** Lets no message of one protocol through. */
+    private static final class Without extends Protocol {
+        private final short protocol;
+
+        Without(short protocol) {
+            this.protocol = protocol;
+        }
+
+        @Override
+        public Object down(org.jgroups.Message message) {
+            return message.getHeader(protocol) == null ? down_prot.down(message) : null;
+        }
+
+        @Override
+        public Object up(org.jgroups.Message message) {
+            return message.getHeader(protocol) == null ? up_prot.up(message) : null;
+        }
+
+        @Override
+        public void up(MessageBatch batch) {
+            batch.removeIf(message -> message.getHeader(protocol) != null, true);
+            if (!batch.isEmpty()) {
+                up_prot.up(batch);
+            }
         }
     }
 
