@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.security.cert.CertificateException;
+import java.util.Arrays;
 import java.util.UUID;
 
 /**
@@ -20,8 +21,12 @@ final class Introduction {
         return new Message.Hello(vtep, ring, identity.chain(), signature);
     }
 
-    /** @throws RefusedException if the sender is not the holder of the certificate it shows */
-    static NodeName check(SwarmIdentity identity, UUID sender, Message.Hello hello) throws RefusedException {
+    /**
+     * Who the sender is.
+     *
+     * @throws RefusedException if the sender is not the holder of the certificate it shows
+     */
+    static SwarmIdentity.Signer check(SwarmIdentity identity, UUID sender, Message.Hello hello) throws RefusedException {
         try {
             if (hello.vtep().isAnyLocalAddress() || hello.vtep().isMulticastAddress()) {
                 throw new RefusedException("introduction with VTEP " + hello.vtep().getHostAddress());
@@ -31,10 +36,17 @@ final class Introduction {
             if (!SwarmIdentity.verify(signer.key(), octets, hello.signature())) {
                 throw new RefusedException("introduction that node %s did not sign".formatted(signer.name().node()));
             }
-            return signer.name();
+            return signer;
         } catch (CertificateException e) {
             throw new RefusedException("introduction with a bad " + e.getMessage());
         }
+    }
+
+    /** Whether a sender's greeting says nothing but what the one before has proved, so that there is nothing to check. */
+    static boolean isRepeated(Message.Hello before, Message.Hello hello) {
+        return hello.vtep().equals(before.vtep())
+                && Arrays.equals(hello.signature(), before.signature())
+                && hello.chain().equals(before.chain());
     }
 
     static byte[] signed(String swarm, UUID member, InetAddress vtep) {

@@ -17,7 +17,13 @@ sealed interface Message {
      * @param signature with that certificate's key, over {@link Introduction#signed}
      */
     record Hello(InetAddress vtep, SignedRing.Mark ring, List<X509Certificate> chain, byte[] signature)
-            implements Message {}
+            implements Message {
+
+        /** The same sender's when it has another ring, which is nothing that it signs here. */
+        Hello with(SignedRing.Mark now) {
+            return new Hello(vtep, now, chain, signature);
+        }
+    }
 
     /**
      * All endpoints of the sender, in place of whatever it told before.

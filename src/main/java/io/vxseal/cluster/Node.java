@@ -21,6 +21,7 @@ import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.net.SocketException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -161,6 +162,7 @@ final class Node implements AutoCloseable {
         final Map<UUID, Long> since = new HashMap<>();
         final Map<UUID, Known> known = new HashMap<>();
         final Map<UUID, Long> heard = new HashMap<>();
+        Optional<Hello> greeting = Optional.empty();
         /** Those that speak and are not in the view. */
         final Map<UUID, Stranger> strangers = new HashMap<>();
         /** Members that said they would go. */
@@ -203,8 +205,26 @@ final class Node implements AutoCloseable {
     /** @param first when it was first heard, of times less than two beats apart @param last when last */
     private record Stranger(long first, long last) {}
 
-    /** Who a member is, as it proved. */
-    private record Known(NodeName name, InetAddress vtep) {}
+    /**
+     * Who a member is, as it proved.
+     *
+     * @param greeting the proof
+     * @param until when that has to be checked again
+     */
+    private record Known(NodeName name, InetAddress vtep, Hello greeting, Instant until) {
+
+        static Known of(SwarmIdentity.Signer signer, Hello greeting) {
+            return new Known(signer.name(), greeting.vtep(), greeting, signer.until());
+        }
+
+        boolean proved(Hello again) {
+            return Instant.now().isBefore(until) && Introduction.isRepeated(greeting, again);
+        }
+
+        Known toBeProvedAgain() {
+            return new Known(name, vtep, greeting, Instant.MIN);
+        }
+    }
 
     Node(Settings settings, KeyAuthority authority, Keep keep, Listener listener) {
         this.settings = settings;
@@ -427,8 +447,10 @@ final class Node implements AutoCloseable {
         group.ifPresent(g -> {
             g.still = System.nanoTime();
             g.stack.reload(now);
+            g.greeting = Optional.empty();
+            g.known.replaceAll((_, known) -> known.toBeProvedAgain());
             if (g.connected) {
-                tell(Introduction.make(now, g.stack.self(), g.addresses.advertise(), rings.mark()));
+                tell(greeting(g));
             }
         });
     }
@@ -585,6 +607,7 @@ final class Node implements AutoCloseable {
         in.view = List.copyOf(members);
         in.still = System.nanoTime();
         in.strangers.keySet().removeAll(members);
+        in.owed.retainAll(members);
         joined.forEach(member -> {
             in.since.put(member, in.still);
             in.heard.put(member, in.still);
@@ -643,7 +666,8 @@ final class Node implements AutoCloseable {
 
     /** Endpoints and keys do not wait for groups to merge, which takes a few more messages. */
     private void met(Group in, UUID stranger) {
-        if (in.connected && !in.view.contains(stranger) && !in.known.containsKey(stranger)) {
+        // It says over and over that it is there.
+        if (in.connected && !in.view.contains(stranger) && !in.known.containsKey(stranger) && !in.owed.contains(stranger)) {
             introduce(in, List.of(stranger));
         }
     }
@@ -653,8 +677,7 @@ final class Node implements AutoCloseable {
         if (others.isEmpty() || identity.isEmpty()) {
             return;
         }
-        byte[] hello = Wire.encode(
-                Introduction.make(identity.get(), to.stack.self(), to.addresses.advertise(), rings.mark()));
+        byte[] hello = Wire.encode(greeting(to));
         others.forEach(member -> send(to, member, hello));
         if (recalling) {
             recallFrom(to, others);
@@ -662,6 +685,14 @@ final class Node implements AutoCloseable {
             to.owed.addAll(others);
             others.stream().filter(to.known::containsKey).forEach(member -> settle(to, member));
         }
+    }
+
+    /** Signed once: after a cut, members greet each other several times in a second, and signatures cost the most of that. */
+    private Hello greeting(Group in) {
+        Hello greeting = in.greeting.orElseGet(() ->
+                Introduction.make(identity.orElseThrow(), in.stack.self(), in.addresses.advertise(), rings.mark()));
+        in.greeting = Optional.of(greeting);
+        return greeting.with(rings.mark());
     }
 
     /** All endpoints here, to a member that is owed them. */
@@ -768,16 +799,19 @@ final class Node implements AutoCloseable {
     private void receive(Group in, UUID from, Message message) throws RefusedException {
         switch (message) {
             case Hello hello -> {
-                NodeName name = Introduction.check(identity.orElseThrow(), from, hello);
-                in.known.put(from, new Known(name, hello.vtep()));
+                Known known = in.known.get(from);
+                if (known == null || !known.proved(hello)) {
+                    known = Known.of(Introduction.check(identity.orElseThrow(), from, hello), hello);
+                    in.known.put(from, known);
+                }
                 if (in.view.contains(from)) {
                     silent.remove(from);
                 } else {
                     // On its way in, or on its way out: if it is never seen in the view, nobody tells when it goes.
                     silent.put(from, System.nanoTime() + keep.silent().toNanos());
                 }
-                managers.met(name, hello.vtep());
-                outlook.change(directory.hello(from, name.node(), hello.vtep()));
+                managers.met(known.name(), hello.vtep());
+                outlook.change(directory.hello(from, known.name().node(), hello.vtep()));
                 takeStatus();
                 helpBehind(in, from, hello.ring());
                 settle(in, from);

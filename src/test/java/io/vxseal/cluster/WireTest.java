@@ -68,13 +68,17 @@ class WireTest {
         UUID member = UUID.randomUUID();
         Hello sent = Introduction.make(worker, member, InetAddress.ofLiteral("10.0.0.1"), SignedRing.Mark.NONE);
         Hello hello = (Hello) Wire.decode(Wire.encode(sent));
-        assertThat(Introduction.check(other, member, hello)).isEqualTo(new NodeName("someswarm", Role.WORKER, "n1"));
+        assertThat(Introduction.check(other, member, hello).name()).isEqualTo(new NodeName("someswarm", Role.WORKER, "n1"));
         assertThatThrownBy(() -> Introduction.check(other, UUID.randomUUID(), hello))
                 .isInstanceOf(RefusedException.class).hasMessageContaining("n1 did not sign");
         Hello moved = new Hello(InetAddress.ofLiteral("10.0.0.2"), hello.ring(), hello.chain(), hello.signature());
         assertThatThrownBy(() -> Introduction.check(other, member, moved)).isInstanceOf(RefusedException.class);
         Hello promoted = new Hello(hello.vtep(), hello.ring(), other.chain(), hello.signature());
         assertThatThrownBy(() -> Introduction.check(other, member, promoted)).isInstanceOf(RefusedException.class);
+
+        assertThat(Introduction.isRepeated(sent, hello.with(new SignedRing.Mark(7, "n2", 1)))).as("with another ring").isTrue();
+        assertThat(List.of(moved, promoted, new Hello(hello.vtep(), hello.ring(), hello.chain(), new byte[64])))
+                .as("to be checked").noneMatch(again -> Introduction.isRepeated(sent, again));
     }
 
     @Test
