@@ -28,7 +28,7 @@ final class Batch {
 
     /** Starts the next request; its sequence number is its place in the batch. */
     NetlinkMessage add(int type, int flags) {
-        if (size == MAX_MESSAGES) {
+        if (isFull()) {
             throw new IllegalStateException("a batch takes " + MAX_MESSAGES + " messages");
         }
         end();
@@ -40,6 +40,10 @@ final class Batch {
         if (size > 0) {
             length = open.end();
         }
+    }
+
+    boolean isFull() {
+        return size == MAX_MESSAGES;
     }
 
     int size() {

@@ -7,7 +7,7 @@ import jnr.ffi.Pointer;
 
 /**
  * Memory for one exchange with the kernel over netlink, outside the heap: a batch of requests, and room for what comes
- * back. There are as many as batches are written or sent at once, not as sockets: every network has a socket.
+ * back. There are as many as exchanges go on at once, not as sockets: every network has a socket.
  */
 final class Buffers {
     /** Octets; the kernel fills at most 32 KiB in a dump's part. */

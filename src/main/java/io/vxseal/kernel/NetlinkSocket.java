@@ -6,12 +6,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.Executor;
-import java.util.concurrent.SynchronousQueue;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import jnr.ffi.Pointer;
@@ -54,10 +48,6 @@ final class NetlinkSocket implements AutoCloseable {
     private static final int DUMP_ATTEMPTS = 8;
 
     private static final int OVERRUN = -1;
-
-    /** Platform threads: the kernel's work would hold up a virtual one's carrier, and who is waiting for that. */
-    private static final Executor SENDERS = new ThreadPoolExecutor(0, Integer.MAX_VALUE, 5, TimeUnit.SECONDS,
-            new SynchronousQueue<>(), Thread.ofPlatform().daemon().name("vxseal-netlink-", 0).factory());
 
     private final int fd;
     private final ReentrantLock lock = new ReentrantLock();
@@ -127,43 +117,26 @@ final class NetlinkSocket implements AutoCloseable {
     }
 
     /**
-     * Sends one request for each subject, in order and in as few sends as there can be. While the kernel works on one
-     * batch, the next is written.
+     * Sends one request for each subject, in order and in as few sends as there can be.
      *
      * @return one answer for each subject, in their order. Where the kernel dropped answers, it is ENOBUFS for all of a
      *     batch that have none: whether those requests were done is then unknown.
-     * @throws KernelException if a batch could not be sent or its answers not read; those after it were not sent
+     * @throws KernelException if a batch could not be sent or its answers not read
      */
     <T> List<Answer> exchange(List<T> subjects, Writer<T> writer) throws KernelException {
         var answers = new ArrayList<Answer>(subjects.size());
-        CompletableFuture<Void> underway = CompletableFuture.completedFuture(null);
         lock.lock();
+        Buffers buffers = Buffers.take();
         try {
-            for (int from = 0; from < subjects.size(); from += Batch.MAX_MESSAGES) {
-                int to = Math.min(from + Batch.MAX_MESSAGES, subjects.size());
-                Buffers buffers = Buffers.take();
-                try {
-                    for (T subject : subjects.subList(from, to)) {
-                        writer.write(buffers.batch, subject);
-                    }
-                    underway.join();
-                } catch (RuntimeException e) {
-                    buffers.giveBack();
-                    throw e;
+            for (T subject : subjects) {
+                writer.write(buffers.batch, subject);
+                if (buffers.batch.isFull()) {
+                    flush(buffers, answers);
                 }
-                // The last, most often the only one, needs no other thread.
-                underway = CompletableFuture.runAsync(
-                        () -> flush(buffers, answers), to < subjects.size() ? SENDERS : Runnable::run);
             }
-            underway.join();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof KernelException failure) {
-                throw failure;
-            }
-            throw e;
+            flush(buffers, answers);
         } finally {
-            // Where a writer failed; else it is over.
-            underway.exceptionally(_ -> null).join();
+            buffers.giveBack();
             lock.unlock();
         }
         return answers;
@@ -241,19 +214,12 @@ final class NetlinkSocket implements AutoCloseable {
         Optional<T> read(int type, ByteBuffer payload);
     }
 
-    private void flush(Buffers buffers, List<Answer> answers) {
-        try {
-            answers.addAll(Arrays.asList(answers(buffers)));
-        } catch (KernelException e) {
-            throw new CompletionException(e);
-        } finally {
-            buffers.giveBack();
-        }
-    }
-
-    /** Sends what is in the batch, empties it, and takes an answer for each request. */
-    private Answer[] answers(Buffers buffers) throws KernelException {
+    /** Sends what is in the batch, empties it, and adds an answer for each request. */
+    private void flush(Buffers buffers, List<Answer> answers) throws KernelException {
         int requests = buffers.batch.size();
+        if (requests == 0) {
+            return;
+        }
         send(buffers);
         buffers.unload();
         Answer[] given = new Answer[requests];
@@ -275,7 +241,7 @@ final class NetlinkSocket implements AutoCloseable {
                 given[n] = silence;
             }
         }
-        return given;
+        answers.addAll(Arrays.asList(given));
     }
 
     /** The n-th of the answers received, to the place of its request. */

@@ -1,10 +1,8 @@
 package io.vxseal.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -76,34 +74,6 @@ class NetlinkSocketTest {
                     .containsOnly(Errno.ENODEV, Errno.ENOBUFS);
             assertThat(socket.exchange(full, (batch, _) -> touch(batch))).as("that many without a refusal have room")
                     .hasSize(full.size()).allMatch(NetlinkSocket.Answer::done);
-        }
-    }
-
-    @Test
-    void aBatchThatCannotBeSentEndsTheExchange() throws Exception {
-        NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_ROUTE);
-        socket.close();
-        List<Integer> written = new ArrayList<>();
-
-        assertThatThrownBy(() -> socket.exchange(IntStream.range(0, 10 * Batch.MAX_MESSAGES).boxed().toList(), (batch, n) -> {
-            written.add(n);
-            touch(batch);
-        })).isInstanceOf(KernelException.class).hasMessageContaining("EBADF");
-        assertThat(written).as("the batch after it was written meanwhile, and no more").hasSize(2 * Batch.MAX_MESSAGES);
-    }
-
-    @Test
-    void whatWasSentBeforeAWriterFailedIsSeenToItsEnd() throws Exception {
-        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_ROUTE)) {
-            assertThatThrownBy(() -> socket.exchange(IntStream.range(0, 2 * Batch.MAX_MESSAGES).boxed().toList(), (batch, n) -> {
-                if (n == Batch.MAX_MESSAGES + 3) {
-                    throw new IllegalStateException("no such thing");
-                }
-                touch(batch);
-            })).isInstanceOf(IllegalStateException.class);
-
-            assertThat(socket.exchange(List.of(1, 2), (batch, _) -> touch(batch)))
-                    .hasSize(2).allMatch(NetlinkSocket.Answer::done);
         }
     }
 
