@@ -6,7 +6,7 @@ import java.util.Arrays;
 /**
  * Requests that go to the kernel in one send. The kernel works through them in order, goes on after one that it refuses,
  * and says so; the last is answered in any case, which tells that all were dealt with. An acknowledgement for each would
- * cost it a third of what it takes to remove a state.
+ * be a datagram for it to make and for us to read.
  *
  * <p>Its size is bounded by the answers, not the requests: the kernel queues every refusal before the send returns and
  * drops what does not fit the receive buffer. One takes at most about 2.3 kB of it, so {@value #MAX_MESSAGES} fit even
