@@ -233,7 +233,7 @@ public final class Encryption {
             }
         });
         blocked = block;
-        return steps.size();
+        return (int) steps.stream().filter(step -> !(step instanceof XfrmChange.LetPass)).count();
     }
 
     private static KernelException failure(List<Xfrm.Failure> failures) {

@@ -14,7 +14,7 @@ import java.util.Set;
 /**
  * The way from the plans in the kernel to the plans wanted, collected over any number of nodes, in an order that is
  * safe at every step: what can arrive is accepted before anything is sent under it, a policy names a state that is
- * there, and what nobody uses any more goes last.
+ * there, and what nobody uses any more goes last, when the packets that chose it have passed.
  *
  * <p>States are compared over all nodes and both directions at once: when two nodes exchange addresses, what one sent
  * with is what it receives with.
@@ -86,6 +86,9 @@ public final class Transition {
         }
         steps.addAll(policies);
         steps.addAll(unwantedPolicies);
+        if (!policies.isEmpty() && !removals.isEmpty()) {
+            steps.add(new XfrmChange.LetPass());
+        }
         steps.addAll(removals);
         return steps;
     }

@@ -70,6 +70,8 @@ final class LibC {
 
         int recvmmsg(int fd, Pointer messages, int count, int flags, Pointer timeout);
 
+        long syscall(long number, long first, long second, long third);
+
         int poll(Pointer descriptors, long count, int milliseconds);
 
         String strerror(int errno);

@@ -131,11 +131,28 @@ public final class Xfrm implements AutoCloseable {
         lock.lock();
         try {
             List<XfrmChange> mine = withoutForeignDeletions(changes);
-            List<NetlinkSocket.Answer> answers = socket.exchange(mine, Xfrm::write);
-            return failures(mine, answers);
+            List<Failure> failures = new ArrayList<>();
+            for (int from = 0, to; from < mine.size(); from = to + 1) {
+                to = nextPause(mine, from);
+                List<XfrmChange> together = mine.subList(from, to);
+                failures.addAll(failures(together, socket.exchange(together, Xfrm::write)));
+                if (to < mine.size()) {
+                    GracePeriod.await();
+                }
+            }
+            return List.copyOf(failures);
         } finally {
             lock.unlock();
         }
+    }
+
+    /** The place of the first change from there on that is none but a pause, or the end. */
+    private static int nextPause(List<XfrmChange> changes, int from) {
+        int at = from;
+        while (at < changes.size() && !(changes.get(at) instanceof XfrmChange.LetPass)) {
+            at++;
+        }
+        return at;
     }
 
     /**
@@ -187,7 +204,7 @@ public final class Xfrm implements AutoCloseable {
             }
             refusal(change, answer, standing.orElse(Map.of())).ifPresent(why -> failures.add(new Failure(change, why)));
         }
-        return List.copyOf(failures);
+        return failures;
     }
 
     private static boolean isGone(XfrmChange change, NetlinkSocket.Answer answer) {
@@ -211,6 +228,7 @@ public final class Xfrm implements AutoCloseable {
             case XfrmChange.DeleteState(var id) -> Optional.of(answer.failure("delete " + id));
             case XfrmChange.PutPolicy(var policy) -> Optional.of(answer.failure("put " + policy));
             case XfrmChange.DeletePolicy(var id) -> Optional.of(answer.failure("delete " + id));
+            case XfrmChange.LetPass() -> Optional.empty();
         };
     }
 

@@ -12,6 +12,9 @@ public sealed interface XfrmChange {
     /** Adds a policy or replaces the one with the same selector, in one step of the kernel. */
     record PutPolicy(SecurityPolicy policy) implements XfrmChange {}
 
+    /** Waits until no packet is under way any more that may have chosen its state before the changes so far. */
+    record LetPass() implements XfrmChange {}
+
     /** Removes a policy; one that is gone already is no error. */
     record DeletePolicy(SecurityPolicy.Id id) implements XfrmChange {}
 }

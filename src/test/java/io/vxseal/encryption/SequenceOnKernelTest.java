@@ -8,6 +8,7 @@ import io.vxseal.kernel.SecurityAssociation.AeadKey;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.Xfrm;
 import io.vxseal.kernel.XfrmChange;
+import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.nio.ByteBuffer;
@@ -22,6 +23,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -43,6 +46,7 @@ class SequenceOnKernelTest {
     private static final int SEEDS = 20;
     private static final int ACTIONS = 25;
     private static final int ROTATIONS = 20;
+    private static final int ROTATIONS_IN_A_FLOOD = 300;
 
     /** Key and salt of states that others put in the way. */
     private static final byte[] STRANGE = new byte[20];
@@ -348,6 +352,65 @@ class SequenceOnKernelTest {
                 there.receivedSealed(datagrams);
                 assertThat(Held.in(xfrm).otherThan(Held.of(here.plan(ring)))).isEmpty();
             }
+        }
+    }
+
+    /** What has chosen its state when a rotation takes that away is sealed all the same. */
+    @Test
+    void noDatagramUnderWayIsLostWhenItsStateGoes() throws Exception {
+        try (TestHost otherHost = new TestHost(folder.resolve("other"));
+                Xfrm otherXfrm = Xfrm.in(otherHost.namespace())) {
+            host.run("ip link add wire type veth peer name wire netns " + folder.resolve("other"));
+            Ends home = Action.home(0, false);
+            Ends away = Action.home(1, false);
+            Station here = Station.on(host, xfrm, home, away);
+            Station there = Station.on(otherHost, otherXfrm, away, home);
+            KeyRing ring = new KeyRing(List.of(Action.key(1, 0), Action.key(2, 0), Action.key(3, 0)));
+            for (Station station : List.of(here, there)) {
+                assertThat(station.xfrm().apply(List.copyOf(station.steps(KeyRing.EMPTY, ring)))).isEmpty();
+            }
+            try (DatagramSocket _ = here.socket(); DatagramSocket _ = there.socket();
+                    Flood thither = Flood.start(here); Flood hither = Flood.start(there)) {
+                for (int rotation = 1; rotation <= ROTATIONS_IN_A_FLOOD; rotation++) {
+                    KeyRing next = new Action.Rotate(Action.key(3 + rotation, 0))
+                            .asks(0, new Wanted(home, ring, Set.of(), true))
+                            .ring();
+                    for (Station station : List.of(here, there)) {
+                        assertThat(station.xfrm().apply(List.copyOf(station.steps(ring, next)))).isEmpty();
+                    }
+                    ring = next;
+                }
+                assertThat(List.of(thither, hither)).allMatch(flood -> flood.sent().get() > ROTATIONS_IN_A_FLOOD);
+            }
+            // What the kernel dropped, whichever way and for whatever reason: it counts them.
+            for (TestHost each : List.of(host, otherHost)) {
+                assertThat(each.run("cat /proc/self/net/xfrm_stat").lines()).isNotEmpty().allMatch(line -> line.matches("\\w+\\s+0"));
+            }
+        }
+    }
+
+    /** Datagrams from a host to the other, as many as can be, until it is closed. */
+    private record Flood(Thread thread, AtomicBoolean runs, AtomicLong sent) implements AutoCloseable {
+        static Flood start(Station from) {
+            AtomicBoolean runs = new AtomicBoolean(true);
+            AtomicLong sent = new AtomicLong();
+            DatagramPacket packet = new DatagramPacket(new byte[1], 1, from.other().bind(), Wanted.PORT);
+            return new Flood(Thread.ofPlatform().start(() -> {
+                while (runs.get()) {
+                    try {
+                        from.socket().send(packet);
+                        sent.incrementAndGet();
+                    } catch (IOException dropped) {
+                        // Which the kernel counts.
+                    }
+                }
+            }), runs, sent);
+        }
+
+        @Override
+        public void close() throws InterruptedException {
+            runs.set(false);
+            thread.join();
         }
     }
 }

@@ -99,7 +99,7 @@ class TransitionTest {
         KeyRing next = ring.update(Optional.of(KeyRingTest.key(4)), OptionalInt.of(3), OptionalInt.of(2));
         List<XfrmChange> steps = new Transition().add(plan(ring), plan(next)).steps();
         assertThat(steps).extracting(step -> step.getClass().getSimpleName())
-                .containsExactly("AddState", "AddState", "PutPolicy", "DeleteState", "DeleteState");
+                .containsExactly("AddState", "AddState", "PutPolicy", "LetPass", "DeleteState", "DeleteState");
         assertThat(((XfrmChange.AddState) steps.get(0)).association().id().source()).isEqualTo(THERE);
         assertThat(((XfrmChange.AddState) steps.get(1)).association().id().source()).isEqualTo(HERE);
     }
@@ -120,6 +120,7 @@ class TransitionTest {
         assertThat(steps).extracting(XfrmChange::toString).containsExactly(
                 add(THERE, HERE, 4), add(THERE, HERE, 5), add(HERE, THERE, 4),
                 new XfrmChange.PutPolicy(plan(twice).policies().getFirst()).toString(),
+                new XfrmChange.LetPass().toString(),
                 delete(HERE, THERE, 1), delete(THERE, HERE, 1), delete(THERE, HERE, 2));
     }
 
@@ -169,6 +170,20 @@ class TransitionTest {
                     .forEach(kept -> assertThat(held.states()).containsValue(kept));
         }
         assertThat(held.otherThan(Held.of(after))).isEmpty();
+    }
+
+    @Property(tries = 500)
+    void whatPacketsMayHaveChosenIsTakenAwayWhenTheyHavePassed(@ForAll Random random) {
+        NodePlan before = plan(ring(random));
+        NodePlan after = plan(ring(random));
+        List<XfrmChange> steps = new Transition().add(before, after).steps();
+        int passed = steps.indexOf(new XfrmChange.LetPass());
+        for (SecurityAssociation chosen : before.send()) {
+            int removal = steps.indexOf(new XfrmChange.DeleteState(chosen.id()));
+            if (removal >= 0 && !after.isEmpty()) {
+                assertThat(passed).isBetween(0, removal);
+            }
+        }
     }
 
     @Property(tries = 100)
