@@ -630,7 +630,6 @@ final class Node implements AutoCloseable {
     /** A member is gone from the view: its plugin died, its host, or the way to it; or it is being replaced. */
     private void departed(Group from, UUID member) {
         from.since.remove(member);
-        from.owed.remove(member);
         long heard = Optional.ofNullable(from.heard.remove(member)).orElseGet(System::nanoTime);
         Known known = from.known.remove(member);
         if (known == null) {

@@ -108,8 +108,13 @@ public final class Encryption {
     public void ring(KeyRing now) throws KernelException {
         // With a ring that is not new to the others, and no state of before, numbers begin at 1 again.
         worn = ring.isEmpty() && applied.isEmpty() && guarded(now.primary());
-        ring = now;
-        plans.clear();
+        KeyRing before = ring;
+        ring = now.with(before.keys());
+        if (before.isEmpty() || ring.isEmpty()) {
+            plans.clear();
+        } else {
+            plans.replaceAll((node, plan) -> plan.turned(before, ring, ends.orElseThrow(), node, port));
+        }
         applyAll();
     }
 

@@ -77,10 +77,11 @@ public final class Key {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof Key that
-                && tag == that.tag
-                && replayWindow == that.replayWindow
-                && MessageDigest.isEqual(octets, that.octets);
+        return this == other
+                || other instanceof Key that
+                        && tag == that.tag
+                        && replayWindow == that.replayWindow
+                        && MessageDigest.isEqual(octets, that.octets);
     }
 
     @Override

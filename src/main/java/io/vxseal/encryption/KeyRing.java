@@ -44,6 +44,13 @@ public record KeyRing(List<Key> keys) {
         return keys.stream().filter(key -> key.tag() == tag).findFirst();
     }
 
+    /** This ring, made of those keys where they are equal: they are then seen to be at once. */
+    KeyRing with(List<Key> others) {
+        return new KeyRing(keys.stream()
+                .map(key -> others.contains(key) ? others.get(others.indexOf(key)) : key)
+                .toList());
+    }
+
     /**
      * The ring after an update: a key added, another made primary, one forgotten, in any mix (moby, {@code updateKeys}).
      * The primary changes places with the one before it; the order of the others stays.

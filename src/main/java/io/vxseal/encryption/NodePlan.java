@@ -32,18 +32,31 @@ public record NodePlan(
         if (ring.isEmpty()) {
             return EMPTY;
         }
+        return EMPTY.turned(KeyRing.EMPTY, ring, local, remote, port);
+    }
+
+    /**
+     * The steady state under another ring, after this one under the ring before, towards the same node. What is received
+     * under a key that both have is this plan's own state, which costs nothing to make and is seen to be the same at once.
+     */
+    NodePlan turned(KeyRing before, KeyRing ring, Ends local, InetAddress remote, int port) {
         List<Key> keys = ring.keys();
-        SecurityAssociation[] receive = new SecurityAssociation[keys.size()];
-        for (int i = 0; i < receive.length; i++) {
+        SecurityAssociation[] states = new SecurityAssociation[keys.size()];
+        for (int i = 0; i < states.length; i++) {
             Key key = keys.get(i);
-            receive[i] = association(remote, local.bind(), key, Spi.of(remote, local.advertise(), key.tag()));
+            int place = before.keys().indexOf(key);
+            states[i] = place < 0
+                    ? association(remote, local.bind(), key, Spi.of(remote, local.advertise(), key.tag()))
+                    : receive.get(place);
         }
         Key primary = keys.getFirst();
         int spi = Spi.of(local.advertise(), remote, primary.tag());
-        SecurityPolicy policy = new SecurityPolicy(
-                new SecurityPolicy.Id(host(local.bind()), host(remote), port, MARK), new SecurityPolicy.Action.Seal(spi));
+        SecurityPolicy.Id selector = policies.isEmpty()
+                ? new SecurityPolicy.Id(host(local.bind()), host(remote), port, MARK)
+                : policies.getFirst().id();
+        SecurityPolicy policy = new SecurityPolicy(selector, new SecurityPolicy.Action.Seal(spi));
         return new NodePlan(
-                List.of(receive), List.of(association(local.bind(), remote, primary, spi)), List.of(policy));
+                List.of(states), List.of(association(local.bind(), remote, primary, spi)), List.of(policy));
     }
 
     /** Whether nothing is planned. */

@@ -3,12 +3,9 @@ package io.vxseal.encryption;
 import io.vxseal.kernel.SecurityAssociation;
 import io.vxseal.kernel.SecurityPolicy;
 import io.vxseal.kernel.XfrmChange;
-import java.net.InetAddress;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /**
@@ -57,20 +54,30 @@ public final class Transition {
             }
         }
         for (SecurityPolicy stands : before) {
-            if (after.stream().noneMatch(wanted -> wanted.id().equals(stands.id()))) {
+            if (!has(after, stands.id())) {
                 unwantedPolicies.add(new XfrmChange.DeletePolicy(stands.id()));
             }
         }
     }
 
+    private static boolean has(List<SecurityPolicy> policies, SecurityPolicy.Id id) {
+        for (SecurityPolicy policy : policies) {
+            if (policy.id().equals(id)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** The steps, in the order to take them. */
     public List<XfrmChange> steps() {
-        List<XfrmChange> steps = new ArrayList<>();
-        List<XfrmChange> removals = new ArrayList<>();
-        Map<Place, SecurityAssociation> taken = unwanted.isEmpty() ? Map.of() : taken();
+        List<XfrmChange> steps = new ArrayList<>(
+                receive.size() + send.size() + policies.size() + unwantedPolicies.size() + 1 + unwanted.size());
+        List<XfrmChange> removals = new ArrayList<>(unwanted.size());
+        Places taken = unwanted.isEmpty() ? Places.NONE : taken();
         Set<SecurityAssociation> standing = new HashSet<>();
         for (SecurityAssociation state : unwanted) {
-            SecurityAssociation taker = taken.get(Place.of(state));
+            SecurityAssociation taker = taken.at(state.id());
             if (state.equals(taker)) {
                 standing.add(state);
             } else {
@@ -93,29 +100,47 @@ public final class Transition {
         return steps;
     }
 
-    /** The states to add, by their places in the kernel. */
-    private Map<Place, SecurityAssociation> taken() {
-        Map<Place, SecurityAssociation> taken = HashMap.newHashMap(receive.size() + send.size());
-        receive.forEach(state -> taken.put(Place.of(state), state));
-        send.forEach(state -> taken.put(Place.of(state), state));
+    private Places taken() {
+        Places taken = new Places(receive.size() + send.size());
+        receive.forEach(taken::put);
+        send.forEach(taken::put);
         return taken;
     }
 
-    /** What the kernel tells one state from another by. */
-    private record Place(InetAddress destination, int spi) {
-        static Place of(SecurityAssociation state) {
-            return new Place(state.id().destination(), state.id().spi());
+    /**
+     * States by what the kernel tells one from another by: destination and SPI, which is a hash already. A table of its own,
+     * because a rotation puts and looks up two for each node, and objects to look up by would be most of its garbage.
+     */
+    private static final class Places {
+        static final Places NONE = new Places(0);
+
+        private final SecurityAssociation[] table;
+
+        /** @param most how many states it is to hold */
+        Places(int most) {
+            table = new SecurityAssociation[4 * Integer.highestOneBit(Math.max(1, most))];
         }
 
-        // Written out, as SecurityAssociation's are.
-        @Override
-        public boolean equals(Object other) {
-            return other instanceof Place that && spi == that.spi && destination.equals(that.destination);
+        void put(SecurityAssociation state) {
+            table[slot(state.id())] = state;
         }
 
-        @Override
-        public int hashCode() {
-            return spi;
+        /** The state in the place of that one; null if there is none. */
+        SecurityAssociation at(SecurityAssociation.Id id) {
+            return table[slot(id)];
+        }
+
+        /** Where it is, or would be. */
+        private int slot(SecurityAssociation.Id id) {
+            int slot = id.spi() & table.length - 1;
+            while (table[slot] != null && !isSame(table[slot].id(), id)) {
+                slot = slot + 1 & table.length - 1;
+            }
+            return slot;
+        }
+
+        private static boolean isSame(SecurityAssociation.Id one, SecurityAssociation.Id other) {
+            return one.spi() == other.spi() && one.destination().equals(other.destination());
         }
     }
 }

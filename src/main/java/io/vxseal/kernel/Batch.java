@@ -1,7 +1,6 @@
 package io.vxseal.kernel;
 
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 
 /**
  * Requests that go to the kernel in one send. The kernel works through them in order, goes on after one that it refuses,
@@ -51,23 +50,25 @@ final class Batch {
     }
 
     /**
-     * Puts all requests at the beginning of the buffer; they are not to be written to any more.
+     * Moves all requests to the beginning of the buffer, and is empty then.
      *
      * @return their length, octets
      */
-    int copyTo(ByteBuffer buffer) {
+    int moveTo(ByteBuffer buffer) {
         if (size > 0) {
             open.acknowledged();
         }
         end();
-        buffer.put(0, octets, 0, length);
-        return length;
+        int moved = length;
+        buffer.put(0, octets, 0, moved);
+        clear();
+        return moved;
     }
 
-    /** Empties the batch and overwrites what was in it: states carry keys. */
+    /** Empties the batch and overwrites what was in it: states carry keys, and messages begin with zeros. */
     void clear() {
         end();
-        Arrays.fill(octets, 0, length, (byte) 0);
+        Zeros.over(octets, length);
         length = 0;
         size = 0;
     }

@@ -23,8 +23,6 @@ final class Buffers {
     private static final int MMSGHDR_LEN = 56;
     private static final int MMSGHDR_LENGTH = 64;
 
-    private static final byte[] ZEROS = new byte[1 << 12];
-
     private static final ConcurrentLinkedDeque<Buffers> idle = new ConcurrentLinkedDeque<>();
 
     final Batch batch = new Batch();
@@ -42,6 +40,7 @@ final class Buffers {
     /** Where recvmmsg(2) puts one answer for each request of a batch. */
     final Pointer answers;
 
+    /** So much of what was sent may still be there, octets. */
     private int loaded;
 
     private final ByteBuffer headers = direct(Batch.MAX_MESSAGES * MMSGHDR_LENGTH);
@@ -64,27 +63,23 @@ final class Buffers {
         return free == null ? new Buffers() : free;
     }
 
-    /** For others to take; nothing of the requests is in them. */
+    /** For others to take; nothing of the requests is in them: states carry keys. */
     void giveBack() {
-        unload();
+        batch.clear();
+        Zeros.over(sent, loaded);
+        loaded = 0;
         idle.push(this);
     }
 
     /**
-     * Gets the batch ready to be sent.
+     * Gets what is in the batch ready to be sent, and the batch for the next.
      *
      * @return its length, octets
      */
     int load() {
-        loaded = batch.copyTo(sent);
-        return loaded;
-    }
-
-    /** Empties the batch and overwrites it: states carry keys. */
-    void unload() {
-        batch.clear();
-        wipe(sent, loaded);
-        loaded = 0;
+        int length = batch.moveTo(sent);
+        loaded = Math.max(loaded, length);
+        return length;
     }
 
     /** Where in {@link #received} the n-th of the {@link #answers} begins. */
@@ -99,14 +94,7 @@ final class Buffers {
 
     /** Overwrites what a list of states left. */
     void wipeReceived() {
-        wipe(received, RECEIVED);
-    }
-
-    /** In large steps: one octet after the other would take as long as the kernel's work, before it is compiled. */
-    static void wipe(ByteBuffer buffer, int length) {
-        for (int at = 0; at < length; at += ZEROS.length) {
-            buffer.put(at, ZEROS, 0, Math.min(ZEROS.length, length - at));
-        }
+        Zeros.over(received, RECEIVED);
     }
 
     static ByteBuffer direct(int octets) {

@@ -53,9 +53,8 @@ final class NetlinkMessage {
     }
 
     /** Has the kernel answer when it is done, too, and not only when it refuses. */
-    NetlinkMessage acknowledged() {
+    void acknowledged() {
         octets[start + FLAGS] |= NLM_F_ACK;
-        return this;
     }
 
     /** Where the message after the one at {@code at} begins. */
@@ -126,11 +125,20 @@ final class NetlinkMessage {
         at = header;
         u16(end - header).u16(type);
         at = end;
-        return zeros(start - end & ALIGNTO - 1);
+        return padding();
+    }
+
+    /** An attribute's header, for who knows how long its payload will be: a multiple of {@link #ALIGNTO} octets. */
+    NetlinkMessage header(int type, int length) {
+        return u16(NLA_HDRLEN + length).u16(type);
     }
 
     NetlinkMessage attribute(int type, byte[] payload) {
-        return attribute(type, m -> m.octets(payload));
+        return header(type, payload.length).octets(payload).padding();
+    }
+
+    private NetlinkMessage padding() {
+        return zeros(start - at & ALIGNTO - 1);
     }
 
     NetlinkMessage attribute(int type, InetAddress address) {
@@ -147,6 +155,6 @@ final class NetlinkMessage {
     }
 
     NetlinkMessage attributeU32(int type, int value) {
-        return attribute(type, m -> m.u32(value));
+        return header(type, Integer.BYTES).u32(value);
     }
 }

@@ -195,7 +195,6 @@ final class NetlinkSocket implements AutoCloseable {
                 var found = new ArrayList<T>();
                 writer.accept(buffers.batch);
                 send(buffers);
-                buffers.unload();
                 if (readDump(what, buffers, reader, found) || attempt == DUMP_ATTEMPTS) {
                     return found;
                 }
@@ -221,7 +220,6 @@ final class NetlinkSocket implements AutoCloseable {
             return;
         }
         send(buffers);
-        buffers.unload();
         Answer[] given = new Answer[requests];
         boolean overrun = false;
         while (given[requests - 1] == null) {

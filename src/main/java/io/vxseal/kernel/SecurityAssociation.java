@@ -124,10 +124,11 @@ public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof SecurityAssociation that
-                && replayWindow == that.replayWindow
-                && id.equals(that.id)
-                && key.equals(that.key);
+        return this == other
+                || other instanceof SecurityAssociation that
+                        && replayWindow == that.replayWindow
+                        && id.equals(that.id)
+                        && key.equals(that.key);
     }
 
     @Override

@@ -20,11 +20,12 @@ public record SecurityPolicy(Id id, Action action) {
         // Written out, as SecurityAssociation's are.
         @Override
         public boolean equals(Object other) {
-            return other instanceof Id that
-                    && port == that.port
-                    && mark == that.mark
-                    && destination.equals(that.destination)
-                    && source.equals(that.source);
+            return this == other
+                    || other instanceof Id that
+                            && port == that.port
+                            && mark == that.mark
+                            && destination.equals(that.destination)
+                            && source.equals(that.source);
         }
 
         @Override

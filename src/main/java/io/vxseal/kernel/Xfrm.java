@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -66,10 +67,9 @@ public final class Xfrm implements AutoCloseable {
     private static final int XFRM_POLICY_ALLOW = 0;
     private static final int XFRM_POLICY_BLOCK = 1;
     private static final int XFRM_STATE_ESN = 128;
-    private static final long XFRM_INF = -1L;
 
     // linux/xfrm.h: lengths and places in xfrm_usersa_info, xfrm_userpolicy_info, xfrm_algo_aead,
-    // xfrm_replay_state, xfrm_replay_state_esn
+    // xfrm_user_tmpl, xfrm_mark, xfrm_replay_state, xfrm_replay_state_esn
     private static final int ADDRESS_LENGTH = 16;
     private static final int SELECTOR_LENGTH = 56;
     private static final int SELECTOR_USER = 52;
@@ -80,6 +80,9 @@ public final class Xfrm implements AutoCloseable {
     private static final int USERSA_FLAGS = 216;
     private static final int USERPOLICY_LENGTH = 168;
     private static final int ALGORITHM_NAME_LENGTH = 64;
+    private static final int ALGO_AEAD_LENGTH = 72;
+    private static final int USER_TMPL_LENGTH = 64;
+    private static final int MARK_LENGTH = 8;
     private static final int REPLAY_OSEQ = 0;
     private static final int REPLAY_ESN_OSEQ = 4;
     private static final int REPLAY_ESN_OSEQ_HI = 12;
@@ -97,6 +100,13 @@ public final class Xfrm implements AutoCloseable {
 
     /** Bits. */
     private static final int ICV_LENGTH = 64;
+
+    /** Of octets and packets, soft and hard. */
+    private static final byte[] XFRM_INF = new byte[4 * Long.BYTES];
+
+    static {
+        Arrays.fill(XFRM_INF, (byte) 0xff);
+    }
 
     private final NetlinkSocket socket;
     private final ReentrantLock lock = new ReentrantLock();
@@ -331,10 +341,11 @@ public final class Xfrm implements AutoCloseable {
                 .u8(0)
                 .u8(window == 0 ? 0 : XFRM_STATE_ESN)
                 .zeros(7)
-                .attribute(XFRMA_ALG_AEAD, aead -> key.write(aead
-                        .field(ALGORITHM, ALGORITHM_NAME_LENGTH)
-                        .u32(8 * key.length())
-                        .u32(ICV_LENGTH)));
+                .header(XFRMA_ALG_AEAD, ALGO_AEAD_LENGTH + key.length())
+                .field(ALGORITHM, ALGORITHM_NAME_LENGTH)
+                .u32(8 * key.length())
+                .u32(ICV_LENGTH);
+        key.write(message);
         if (window != 0) {
             // xfrm_replay_state_esn. The bitmap may be left out and is zeros then (xfrm_alloc_replay_state_esn()). A
             // state that sends needs a window too, though it never looks at it (xfrm_init_replay()).
@@ -350,7 +361,8 @@ public final class Xfrm implements AutoCloseable {
                 .field(id.destination().getAddress(), ADDRESS_LENGTH)
                 .be32(id.spi())
                 .u16(family(id.destination())).u8(IPPROTO_ESP).u8(0)
-                .attribute(XFRMA_SRCADDR, m -> m.field(id.source().getAddress(), ADDRESS_LENGTH));
+                .header(XFRMA_SRCADDR, ADDRESS_LENGTH)
+                .field(id.source().getAddress(), ADDRESS_LENGTH);
     }
 
     private static void writePolicy(Batch batch, SecurityPolicy policy) {
@@ -363,12 +375,12 @@ public final class Xfrm implements AutoCloseable {
                 .u32(0)
                 .u8(XFRM_POLICY_OUT).u8(block ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW).zeros(6);
         if (policy.action() instanceof SecurityPolicy.Action.Seal seal) {
-            message.attribute(XFRMA_TMPL, template -> xfrmId(template, id.destination().address(), seal.spi())
+            xfrmId(message.header(XFRMA_TMPL, USER_TMPL_LENGTH), id.destination().address(), seal.spi())
                     .u16(family(id.destination().address())).zeros(2)
                     .field(id.source().address().getAddress(), ADDRESS_LENGTH)
                     .u32(REQID)
                     .u8(XFRM_MODE_TRANSPORT).u8(0).u8(0).zeros(1)
-                    .u32(-1).u32(-1).u32(-1));
+                    .u32(-1).u32(-1).u32(-1);
         }
         mark(message, id);
     }
@@ -398,11 +410,11 @@ public final class Xfrm implements AutoCloseable {
 
     /** xfrm_lifetime_cfg without limits. */
     private static NetlinkMessage lifetimes(NetlinkMessage message) {
-        return message.u64(XFRM_INF).u64(XFRM_INF).u64(XFRM_INF).u64(XFRM_INF).zeros(LIFETIME_CFG_LENGTH - 32);
+        return message.field(XFRM_INF, LIFETIME_CFG_LENGTH);
     }
 
     private static void mark(NetlinkMessage message, SecurityPolicy.Id id) {
-        message.attribute(XFRMA_MARK, m -> m.u32(id.mark()).u32(-1));
+        message.header(XFRMA_MARK, MARK_LENGTH).u32(id.mark()).u32(-1);
     }
 
     private static Optional<Standing> readState(int type, ByteBuffer payload) {
