@@ -238,7 +238,7 @@ public final class Encryption {
             }
         });
         blocked = block;
-        return (int) steps.stream().filter(step -> !(step instanceof XfrmChange.LetPass)).count();
+        return (int) steps.stream().filter(step -> !(step instanceof XfrmChange.Moment)).count();
     }
 
     private static KernelException failure(List<Xfrm.Failure> failures) {

@@ -23,7 +23,8 @@ import java.util.Set;
 public final class Transition {
     private final List<SecurityAssociation> receive = new ArrayList<>();
     private final List<SecurityAssociation> send = new ArrayList<>();
-    private final List<SecurityAssociation> unwanted = new ArrayList<>();
+    private final List<SecurityAssociation> unwantedReceive = new ArrayList<>();
+    private final List<SecurityAssociation> unwantedSend = new ArrayList<>();
     private final List<XfrmChange> policies = new ArrayList<>();
     private final List<XfrmChange> unwantedPolicies = new ArrayList<>();
 
@@ -32,8 +33,8 @@ public final class Transition {
         if (before != after) {
             addMissing(before, after.receive(), receive);
             addMissing(before, after.send(), send);
-            addMissing(after, before.send(), unwanted);
-            addMissing(after, before.receive(), unwanted);
+            addMissing(after, before.receive(), unwantedReceive);
+            addMissing(after, before.send(), unwantedSend);
             addPolicies(before.policies(), after.policies());
         }
         return this;
@@ -71,19 +72,13 @@ public final class Transition {
 
     /** The steps, in the order to take them. */
     public List<XfrmChange> steps() {
-        List<XfrmChange> steps = new ArrayList<>(
-                receive.size() + send.size() + policies.size() + unwantedPolicies.size() + 1 + unwanted.size());
-        List<XfrmChange> removals = new ArrayList<>(unwanted.size());
-        Places taken = unwanted.isEmpty() ? Places.NONE : taken();
+        int unwanted = unwantedReceive.size() + unwantedSend.size();
+        Places taken = unwanted == 0 ? Places.NONE : taken();
         Set<SecurityAssociation> standing = new HashSet<>();
-        for (SecurityAssociation state : unwanted) {
-            SecurityAssociation taker = taken.at(state.id());
-            if (state.equals(taker)) {
-                standing.add(state);
-            } else {
-                (taker == null ? removals : steps).add(new XfrmChange.DeleteState(state.id()));
-            }
-        }
+        List<XfrmChange> steps = new ArrayList<>(
+                receive.size() + send.size() + policies.size() + unwantedPolicies.size() + unwanted + 2);
+        List<XfrmChange> received = removals(unwantedReceive, taken, standing, steps);
+        List<XfrmChange> sent = removals(unwantedSend, taken, standing, steps);
         for (List<SecurityAssociation> states : List.of(receive, send)) {
             for (SecurityAssociation state : states) {
                 if (standing.isEmpty() || !standing.contains(state)) {
@@ -93,13 +88,36 @@ public final class Transition {
         }
         steps.addAll(policies);
         steps.addAll(unwantedPolicies);
-        if (!policies.isEmpty() && !removals.isEmpty()) {
-            steps.add(new XfrmChange.LetPass());
+        boolean chosen = !policies.isEmpty() && !sent.isEmpty();
+        if (chosen) {
+            steps.add(new XfrmChange.BeginGracePeriod());
         }
-        steps.addAll(removals);
+        steps.addAll(received);
+        if (chosen) {
+            steps.add(new XfrmChange.EndGracePeriod());
+        }
+        steps.addAll(sent);
         return steps;
     }
 
+    /**
+     * Those that go last. Who is in the place of a state to come goes first, to the steps; who is that state stays, and is told.
+     */
+    private static List<XfrmChange> removals(
+            List<SecurityAssociation> unwanted, Places taken, Set<SecurityAssociation> standing, List<XfrmChange> steps) {
+        List<XfrmChange> removals = new ArrayList<>(unwanted.size());
+        for (SecurityAssociation state : unwanted) {
+            SecurityAssociation taker = taken.at(state.id());
+            if (state.equals(taker)) {
+                standing.add(state);
+            } else {
+                (taker == null ? removals : steps).add(new XfrmChange.DeleteState(state.id()));
+            }
+        }
+        return removals;
+    }
+
+    /** The states to come. */
     private Places taken() {
         Places taken = new Places(receive.size() + send.size());
         receive.forEach(taken::put);

@@ -19,12 +19,33 @@ final class GracePeriod {
     /** Where the kernel will not say when: it has no such call, or processors that it leaves alone (nohz_full). */
     private static final long LONG_ENOUGH = TimeUnit.MILLISECONDS.toNanos(100);
 
-    private GracePeriod() {}
+    private final Thread waiting;
+
+    private GracePeriod(Thread waiting) {
+        this.waiting = waiting;
+    }
+
+    /** Begins one. It takes its time while other things are done. */
+    static GracePeriod begin() {
+        return new GracePeriod(Thread.ofPlatform().daemon().name("vxseal-grace-period").start(() -> {
+            if (LibC.INSTANCE.syscall(MEMBARRIER, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0) {
+                LockSupport.parkNanos(LONG_ENOUGH);
+            }
+        }));
+    }
 
     /** Waits for its end. */
-    static void await() {
-        if (LibC.INSTANCE.syscall(MEMBARRIER, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0) {
-            LockSupport.parkNanos(LONG_ENOUGH);
+    void end() {
+        boolean interrupted = false;
+        while (waiting.isAlive()) {
+            try {
+                waiting.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 }

@@ -142,12 +142,16 @@ public final class Xfrm implements AutoCloseable {
         try {
             List<XfrmChange> mine = withoutForeignDeletions(changes);
             List<Failure> failures = new ArrayList<>();
+            Optional<GracePeriod> grace = Optional.empty();
             for (int from = 0, to; from < mine.size(); from = to + 1) {
-                to = nextPause(mine, from);
+                to = nextMoment(mine, from);
                 List<XfrmChange> together = mine.subList(from, to);
                 failures.addAll(failures(together, socket.exchange(together, Xfrm::write)));
                 if (to < mine.size()) {
-                    GracePeriod.await();
+                    grace.ifPresent(GracePeriod::end);
+                    grace = mine.get(to) instanceof XfrmChange.BeginGracePeriod
+                            ? Optional.of(GracePeriod.begin())
+                            : Optional.empty();
                 }
             }
             return List.copyOf(failures);
@@ -156,10 +160,10 @@ public final class Xfrm implements AutoCloseable {
         }
     }
 
-    /** The place of the first change from there on that is none but a pause, or the end. */
-    private static int nextPause(List<XfrmChange> changes, int from) {
+    /** The place of the first from there on, or the end. */
+    private static int nextMoment(List<XfrmChange> changes, int from) {
         int at = from;
-        while (at < changes.size() && !(changes.get(at) instanceof XfrmChange.LetPass)) {
+        while (at < changes.size() && !(changes.get(at) instanceof XfrmChange.Moment)) {
             at++;
         }
         return at;
@@ -238,7 +242,7 @@ public final class Xfrm implements AutoCloseable {
             case XfrmChange.DeleteState(var id) -> Optional.of(answer.failure("delete " + id));
             case XfrmChange.PutPolicy(var policy) -> Optional.of(answer.failure("put " + policy));
             case XfrmChange.DeletePolicy(var id) -> Optional.of(answer.failure("delete " + id));
-            case XfrmChange.LetPass() -> Optional.empty();
+            case XfrmChange.Moment _ -> Optional.empty();
         };
     }
 

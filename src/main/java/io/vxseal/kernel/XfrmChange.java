@@ -12,8 +12,14 @@ public sealed interface XfrmChange {
     /** Adds a policy or replaces the one with the same selector, in one step of the kernel. */
     record PutPolicy(SecurityPolicy policy) implements XfrmChange {}
 
-    /** Waits until no packet is under way any more that may have chosen its state before the changes so far. */
-    record LetPass() implements XfrmChange {}
+    /** None that is made to anything, but a moment among the others. */
+    sealed interface Moment extends XfrmChange {}
+
+    /** From now on a packet that chooses its state does so after the changes so far. */
+    record BeginGracePeriod() implements Moment {}
+
+    /** Waits until no packet is under way any more that may have chosen its state before the grace period began. */
+    record EndGracePeriod() implements Moment {}
 
     /** Removes a policy; one that is gone already is no error. */
     record DeletePolicy(SecurityPolicy.Id id) implements XfrmChange {}

@@ -99,7 +99,7 @@ class TransitionTest {
         KeyRing next = ring.update(Optional.of(KeyRingTest.key(4)), OptionalInt.of(3), OptionalInt.of(2));
         List<XfrmChange> steps = new Transition().add(plan(ring), plan(next)).steps();
         assertThat(steps).extracting(step -> step.getClass().getSimpleName())
-                .containsExactly("AddState", "AddState", "PutPolicy", "LetPass", "DeleteState", "DeleteState");
+                .containsExactly("AddState", "AddState", "PutPolicy", "BeginGracePeriod", "DeleteState", "EndGracePeriod", "DeleteState");
         assertThat(((XfrmChange.AddState) steps.get(0)).association().id().source()).isEqualTo(THERE);
         assertThat(((XfrmChange.AddState) steps.get(1)).association().id().source()).isEqualTo(HERE);
     }
@@ -120,8 +120,10 @@ class TransitionTest {
         assertThat(steps).extracting(XfrmChange::toString).containsExactly(
                 add(THERE, HERE, 4), add(THERE, HERE, 5), add(HERE, THERE, 4),
                 new XfrmChange.PutPolicy(plan(twice).policies().getFirst()).toString(),
-                new XfrmChange.LetPass().toString(),
-                delete(HERE, THERE, 1), delete(THERE, HERE, 1), delete(THERE, HERE, 2));
+                new XfrmChange.BeginGracePeriod().toString(),
+                delete(THERE, HERE, 1), delete(THERE, HERE, 2),
+                new XfrmChange.EndGracePeriod().toString(),
+                delete(HERE, THERE, 1));
     }
 
     private static String add(InetAddress from, InetAddress to, int tag) {
@@ -177,11 +179,13 @@ class TransitionTest {
         NodePlan before = plan(ring(random));
         NodePlan after = plan(ring(random));
         List<XfrmChange> steps = new Transition().add(before, after).steps();
-        int passed = steps.indexOf(new XfrmChange.LetPass());
+        int begun = steps.indexOf(new XfrmChange.BeginGracePeriod());
+        int passed = steps.indexOf(new XfrmChange.EndGracePeriod());
         for (SecurityAssociation chosen : before.send()) {
             int removal = steps.indexOf(new XfrmChange.DeleteState(chosen.id()));
             if (removal >= 0 && !after.isEmpty()) {
-                assertThat(passed).isBetween(0, removal);
+                int chosenAnew = steps.indexOf(new XfrmChange.PutPolicy(after.policies().getFirst()));
+                assertThat(List.of(chosenAnew, begun, passed, removal)).isSorted().doesNotContain(-1);
             }
         }
     }

@@ -105,8 +105,8 @@ public final class OneByOne implements AutoCloseable {
                     demand("delete " + delete.id(), policyId(begin(XFRM_MSG_DELPOLICY, NLM_F_ACK), delete.id()));
                 }
             }
-            // For each peer, the naive way would take minutes.
-            case XfrmChange.LetPass _ -> {}
+            // Waiting for each peer's grace period, the naive way would take minutes.
+            case XfrmChange.Moment _ -> {}
         }
     }
 

@@ -98,7 +98,7 @@ final class Programming {
     void states() {
         // The kernel loads its modules now.
         guest.run("unshare -n /payload/target/floor programming 1 1 1 true", LIMIT).require();
-        for (Size size : List.of(new Size(10, 2, 10, 4), new Size(100, 2, 7, 3), new Size(1000, 3, 4, 2), new Size(4000, 2, 3, 2))) {
+        for (Size size : List.of(new Size(10, 3, 10, 4), new Size(100, 3, 7, 3), new Size(1000, 5, 6, 2), new Size(4000, 3, 3, 2))) {
             measure(size, "programming", "Programming", "", "");
             int objects = size.peers * (KEYS + 2) + 1;
             compare("setup", objects);
@@ -108,7 +108,7 @@ final class Programming {
 
     /** A sandbox is told of remote endpoints. */
     void entries() {
-        for (Size size : List.of(new Size(100, 2, 8, 3), new Size(1000, 2, 6, 3), new Size(10_000, 2, 4, 2))) {
+        for (Size size : List.of(new Size(100, 3, 8, 3), new Size(1000, 3, 6, 3), new Size(10_000, 3, 4, 2))) {
             measure(size, "sandbox", "Sandbox", "/run/bench/sandbox", "vx0");
             compare("sandbox", 2 * size.peers);
         }
@@ -120,11 +120,11 @@ final class Programming {
         for (int round = 0; round < size.rounds; round++) {
             // Listing the objects takes an emulated host as long as making them; all rounds make the same.
             boolean seen = round > 0;
-            take("%s %d %d %d '%s' %s", native64, size.peers, BATCH, size.cycles, seen ? UNSEEN : witness(Times.FLOOR), device);
-            take("%s batched %d %d '%s' %s", java, size.peers, size.cycles, seen ? UNSEEN : witness(Times.BATCHED), device);
+            take(round, "%s %d %d %d '%s' %s", native64, size.peers, BATCH, size.cycles, seen ? UNSEEN : witness(Times.FLOOR), device);
+            take(round, "%s batched %d %d '%s' %s", java, size.peers, size.cycles, seen ? UNSEEN : witness(Times.BATCHED), device);
             if (!seen) {
-                take("%s naive %d %d '%s' %s", java, size.peers, size.slowly, witness(Times.NAIVE), device);
-                take("%s %d %d %d '%s' %s", native64, size.peers, 1, size.slowly, UNSEEN, device);
+                take(round, "%s naive %d %d '%s' %s", java, size.peers, size.slowly, witness(Times.NAIVE), device);
+                take(round, "%s %d %d %d '%s' %s", native64, size.peers, 1, size.slowly, UNSEEN, device);
             }
         }
         progress.accept("%d: done".formatted(size.peers));
@@ -134,14 +134,14 @@ final class Programming {
         return "/run/bench/witness " + mode;
     }
 
-    private void take(String command, Object... words) {
+    private void take(int round, String command, Object... words) {
         String said = guest.run("unshare -n " + command.formatted(words), LIMIT).require();
         for (String line : said.lines().toList()) {
             try {
                 JsonNode time = JSON.readTree(line);
                 String mode = time.path("messages").asInt(BATCH) == 1 ? Times.FLOOR_ALONE : time.path("mode").asText();
                 times.add(new Times.Time(time.path("work").asText(), time.path("peers").asInt(), mode,
-                        time.path("call").asText(), time.path("ms").asDouble()));
+                        time.path("call").asText(), time.path("ms").asDouble()), round);
             } catch (JsonProcessingException e) {
                 throw new LabException("not a line of JSON: " + line, e);
             }

@@ -28,31 +28,26 @@ record Target(String what, boolean atMost, double wanted, double reached) {
         List<Target> targets = new ArrayList<>();
         for (String work : WORKS) {
             for (int peers : LARGE) {
-                double floor = times.median(work, peers, Times.FLOOR, Times.WARM);
-                double warm = times.median(work, peers, Times.BATCHED, Times.WARM);
-                double first = times.median(work, peers, Times.BATCHED, Times.FIRST);
                 String name = work + " of " + peers + " peers";
-                targets.add(new Target(name + ", warm, to the floor's", true, 1.25, warm / floor));
-                targets.add(new Target(name + ", first call, to the floor's", true, 2,
-                        first / times.median(work, peers, Times.FLOOR, Times.FIRST)));
+                targets.add(new Target(name + ", warm, to the floor's", true, 1.25, toFloor(times, work, peers, Times.WARM)));
+                targets.add(new Target(name + ", first call, to the floor's", true, 2, toFloor(times, work, peers, Times.FIRST)));
                 targets.add(new Target(name + ", the naive way's to ours", false, 5,
-                        times.median(work, peers, Times.NAIVE, Times.WARM) / warm));
+                        times.ratio(work, peers, Times.WARM, Times.NAIVE, Times.BATCHED)));
             }
             int most = LARGE.getLast();
             targets.add(new Target("%s: cost per peer at %d to that at %d, the floor's growth divided out".formatted(work, most, SMALL),
-                    true, 1.2, growth(times, work, Times.BATCHED, most) / growth(times, work, Times.FLOOR, most)));
+                    true, 1.2, toFloor(times, work, most, Times.WARM) / toFloor(times, work, SMALL, Times.WARM)));
         }
         return targets;
     }
 
-    private static double growth(Times times, String work, String mode, int peers) {
-        return times.median(work, peers, mode, Times.WARM) / peers * SMALL / times.median(work, SMALL, mode, Times.WARM);
+    private static double toFloor(Times times, String work, int peers, String call) {
+        return times.ratio(work, peers, call, Times.BATCHED, Times.FLOOR);
     }
 
     static List<Target> ofEntries(Times times) {
         return List.of(new Target("sandbox of %d endpoints, one message at a time to ours".formatted(MANY_ENDPOINTS), false, 4,
-                times.median("sandbox", MANY_ENDPOINTS, Times.NAIVE, Times.WARM)
-                        / times.median("sandbox", MANY_ENDPOINTS, Times.BATCHED, Times.WARM)));
+                times.ratio("sandbox", MANY_ENDPOINTS, Times.WARM, Times.NAIVE, Times.BATCHED)));
     }
 
     /** Of what {@link Native#program} measured. */

@@ -6,9 +6,13 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** How long pieces of work took, each done several times. */
+/**
+ * How long pieces of work took, each done several times in several rounds. Ways are compared within a round, where one
+ * comes soon after the other: a machine with others on it is not as fast all the time.
+ */
 final class Times {
 
     /** The floor with as many messages a send as the product. */
@@ -38,27 +42,40 @@ final class Times {
 
     private record What(String work, int peers, String mode, String call) {}
 
-    private final Map<What, List<Double>> all = new LinkedHashMap<>();
+    /** By their rounds. */
+    private final Map<What, SortedMap<Integer, List<Double>>> all = new LinkedHashMap<>();
 
-    void add(Time time) {
-        all.computeIfAbsent(new What(time.work, time.peers, time.mode, time.call), what -> new ArrayList<>()).add(time.ms);
+    /** @param round of all ways in turn, from 0 */
+    void add(Time time, int round) {
+        all.computeIfAbsent(new What(time.work, time.peers, time.mode, time.call), what -> new TreeMap<>())
+                .computeIfAbsent(round, first -> new ArrayList<>())
+                .add(time.ms);
     }
 
     /** One for each kind, in the order in which they came. */
     List<Time> medians() {
         return all.entrySet().stream()
                 .map(entry -> new Time(entry.getKey().work, entry.getKey().peers, entry.getKey().mode, entry.getKey().call,
-                        median(entry.getValue())))
+                        median(entry.getValue().values().stream().flatMap(List::stream).toList())))
                 .toList();
     }
 
-    /** The median of a kind, which must have been measured. */
-    double median(String work, int peers, String mode, String call) {
-        List<Double> times = all.get(new What(work, peers, mode, call));
+    /** How often as long one way takes as another: the median of the rounds that had both. */
+    double ratio(String work, int peers, String call, String mode, String other) {
+        Map<Integer, List<Double>> times = of(work, peers, mode, call);
+        Map<Integer, List<Double>> others = of(work, peers, other, call);
+        return median(times.keySet().stream()
+                .filter(others::containsKey)
+                .map(round -> median(times.get(round)) / median(others.get(round)))
+                .toList());
+    }
+
+    private Map<Integer, List<Double>> of(String work, int peers, String mode, String call) {
+        Map<Integer, List<Double>> times = all.get(new What(work, peers, mode, call));
         if (times == null) {
             throw new LabException("not measured: %s of %d, %s, %s".formatted(work, peers, mode, call));
         }
-        return median(times);
+        return times;
     }
 
     static double median(Collection<Double> values) {
