@@ -138,23 +138,29 @@ public final class Encryption {
      * @param sealing whether an encrypted network is up here: as long as it is, nothing marked leaves unsealed
      */
     public void nodes(Set<InetAddress> wanted, boolean sealing) throws KernelException {
-        Set<InetAddress> concerned = new HashSet<>();
-        if (asPlanned && sealing == this.sealing) {
-            concerned.addAll(wanted);
-            concerned.removeAll(nodes);
-            for (InetAddress node : nodes) {
-                if (!wanted.contains(node)) {
-                    concerned.add(node);
-                }
-            }
-        } else {
-            concerned.addAll(all());
-            concerned.addAll(wanted);
-        }
+        boolean all = !asPlanned || sealing != this.sealing;
+        Set<InetAddress> before = nodes;
         nodes = Set.copyOf(wanted);
         plans.keySet().retainAll(nodes);
         this.sealing = sealing;
-        apply(concerned);
+        if (all) {
+            apply(all());
+        } else {
+            List<InetAddress> concerned = missing(nodes, before);
+            concerned.addAll(missing(before, nodes));
+            apply(concerned);
+        }
+    }
+
+    /** Those of some that are not among the others. */
+    private static List<InetAddress> missing(Set<InetAddress> some, Set<InetAddress> others) {
+        List<InetAddress> missing = new ArrayList<>();
+        for (InetAddress node : some) {
+            if (!others.contains(node)) {
+                missing.add(node);
+            }
+        }
+        return missing;
     }
 
     /**
@@ -189,8 +195,9 @@ public final class Encryption {
         return new Tally(xfrm.standing().size(), xfrm.policies().size());
     }
 
-    private Set<InetAddress> all() {
-        Set<InetAddress> all = new HashSet<>(applied.keySet());
+    /** Each node once: those there is sealed traffic with, and those that the kernel holds something for. */
+    private List<InetAddress> all() {
+        List<InetAddress> all = missing(applied.keySet(), nodes);
         all.addAll(nodes);
         return all;
     }
@@ -202,15 +209,15 @@ public final class Encryption {
     }
 
     /** Brings what the kernel holds for these nodes to what is wanted now. */
-    private int apply(Set<InetAddress> concerned) throws KernelException {
+    private int apply(List<InetAddress> concerned) throws KernelException {
         if (ends.isEmpty()) {
             return 0;
         }
-        Map<InetAddress, NodePlan> wanted = HashMap.newHashMap(concerned.size());
+        List<NodePlan> wanted = new ArrayList<>(concerned.size());
         Transition transition = new Transition();
         for (InetAddress node : concerned) {
             NodePlan plan = plan(ends.get(), node);
-            wanted.put(node, plan);
+            wanted.add(plan);
             transition.add(held(node, plan), plan);
         }
         Optional<SecurityPolicy> block = wantedBlock(ends.get());
@@ -230,13 +237,13 @@ public final class Encryption {
                 throw failure(failures);
             }
         }
-        wanted.forEach((node, plan) -> {
-            if (plan.isEmpty()) {
-                applied.remove(node);
+        for (int i = 0; i < wanted.size(); i++) {
+            if (wanted.get(i).isEmpty()) {
+                applied.remove(concerned.get(i));
             } else {
-                applied.put(node, plan);
+                applied.put(concerned.get(i), wanted.get(i));
             }
-        });
+        }
         blocked = block;
         return (int) steps.stream().filter(step -> !(step instanceof XfrmChange.Moment)).count();
     }

@@ -2,6 +2,7 @@ package io.vxseal.encryption;
 
 import io.vxseal.kernel.SecurityAssociation;
 import java.security.MessageDigest;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Objects;
 
@@ -19,6 +20,8 @@ public final class Key {
     public static final int MOST_REPLAY_WINDOW = 4096;
 
     private final byte[] octets;
+    /** What {@link #salted} shares. */
+    private final SecurityAssociation.AeadKey unsalted;
     private final int tag;
     private final int replayWindow;
 
@@ -43,6 +46,7 @@ public final class Key {
                     .formatted(Integer.toUnsignedString(tag), replayWindow, LEAST_REPLAY_WINDOW, MOST_REPLAY_WINDOW));
         }
         this.octets = octets.clone();
+        this.unsalted = new SecurityAssociation.AeadKey(Arrays.copyOf(octets, octets.length + Integer.BYTES));
         this.tag = tag;
         this.replayWindow = replayWindow;
     }
@@ -54,7 +58,7 @@ public final class Key {
 
     /** The key of a state with this SPI, which is its salt (moby, {@code buildAeadAlgo}). */
     SecurityAssociation.AeadKey salted(int spi) {
-        return new SecurityAssociation.AeadKey(octets, spi);
+        return unsalted.withSalt(spi);
     }
 
     /** Unsigned 32 bits. */

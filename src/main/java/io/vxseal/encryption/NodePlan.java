@@ -40,17 +40,19 @@ public record NodePlan(
      * under a key that both have is this plan's own state, which costs nothing to make and is seen to be the same at once.
      */
     NodePlan turned(KeyRing before, KeyRing ring, Ends local, InetAddress remote, int port) {
+        byte[] here = local.advertise().getAddress();
+        byte[] there = remote.getAddress();
         List<Key> keys = ring.keys();
         SecurityAssociation[] states = new SecurityAssociation[keys.size()];
         for (int i = 0; i < states.length; i++) {
             Key key = keys.get(i);
             int place = before.keys().indexOf(key);
             states[i] = place < 0
-                    ? association(remote, local.bind(), key, Spi.of(remote, local.advertise(), key.tag()))
+                    ? association(remote, local.bind(), key, Spi.of(there, here, key.tag()))
                     : receive.get(place);
         }
         Key primary = keys.getFirst();
-        int spi = Spi.of(local.advertise(), remote, primary.tag());
+        int spi = Spi.of(here, there, primary.tag());
         SecurityPolicy.Id selector = policies.isEmpty()
                 ? new SecurityPolicy.Id(host(local.bind()), host(remote), port, MARK)
                 : policies.getFirst().id();
@@ -131,6 +133,6 @@ public record NodePlan(
     }
 
     private static Cidr host(InetAddress address) {
-        return new Cidr(address, 8 * address.getAddress().length);
+        return new Cidr(address, Cidr.bits(address));
     }
 }

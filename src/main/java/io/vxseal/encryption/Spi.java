@@ -18,11 +18,16 @@ public final class Spi {
      * as 16 octets (IPv4 mapped into IPv6), the tag in network order, and the destination likewise.
      */
     public static int of(InetAddress source, InetAddress destination, int tag) {
-        int hash = mapped(FNV_OFFSET_BASIS, source.getAddress());
+        return of(source.getAddress(), destination.getAddress(), tag);
+    }
+
+    /** The same of addresses' octets, which an address copies each time that it is asked for them. */
+    static int of(byte[] source, byte[] destination, int tag) {
+        int hash = mapped(FNV_OFFSET_BASIS, source);
         for (int shift = 24; shift >= 0; shift -= 8) {
             hash = fnv1a(hash, tag >>> shift);
         }
-        return mapped(hash, destination.getAddress());
+        return mapped(hash, destination);
     }
 
     private static int mapped(int hash, byte[] address) {

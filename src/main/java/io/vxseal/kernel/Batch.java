@@ -22,17 +22,16 @@ final class Batch {
     private final byte[] octets = new byte[MAX_OCTETS];
     private int length;
     private int size;
-    /** The request that may still be written to. */
-    private NetlinkMessage open;
+    /** The request that may still be written to: one after the other, the same object. */
+    private final NetlinkMessage open = new NetlinkMessage(octets);
 
-    /** Starts the next request; its sequence number is its place in the batch. */
+    /** Starts the next request, which ends the one before; its sequence number is its place in the batch. */
     NetlinkMessage add(int type, int flags) {
         if (isFull()) {
             throw new IllegalStateException("a batch takes " + MAX_MESSAGES + " messages");
         }
         end();
-        open = new NetlinkMessage(octets, length, type, flags | NetlinkMessage.NLM_F_REQUEST, size++);
-        return open;
+        return open.begin(length, type, flags | NetlinkMessage.NLM_F_REQUEST, size++);
     }
 
     private void end() {

@@ -1,5 +1,6 @@
 package io.vxseal.kernel;
 
+import java.net.Inet4Address;
 import java.net.InetAddress;
 
 /**
@@ -12,10 +13,14 @@ import java.net.InetAddress;
 public record Cidr(InetAddress address, int prefix) {
     /** @throws IllegalArgumentException if the prefix does not fit the address */
     public Cidr {
-        int bits = 8 * address.getAddress().length;
-        if (prefix < 0 || prefix > bits) {
-            throw new IllegalArgumentException("prefix length " + prefix + " is not within 0 to " + bits);
+        if (prefix < 0 || prefix > bits(address)) {
+            throw new IllegalArgumentException("prefix length " + prefix + " is not within 0 to " + bits(address));
         }
+    }
+
+    /** How long an address is, and so the longest prefix. */
+    public static int bits(InetAddress address) {
+        return address instanceof Inet4Address ? 32 : 128;
     }
 
     /**

@@ -31,15 +31,19 @@ final class NetlinkMessage {
     static final int ALIGNTO = 4;
 
     private final byte[] octets;
-    private final int start;
+    private int start;
     private int at;
 
-    /** Starts a message at {@code start}. */
-    NetlinkMessage(byte[] octets, int start, int type, int flags, int sequence) {
+    /** One that is to {@link #begin} somewhere in the array. */
+    NetlinkMessage(byte[] octets) {
         this.octets = octets;
+    }
+
+    /** Starts a message at {@code start}, and has done with the one before. */
+    NetlinkMessage begin(int start, int type, int flags, int sequence) {
         this.start = start;
         this.at = start + 4;
-        u16(type).u16(flags).u32(sequence).zeros(4);
+        return u16(type).u16(flags).u32(sequence).zeros(4);
     }
 
     /**

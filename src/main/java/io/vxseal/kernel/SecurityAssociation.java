@@ -1,6 +1,7 @@
 package io.vxseal.kernel;
 
 import java.net.InetAddress;
+import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.util.Arrays;
 
@@ -56,41 +57,45 @@ public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
 
     /** Key octets followed by the four octets of salt. Never printed. */
     public static final class AeadKey {
-        private final byte[] keyAndSalt;
+        private final byte[] key;
+        private final int salt;
 
         /** @param keyAndSalt 16, 24 or 32 octets of key followed by 4 of salt; copied */
         public AeadKey(byte[] keyAndSalt) {
-            check(keyAndSalt.length);
-            this.keyAndSalt = keyAndSalt.clone();
+            this(Arrays.copyOf(keyAndSalt, keyLength(keyAndSalt.length)),
+                    ByteBuffer.wrap(keyAndSalt).getInt(keyAndSalt.length - Integer.BYTES));
         }
 
-        /**
-         * @param key 16, 24 or 32 octets
-         * @param salt written in network order
-         */
-        public AeadKey(byte[] key, int salt) {
-            check(key.length + Integer.BYTES);
-            keyAndSalt = Arrays.copyOf(key, key.length + Integer.BYTES);
-            for (int i = 0; i < Integer.BYTES; i++) {
-                keyAndSalt[key.length + i] = (byte) (salt >>> 24 - 8 * i);
-            }
+        private AeadKey(byte[] key, int salt) {
+            this.key = key;
+            this.salt = salt;
         }
 
-        private static void check(int length) {
+        private static int keyLength(int length) {
             int key = length - Integer.BYTES;
             if (key != 16 && key != 24 && key != 32) {
                 throw new IllegalArgumentException(
                         "want an AES key of 16, 24 or 32 octets and a salt of 4, got " + length + " in all");
             }
+            return key;
+        }
+
+        /**
+         * The same key with another salt. A ring has a key, and every state its salt, so all of them share its octets.
+         *
+         * @param other its octets in network order
+         */
+        public AeadKey withSalt(int other) {
+            return new AeadKey(key, other);
         }
 
         /** Octets of key and salt. */
         int length() {
-            return keyAndSalt.length;
+            return key.length + Integer.BYTES;
         }
 
         void write(NetlinkMessage message) {
-            message.octets(keyAndSalt);
+            message.octets(key).be32(salt);
         }
 
         /**
@@ -98,22 +103,22 @@ public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
          * xfrm_redact in net/xfrm/xfrm_user.c).
          */
         public boolean isRedacted() {
-            return MessageDigest.isEqual(keyAndSalt, new byte[keyAndSalt.length]);
+            return salt == 0 && MessageDigest.isEqual(key, new byte[key.length]);
         }
 
         /** A copy, key first. */
         public byte[] octets() {
-            return keyAndSalt.clone();
+            return ByteBuffer.allocate(length()).put(key).putInt(salt).array();
         }
 
         @Override
         public boolean equals(Object other) {
-            return other instanceof AeadKey that && MessageDigest.isEqual(keyAndSalt, that.keyAndSalt);
+            return other instanceof AeadKey that && salt == that.salt && MessageDigest.isEqual(key, that.key);
         }
 
         @Override
         public int hashCode() {
-            return Arrays.hashCode(keyAndSalt);
+            return 31 * Arrays.hashCode(key) + salt;
         }
 
         @Override

@@ -137,7 +137,7 @@ public final class OneByOne implements AutoCloseable {
 
     private NetlinkMessage begin(int type, int flags) {
         Arrays.fill(octets, (byte) 0);
-        return new NetlinkMessage(octets, 0, type, NLM_F_REQUEST | flags, 0);
+        return new NetlinkMessage(octets).begin(0, type, NLM_F_REQUEST | flags, 0);
     }
 
     /** Whether there is what the message asks for. */
