@@ -3,7 +3,6 @@ package io.vxseal.kernel;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.concurrent.ConcurrentLinkedDeque;
-import jnr.ffi.Pointer;
 
 /**
  * Memory for one exchange with the kernel over netlink, outside the heap: a batch of requests, and room for what comes
@@ -30,15 +29,15 @@ final class Buffers {
     private final ByteBuffer sent = direct(Batch.MAX_OCTETS);
 
     /** The batch as {@link #load} left it. */
-    final Pointer request = Pointer.wrap(LibC.RUNTIME, sent);
+    final long request = LibC.address(sent);
 
     /** One datagram at a time, of any length; or, for {@link #answers}, a short one every {@value #ANSWER} octets. */
     final ByteBuffer received = direct(RECEIVED);
 
-    final Pointer receivedMemory = Pointer.wrap(LibC.RUNTIME, received);
+    final long receivedMemory = LibC.address(received);
 
     /** Where recvmmsg(2) puts one answer for each request of a batch. */
-    final Pointer answers;
+    final long answers;
 
     /** So much of what was sent may still be there, octets. */
     private int loaded;
@@ -47,11 +46,10 @@ final class Buffers {
     private final ByteBuffer vectors = direct(Batch.MAX_MESSAGES * IOVEC_LENGTH);
 
     private Buffers() {
-        answers = Pointer.wrap(LibC.RUNTIME, headers);
-        long octets = receivedMemory.address();
-        long vector = Pointer.wrap(LibC.RUNTIME, vectors).address();
+        answers = LibC.address(headers);
+        long vector = LibC.address(vectors);
         for (int i = 0; i < Batch.MAX_MESSAGES; i++) {
-            vectors.putLong(i * IOVEC_LENGTH, octets + (long) i * ANSWER).putLong(i * IOVEC_LENGTH + 8, ANSWER);
+            vectors.putLong(i * IOVEC_LENGTH, receivedMemory + (long) i * ANSWER).putLong(i * IOVEC_LENGTH + 8, ANSWER);
             headers.putLong(i * MMSGHDR_LENGTH + MSGHDR_IOV, vector + (long) i * IOVEC_LENGTH)
                     .putLong(i * MMSGHDR_LENGTH + MSGHDR_IOVLEN, 1);
         }

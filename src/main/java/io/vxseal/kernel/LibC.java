@@ -1,16 +1,24 @@
 package io.vxseal.kernel;
 
-import jnr.ffi.LastError;
-import jnr.ffi.LibraryLoader;
-import jnr.ffi.Pointer;
-import jnr.ffi.Runtime;
-import jnr.ffi.types.size_t;
-import jnr.ffi.types.ssize_t;
+import com.kenai.jffi.CallContext;
+import com.kenai.jffi.CallingConvention;
+import com.kenai.jffi.Function;
+import com.kenai.jffi.Invoker;
+import com.kenai.jffi.LastError;
+import com.kenai.jffi.Library;
+import com.kenai.jffi.MemoryIO;
+import com.kenai.jffi.Type;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
 
-/** The C library, as far as this room calls it. */
+/**
+ * The C library, as far as this room calls it, by jffi: what jnr-ffi is made of. That would read these functions from an
+ * interface with annotations, which takes a fifth of a start.
+ */
 final class LibC {
-    static final Functions INSTANCE = LibraryLoader.create(Functions.class).load("c");
-    static final Runtime RUNTIME = Runtime.getRuntime(INSTANCE);
+    static final Functions INSTANCE = new Functions();
 
     /** {@code asm-generic/fcntl.h}. */
     static final int O_RDONLY = 0;
@@ -35,51 +43,150 @@ final class LibC {
 
     private LibC() {}
 
+    /** Where a direct buffer's memory begins, whatever its position is. The buffer must outlive its use. */
+    static long address(ByteBuffer direct) {
+        return MemoryIO.getInstance().getDirectBufferAddress(direct);
+    }
+
     /**
-     * The functions, each named and shaped as in its manual page (section 2). All answer -1 on failure; {@link
-     * #errno()} then says why, if asked by the same thread before it calls anything else.
-     *
-     * <p>Public, though nobody outside can see its owner, because jnr-ffi implements it in a class loader of its own.
+     * The functions, each named and shaped as in its manual page (section 2), with addresses of memory for pointers, 0 for
+     * null. All answer -1 on failure; {@link #errno()} then says why, if asked by the same thread before it calls anything
+     * else.
      */
-    public interface Functions {
-        int open(String path, int flags);
+    static final class Functions {
+        private static final Invoker CALL = Invoker.getInstance();
+        private static final Library LIBRARY = Library.getCachedInstance("libc.so.6", Library.LAZY);
 
-        int close(int fd);
+        private final Function open = function("open", Type.SINT, Type.POINTER, Type.SINT);
+        private final Function close = function("close", Type.SINT, Type.SINT);
+        private final Function ioctl = function("ioctl", Type.SINT, Type.SINT, Type.ULONG, Type.SLONG);
+        private final Function setns = function("setns", Type.SINT, Type.SINT, Type.SINT);
+        private final Function unshare = function("unshare", Type.SINT, Type.SINT);
+        private final Function mount =
+                function("mount", Type.SINT, Type.POINTER, Type.POINTER, Type.POINTER, Type.ULONG, Type.POINTER);
+        private final Function umount2 = function("umount2", Type.SINT, Type.POINTER, Type.SINT);
+        private final Function socket = function("socket", Type.SINT, Type.SINT, Type.SINT, Type.SINT);
+        private final Function bind = function("bind", Type.SINT, Type.SINT, Type.POINTER, Type.UINT);
+        private final Function setsockopt =
+                function("setsockopt", Type.SINT, Type.SINT, Type.SINT, Type.SINT, Type.POINTER, Type.UINT);
+        private final Function send = function("send", Type.SLONG, Type.SINT, Type.POINTER, Type.ULONG, Type.SINT);
+        private final Function recv = function("recv", Type.SLONG, Type.SINT, Type.POINTER, Type.ULONG, Type.SINT);
+        private final Function recvmmsg =
+                function("recvmmsg", Type.SINT, Type.SINT, Type.POINTER, Type.UINT, Type.SINT, Type.POINTER);
+        private final Function poll = function("poll", Type.SINT, Type.POINTER, Type.ULONG, Type.SINT);
+        private final Function syscall = function("syscall", Type.SLONG, Type.SLONG, Type.SLONG, Type.SLONG, Type.SLONG);
+        private final Function strerror = function("strerror", Type.POINTER, Type.SINT);
 
-        int ioctl(int fd, long request, long argument);
+        private static Function function(String name, Type returned, Type... parameters) {
+            return new Function(LIBRARY.getSymbolAddress(name),
+                    CallContext.getCallContext(returned, parameters, CallingConvention.DEFAULT, true));
+        }
 
-        int setns(int fd, int kind);
+        int open(String path, int flags) {
+            ByteBuffer text = text(path);
+            try {
+                return (int) CALL.invokeNNrN(open, address(text), flags);
+            } finally {
+                Reference.reachabilityFence(text);
+            }
+        }
 
-        int unshare(int flags);
+        int close(int fd) {
+            return (int) CALL.invokeNrN(close, fd);
+        }
 
-        int mount(String source, String target, String type, long flags, String data);
+        int ioctl(int fd, long request, long argument) {
+            return (int) CALL.invokeNNNrN(ioctl, fd, request, argument);
+        }
 
-        int umount2(String target, int flags);
+        int setns(int fd, int kind) {
+            return (int) CALL.invokeNNrN(setns, fd, kind);
+        }
 
-        int socket(int domain, int type, int protocol);
+        int unshare(int flags) {
+            return (int) CALL.invokeNrN(unshare, flags);
+        }
 
-        int bind(int fd, Pointer address, int length);
+        /** @param data null for none */
+        int mount(String source, String target, String type, long flags, String data) {
+            ByteBuffer from = text(source);
+            ByteBuffer to = text(target);
+            ByteBuffer kind = text(type);
+            ByteBuffer options = text(data == null ? "" : data);
+            try {
+                return (int) CALL.invokeNNNNNrN(
+                        mount, address(from), address(to), address(kind), flags, data == null ? 0 : address(options));
+            } finally {
+                Reference.reachabilityFence(List.of(from, to, kind, options));
+            }
+        }
 
-        int setsockopt(int fd, int level, int option, Pointer value, int length);
+        int umount2(String target, int flags) {
+            ByteBuffer text = text(target);
+            try {
+                return (int) CALL.invokeNNrN(umount2, address(text), flags);
+            } finally {
+                Reference.reachabilityFence(text);
+            }
+        }
 
-        @ssize_t
-        long send(int fd, Pointer octets, @size_t long length, int flags);
+        int socket(int domain, int type, int protocol) {
+            return (int) CALL.invokeNNNrN(socket, domain, type, protocol);
+        }
 
-        @ssize_t
-        long recv(int fd, Pointer octets, @size_t long length, int flags);
+        /** @param address all of a direct buffer */
+        int bind(int fd, ByteBuffer address) {
+            try {
+                return (int) CALL.invokeNNNrN(bind, fd, address(address), address.capacity());
+            } finally {
+                Reference.reachabilityFence(address);
+            }
+        }
 
-        int recvmmsg(int fd, Pointer messages, int count, int flags, Pointer timeout);
+        /** @param value all of a direct buffer */
+        int setsockopt(int fd, int level, int option, ByteBuffer value) {
+            try {
+                return (int) CALL.invokeNNNNNrN(setsockopt, fd, level, option, address(value), value.capacity());
+            } finally {
+                Reference.reachabilityFence(value);
+            }
+        }
 
-        long syscall(long number, long first, long second, long third);
+        long send(int fd, long octets, long length, int flags) {
+            return CALL.invokeNNNNrN(send, fd, octets, length, flags);
+        }
 
-        int poll(Pointer descriptors, long count, int milliseconds);
+        long recv(int fd, long octets, long length, int flags) {
+            return CALL.invokeNNNNrN(recv, fd, octets, length, flags);
+        }
 
-        String strerror(int errno);
+        int recvmmsg(int fd, long messages, int count, int flags, long timeout) {
+            return (int) CALL.invokeNNNNNrN(recvmmsg, fd, messages, count, flags, timeout);
+        }
+
+        int poll(long descriptors, long count, int milliseconds) {
+            return (int) CALL.invokeNNNrN(poll, descriptors, count, milliseconds);
+        }
+
+        long syscall(long number, long first, long second, long third) {
+            return CALL.invokeNNNNrN(syscall, number, first, second, third);
+        }
+
+        String strerror(int errno) {
+            byte[] text = MemoryIO.getInstance().getZeroTerminatedByteArray(CALL.invokeNrN(strerror, errno));
+            return new String(text, StandardCharsets.UTF_8);
+        }
+
+        /** With a NUL behind it, as C has them. */
+        private static ByteBuffer text(String words) {
+            byte[] octets = words.getBytes(StandardCharsets.UTF_8);
+            return ByteBuffer.allocateDirect(octets.length + 1).put(octets).put((byte) 0);
+        }
     }
 
     /** Why the calling thread's last call failed. */
     static int errno() {
-        return LastError.getLastError(RUNTIME);
+        return LastError.getInstance().get();
     }
 
     /** The exception for the calling thread's last call. */

@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
-import jnr.ffi.Pointer;
 
 /**
  * A netlink socket of one network namespace ({@code linux/netlink.h}, RFC 3549). It is opened inside the namespace and
@@ -87,7 +86,7 @@ final class NetlinkSocket implements AutoCloseable {
     private static void set(int fd, int level, int option, int value) {
         ByteBuffer number = ByteBuffer.allocateDirect(Integer.BYTES).order(ByteOrder.nativeOrder());
         number.putInt(0, value);
-        LibC.INSTANCE.setsockopt(fd, level, option, Pointer.wrap(LibC.RUNTIME, number), Integer.BYTES);
+        LibC.INSTANCE.setsockopt(fd, level, option, number);
     }
 
     /**
@@ -299,7 +298,7 @@ final class NetlinkSocket implements AutoCloseable {
      */
     private int receiveAnswers(Buffers buffers, int most) throws KernelException {
         while (true) {
-            int answers = LibC.INSTANCE.recvmmsg(fd, buffers.answers, most, MSG_DONTWAIT, null);
+            int answers = LibC.INSTANCE.recvmmsg(fd, buffers.answers, most, MSG_DONTWAIT, 0);
             if (answers >= 0) {
                 return answers;
             }

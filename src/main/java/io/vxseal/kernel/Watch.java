@@ -6,7 +6,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import jnr.ffi.Pointer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -56,16 +55,16 @@ public final class Watch implements AutoCloseable {
 
     private final List<Socket> sockets;
     private final ByteBuffer received = ByteBuffer.allocateDirect(RECEIVE_BUFFER).order(ByteOrder.nativeOrder());
-    private final Pointer receivedMemory = Pointer.wrap(LibC.RUNTIME, received);
+    private final long receivedMemory = LibC.address(received);
     private final ByteBuffer polled;
-    private final Pointer polledMemory;
+    private final long polledMemory;
 
     private record Socket(int fd, Set<Integer> types) {}
 
     private Watch(List<Socket> sockets) {
         this.sockets = sockets;
         this.polled = ByteBuffer.allocateDirect(sockets.size() * POLLFD_LENGTH).order(ByteOrder.nativeOrder());
-        this.polledMemory = Pointer.wrap(LibC.RUNTIME, polled);
+        this.polledMemory = LibC.address(polled);
     }
 
     /** Listens in the namespace, which may be closed afterwards; on a kernel without nf_tables to IPsec alone. */
@@ -100,7 +99,7 @@ public final class Watch implements AutoCloseable {
         // sockaddr_nl: family, a port of the kernel's choice, groups. A socket that is not bound hears nothing.
         ByteBuffer address = ByteBuffer.allocateDirect(SOCKADDR_NL_LENGTH).order(ByteOrder.nativeOrder());
         address.putShort(0, (short) AF_NETLINK).putInt(8, groups.stream().mapToInt(group -> 1 << group - 1).sum());
-        if (LibC.INSTANCE.bind(fd, Pointer.wrap(LibC.RUNTIME, address), SOCKADDR_NL_LENGTH) < 0) {
+        if (LibC.INSTANCE.bind(fd, address) < 0) {
             KernelException failure = LibC.failure("listen to netlink groups " + groups + " of protocol " + protocol);
             LibC.INSTANCE.close(fd);
             throw failure;

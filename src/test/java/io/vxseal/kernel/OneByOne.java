@@ -12,7 +12,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import jnr.ffi.Pointer;
 
 /**
  * The naive way to program a kernel, for the bench to compare with: every object is looked up, then programmed, each with
@@ -62,8 +61,8 @@ public final class OneByOne implements AutoCloseable {
     private final byte[] octets = new byte[1024];
     private final ByteBuffer request = ByteBuffer.allocateDirect(octets.length);
     private final ByteBuffer answer = ByteBuffer.allocateDirect(1 << 14).order(ByteOrder.nativeOrder());
-    private final Pointer requestMemory = Pointer.wrap(LibC.RUNTIME, request);
-    private final Pointer answerMemory = Pointer.wrap(LibC.RUNTIME, answer);
+    private final long requestMemory = LibC.address(request);
+    private final long answerMemory = LibC.address(answer);
 
     private OneByOne(int protocol) throws KernelException {
         fd = LibC.INSTANCE.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol);
