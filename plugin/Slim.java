@@ -6,7 +6,6 @@ import java.lang.classfile.ClassElement;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.ClassHierarchyResolver;
 import java.lang.classfile.ClassTransform;
-import java.lang.classfile.CodeTransform;
 import java.lang.classfile.attribute.RuntimeVisibleAnnotationsAttribute;
 import java.lang.classfile.attribute.SourceDebugExtensionAttribute;
 import java.lang.constant.ClassDesc;
@@ -23,7 +22,7 @@ import java.util.jar.JarOutputStream;
 /**
  * Writes a jar anew, its libraries without what only debuggers and other compilers read (line numbers, names of variables,
  * what Kotlin says of its classes), as jlink does with the JDK's own classes. Our classes keep all. It is a tenth of the
- * jar, of the class data archive and of the memory that both take.
+ * jar, of the class data archive and of the memory that both take. And all of it is made {@link Plain}.
  */
 final class Slim {
     private static final String OURS = "io/vxseal/";
@@ -39,9 +38,10 @@ final class Slim {
                 JarOutputStream out = new JarOutputStream(new BufferedOutputStream(Files.newOutputStream(Path.of(words[1]))))) {
             out.setLevel(9);
             // Frames are computed anew, for which the classes have to be known.
-            ClassFile classFile = ClassFile.of(ClassFile.DebugElementsOption.DROP_DEBUG, ClassFile.LineNumbersOption.DROP_LINE_NUMBERS,
-                    ClassFile.ConstantPoolSharingOption.NEW_POOL,
+            ClassFile ours = ClassFile.of(
                     ClassFile.ClassHierarchyResolverOption.of(ClassHierarchyResolver.ofResourceParsing(classes).cached()));
+            ClassFile libraries = ours.withOptions(ClassFile.DebugElementsOption.DROP_DEBUG,
+                    ClassFile.LineNumbersOption.DROP_LINE_NUMBERS, ClassFile.ConstantPoolSharingOption.NEW_POOL);
             for (JarEntry entry : Collections.list(in.entries())) {
                 if (entry.isDirectory()) {
                     continue;
@@ -50,20 +50,22 @@ final class Slim {
                 JarEntry written = new JarEntry(entry.getName());
                 written.setTimeLocal(entry.getTimeLocal());
                 out.putNextEntry(written);
-                out.write(isLibrary(entry.getName()) ? slim(classFile, entry.getName(), octets) : octets);
+                if (!entry.getName().endsWith(".class")) {
+                    out.write(octets);
+                } else if (entry.getName().startsWith(OURS)) {
+                    out.write(write(ours, entry.getName(), octets, ClassTransform.ACCEPT_ALL));
+                } else {
+                    out.write(write(libraries, entry.getName(), octets, Slim::keep));
+                }
                 out.closeEntry();
             }
         }
     }
 
-    private static boolean isLibrary(String name) {
-        return name.endsWith(".class") && !name.startsWith(OURS);
-    }
-
-    private static byte[] slim(ClassFile classFile, String name, byte[] octets) {
+    private static byte[] write(ClassFile classFile, String name, byte[] octets, ClassTransform elements) {
         try {
-            return classFile.transformClass(classFile.parse(octets), ((ClassTransform) Slim::keep)
-                    .andThen(ClassTransform.transformingMethodBodies(CodeTransform.ACCEPT_ALL)));
+            return classFile.transformClass(classFile.parse(octets),
+                    elements.andThen(ClassTransform.transformingMethodBodies(new Plain())));
         } catch (IllegalArgumentException e) {
             // Of a superclass that is not there: a class that nothing can load.
             System.err.printf("slim: %s stays as it is: %s%n", name, e.getMessage());

@@ -2,6 +2,7 @@ package io.vxseal;
 
 import io.vxseal.command.Command;
 import io.vxseal.plugin.Door;
+import io.vxseal.plugin.Json;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -18,8 +19,10 @@ public final class Main {
         }
         Map<String, String> environment = System.getenv();
         Path socket = Settings.socket(environment);
+        // Meanwhile, for it is the longest to load of what both the server and the driver need.
+        Thread.ofPlatform().name("vxseal-json").start(Json::practise);
         try {
-            // Before anything else of this program is loaded: the engine waits for a listening socket, and not for long.
+            // Before the rest of this program is loaded: the engine waits for a listening socket, and not for long.
             Door.open(socket);
         } catch (IOException failure) {
             System.err.println("vxseal: cannot listen on " + socket + ": " + failure.getMessage());

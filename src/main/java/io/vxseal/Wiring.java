@@ -98,7 +98,6 @@ final class Wiring {
                 listener -> new Cluster(cluster, listener));
         driver.recover();
         ready.complete(driver);
-        PluginServer.practise();
         PluginServer server = serving.join();
         // The other nodes are told first: a call that is being answered may take longer than the engine waits.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {

@@ -1,10 +1,7 @@
 package io.vxseal.plugin;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.javalin.Javalin;
 import io.javalin.compression.CompressionStrategy;
 import io.javalin.config.JavalinConfig;
@@ -37,11 +34,6 @@ public final class PluginServer implements AutoCloseable {
     private static final String MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json";
     private static final String TEXT = "text/plain; charset=utf-8";
     private static final int MAX_BODY = 1 << 20;
-
-    private static final ObjectMapper JSON = JsonMapper.builder()
-            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-            .build();
 
     private final CompletableFuture<Driver> driver;
     private final CompletableFuture<Protocol> protocol;
@@ -78,15 +70,6 @@ public final class PluginServer implements AutoCloseable {
         PluginServer server = new PluginServer(driver);
         server.javalin.start();
         return server;
-    }
-
-    /** Loads what it takes to write an answer, a third of the first one's time, while the server loads. */
-    public static void practise() {
-        try {
-            JSON.writeValueAsBytes(new Replies.Capabilities("", "", true));
-        } catch (JsonProcessingException impossible) {
-            throw new IllegalStateException(impossible);
-        }
     }
 
     /** This program's, as its jar says. */
@@ -164,7 +147,7 @@ public final class PluginServer implements AutoCloseable {
         if (wantsText(context)) {
             context.contentType(TEXT).result(StatusTable.print(reply));
         } else {
-            context.contentType(ContentType.APPLICATION_JSON).result(JSON.writeValueAsBytes(reply));
+            context.contentType(ContentType.APPLICATION_JSON).result(Json.MAPPER.writeValueAsBytes(reply));
         }
     }
 
@@ -178,7 +161,7 @@ public final class PluginServer implements AutoCloseable {
             context.contentType(TEXT).result(message + "\n");
         } else {
             context.contentType(ContentType.APPLICATION_JSON)
-                    .result(JSON.writeValueAsBytes(new Replies.Rotation(version, message)));
+                    .result(Json.MAPPER.writeValueAsBytes(new Replies.Rotation(version, message)));
         }
     }
 
@@ -216,7 +199,7 @@ public final class PluginServer implements AutoCloseable {
             throw new BadRequest(HttpStatus.CONTENT_TOO_LARGE, "request body is over 1 MiB");
         }
         try {
-            Q request = JSON.readValue(body, type);
+            Q request = Json.MAPPER.readValue(body, type);
             if (request == null) {
                 throw new BadRequest(HttpStatus.BAD_REQUEST, "request body \"null\": want a JSON object");
             }
@@ -245,7 +228,7 @@ public final class PluginServer implements AutoCloseable {
     }
 
     private static void reply(Context context, Object reply) throws JsonProcessingException {
-        context.contentType(MEDIA_TYPE).result(JSON.writeValueAsBytes(reply));
+        context.contentType(MEDIA_TYPE).result(Json.MAPPER.writeValueAsBytes(reply));
     }
 
     private static void fail(Context context, HttpStatus status, String message) {
