@@ -3,6 +3,7 @@ package io.vxseal;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.NodePlan;
+import io.vxseal.encryption.Rehearsal;
 import io.vxseal.kernel.Firewall;
 import io.vxseal.kernel.Namespace;
 import io.vxseal.kernel.Route;
@@ -125,6 +126,7 @@ final class Wiring {
 
     private static void keepRight(Driver driver, Watch watch, Logger log) {
         HeapTrim heap = new HeapTrim();
+        boolean rehearsed = false;
         try {
             while (true) {
                 watch.await(REPAIR);
@@ -132,6 +134,11 @@ final class Wiring {
                     driver.repair();
                 } catch (RuntimeException failure) {
                     log.error("repair goes on after an unexpected failure", failure);
+                }
+                if (!rehearsed) {
+                    // Not before: a start has enough to do.
+                    Rehearsal.run();
+                    rehearsed = true;
                 }
                 heap.trim();
                 Thread.sleep(REST);

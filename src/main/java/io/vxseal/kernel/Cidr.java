@@ -68,17 +68,6 @@ public record Cidr(InetAddress address, int prefix) {
         }
     }
 
-    // Written out, as SecurityAssociation's are.
-    @Override
-    public boolean equals(Object other) {
-        return other instanceof Cidr that && prefix == that.prefix && address.equals(that.address);
-    }
-
-    @Override
-    public int hashCode() {
-        return address.hashCode();
-    }
-
     @Override
     public String toString() {
         return address.getHostAddress() + "/" + prefix;

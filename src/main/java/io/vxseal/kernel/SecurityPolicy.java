@@ -17,22 +17,6 @@ public record SecurityPolicy(Id id, Action action) {
      * @param mark firewall mark
      */
     public record Id(Cidr source, Cidr destination, int port, int mark) {
-        // Written out, as SecurityAssociation's are.
-        @Override
-        public boolean equals(Object other) {
-            return this == other
-                    || other instanceof Id that
-                            && port == that.port
-                            && mark == that.mark
-                            && destination.equals(that.destination)
-                            && source.equals(that.source);
-        }
-
-        @Override
-        public int hashCode() {
-            return destination.hashCode();
-        }
-
         @Override
         public String toString() {
             return "policy out %s -> %s udp port %d mark 0x%x".formatted(source, destination, port, mark);
@@ -47,43 +31,13 @@ public record SecurityPolicy(Id id, Action action) {
          *
          * @param spi of the forward state
          */
-        record Seal(int spi) implements Action {
-            @Override
-            public boolean equals(Object other) {
-                return other instanceof Seal that && spi == that.spi;
-            }
-
-            @Override
-            public int hashCode() {
-                return spi;
-            }
-        }
+        record Seal(int spi) implements Action {}
 
         /** Drop. Priority {@value #PRIORITY}, so that any policy that seals goes first. */
         record Block() implements Action {
             /** Lower goes first in the kernel; the policies that seal have 0. */
             public static final int PRIORITY = 1000;
-
-            @Override
-            public boolean equals(Object other) {
-                return other instanceof Block;
-            }
-
-            @Override
-            public int hashCode() {
-                return PRIORITY;
-            }
         }
-    }
-
-    @Override
-    public boolean equals(Object other) {
-        return other instanceof SecurityPolicy that && id.equals(that.id) && action.equals(that.action);
-    }
-
-    @Override
-    public int hashCode() {
-        return id.hashCode();
     }
 
     @Override

@@ -160,6 +160,11 @@ public final class Xfrm implements AutoCloseable {
         }
     }
 
+    /** Writes the messages for these changes, and throws them away. */
+    public static void rehearse(List<XfrmChange> changes) {
+        NetlinkSocket.rehearse(changes.stream().filter(change -> !(change instanceof XfrmChange.Moment)).toList(), Xfrm::write);
+    }
+
     /** The place of the first from there on, or the end. */
     private static int nextMoment(List<XfrmChange> changes, int from) {
         int at = from;

@@ -5,6 +5,7 @@ import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.encryption.NodePlan;
+import io.vxseal.encryption.Rehearsal;
 import io.vxseal.encryption.Transition;
 import io.vxseal.kernel.KernelException;
 import io.vxseal.kernel.Namespace;
@@ -20,7 +21,8 @@ import java.util.Set;
 
 /**
  * Times set-up, rotation and removal of states and policies for so many peers: {@code Programming batched|naive PEERS
- * CYCLES WITNESS}. The works of the first cycle are first calls in their process; those of the others are warm.
+ * CYCLES WITNESS}. The works of the first cycle are first calls in their process, after the rehearsal that the product has
+ * had by then; those of the others are warm.
  *
  * <p>To be run in a network namespace of its own, on a kernel that has ESP. {@code test-e2e/floor.c} makes the same
  * objects: see there for addresses and keys.
@@ -59,6 +61,8 @@ public final class Programming {
             addresses.add(peer(i));
         }
         KeyRing ring = RING;
+        // As the product does some seconds after its start.
+        Rehearsal.run();
         try (Way way = words[0].equals("naive") ? new Naive() : new Batched()) {
             for (int cycle = 0; cycle < cycles; cycle++) {
                 KeyRing next = rotated(ring);
