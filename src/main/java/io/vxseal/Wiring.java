@@ -132,13 +132,13 @@ final class Wiring {
                 watch.await(REPAIR);
                 try {
                     driver.repair();
+                    if (!rehearsed) {
+                        // Not before: a start has enough to do.
+                        rehearsed = true;
+                        Rehearsal.run();
+                    }
                 } catch (RuntimeException failure) {
                     log.error("repair goes on after an unexpected failure", failure);
-                }
-                if (!rehearsed) {
-                    // Not before: a start has enough to do.
-                    Rehearsal.run();
-                    rehearsed = true;
                 }
                 heap.trim();
                 Thread.sleep(REST);
