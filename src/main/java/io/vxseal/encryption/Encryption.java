@@ -110,7 +110,7 @@ public final class Encryption {
         worn = ring.isEmpty() && applied.isEmpty() && guarded(now.primary());
         KeyRing before = ring;
         ring = now.with(before.keys());
-        if (before.isEmpty() || ring.isEmpty()) {
+        if (ring.isEmpty()) {
             plans.clear();
         } else {
             plans.replaceAll((node, plan) -> plan.turned(before, ring, ends.orElseThrow(), node, port));

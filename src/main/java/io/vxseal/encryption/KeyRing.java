@@ -47,7 +47,7 @@ public record KeyRing(List<Key> keys) {
     /** This ring, made of those keys where they are equal: they are then seen to be at once. */
     KeyRing with(List<Key> others) {
         return new KeyRing(keys.stream()
-                .map(key -> others.contains(key) ? others.get(others.indexOf(key)) : key)
+                .map(key -> others.stream().filter(key::equals).findFirst().orElse(key))
                 .toList());
     }
 

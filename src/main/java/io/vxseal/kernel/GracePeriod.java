@@ -1,5 +1,6 @@
 package io.vxseal.kernel;
 
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
@@ -19,33 +20,14 @@ final class GracePeriod {
     /** Where the kernel will not say when: it has no such call, or processors that it leaves alone (nohz_full). */
     private static final long LONG_ENOUGH = TimeUnit.MILLISECONDS.toNanos(100);
 
-    private final Thread waiting;
+    private GracePeriod() {}
 
-    private GracePeriod(Thread waiting) {
-        this.waiting = waiting;
-    }
-
-    /** Begins one. It takes its time while other things are done. */
-    static GracePeriod begin() {
-        return new GracePeriod(Thread.ofPlatform().daemon().name("vxseal-grace-period").start(() -> {
+    /** Begins one. It takes its time while other things are done, and is over when the future is complete. */
+    static CompletableFuture<Void> begin() {
+        return CompletableFuture.runAsync(() -> {
             if (LibC.INSTANCE.syscall(MEMBARRIER, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0) {
                 LockSupport.parkNanos(LONG_ENOUGH);
             }
-        }));
-    }
-
-    /** Waits for its end. */
-    void end() {
-        boolean interrupted = false;
-        while (waiting.isAlive()) {
-            try {
-                waiting.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        }, Thread.ofPlatform().daemon().name("vxseal-grace-period")::start);
     }
 }

@@ -141,21 +141,6 @@ final class NetlinkSocket implements AutoCloseable {
         return answers;
     }
 
-    /** Writes one request for each subject, and sends none. */
-    static <T> void rehearse(List<T> subjects, Writer<T> writer) {
-        Buffers buffers = Buffers.take();
-        try {
-            for (T subject : subjects) {
-                writer.write(buffers.batch, subject);
-                if (buffers.batch.isFull()) {
-                    buffers.load();
-                }
-            }
-        } finally {
-            buffers.giveBack();
-        }
-    }
-
     /** Sends one request and throws unless it was done or its errno is among {@code fine}; answers the errno, or 0. */
     int request(String what, Consumer<Batch> writer, Integer... fine) throws KernelException {
         Answer answer = exchange(List.of(what), (b, subject) -> writer.accept(b)).getFirst();

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -142,16 +143,15 @@ public final class Xfrm implements AutoCloseable {
         try {
             List<XfrmChange> mine = withoutForeignDeletions(changes);
             List<Failure> failures = new ArrayList<>();
-            Optional<GracePeriod> grace = Optional.empty();
+            CompletableFuture<Void> grace = CompletableFuture.completedFuture(null);
             for (int from = 0, to; from < mine.size(); from = to + 1) {
                 to = nextMoment(mine, from);
                 List<XfrmChange> together = mine.subList(from, to);
                 failures.addAll(failures(together, socket.exchange(together, Xfrm::write)));
-                if (to < mine.size()) {
-                    grace.ifPresent(GracePeriod::end);
-                    grace = mine.get(to) instanceof XfrmChange.BeginGracePeriod
-                            ? Optional.of(GracePeriod.begin())
-                            : Optional.empty();
+                if (to < mine.size() && mine.get(to) instanceof XfrmChange.BeginGracePeriod) {
+                    grace = GracePeriod.begin();
+                } else {
+                    grace.join();
                 }
             }
             return List.copyOf(failures);
@@ -162,7 +162,13 @@ public final class Xfrm implements AutoCloseable {
 
     /** Writes the messages for these changes, and throws them away. */
     public static void rehearse(List<XfrmChange> changes) {
-        NetlinkSocket.rehearse(changes.stream().filter(change -> !(change instanceof XfrmChange.Moment)).toList(), Xfrm::write);
+        Batch batch = new Batch();
+        for (XfrmChange change : changes) {
+            write(batch, change);
+            if (batch.isFull()) {
+                batch.clear();
+            }
+        }
     }
 
     /** The place of the first from there on, or the end. */

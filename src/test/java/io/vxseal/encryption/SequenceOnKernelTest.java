@@ -312,13 +312,12 @@ class SequenceOnKernelTest {
         }
     }
 
-    /**
-     * The hosts take the steps of the same rotation, each its own, mixed at random; after each one a datagram goes each
-     * way. Every one arrives, sealed.
-     */
-    @Test
-    void noStepOfARotationOnEitherHostLosesADatagramOrLetsItOutUnsealed() throws Exception {
-        Random random = new Random(1);
+    /** What happens on two hosts that seal to each other under a ring. */
+    private interface Play {
+        void play(Station here, Station there, KeyRing ring) throws Exception;
+    }
+
+    private void onTwoHosts(Play play) throws Exception {
         try (TestHost otherHost = new TestHost(folder.resolve("other"));
                 Xfrm otherXfrm = Xfrm.in(otherHost.namespace())) {
             host.run("ip link add wire type veth peer name wire netns " + folder.resolve("other"));
@@ -331,50 +330,56 @@ class SequenceOnKernelTest {
                 for (Station station : List.of(here, there)) {
                     assertThat(station.xfrm().apply(List.copyOf(station.steps(KeyRing.EMPTY, ring)))).isEmpty();
                 }
-                int datagrams = 0;
-                for (int rotation = 1; rotation <= ROTATIONS; rotation++) {
-                    KeyRing next = new Action.Rotate(Action.key(3 + rotation, 0))
-                            .asks(0, new Wanted(home, ring, Set.of(), true))
-                            .ring();
-                    Deque<XfrmChange> stepsHere = here.steps(ring, next);
-                    Deque<XfrmChange> stepsThere = there.steps(ring, next);
-                    while (!stepsHere.isEmpty() || !stepsThere.isEmpty()) {
-                        boolean atHome = stepsThere.isEmpty() || !stepsHere.isEmpty() && random.nextBoolean();
-                        Station station = atHome ? here : there;
-                        XfrmChange step = (atHome ? stepsHere : stepsThere).removeFirst();
-                        assertThat(station.xfrm().apply(List.of(step))).isEmpty();
-                        here.sendTo(there, ++datagrams);
-                        there.sendTo(here, datagrams);
-                    }
-                    ring = next;
-                }
-                here.receivedSealed(datagrams);
-                there.receivedSealed(datagrams);
-                assertThat(Held.in(xfrm).otherThan(Held.of(here.plan(ring)))).isEmpty();
+                play.play(here, there, ring);
             }
         }
+    }
+
+    /** The ring after that many rotations, from the one before. */
+    private static KeyRing rotated(KeyRing ring, int rotation) {
+        return new Action.Rotate(Action.key(3 + rotation, 0))
+                .asks(0, new Wanted(Action.home(0, false), ring, Set.of(), true))
+                .ring();
+    }
+
+    /**
+     * The hosts take the steps of the same rotation, each its own, mixed at random; after each one a datagram goes each
+     * way. Every one arrives, sealed.
+     */
+    @Test
+    void noStepOfARotationOnEitherHostLosesADatagramOrLetsItOutUnsealed() throws Exception {
+        Random random = new Random(1);
+        onTwoHosts((here, there, first) -> {
+            KeyRing ring = first;
+            int datagrams = 0;
+            for (int rotation = 1; rotation <= ROTATIONS; rotation++) {
+                KeyRing next = rotated(ring, rotation);
+                Deque<XfrmChange> stepsHere = here.steps(ring, next);
+                Deque<XfrmChange> stepsThere = there.steps(ring, next);
+                while (!stepsHere.isEmpty() || !stepsThere.isEmpty()) {
+                    boolean atHome = stepsThere.isEmpty() || !stepsHere.isEmpty() && random.nextBoolean();
+                    Station station = atHome ? here : there;
+                    XfrmChange step = (atHome ? stepsHere : stepsThere).removeFirst();
+                    assertThat(station.xfrm().apply(List.of(step))).isEmpty();
+                    here.sendTo(there, ++datagrams);
+                    there.sendTo(here, datagrams);
+                }
+                ring = next;
+            }
+            here.receivedSealed(datagrams);
+            there.receivedSealed(datagrams);
+            assertThat(Held.in(xfrm).otherThan(Held.of(here.plan(ring)))).isEmpty();
+        });
     }
 
     /** What has chosen its state when a rotation takes that away is sealed all the same. */
     @Test
     void noDatagramUnderWayIsLostWhenItsStateGoes() throws Exception {
-        try (TestHost otherHost = new TestHost(folder.resolve("other"));
-                Xfrm otherXfrm = Xfrm.in(otherHost.namespace())) {
-            host.run("ip link add wire type veth peer name wire netns " + folder.resolve("other"));
-            Ends home = Action.home(0, false);
-            Ends away = Action.home(1, false);
-            Station here = Station.on(host, xfrm, home, away);
-            Station there = Station.on(otherHost, otherXfrm, away, home);
-            KeyRing ring = new KeyRing(List.of(Action.key(1, 0), Action.key(2, 0), Action.key(3, 0)));
-            for (Station station : List.of(here, there)) {
-                assertThat(station.xfrm().apply(List.copyOf(station.steps(KeyRing.EMPTY, ring)))).isEmpty();
-            }
-            try (DatagramSocket _ = here.socket(); DatagramSocket _ = there.socket();
-                    Flood thither = Flood.start(here); Flood hither = Flood.start(there)) {
+        onTwoHosts((here, there, first) -> {
+            try (Flood thither = Flood.start(here); Flood hither = Flood.start(there)) {
+                KeyRing ring = first;
                 for (int rotation = 1; rotation <= ROTATIONS_IN_A_FLOOD; rotation++) {
-                    KeyRing next = new Action.Rotate(Action.key(3 + rotation, 0))
-                            .asks(0, new Wanted(home, ring, Set.of(), true))
-                            .ring();
+                    KeyRing next = rotated(ring, rotation);
                     for (Station station : List.of(here, there)) {
                         assertThat(station.xfrm().apply(List.copyOf(station.steps(ring, next)))).isEmpty();
                     }
@@ -383,10 +388,10 @@ class SequenceOnKernelTest {
                 assertThat(List.of(thither, hither)).allMatch(flood -> flood.sent().get() > ROTATIONS_IN_A_FLOOD);
             }
             // What the kernel dropped, whichever way and for whatever reason: it counts them.
-            for (TestHost each : List.of(host, otherHost)) {
-                assertThat(each.run("cat /proc/self/net/xfrm_stat").lines()).isNotEmpty().allMatch(line -> line.matches("\\w+\\s+0"));
+            for (Station each : List.of(here, there)) {
+                assertThat(each.host().run("cat /proc/self/net/xfrm_stat").lines()).isNotEmpty().allMatch(line -> line.matches("\\w+\\s+0"));
             }
-        }
+        });
     }
 
     /** Datagrams from a host to the other, as many as can be, until it is closed. */

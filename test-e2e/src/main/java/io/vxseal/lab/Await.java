@@ -14,6 +14,10 @@ public final class Await {
 
     /** The first value that {@code attempt} yields. */
     public static <T> T value(String what, Duration limit, Supplier<Optional<T>> attempt) {
+        return value(() -> what, limit, attempt);
+    }
+
+    private static <T> T value(Supplier<String> what, Duration limit, Supplier<Optional<T>> attempt) {
         long end = System.nanoTime() + limit.toNanos();
         while (true) {
             Optional<T> found = attempt.get();
@@ -21,13 +25,18 @@ public final class Await {
                 return found.get();
             }
             if (System.nanoTime() >= end) {
-                throw new LabException("waited " + limit.toSeconds() + " s in vain for " + what);
+                throw new LabException("waited " + limit.toSeconds() + " s in vain for " + what.get());
             }
             pause(PAUSE);
         }
     }
 
     public static void until(String what, Duration limit, BooleanSupplier condition) {
+        until(() -> what, limit, condition);
+    }
+
+    /** @param what in words that are found when it was in vain */
+    public static void until(Supplier<String> what, Duration limit, BooleanSupplier condition) {
         value(what, limit, () -> condition.getAsBoolean() ? Optional.of(true) : Optional.empty());
     }
 

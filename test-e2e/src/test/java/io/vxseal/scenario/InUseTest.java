@@ -168,12 +168,9 @@ class InUseTest {
         assertThat(floods).as("the floods still run").allMatch(Task.Flood::isRunning);
         Task.Pings pings = Together.map(floods, Task.Flood::stop).stream().reduce(Task.Pings.NONE, Task.Pings::and);
         double seconds = (System.nanoTime() - start) / 1e9;
-        long end = System.nanoTime() + Duration.ofSeconds(10).toNanos();
-        while (unanswered(before) > 0 && System.nanoTime() < end) {
-            Await.pause(Duration.ofMillis(300));
-        }
+        Await.until(() -> "the answers to all pings that left: %d are missing; the kernels count %s"
+                .formatted(unanswered(before), drops(lab)), Duration.ofSeconds(10), () -> unanswered(before) == 0);
         capture.stop();
-        assertThat(unanswered(before)).as("pings without an answer; the kernels count %s", drops(lab)).isZero();
 
         assertThat(pings.sent()).isGreaterThan(ROTATIONS * 100);
         assertThat(echoes().sent() - before.sent()).as("pings that left").isGreaterThanOrEqualTo(pings.sent());
