@@ -6,7 +6,13 @@ import java.lang.classfile.ClassElement;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.ClassHierarchyResolver;
 import java.lang.classfile.ClassTransform;
+import java.lang.classfile.FieldTransform;
+import java.lang.classfile.MethodTransform;
+import java.lang.classfile.attribute.ExceptionsAttribute;
+import java.lang.classfile.attribute.RuntimeInvisibleAnnotationsAttribute;
+import java.lang.classfile.attribute.RuntimeInvisibleParameterAnnotationsAttribute;
 import java.lang.classfile.attribute.RuntimeVisibleAnnotationsAttribute;
+import java.lang.classfile.attribute.SignatureAttribute;
 import java.lang.classfile.attribute.SourceDebugExtensionAttribute;
 import java.lang.constant.ClassDesc;
 import java.net.URL;
@@ -21,12 +27,17 @@ import java.util.jar.JarOutputStream;
 
 /**
  * Writes a jar anew, its libraries without what only debuggers and other compilers read (line numbers, names of variables,
- * what Kotlin says of its classes), as jlink does with the JDK's own classes. Our classes keep all. It is a tenth of the
+ * types' parameters, what Kotlin says of its classes), as jlink does with the JDK's own classes. Our classes keep all. It is a tenth of the
  * jar, of the class data archive and of the memory that both take. And all of it is made {@link Plain}.
  */
 final class Slim {
     private static final String OURS = "io/vxseal/";
     private static final ClassDesc KOTLIN = ClassDesc.of("kotlin.Metadata");
+
+    private static final ClassTransform UNREAD = ClassTransform.dropping(Slim::isUnread)
+            .andThen(Slim::withoutKotlin)
+            .andThen(ClassTransform.transformingMethods(MethodTransform.dropping(Slim::isUnread)))
+            .andThen(ClassTransform.transformingFields(FieldTransform.dropping(Slim::isUnread)));
 
     private Slim() { }
 
@@ -55,7 +66,7 @@ final class Slim {
                 } else if (entry.getName().startsWith(OURS)) {
                     out.write(write(ours, entry.getName(), octets, ClassTransform.ACCEPT_ALL));
                 } else {
-                    out.write(write(libraries, entry.getName(), octets, Slim::keep));
+                    out.write(write(libraries, entry.getName(), octets, UNREAD));
                 }
                 out.closeEntry();
             }
@@ -73,16 +84,23 @@ final class Slim {
         }
     }
 
-    private static void keep(ClassBuilder to, ClassElement element) {
-        switch (element) {
-            case SourceDebugExtensionAttribute lines -> { }
-            case RuntimeVisibleAnnotationsAttribute annotations -> {
-                List<Annotation> rest = annotations.annotations().stream().filter(one -> !one.classSymbol().equals(KOTLIN)).toList();
-                if (!rest.isEmpty()) {
-                    to.with(RuntimeVisibleAnnotationsAttribute.of(rest));
-                }
+    /** What nothing reads at run time: annotations for compilers, declared exceptions, and types' parameters. */
+    private static boolean isUnread(Object element) {
+        return element instanceof RuntimeInvisibleAnnotationsAttribute
+                || element instanceof RuntimeInvisibleParameterAnnotationsAttribute
+                || element instanceof ExceptionsAttribute
+                || element instanceof SignatureAttribute
+                || element instanceof SourceDebugExtensionAttribute;
+    }
+
+    private static void withoutKotlin(ClassBuilder to, ClassElement element) {
+        if (element instanceof RuntimeVisibleAnnotationsAttribute annotations) {
+            List<Annotation> rest = annotations.annotations().stream().filter(one -> !one.classSymbol().equals(KOTLIN)).toList();
+            if (!rest.isEmpty()) {
+                to.with(RuntimeVisibleAnnotationsAttribute.of(rest));
             }
-            default -> to.with(element);
+        } else {
+            to.with(element);
         }
     }
 }

@@ -1,8 +1,10 @@
 package io.vxseal.cluster;
 
-import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
-import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
@@ -23,14 +25,17 @@ import java.util.Set;
  * current (a manager that is down is on it, one that was demoted or removed is not), it says of how many a majority is.
  */
 final class ManagerAddresses {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = JsonMapper.builder()
+            .disable(MapperFeature.USE_ANNOTATIONS)
+            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+            .build();
 
     private final Path file;
     private Optional<FileTime> seen = Optional.empty();
     private Listing listing = Listing.EMPTY;
 
-    @JsonIgnoreProperties(ignoreUnknown = true)
-    private record Remote(@JsonProperty("node_id") String node, String addr) {}
+    private record Remote(String nodeId, String addr) {}
 
     /**
      * What the file says.
@@ -70,8 +75,8 @@ final class ManagerAddresses {
         Set<InetAddress> addresses = new LinkedHashSet<>();
         List<Remote> remotes = JSON.readerForListOf(Remote.class).readValue(json);
         for (Remote remote : remotes == null ? List.<Remote>of() : remotes) {
-            if (remote.node() != null && !remote.node().isEmpty()) {
-                nodes.add(remote.node());
+            if (remote.nodeId() != null && !remote.nodeId().isEmpty()) {
+                nodes.add(remote.nodeId());
             }
             host(remote.addr()).ifPresent(addresses::add);
         }

@@ -45,6 +45,9 @@ public final class PluginServer implements AutoCloseable {
         Object answer(Protocol protocol, Q request) throws DriverException;
     }
 
+    /** The answer to an operator who asks for other keys. */
+    private record Rotation(long ringVersion, String message) {}
+
     /** A body that is not the request it should be. */
     private static final class BadRequest extends Exception {
         private final HttpStatus status;
@@ -147,7 +150,7 @@ public final class PluginServer implements AutoCloseable {
         if (wantsText(context)) {
             context.contentType(TEXT).result(StatusTable.print(reply));
         } else {
-            context.contentType(ContentType.APPLICATION_JSON).result(Json.MAPPER.writeValueAsBytes(reply));
+            context.contentType(ContentType.APPLICATION_JSON).result(Json.Own.MAPPER.writeValueAsBytes(reply));
         }
     }
 
@@ -161,7 +164,7 @@ public final class PluginServer implements AutoCloseable {
             context.contentType(TEXT).result(message + "\n");
         } else {
             context.contentType(ContentType.APPLICATION_JSON)
-                    .result(Json.MAPPER.writeValueAsBytes(new Replies.Rotation(version, message)));
+                    .result(Json.Own.MAPPER.writeValueAsBytes(new Rotation(version, message)));
         }
     }
 
@@ -199,7 +202,7 @@ public final class PluginServer implements AutoCloseable {
             throw new BadRequest(HttpStatus.CONTENT_TOO_LARGE, "request body is over 1 MiB");
         }
         try {
-            Q request = Json.MAPPER.readValue(body, type);
+            Q request = Json.PROTOCOL.readValue(body, type);
             if (request == null) {
                 throw new BadRequest(HttpStatus.BAD_REQUEST, "request body \"null\": want a JSON object");
             }
@@ -228,7 +231,7 @@ public final class PluginServer implements AutoCloseable {
     }
 
     private static void reply(Context context, Object reply) throws JsonProcessingException {
-        context.contentType(MEDIA_TYPE).result(Json.MAPPER.writeValueAsBytes(reply));
+        context.contentType(MEDIA_TYPE).result(Json.PROTOCOL.writeValueAsBytes(reply));
     }
 
     private static void fail(Context context, HttpStatus status, String message) {

@@ -63,14 +63,13 @@ final class Protocol {
     Replies.EndpointCreated createEndpoint(Requests.CreateEndpoint request) throws DriverException {
         String network = Fields.id("NetworkID", request.networkId());
         String id = Fields.id("EndpointID", request.endpointId());
-        if (request.link() == null) {
+        if (request.interface_() == null) {
             throw DriverException.invalid("Interface", "", "want an object with an Address");
         }
-        Cidr address = Fields.ipv4("Address", request.link().address());
-        Optional<MacAddress> asked = Fields.mac("MacAddress", request.link().macAddress());
+        Cidr address = Fields.ipv4("Address", request.interface_().address());
+        Optional<MacAddress> asked = Fields.mac("MacAddress", request.interface_().macAddress());
         MacAddress mac = driver.createEndpoint(network, id, address, asked);
-        // The protocol: what the engine gave is not to be said again.
-        return new Replies.EndpointCreated(new Replies.Interface(asked.isPresent() ? "" : mac.toString()));
+        return new Replies.EndpointCreated(new Replies.Interface(asked.isPresent() ? null : mac.toString()));
     }
 
     Replies.Empty deleteEndpoint(Requests.EndpointOnly request) throws DriverException {
@@ -151,10 +150,10 @@ final class Protocol {
     }
 
     private static Requests.DiscoveryData data(Requests.Discovery request) throws DriverException {
-        if (request.data() == null) {
+        if (request.discoveryData() == null) {
             throw DriverException.invalid("DiscoveryData", "", "want an object");
         }
-        return request.data();
+        return request.discoveryData();
     }
 
     private static String network(Requests.EndpointOnly request) throws DriverException {

@@ -1,50 +1,39 @@
 package io.vxseal.plugin;
 
-import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
 import java.util.Map;
 
-/** What the engine is answered, a record per reply (moby, libnetwork/drivers/remote/api). */
+/**
+ * What the engine is answered, a record per reply (moby, libnetwork/drivers/remote/api), whose names are the fields'
+ * ({@link ProtocolNames}).
+ */
 final class Replies {
     private Replies() {}
 
-    record Activation(@JsonProperty("Implements") List<String> kinds) {}
+    record Activation(List<String> implements_) {}
 
-    record Capabilities(
-            @JsonProperty("Scope") String scope,
-            @JsonProperty("ConnectivityScope") String connectivityScope,
-            @JsonProperty("GwAllocChecker") boolean gwAllocChecker) {}
+    record Capabilities(String scope, String connectivityScope, boolean gwAllocChecker) {}
 
-    record GwAllocCheck(@JsonProperty("SkipIPv4") boolean skipIpv4, @JsonProperty("SkipIPv6") boolean skipIpv6) {}
+    record GwAllocCheck(boolean skipIpv4, boolean skipIpv6) {}
 
     /** Nothing to say: {@code {}}. */
     record Empty() {}
 
-    record Allocated(@JsonProperty("Options") Map<String, String> options) {}
+    record Allocated(Map<String, String> options) {}
 
-    @JsonInclude(JsonInclude.Include.NON_EMPTY)
-    record Interface(@JsonProperty("MacAddress") String macAddress) {}
+    /** Null is left out: the engine's own address is not to be said again. */
+    record Interface(String macAddress) {}
 
-    record EndpointCreated(@JsonProperty("Interface") Interface link) {}
+    record EndpointCreated(Interface interface_) {}
 
-    record EndpointInfo(@JsonProperty("Value") Map<String, String> value) {}
+    record EndpointInfo(Map<String, String> value) {}
 
-    record InterfaceName(
-            @JsonProperty("SrcName") String sourceName, @JsonProperty("DstPrefix") String destinationPrefix) {}
+    record InterfaceName(String srcName, String dstPrefix) {}
 
     /** RouteType 0: by the next hop. */
-    record StaticRoute(
-            @JsonProperty("Destination") String destination,
-            @JsonProperty("RouteType") int routeType,
-            @JsonProperty("NextHop") String nextHop) {}
+    record StaticRoute(String destination, int routeType, String nextHop) {}
 
-    record Joined(
-            @JsonProperty("InterfaceName") InterfaceName interfaceName,
-            @JsonProperty("StaticRoutes") List<StaticRoute> staticRoutes) {}
+    record Joined(InterfaceName interfaceName, List<StaticRoute> staticRoutes) {}
 
-    /** To an operator, who has rotated the keys: in this program's own spelling. */
-    record Rotation(long ringVersion, String message) {}
-
-    record Failure(@JsonProperty("Err") String error) {}
+    record Failure(String err) {}
 }

@@ -1,67 +1,53 @@
 package io.vxseal.plugin;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
 import java.util.Map;
 
 /**
- * What the engine posts, a record per request (moby, libnetwork/drivers/remote/api and libnetwork/discoverapi). A field
- * that the engine left out is null here and nowhere else: {@link Fields} reads them.
+ * What the engine posts, a record per request (moby, libnetwork/drivers/remote/api and libnetwork/discoverapi), whose
+ * names are the fields' ({@link ProtocolNames}). A field that the engine left out is null here and nowhere else:
+ * {@link Fields} reads them.
  */
 final class Requests {
     private Requests() {}
 
-    record IpamData(
-            @JsonProperty("AddressSpace") String addressSpace,
-            @JsonProperty("Pool") String pool,
-            @JsonProperty("Gateway") String gateway) {}
+    record IpamData(String addressSpace, String pool, String gateway) {}
 
     /** Of AllocateNetwork and CreateNetwork; the options of the one are the user's, of the other the engine's. */
     record Definition(
-            @JsonProperty("NetworkID") String networkId,
-            @JsonProperty("Options") Map<String, Object> options,
-            @JsonProperty("IPv4Data") List<IpamData> ipv4Data,
-            @JsonProperty("IPv6Data") List<IpamData> ipv6Data) {}
+            String networkId,
+            Map<String, Object> options,
+            List<IpamData> ipv4Data,
+            List<IpamData> ipv6Data) {}
 
     /** Of FreeNetwork and DeleteNetwork. */
-    record NetworkOnly(@JsonProperty("NetworkID") String networkId) {}
+    record NetworkOnly(String networkId) {}
 
-    record Interface(
-            @JsonProperty("Address") String address,
-            @JsonProperty("AddressIPv6") String addressIpv6,
-            @JsonProperty("MacAddress") String macAddress) {}
+    record Interface(String address, String addressIpv6, String macAddress) {}
 
-    record CreateEndpoint(
-            @JsonProperty("NetworkID") String networkId,
-            @JsonProperty("EndpointID") String endpointId,
-            @JsonProperty("Interface") Interface link) {}
+    record CreateEndpoint(String networkId, String endpointId, Interface interface_) {}
 
     /** Of DeleteEndpoint, EndpointOperInfo, Leave, and the external connectivity pair. */
-    record EndpointOnly(
-            @JsonProperty("NetworkID") String networkId, @JsonProperty("EndpointID") String endpointId) {}
+    record EndpointOnly(String networkId, String endpointId) {}
 
-    record Join(
-            @JsonProperty("NetworkID") String networkId,
-            @JsonProperty("EndpointID") String endpointId,
-            @JsonProperty("SandboxKey") String sandboxKey) {}
+    record Join(String networkId, String endpointId, String sandboxKey) {}
 
-    record Discovery(
-            @JsonProperty("DiscoveryType") int type, @JsonProperty("DiscoveryData") DiscoveryData data) {}
+    record Discovery(int discoveryType, DiscoveryData discoveryData) {}
 
     /**
      * The union of the three shapes of discovery data. The numbers of the types moved between engines (3 is initial
      * keys to 20.10 and 23.0, a key update to 24.0 and later), so the fields that are there tell them apart.
      */
     record DiscoveryData(
-            @JsonProperty("Address") String address,
-            @JsonProperty("BindAddress") String bindAddress,
-            @JsonProperty("Self") boolean self,
-            @JsonProperty("Keys") List<byte[]> keys,
-            @JsonProperty("Tags") List<Long> tags,
-            @JsonProperty("Key") byte[] key,
-            @JsonProperty("Tag") long tag,
-            @JsonProperty("Primary") byte[] primary,
-            @JsonProperty("PrimaryTag") long primaryTag,
-            @JsonProperty("Prune") byte[] prune,
-            @JsonProperty("PruneTag") long pruneTag) {}
+            String address,
+            String bindAddress,
+            boolean self,
+            List<byte[]> keys,
+            List<Long> tags,
+            byte[] key,
+            long tag,
+            byte[] primary,
+            long primaryTag,
+            byte[] prune,
+            long pruneTag) {}
 }

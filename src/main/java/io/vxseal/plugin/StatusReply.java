@@ -1,6 +1,5 @@
 package io.vxseal.plugin;
 
-import com.fasterxml.jackson.annotation.JsonInclude;
 import io.vxseal.cluster.Role;
 import io.vxseal.cluster.Status;
 import io.vxseal.encryption.Encryption;
@@ -23,7 +22,6 @@ import java.util.SortedMap;
  * What {@code GET /status} answers. The fields' names are part of the documentation: others read them. What is not
  * known is left out, which is null here and nowhere else.
  */
-@JsonInclude(JsonInclude.Include.NON_NULL)
 record StatusReply(
         String version,
         String time,
@@ -38,16 +36,12 @@ record StatusReply(
         List<Failure> errors) {
 
     /** This node; the addresses are Docker's data path address and the one that is listened on. */
-    @JsonInclude(JsonInclude.Include.NON_NULL)
     record Node(String id, String swarm, String address, String bindAddress) {}
 
-    @JsonInclude(JsonInclude.Include.NON_NULL)
     record Cluster(String coordinator, String problem, long refusedMessages, List<Member> members) {}
 
-    @JsonInclude(JsonInclude.Include.NON_NULL)
     record Member(String id, String role, String address, int endpoints, long ageSeconds) {}
 
-    @JsonInclude(JsonInclude.Include.NON_NULL)
     record Ring(long version, String author, String changedAt, Long ageSeconds, boolean fromEngine, List<Key> keys) {}
 
     /** Of a key its tag alone, which both ends name it by. */
@@ -58,10 +52,8 @@ record StatusReply(
     record Subnet(String pool, String gateway, int vni) {}
 
     /** An endpoint; of those on other nodes only the ones that have joined are known. */
-    @JsonInclude(JsonInclude.Include.NON_NULL)
     record Attached(String id, String address, String mac, boolean here, boolean joined, String node) {}
 
-    @JsonInclude(JsonInclude.Include.NON_NULL)
     record Ipsec(int statesWanted, Integer statesFound, int policiesWanted, Integer policiesFound) {}
 
     record Failure(String at, long times, String where, String error) {}

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.deser.std.FromStringDeserializer;
@@ -30,6 +31,7 @@ public final class StateFile<T> {
     private final Path file;
     private final Class<T> type;
     private final ObjectMapper json = JsonMapper.builder()
+            .disable(MapperFeature.USE_ANNOTATIONS)
             .addModule(addresses())
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
