@@ -7,8 +7,10 @@ import io.vxseal.kernel.Xfrm;
 import io.vxseal.kernel.XfrmChange;
 import java.net.InetAddress;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,21 +30,36 @@ public final class Encryption {
     private final Xfrm xfrm;
     private final int port;
 
-    /** What the kernel holds for each node. */
-    private final Map<InetAddress, NodePlan> applied = new HashMap<>();
+    /** The nodes that there is sealed traffic with, and those that the kernel holds something for. */
+    private final Map<InetAddress, Node> nodes = new LinkedHashMap<>();
+
     private Optional<SecurityPolicy> blocked = Optional.empty();
-    /** Whether that is what was planned for every node; else the next change concerns all of them. */
+    /** Whether the kernel holds what was planned for every node; else the next change concerns all of them. */
     private boolean asPlanned = true;
     /** Whether the kernel keeps keys to itself: a state of ours under an id that is wanted is taken for the one wanted. */
     private boolean redacted;
-    /** Plans under the ring and the addresses of now, made once for each of {@link #nodes}. */
-    private final Map<InetAddress, NodePlan> plans = new HashMap<>();
 
     private Optional<Ends> ends = Optional.empty();
     private KeyRing ring = KeyRing.EMPTY;
-    private Set<InetAddress> nodes = Set.of();
     private boolean sealing;
     private boolean worn;
+
+    /** What is planned for a node, and what there is. */
+    private static final class Node {
+        final InetAddress address;
+        /** Whether there is sealed traffic with it. */
+        boolean wanted;
+        /** Under the ring and the addresses of now; null before it is asked for, and while no key is known. */
+        NodePlan plan;
+        /** What the kernel holds. */
+        NodePlan held = NodePlan.EMPTY;
+        /** What it is to hold after the change that goes on. */
+        NodePlan next = NodePlan.EMPTY;
+
+        Node(InetAddress address) {
+            this.address = address;
+        }
+    }
 
     /** So many states and policies, the one that blocks among these. */
     public record Tally(int states, int policies) {}
@@ -71,12 +88,27 @@ public final class Encryption {
 
     /** Whether the kernel holds anything of ours: an encrypted network was up. */
     public boolean stands() {
-        return blocked.isPresent() || !applied.isEmpty();
+        return blocked.isPresent() || holdsAny();
     }
 
     /** The nodes that the kernel holds states or policies for. */
     public Set<InetAddress> adopted() {
-        return Set.copyOf(applied.keySet());
+        Set<InetAddress> adopted = new HashSet<>();
+        for (Node node : nodes.values()) {
+            if (!node.held.isEmpty()) {
+                adopted.add(node.address);
+            }
+        }
+        return adopted;
+    }
+
+    private boolean holdsAny() {
+        for (Node node : nodes.values()) {
+            if (!node.held.isEmpty()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /**
@@ -86,8 +118,8 @@ public final class Encryption {
      * @throws KernelException naming what the kernel lacks, ESP or AES-GCM, and the remedy
      */
     public void block() throws KernelException {
-        nodes(nodes, true);
-        if (applied.isEmpty() && ends.isPresent()) {
+        seal(true);
+        if (!holdsAny() && ends.isPresent()) {
             SecurityAssociation probe = NodePlan.probe(ends.get());
             List<Xfrm.Failure> failures = xfrm.apply(
                     List.of(new XfrmChange.AddState(probe), new XfrmChange.DeleteState(probe.id())));
@@ -100,20 +132,20 @@ public final class Encryption {
     /** Sets this node's addresses, and moves states and policies to them. */
     public void ends(Ends now) throws KernelException {
         ends = Optional.of(now);
-        plans.clear();
+        nodes.values().forEach(node -> node.plan = null);
         applyAll();
     }
 
     /** Brings every node to another ring, whatever it differs in (moby, {@code setKeys} and {@code updateKeys}). */
     public void ring(KeyRing now) throws KernelException {
         // With a ring that is not new to the others, and no state of before, numbers begin at 1 again.
-        worn = ring.isEmpty() && applied.isEmpty() && guarded(now.primary());
+        worn = ring.isEmpty() && !holdsAny() && guarded(now.primary());
         KeyRing before = ring;
         ring = now.with(before.keys());
-        if (ring.isEmpty()) {
-            plans.clear();
-        } else {
-            plans.replaceAll((node, plan) -> plan.turned(before, ring, ends.orElseThrow(), node, port));
+        for (Node node : nodes.values()) {
+            if (node.plan != null) {
+                node.plan = ring.isEmpty() ? null : node.plan.turned(before, ring, ends.orElseThrow(), node.address, port);
+            }
         }
         applyAll();
     }
@@ -138,29 +170,31 @@ public final class Encryption {
      * @param sealing whether an encrypted network is up here: as long as it is, nothing marked leaves unsealed
      */
     public void nodes(Set<InetAddress> wanted, boolean sealing) throws KernelException {
-        boolean all = !asPlanned || sealing != this.sealing;
-        Set<InetAddress> before = nodes;
-        nodes = Set.copyOf(wanted);
-        plans.keySet().retainAll(nodes);
-        this.sealing = sealing;
-        if (all) {
-            apply(all());
-        } else {
-            List<InetAddress> concerned = missing(nodes, before);
-            concerned.addAll(missing(before, nodes));
+        List<Node> concerned = new ArrayList<>();
+        for (Node node : nodes.values()) {
+            if (node.wanted && !wanted.contains(node.address)) {
+                node.wanted = false;
+                node.plan = null;
+                concerned.add(node);
+            }
+        }
+        for (InetAddress address : wanted) {
+            Node node = nodes.computeIfAbsent(address, Node::new);
+            if (!node.wanted) {
+                node.wanted = true;
+                concerned.add(node);
+            }
+        }
+        if (asPlanned && sealing == this.sealing) {
             apply(concerned);
+        } else {
+            seal(sealing);
         }
     }
 
-    /** Those of some that are not among the others. */
-    private static List<InetAddress> missing(Set<InetAddress> some, Set<InetAddress> others) {
-        List<InetAddress> missing = new ArrayList<>();
-        for (InetAddress node : some) {
-            if (!others.contains(node)) {
-                missing.add(node);
-            }
-        }
-        return missing;
+    private void seal(boolean now) throws KernelException {
+        sealing = now;
+        apply(nodes.values());
     }
 
     /**
@@ -170,7 +204,7 @@ public final class Encryption {
      */
     public int repair() throws KernelException {
         read();
-        int touched = applyAll();
+        int touched = (int) applyAll().stream().filter(step -> !(step instanceof XfrmChange.Moment)).count();
         worn |= touched > 0 && guarded(ring.primary());
         return touched;
     }
@@ -182,10 +216,10 @@ public final class Encryption {
         }
         int states = 0;
         int policies = wantedBlock(ends.get()).isPresent() ? 1 : 0;
-        for (InetAddress node : all()) {
+        for (Node node : nodes.values()) {
             NodePlan plan = plan(ends.get(), node);
             states += plan.states();
-            policies += plan.policies().size();
+            policies += plan.policies.length;
         }
         return new Tally(states, policies);
     }
@@ -195,30 +229,21 @@ public final class Encryption {
         return new Tally(xfrm.standing().size(), xfrm.policies().size());
     }
 
-    /** Each node once: those there is sealed traffic with, and those that the kernel holds something for. */
-    private List<InetAddress> all() {
-        List<InetAddress> all = missing(applied.keySet(), nodes);
-        all.addAll(nodes);
-        return all;
-    }
-
-    private int applyAll() throws KernelException {
-        int steps = apply(all());
+    private List<XfrmChange> applyAll() throws KernelException {
+        List<XfrmChange> steps = apply(nodes.values());
         asPlanned |= ends.isPresent();
         return steps;
     }
 
-    /** Brings what the kernel holds for these nodes to what is wanted now. */
-    private int apply(List<InetAddress> concerned) throws KernelException {
+    /** Brings what the kernel holds for these nodes to what is wanted now, and tells by which steps. */
+    private List<XfrmChange> apply(Collection<Node> concerned) throws KernelException {
         if (ends.isEmpty()) {
-            return 0;
+            return List.of();
         }
-        List<NodePlan> wanted = new ArrayList<>(concerned.size());
-        Transition transition = new Transition();
-        for (InetAddress node : concerned) {
-            NodePlan plan = plan(ends.get(), node);
-            wanted.add(plan);
-            transition.add(held(node, plan), plan);
+        Transition transition = new Transition(concerned.size());
+        for (Node node : concerned) {
+            node.next = plan(ends.get(), node);
+            transition.add(held(node, node.next), node.next);
         }
         Optional<SecurityPolicy> block = wantedBlock(ends.get());
         // The block goes up before anything else changes and comes down after everything else has.
@@ -229,7 +254,7 @@ public final class Encryption {
                     .ifPresent(old -> steps.addLast(new XfrmChange.DeletePolicy(old.id())));
         }
         if (!steps.isEmpty()) {
-            log.debug("ring {}, nodes {}: {}", ring.keys(), nodes, steps);
+            log.debug("ring {}, nodes {}: {}", ring.keys(), nodes.keySet(), steps);
             List<Xfrm.Failure> failures = xfrm.apply(steps);
             if (!failures.isEmpty()) {
                 // What stands now only the kernel knows; the next change starts from there.
@@ -237,15 +262,12 @@ public final class Encryption {
                 throw failure(failures);
             }
         }
-        for (int i = 0; i < wanted.size(); i++) {
-            if (wanted.get(i).isEmpty()) {
-                applied.remove(concerned.get(i));
-            } else {
-                applied.put(concerned.get(i), wanted.get(i));
-            }
+        for (Node node : concerned) {
+            node.held = node.next;
         }
+        nodes.values().removeIf(Encryption::isNothing);
         blocked = block;
-        return (int) steps.stream().filter(step -> !(step instanceof XfrmChange.Moment)).count();
+        return steps;
     }
 
     private static KernelException failure(List<Xfrm.Failure> failures) {
@@ -254,24 +276,31 @@ public final class Encryption {
         return failure;
     }
 
+    private static boolean isNothing(Node node) {
+        return !node.wanted && node.held.isEmpty();
+    }
+
     /** What the kernel should hold for a node. */
-    private NodePlan plan(Ends local, InetAddress node) {
-        if (nodes.contains(node)) {
-            // Before this process knows any key, what an earlier one left goes on working.
-            return ring.isEmpty()
-                    ? applied.getOrDefault(node, NodePlan.EMPTY)
-                    : plans.computeIfAbsent(node, _ -> NodePlan.of(local, node, ring, port));
+    private NodePlan plan(Ends local, Node node) {
+        if (node.wanted) {
+            if (ring.isEmpty()) {
+                // Before this process knows any key, what an earlier one left goes on working.
+                return node.held;
+            }
+            if (node.plan == null) {
+                node.plan = NodePlan.of(local, node.address, ring, port);
+            }
+            return node.plan;
         }
-        if (!sealing || !applied.getOrDefault(node, NodePlan.EMPTY).mayRest()) {
+        if (!sealing || !node.held.mayRest()) {
             return NodePlan.EMPTY;
         }
-        NodePlan plan = NodePlan.of(local, node, ring, port);
+        NodePlan plan = NodePlan.of(local, node.address, ring, port);
         return plan.atRest(held(node, plan));
     }
 
-    private NodePlan held(InetAddress node, NodePlan planned) {
-        NodePlan held = applied.getOrDefault(node, NodePlan.EMPTY);
-        return redacted ? held.withKeysOf(planned) : held;
+    private NodePlan held(Node node, NodePlan planned) {
+        return redacted ? node.held.withKeysOf(planned) : node.held;
     }
 
     private Optional<SecurityPolicy> wantedBlock(Ends local) {
@@ -279,7 +308,7 @@ public final class Encryption {
     }
 
     private void read() throws KernelException {
-        Map<InetAddress, NodePlan> found = new HashMap<>();
+        Map<InetAddress, Found> found = new HashMap<>();
         Set<InetAddress> own = new HashSet<>();
         Optional<SecurityPolicy> block = Optional.empty();
         for (SecurityPolicy policy : xfrm.policies()) {
@@ -287,7 +316,7 @@ public final class Encryption {
                 block = Optional.of(policy);
             } else {
                 own.add(policy.id().source().address());
-                found(found, policy.id().destination().address()).policies().add(policy);
+                found.computeIfAbsent(policy.id().destination().address(), Found::new).policies.add(policy);
             }
         }
         ends.ifPresent(local -> own.add(local.bind()));
@@ -297,19 +326,29 @@ public final class Encryption {
             redacted |= state.key().isRedacted();
             SecurityAssociation.Id id = state.id();
             if (own.contains(id.source())) {
-                found(found, id.destination()).send().add(state);
+                found.computeIfAbsent(id.destination(), Found::new).send.add(state);
             } else {
-                found(found, id.source()).receive().add(state);
+                found.computeIfAbsent(id.source(), Found::new).receive.add(state);
             }
         }
-        applied.clear();
-        applied.putAll(found);
+        nodes.values().forEach(node -> node.held = NodePlan.EMPTY);
+        for (Found there : found.values()) {
+            nodes.computeIfAbsent(there.node, Node::new).held = new NodePlan(there.receive, there.send, there.policies);
+        }
+        nodes.values().removeIf(Encryption::isNothing);
         blocked = block;
         asPlanned = false;
     }
 
-    private static NodePlan found(Map<InetAddress, NodePlan> plans, InetAddress node) {
-        return plans.computeIfAbsent(
-                node, _ -> new NodePlan(new ArrayList<>(), new ArrayList<>(), new ArrayList<>()));
+    /** What the kernel's lists have of a node. */
+    private static final class Found {
+        final InetAddress node;
+        final List<SecurityAssociation> receive = new ArrayList<>();
+        final List<SecurityAssociation> send = new ArrayList<>();
+        final List<SecurityPolicy> policies = new ArrayList<>();
+
+        Found(InetAddress node) {
+            this.node = node;
+        }
     }
 }

@@ -4,24 +4,58 @@ import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.SecurityAssociation;
 import io.vxseal.kernel.SecurityPolicy;
 import java.net.InetAddress;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 
 /**
  * The states and policies towards one node: what {@code setupEncryption} and {@code updateNodeKey} of moby lead to. A
- * handful of each, so whoever looks for one walks the list.
- *
- * @param receive states for what the node sends: one per key of the ring
- * @param send the state to seal with: the primary key's
- * @param policies the one that sends marked VXLAN datagrams through that state
+ * handful of each, so whoever looks for one walks the array; a rotation does so a dozen times for each node, and makes a
+ * plan for each, which is why these are no lists.
  */
-public record NodePlan(
-        List<SecurityAssociation> receive, List<SecurityAssociation> send, List<SecurityPolicy> policies) {
+public final class NodePlan {
 
     /** Value of the firewall mark that chooses a packet for IPsec, and reqid of every state (moby, {@code mark}). */
     public static final int MARK = 0xD0C4E3;
 
     /** Towards a node with which there is nothing to seal. */
     public static final NodePlan EMPTY = new NodePlan(List.of(), List.of(), List.of());
+
+    final SecurityAssociation[] receive;
+    final SecurityAssociation[] send;
+    final SecurityPolicy[] policies;
+
+    /**
+     * @param receive states for what the node sends: one per key of the ring
+     * @param send the state to seal with: the primary key's
+     * @param policies the one that sends marked VXLAN datagrams through that state
+     */
+    public NodePlan(List<SecurityAssociation> receive, List<SecurityAssociation> send, List<SecurityPolicy> policies) {
+        this(receive.toArray(new SecurityAssociation[0]), send.toArray(new SecurityAssociation[0]),
+                policies.toArray(new SecurityPolicy[0]));
+    }
+
+    private NodePlan(SecurityAssociation[] receive, SecurityAssociation[] send, SecurityPolicy[] policies) {
+        this.receive = receive;
+        this.send = send;
+        this.policies = policies;
+    }
+
+    /** States for what the node sends. */
+    public List<SecurityAssociation> receive() {
+        return List.of(receive);
+    }
+
+    /** States to seal with. */
+    public List<SecurityAssociation> send() {
+        return List.of(send);
+    }
+
+    /** Policies that send marked VXLAN datagrams through those. */
+    public List<SecurityPolicy> policies() {
+        return List.of(policies);
+    }
 
     /**
      * The steady state towards {@code remote} under {@code ring}; {@link #EMPTY} under an empty ring.
@@ -49,31 +83,42 @@ public record NodePlan(
             int place = before.keys().indexOf(key);
             states[i] = place < 0
                     ? association(remote, local.bind(), key, Spi.of(there, here, key.tag()))
-                    : receive.get(place);
+                    : receive[place];
         }
         Key primary = keys.getFirst();
         int spi = Spi.of(here, there, primary.tag());
-        SecurityPolicy.Id selector = policies.isEmpty()
+        SecurityPolicy.Id selector = policies.length == 0
                 ? new SecurityPolicy.Id(host(local.bind()), host(remote), port, MARK)
-                : policies.getFirst().id();
+                : policies[0].id();
         SecurityPolicy policy = new SecurityPolicy(selector, new SecurityPolicy.Action.Seal(spi));
         return new NodePlan(
-                List.of(states), List.of(association(local.bind(), remote, primary, spi)), List.of(policy));
+                states,
+                new SecurityAssociation[] {association(local.bind(), remote, primary, spi)},
+                new SecurityPolicy[] {policy});
     }
 
     /** Whether nothing is planned. */
     boolean isEmpty() {
-        return receive.isEmpty() && send.isEmpty() && policies.isEmpty();
+        return states() + policies.length == 0;
     }
 
     /** How many states are planned. */
     int states() {
-        return receive.size() + send.size();
+        return receive.length + send.length;
     }
 
     /** Whether this state is planned, in either direction. */
     boolean has(SecurityAssociation state) {
-        return receive.contains(state) || send.contains(state);
+        return isAmong(receive, state) || isAmong(send, state);
+    }
+
+    private static boolean isAmong(SecurityAssociation[] states, SecurityAssociation state) {
+        for (SecurityAssociation one : states) {
+            if (one.equals(state)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** This plan as it was read from the kernel, where that shows no keys with those planned for the same states. */
@@ -81,14 +126,14 @@ public record NodePlan(
         return new NodePlan(withKeysOf(receive, planned.receive), withKeysOf(send, planned.send), policies);
     }
 
-    private static List<SecurityAssociation> withKeysOf(List<SecurityAssociation> held, List<SecurityAssociation> planned) {
-        return held.stream()
-                .map(state -> planned.stream()
+    private static SecurityAssociation[] withKeysOf(SecurityAssociation[] held, SecurityAssociation[] planned) {
+        return Stream.of(held)
+                .map(state -> Stream.of(planned)
                         .filter(same -> state.key().isRedacted() && same.id().equals(state.id()))
                         .findFirst()
                         .map(same -> new SecurityAssociation(state.id(), same.key(), state.replayWindow()))
                         .orElse(state))
-                .toList();
+                .toArray(SecurityAssociation[]::new);
     }
 
     /**
@@ -99,8 +144,8 @@ public record NodePlan(
      * @param held the plan in the kernel
      */
     public NodePlan atRest(NodePlan held) {
-        List<SecurityAssociation> kept = send.stream()
-                .filter(state -> state.isGuarded() && held.send.contains(state))
+        List<SecurityAssociation> kept = Stream.of(send)
+                .filter(state -> state.isGuarded() && isAmong(held.send, state))
                 .toList();
         return kept.isEmpty() ? EMPTY : new NodePlan(List.of(), kept, List.of());
     }
@@ -113,6 +158,24 @@ public record NodePlan(
             }
         }
         return false;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof NodePlan that
+                && Arrays.equals(receive, that.receive)
+                && Arrays.equals(send, that.send)
+                && Arrays.equals(policies, that.policies);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(Arrays.hashCode(receive), Arrays.hashCode(send), Arrays.hashCode(policies));
+    }
+
+    @Override
+    public String toString() {
+        return "receive " + receive() + ", send " + send() + ", policies " + policies();
     }
 
     /** The policy that lets no marked VXLAN datagram out to a node without a policy of its own. */

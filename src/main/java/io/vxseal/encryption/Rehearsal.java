@@ -24,9 +24,9 @@ public final class Rehearsal {
         Ends ends = new Ends(here, here);
         KeyRing ring = ring(1, 2, 3);
         KeyRing next = ring(2, 3, 4).with(ring.keys());
-        Transition setUp = new Transition();
-        Transition rotation = new Transition();
-        Transition removal = new Transition();
+        Transition setUp = new Transition(NODES);
+        Transition rotation = new Transition(NODES);
+        Transition removal = new Transition(NODES);
         for (int node = 1; node <= NODES; node++) {
             InetAddress there = address(node);
             NodePlan plan = NodePlan.of(ends, there, ring, PORT);

@@ -21,26 +21,36 @@ import java.util.Set;
  * one does not. Such a state is removed before the other is added.
  */
 public final class Transition {
-    private final List<SecurityAssociation> receive = new ArrayList<>();
-    private final List<SecurityAssociation> send = new ArrayList<>();
-    private final List<SecurityAssociation> unwantedReceive = new ArrayList<>();
-    private final List<SecurityAssociation> unwantedSend = new ArrayList<>();
-    private final List<XfrmChange> policies = new ArrayList<>();
-    private final List<XfrmChange> unwantedPolicies = new ArrayList<>();
+    private final List<SecurityAssociation> receive;
+    private final List<SecurityAssociation> send;
+    private final List<SecurityAssociation> unwantedReceive;
+    private final List<SecurityAssociation> unwantedSend;
+    private final List<XfrmChange> policies;
+    private final List<XfrmChange> unwantedPolicies;
+
+    /** @param nodes about so many there will be, each with one of everything */
+    public Transition(int nodes) {
+        receive = new ArrayList<>(nodes);
+        send = new ArrayList<>(nodes);
+        unwantedReceive = new ArrayList<>(nodes);
+        unwantedSend = new ArrayList<>(nodes);
+        policies = new ArrayList<>(nodes);
+        unwantedPolicies = new ArrayList<>();
+    }
 
     /** Adds the difference between what stands for a node and what should. */
     public Transition add(NodePlan before, NodePlan after) {
         if (before != after) {
-            addMissing(before, after.receive(), receive);
-            addMissing(before, after.send(), send);
-            addMissing(after, before.receive(), unwantedReceive);
-            addMissing(after, before.send(), unwantedSend);
-            addPolicies(before.policies(), after.policies());
+            addMissing(before, after.receive, receive);
+            addMissing(before, after.send, send);
+            addMissing(after, before.receive, unwantedReceive);
+            addMissing(after, before.send, unwantedSend);
+            addPolicies(before.policies, after.policies);
         }
         return this;
     }
 
-    private static void addMissing(NodePlan from, List<SecurityAssociation> states, List<SecurityAssociation> missing) {
+    private static void addMissing(NodePlan from, SecurityAssociation[] states, List<SecurityAssociation> missing) {
         for (SecurityAssociation state : states) {
             if (!from.has(state)) {
                 missing.add(state);
@@ -48,26 +58,27 @@ public final class Transition {
         }
     }
 
-    private void addPolicies(List<SecurityPolicy> before, List<SecurityPolicy> after) {
+    private void addPolicies(SecurityPolicy[] before, SecurityPolicy[] after) {
         for (SecurityPolicy wanted : after) {
-            if (!before.contains(wanted)) {
+            if (!wanted.equals(selecting(wanted.id(), before))) {
                 policies.add(new XfrmChange.PutPolicy(wanted));
             }
         }
         for (SecurityPolicy stands : before) {
-            if (!has(after, stands.id())) {
+            if (selecting(stands.id(), after) == null) {
                 unwantedPolicies.add(new XfrmChange.DeletePolicy(stands.id()));
             }
         }
     }
 
-    private static boolean has(List<SecurityPolicy> policies, SecurityPolicy.Id id) {
+    /** The one with that selector, of which the kernel holds but one; null if there is none. */
+    private static SecurityPolicy selecting(SecurityPolicy.Id id, SecurityPolicy[] policies) {
         for (SecurityPolicy policy : policies) {
             if (policy.id().equals(id)) {
-                return true;
+                return policy;
             }
         }
-        return false;
+        return null;
     }
 
     /** The steps, in the order to take them. */

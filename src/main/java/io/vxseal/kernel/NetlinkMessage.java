@@ -34,6 +34,12 @@ final class NetlinkMessage {
     private int start;
     private int at;
 
+    /** The two addresses written last, the newer first, and their octets, which an address copies whenever it is asked. */
+    private InetAddress newer;
+    private byte[] newerOctets;
+    private InetAddress older;
+    private byte[] olderOctets;
+
     /** One that is to {@link #begin} somewhere in the array. */
     NetlinkMessage(byte[] octets) {
         this.octets = octets;
@@ -118,6 +124,19 @@ final class NetlinkMessage {
     /** The octets followed by zeros up to the length of a fixed field. */
     NetlinkMessage field(byte[] some, int length) {
         return octets(some).zeros(length - some.length);
+    }
+
+    /** The address followed by zeros up to the length of a fixed field. */
+    NetlinkMessage field(InetAddress address, int length) {
+        if (address != newer) {
+            InetAddress seen = newer;
+            byte[] seenOctets = newerOctets;
+            newerOctets = address == older ? olderOctets : address.getAddress();
+            newer = address;
+            older = seen;
+            olderOctets = seenOctets;
+        }
+        return field(newerOctets, length);
     }
 
     /** An attribute whose payload {@code payload} writes; padded, and counted without the padding. */

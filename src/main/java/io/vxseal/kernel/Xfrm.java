@@ -347,7 +347,7 @@ public final class Xfrm implements AutoCloseable {
         NetlinkMessage message = batch.add(XFRM_MSG_NEWSA, NLM_F_CREATE | NLM_F_EXCL)
                 .zeros(SELECTOR_USER).u32(LABEL);
         xfrmId(message, id.destination(), id.spi())
-                .field(id.source().getAddress(), ADDRESS_LENGTH);
+                .field(id.source(), ADDRESS_LENGTH);
         lifetimes(message)
                 .zeros(LIFETIME_CUR_LENGTH)
                 .zeros(12)
@@ -373,11 +373,11 @@ public final class Xfrm implements AutoCloseable {
 
     private static void writeStateDeletion(Batch batch, SecurityAssociation.Id id) {
         batch.add(XFRM_MSG_DELSA, 0)
-                .field(id.destination().getAddress(), ADDRESS_LENGTH)
+                .field(id.destination(), ADDRESS_LENGTH)
                 .be32(id.spi())
                 .u16(family(id.destination())).u8(IPPROTO_ESP).u8(0)
                 .header(XFRMA_SRCADDR, ADDRESS_LENGTH)
-                .field(id.source().getAddress(), ADDRESS_LENGTH);
+                .field(id.source(), ADDRESS_LENGTH);
     }
 
     private static void writePolicy(Batch batch, SecurityPolicy policy) {
@@ -392,7 +392,7 @@ public final class Xfrm implements AutoCloseable {
         if (policy.action() instanceof SecurityPolicy.Action.Seal seal) {
             xfrmId(message.header(XFRMA_TMPL, USER_TMPL_LENGTH), id.destination().address(), seal.spi())
                     .u16(family(id.destination().address())).zeros(2)
-                    .field(id.source().address().getAddress(), ADDRESS_LENGTH)
+                    .field(id.source().address(), ADDRESS_LENGTH)
                     .u32(REQID)
                     .u8(XFRM_MODE_TRANSPORT).u8(0).u8(0).zeros(1)
                     .u32(-1).u32(-1).u32(-1);
@@ -407,8 +407,8 @@ public final class Xfrm implements AutoCloseable {
     /** xfrm_selector. */
     private static NetlinkMessage selector(NetlinkMessage message, SecurityPolicy.Id id) {
         return message
-                .field(id.destination().address().getAddress(), ADDRESS_LENGTH)
-                .field(id.source().address().getAddress(), ADDRESS_LENGTH)
+                .field(id.destination().address(), ADDRESS_LENGTH)
+                .field(id.source().address(), ADDRESS_LENGTH)
                 .be16(id.port()).be16(0xffff)
                 .be16(0).be16(0)
                 .u16(family(id.destination().address()))
@@ -420,7 +420,7 @@ public final class Xfrm implements AutoCloseable {
 
     /** xfrm_id. */
     private static NetlinkMessage xfrmId(NetlinkMessage message, InetAddress destination, int spi) {
-        return message.field(destination.getAddress(), ADDRESS_LENGTH).be32(spi).u8(IPPROTO_ESP).zeros(3);
+        return message.field(destination, ADDRESS_LENGTH).be32(spi).u8(IPPROTO_ESP).zeros(3);
     }
 
     /** xfrm_lifetime_cfg without limits. */

@@ -183,7 +183,7 @@ public final class Programming {
         }
 
         private void change(NodePlan before, NodePlan after) throws KernelException {
-            for (XfrmChange change : new Transition().add(before, after).steps()) {
+            for (XfrmChange change : new Transition(1).add(before, after).steps()) {
                 kernel.apply(change);
             }
         }

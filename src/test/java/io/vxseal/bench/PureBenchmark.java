@@ -83,7 +83,7 @@ public class PureBenchmark {
     /** From the plans for 1000 nodes to those under the next keys, in safe order. */
     @Benchmark
     public List<XfrmChange> stepsOfARotationOf1000Nodes() {
-        Transition transition = new Transition();
+        Transition transition = new Transition(1);
         for (int i = 0; i < NODES; i++) {
             transition.add(before.get(i), after.get(i));
         }

@@ -76,7 +76,7 @@ class SequenceOnKernelTest {
                 Action.address(2, false),
                 new KeyRing(List.of(Action.key(1, 0))),
                 Wanted.PORT);
-        List<Xfrm.Failure> failures = xfrm.apply(new Transition().add(NodePlan.EMPTY, plan).steps());
+        List<Xfrm.Failure> failures = xfrm.apply(new Transition(1).add(NodePlan.EMPTY, plan).steps());
         Assumptions.assumeTrue(failures.isEmpty(), () -> failures.getFirst().reason().getMessage());
         host.run("ip xfrm state flush");
         host.run("ip xfrm policy flush");
@@ -282,7 +282,7 @@ class SequenceOnKernelTest {
         }
 
         Deque<XfrmChange> steps(KeyRing from, KeyRing to) {
-            return new ArrayDeque<>(new Transition().add(plan(from), plan(to)).steps());
+            return new ArrayDeque<>(new Transition(1).add(plan(from), plan(to)).steps());
         }
 
         static Station on(TestHost host, Xfrm xfrm, Ends ends, Ends other) throws Exception {

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import net.jqwik.api.Arbitraries;
@@ -105,7 +106,7 @@ class SequenceTest {
         }
 
         private List<XfrmChange> steps(Wanted next) {
-            Transition transition = new Transition();
+            Transition transition = new Transition(1);
             Map<InetAddress, NodePlan> plans = next.plans();
             Set<InetAddress> nodes = new HashSet<>(applied.keySet());
             nodes.addAll(plans.keySet());
@@ -124,30 +125,32 @@ class SequenceTest {
         /** What is there, told apart by whose address it is from: those known, and those that a policy sends from. */
         private void read(Set<InetAddress> known) {
             Set<InetAddress> own = new HashSet<>(known);
-            Map<InetAddress, NodePlan> found = new HashMap<>();
+            Map<InetAddress, List<SecurityAssociation>> receive = new HashMap<>();
+            Map<InetAddress, List<SecurityAssociation>> send = new HashMap<>();
+            Map<InetAddress, List<SecurityPolicy>> policies = new HashMap<>();
             blocked = Optional.empty();
             for (SecurityPolicy policy : held.policies().values()) {
                 if (policy.action() instanceof SecurityPolicy.Action.Block) {
                     blocked = Optional.of(policy);
                 } else {
                     own.add(policy.id().source().address());
-                    plan(found, policy.id().destination().address()).policies().add(policy);
+                    policies.computeIfAbsent(policy.id().destination().address(), _ -> new ArrayList<>()).add(policy);
                 }
             }
             for (SecurityAssociation state : held.states().values()) {
                 SecurityAssociation.Id id = state.id();
-                if (own.contains(id.source())) {
-                    plan(found, id.destination()).send().add(state);
-                } else {
-                    plan(found, id.source()).receive().add(state);
-                }
+                boolean sends = own.contains(id.source());
+                (sends ? send : receive)
+                        .computeIfAbsent(sends ? id.destination() : id.source(), _ -> new ArrayList<>())
+                        .add(state);
             }
-            applied = found;
-        }
-
-        private static NodePlan plan(Map<InetAddress, NodePlan> plans, InetAddress node) {
-            return plans.computeIfAbsent(
-                    node, n -> new NodePlan(new ArrayList<>(), new ArrayList<>(), new ArrayList<>()));
+            applied = new HashMap<>();
+            Stream.of(receive, send, policies).flatMap(there -> there.keySet().stream()).forEach(node -> applied.put(
+                    node,
+                    new NodePlan(
+                            receive.getOrDefault(node, List.of()),
+                            send.getOrDefault(node, List.of()),
+                            policies.getOrDefault(node, List.of()))));
         }
     }
 

@@ -73,7 +73,7 @@ class TransitionTest {
     @Test
     void aStateWithAnotherReplayWindowIsReplaced() {
         Key guarded = new Key(KeyRingTest.key(1).octets(), 1, 64);
-        List<XfrmChange> steps = new Transition()
+        List<XfrmChange> steps = new Transition(1)
                 .add(plan(new KeyRing(List.of(KeyRingTest.key(1)))), plan(new KeyRing(List.of(guarded))))
                 .steps();
         assertThat(steps).extracting(step -> step.getClass().getSimpleName())
@@ -97,7 +97,7 @@ class TransitionTest {
     void theOrderOfARotationIsReceiveSendPolicyThenRemovals() {
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1), KeyRingTest.key(2), KeyRingTest.key(3)));
         KeyRing next = ring.update(Optional.of(KeyRingTest.key(4)), OptionalInt.of(3), OptionalInt.of(2));
-        List<XfrmChange> steps = new Transition().add(plan(ring), plan(next)).steps();
+        List<XfrmChange> steps = new Transition(1).add(plan(ring), plan(next)).steps();
         assertThat(steps).extracting(step -> step.getClass().getSimpleName())
                 .containsExactly("AddState", "AddState", "PutPolicy", "BeginGracePeriod", "DeleteState", "EndGracePeriod", "DeleteState");
         assertThat(((XfrmChange.AddState) steps.get(0)).association().id().source()).isEqualTo(THERE);
@@ -115,7 +115,7 @@ class TransitionTest {
         KeyRing twice = once.update(Optional.of(KeyRingTest.key(5)), OptionalInt.of(4), OptionalInt.of(1));
         assertThat(twice.keys()).containsExactlyInAnyOrder(KeyRingTest.key(4), KeyRingTest.key(3), KeyRingTest.key(5));
 
-        List<XfrmChange> steps = new Transition().add(plan(ring), plan(twice)).steps();
+        List<XfrmChange> steps = new Transition(1).add(plan(ring), plan(twice)).steps();
 
         assertThat(steps).extracting(XfrmChange::toString).containsExactly(
                 add(THERE, HERE, 4), add(THERE, HERE, 5), add(HERE, THERE, 4),
@@ -142,7 +142,7 @@ class TransitionTest {
         NodePlan after = NodePlan.of(new Ends(THERE, THERE), HERE, ring, PORT);
         Held held = Held.of(before);
 
-        new Transition().add(before, NodePlan.EMPTY).add(NodePlan.EMPTY, after).steps().forEach(held::take);
+        new Transition(1).add(before, NodePlan.EMPTY).add(NodePlan.EMPTY, after).steps().forEach(held::take);
 
         assertThat(held.otherThan(Held.of(after))).isEmpty();
     }
@@ -154,7 +154,7 @@ class TransitionTest {
         NodePlan after = NodePlan.of(new Ends(InetAddress.ofLiteral("10.55.0.3"), HERE), THERE, ring, PORT);
         Held held = Held.of(before);
 
-        new Transition().add(before, after).steps().forEach(held::take);
+        new Transition(1).add(before, after).steps().forEach(held::take);
 
         assertThat(held.otherThan(Held.of(after))).isEmpty();
     }
@@ -164,7 +164,7 @@ class TransitionTest {
         NodePlan before = plan(ring(random));
         NodePlan after = plan(ring(random));
         Held held = Held.of(before);
-        for (XfrmChange step : new Transition().add(before, after).steps()) {
+        for (XfrmChange step : new Transition(1).add(before, after).steps()) {
             held.take(step);
             assertThat(held.sends()).as("after %s", step).isTrue();
             after.receive().stream()
@@ -178,7 +178,7 @@ class TransitionTest {
     void whatPacketsMayHaveChosenIsTakenAwayWhenTheyHavePassed(@ForAll Random random) {
         NodePlan before = plan(ring(random));
         NodePlan after = plan(ring(random));
-        List<XfrmChange> steps = new Transition().add(before, after).steps();
+        List<XfrmChange> steps = new Transition(1).add(before, after).steps();
         int begun = steps.indexOf(new XfrmChange.BeginGracePeriod());
         int passed = steps.indexOf(new XfrmChange.EndGracePeriod());
         for (SecurityAssociation chosen : before.send()) {
@@ -193,6 +193,6 @@ class TransitionTest {
     @Property(tries = 100)
     void nothingIsDoneWhereNothingDiffers(@ForAll Random random) {
         NodePlan plan = plan(ring(random));
-        assertThat(new Transition().add(plan, plan).steps()).isEmpty();
+        assertThat(new Transition(1).add(plan, plan).steps()).isEmpty();
     }
 }
