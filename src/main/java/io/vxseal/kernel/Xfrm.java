@@ -12,6 +12,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -110,13 +111,21 @@ public final class Xfrm implements AutoCloseable {
     }
 
     private final NetlinkSocket socket;
+    private final Recipient recipient;
     private final ReentrantLock lock = new ReentrantLock();
 
     /** States known for ours, guarded by the lock: added here, or seen in a dump with the label on. */
     private final Set<SecurityAssociation.Id> known = new HashSet<>();
 
-    private Xfrm(NetlinkSocket socket) {
+    /** Who makes the changes: the kernel, or nobody. */
+    @FunctionalInterface
+    private interface Recipient {
+        List<NetlinkSocket.Answer> exchange(List<XfrmChange> changes) throws KernelException;
+    }
+
+    private Xfrm(NetlinkSocket socket, Recipient recipient) {
         this.socket = socket;
+        this.recipient = recipient;
     }
 
     /**
@@ -125,7 +134,22 @@ public final class Xfrm implements AutoCloseable {
      * @throws KernelException EPROTONOSUPPORT if the kernel has no XFRM
      */
     public static Xfrm in(Namespace namespace) throws KernelException {
-        return new Xfrm(NetlinkSocket.open(namespace, NetlinkSocket.NETLINK_XFRM));
+        NetlinkSocket socket = NetlinkSocket.open(namespace, NetlinkSocket.NETLINK_XFRM);
+        return new Xfrm(socket, changes -> socket.exchange(changes, Xfrm::write));
+    }
+
+    /** One whose changes no kernel gets: their messages are written and thrown away, and all is done. It has no lists. */
+    public static Xfrm ofNoKernel() {
+        Batch batch = new Batch();
+        return new Xfrm(null, changes -> {
+            for (XfrmChange change : changes) {
+                write(batch, change);
+                if (batch.isFull()) {
+                    batch.clear();
+                }
+            }
+            return Collections.nCopies(changes.size(), NetlinkSocket.Answer.DONE);
+        });
     }
 
     /** A change that the kernel refused, and why. */
@@ -147,7 +171,7 @@ public final class Xfrm implements AutoCloseable {
             for (int from = 0, to; from < mine.size(); from = to + 1) {
                 to = nextMoment(mine, from);
                 List<XfrmChange> together = mine.subList(from, to);
-                failures.addAll(failures(together, socket.exchange(together, Xfrm::write)));
+                failures.addAll(failures(together, recipient.exchange(together)));
                 if (to < mine.size() && mine.get(to) instanceof XfrmChange.BeginGracePeriod) {
                     grace = GracePeriod.begin();
                 } else {
@@ -157,17 +181,6 @@ public final class Xfrm implements AutoCloseable {
             return List.copyOf(failures);
         } finally {
             lock.unlock();
-        }
-    }
-
-    /** Writes the messages for these changes, and throws them away. */
-    public static void rehearse(List<XfrmChange> changes) {
-        Batch batch = new Batch();
-        for (XfrmChange change : changes) {
-            write(batch, change);
-            if (batch.isFull()) {
-                batch.clear();
-            }
         }
     }
 
