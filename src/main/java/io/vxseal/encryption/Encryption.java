@@ -142,12 +142,14 @@ public final class Encryption {
         worn = ring.isEmpty() && !holdsAny() && guarded(now.primary());
         KeyRing before = ring;
         ring = now.with(before.keys());
-        for (Node node : nodes.values()) {
-            if (node.plan != null) {
-                node.plan = ring.isEmpty() ? null : node.plan.turned(before, ring, ends.orElseThrow(), node.address, port);
-            }
-        }
+        nodes.values().forEach(node -> turn(node, before));
         applyAll();
+    }
+
+    private void turn(Node node, KeyRing before) {
+        if (node.plan != null) {
+            node.plan = ring.isEmpty() ? null : node.plan.turned(before, ring, ends.orElseThrow(), node.address, port);
+        }
     }
 
     private static boolean guarded(Optional<Key> key) {
@@ -241,10 +243,10 @@ public final class Encryption {
             return List.of();
         }
         Transition transition = new Transition(concerned.size());
-        for (Node node : concerned) {
+        concerned.forEach(node -> {
             node.next = plan(ends.get(), node);
             transition.add(held(node, node.next), node.next);
-        }
+        });
         Optional<SecurityPolicy> block = wantedBlock(ends.get());
         // The block goes up before anything else changes and comes down after everything else has.
         List<XfrmChange> steps = transition.steps();
@@ -262,9 +264,7 @@ public final class Encryption {
                 throw failure(failures);
             }
         }
-        for (Node node : concerned) {
-            node.held = node.next;
-        }
+        concerned.forEach(node -> node.held = node.next);
         nodes.values().removeIf(Encryption::isNothing);
         blocked = block;
         return steps;

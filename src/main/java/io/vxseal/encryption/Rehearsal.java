@@ -1,6 +1,7 @@
 package io.vxseal.encryption;
 
 import io.vxseal.kernel.KernelException;
+import io.vxseal.kernel.Namespace;
 import io.vxseal.kernel.Xfrm;
 import java.net.InetAddress;
 import java.util.HashSet;
@@ -10,15 +11,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Goes through the motions of a set-up, a rotation and a removal for many nodes, up to the messages, of which the kernel
- * gets none. A JVM interprets what it has not done some hundred times, and a rotation every twelve hours is a first one
+ * Goes through the motions of a set-up, a rotation and a removal for many nodes, with messages that the kernel passes over.
+ * A JVM interprets what it has not done some hundred times, and a rotation every twelve hours is a first one
  * always: that of a thousand nodes would take half as long again.
  */
 public final class Rehearsal {
     private static final Logger log = LoggerFactory.getLogger(Rehearsal.class);
 
-    /** More than the 200 calls after which a method is compiled. */
-    private static final int NODES = 300;
+    /** A method is compiled after 200 calls, or after 100 with 2000 rounds of a loop, of which each batch of messages is one. */
+    private static final int NODES = 500;
 
     private static final int PORT = 4789;
 
@@ -26,21 +27,21 @@ public final class Rehearsal {
 
     /** Takes some ten milliseconds, and a grace period. */
     public static void run() {
-        log.debug("changes for nodes in 198.18.0.0/15 are a rehearsal, and reach no kernel");
+        log.debug("changes for nodes in 198.18.0.0/15 are a rehearsal, and of no effect");
         InetAddress here = address(0);
         Set<InetAddress> nodes = new HashSet<>();
         for (int node = 1; node <= NODES; node++) {
             nodes.add(address(node));
         }
-        Encryption encryption = new Encryption(Xfrm.ofNoKernel(), PORT);
-        try {
+        try (Namespace own = Namespace.own(); Xfrm xfrm = Xfrm.rehearsing(own)) {
+            Encryption encryption = new Encryption(xfrm, PORT);
             encryption.ends(new Ends(here, here));
             encryption.ring(ring(1, 2, 3));
             encryption.nodes(nodes, true);
             encryption.ring(ring(2, 3, 4));
             encryption.nodes(Set.of(), false);
-        } catch (KernelException impossible) {
-            throw new IllegalStateException(impossible);
+        } catch (KernelException failure) {
+            throw new IllegalStateException("cannot rehearse a change", failure);
         }
     }
 

@@ -34,6 +34,11 @@ final class Batch {
         return open.begin(length, type, flags | NetlinkMessage.NLM_F_REQUEST, size++);
     }
 
+    /** Has the kernel pass over the request written last: it is answered, and nothing done. */
+    void passOver() {
+        open.passedOver();
+    }
+
     private void end() {
         if (size > 0) {
             length = open.end();

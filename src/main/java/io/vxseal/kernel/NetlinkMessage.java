@@ -17,7 +17,10 @@ import java.util.function.Consumer;
 final class NetlinkMessage {
     static final int NLMSG_HDRLEN = 16;
     static final int NLA_HDRLEN = 4;
+    private static final int TYPE = 4;
     private static final int FLAGS = 6;
+    /** Types below 16 are netlink's own, and are passed over to the answer (netlink_rcv_skb() in net/netlink/af_netlink.c). */
+    private static final int NLMSG_NOOP = 1;
     static final int NLM_F_REQUEST = 0x1;
     static final int NLM_F_ACK = 0x4;
     static final int NLM_F_REPLACE = 0x100;
@@ -65,6 +68,12 @@ final class NetlinkMessage {
     /** Has the kernel answer when it is done, too, and not only when it refuses. */
     void acknowledged() {
         octets[start + FLAGS] |= NLM_F_ACK;
+    }
+
+    /** Makes it one that the kernel answers, and does nothing else about. */
+    void passedOver() {
+        octets[start + TYPE] = NLMSG_NOOP;
+        octets[start + TYPE + 1] = 0;
     }
 
     /** Where the message after the one at {@code at} begins. */

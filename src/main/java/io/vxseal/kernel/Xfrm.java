@@ -12,7 +12,6 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -117,7 +116,7 @@ public final class Xfrm implements AutoCloseable {
     /** States known for ours, guarded by the lock: added here, or seen in a dump with the label on. */
     private final Set<SecurityAssociation.Id> known = new HashSet<>();
 
-    /** Who makes the changes: the kernel, or nobody. */
+    /** Who is asked to make the changes. */
     @FunctionalInterface
     private interface Recipient {
         List<NetlinkSocket.Answer> exchange(List<XfrmChange> changes) throws KernelException;
@@ -138,18 +137,13 @@ public final class Xfrm implements AutoCloseable {
         return new Xfrm(socket, changes -> socket.exchange(changes, Xfrm::write));
     }
 
-    /** One whose changes no kernel gets: their messages are written and thrown away, and all is done. It has no lists. */
-    public static Xfrm ofNoKernel() {
-        Batch batch = new Batch();
-        return new Xfrm(null, changes -> {
-            for (XfrmChange change : changes) {
-                write(batch, change);
-                if (batch.isFull()) {
-                    batch.clear();
-                }
-            }
-            return Collections.nCopies(changes.size(), NetlinkSocket.Answer.DONE);
-        });
+    /**
+     * The same, but all its changes are of no effect: their messages are whole, sent and answered, and of a type that the
+     * kernel passes over.
+     */
+    public static Xfrm rehearsing(Namespace namespace) throws KernelException {
+        NetlinkSocket socket = NetlinkSocket.open(namespace, NetlinkSocket.NETLINK_XFRM);
+        return new Xfrm(socket, changes -> socket.exchange(changes, Xfrm::writeWithoutEffect));
     }
 
     /** A change that the kernel refused, and why. */
@@ -165,84 +159,103 @@ public final class Xfrm implements AutoCloseable {
     public List<Failure> apply(List<XfrmChange> changes) throws KernelException {
         lock.lock();
         try {
-            List<XfrmChange> mine = withoutForeignDeletions(changes);
-            List<Failure> failures = new ArrayList<>();
+            Application application = new Application();
             CompletableFuture<Void> grace = CompletableFuture.completedFuture(null);
-            for (int from = 0, to; from < mine.size(); from = to + 1) {
-                to = nextMoment(mine, from);
-                List<XfrmChange> together = mine.subList(from, to);
-                failures.addAll(failures(together, recipient.exchange(together)));
-                if (to < mine.size() && mine.get(to) instanceof XfrmChange.BeginGracePeriod) {
+            for (int from = 0, to; from < changes.size(); from = to) {
+                if (changes.get(from) instanceof XfrmChange.BeginGracePeriod) {
                     grace = GracePeriod.begin();
-                } else {
+                    to = from + 1;
+                } else if (changes.get(from) instanceof XfrmChange.EndGracePeriod) {
                     grace.join();
+                    to = from + 1;
+                } else {
+                    to = endOfBatch(changes, from);
+                    application.make(changes.subList(from, to));
                 }
             }
-            return List.copyOf(failures);
+            return List.copyOf(application.failures);
         } finally {
             lock.unlock();
         }
     }
 
-    /** The place of the first from there on, or the end. */
-    private static int nextMoment(List<XfrmChange> changes, int from) {
+    /** Where a batch ends that begins there: it is full, or a moment comes. */
+    private static int endOfBatch(List<XfrmChange> changes, int from) {
+        int most = Math.min(changes.size(), from + Batch.MAX_MESSAGES);
         int at = from;
-        while (at < changes.size() && !(changes.get(at) instanceof XfrmChange.Moment)) {
+        while (at < most && !(changes.get(at) instanceof XfrmChange.Moment)) {
             at++;
         }
         return at;
     }
 
     /**
-     * The kernel finds a state to delete by destination and SPI, label or not. So deletions of states that nobody
-     * here is known to have made are checked against the kernel's list, once for all, and left out if not ours.
+     * Changes being made, batch by batch: so each of these methods is called often enough to be compiled soon, where one
+     * that walks all changes in a single call would go on being interpreted for days.
      */
-    private List<XfrmChange> withoutForeignDeletions(List<XfrmChange> changes) throws KernelException {
-        Set<SecurityAssociation.Id> doubtful = new HashSet<>();
-        for (XfrmChange change : changes) {
-            if (change instanceof XfrmChange.DeleteState delete && !known.contains(delete.id())) {
-                doubtful.add(delete.id());
-            }
-        }
-        if (doubtful.isEmpty()) {
-            return changes;
-        }
-        var ours = new HashSet<SecurityAssociation.Id>();
-        for (XfrmChange change : changes) {
-            if (change instanceof XfrmChange.AddState add) {
-                ours.add(add.association().id());
-            }
-        }
-        if (!ours.containsAll(doubtful)) {
-            states();
-        }
-        ours.addAll(known);
-        return changes.stream()
-                .filter(change -> !(change instanceof XfrmChange.DeleteState delete) || ours.contains(delete.id()))
-                .toList();
-    }
+    private final class Application {
+        final List<Failure> failures = new ArrayList<>();
+        /** Our states, by the kernel's list, if one was in the way of another; they are looked up once. */
+        private Optional<Map<SecurityAssociation.Id, SecurityAssociation>> standing = Optional.empty();
+        /** Whether the kernel's list was asked who is ours. */
+        private boolean listed;
 
-    private List<Failure> failures(List<XfrmChange> changes, List<NetlinkSocket.Answer> answers)
-            throws KernelException {
-        var failures = new ArrayList<Failure>();
-        Optional<Map<SecurityAssociation.Id, SecurityAssociation>> standing = Optional.empty();
-        for (int i = 0; i < answers.size(); i++) {
-            XfrmChange change = changes.get(i);
-            NetlinkSocket.Answer answer = answers.get(i);
-            if (answer.done() || isGone(change, answer)) {
+        void make(List<XfrmChange> batch) throws KernelException {
+            List<XfrmChange> mine = isDoubtful(batch) ? withoutForeignDeletions(batch) : batch;
+            List<NetlinkSocket.Answer> answers = recipient.exchange(mine);
+            for (int i = 0; i < answers.size(); i++) {
+                settle(mine.get(i), answers.get(i));
+            }
+        }
+
+        /**
+         * Whether it deletes a state that nobody here is known to have made. The kernel finds a state to delete by
+         * destination and SPI, label or not.
+         */
+        private boolean isDoubtful(List<XfrmChange> batch) {
+            for (int i = 0; i < batch.size(); i++) {
+                XfrmChange change = batch.get(i);
                 if (change instanceof XfrmChange.AddState add) {
                     known.add(add.association().id());
-                } else if (change instanceof XfrmChange.DeleteState delete) {
+                } else if (change instanceof XfrmChange.DeleteState delete && !known.contains(delete.id())) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        private List<XfrmChange> withoutForeignDeletions(List<XfrmChange> batch) throws KernelException {
+            if (!listed) {
+                states();
+                listed = true;
+            }
+            for (XfrmChange change : batch) {
+                if (change instanceof XfrmChange.AddState add) {
+                    known.add(add.association().id());
+                }
+            }
+            return batch.stream()
+                    .filter(change -> !(change instanceof XfrmChange.DeleteState delete) || known.contains(delete.id()))
+                    .toList();
+        }
+
+        private void settle(XfrmChange change, NetlinkSocket.Answer answer) throws KernelException {
+            if (answer.done() || isGone(change, answer)) {
+                if (change instanceof XfrmChange.DeleteState delete) {
                     known.remove(delete.id());
                 }
-                continue;
+                return;
             }
-            if (change instanceof XfrmChange.AddState add && answer.errno() == Errno.EEXIST && standing.isEmpty()) {
-                standing = Optional.of(byId(states()));
+            if (change instanceof XfrmChange.AddState add) {
+                if (answer.errno() == Errno.EEXIST && standing.isEmpty()) {
+                    standing = Optional.of(byId(states()));
+                }
+                if (!standing.orElse(Map.of()).containsKey(add.association().id())) {
+                    known.remove(add.association().id());
+                }
             }
             refusal(change, answer, standing.orElse(Map.of())).ifPresent(why -> failures.add(new Failure(change, why)));
         }
-        return failures;
     }
 
     private static boolean isGone(XfrmChange change, NetlinkSocket.Answer answer) {
@@ -350,6 +363,11 @@ public final class Xfrm implements AutoCloseable {
         } else if (change instanceof XfrmChange.DeletePolicy delete) {
             writePolicyDeletion(batch, delete.id());
         }
+    }
+
+    private static void writeWithoutEffect(Batch batch, XfrmChange change) {
+        write(batch, change);
+        batch.passOver();
     }
 
     private static void writeState(Batch batch, SecurityAssociation association) {

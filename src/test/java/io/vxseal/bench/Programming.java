@@ -14,6 +14,7 @@ import io.vxseal.kernel.Xfrm;
 import io.vxseal.kernel.XfrmChange;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -29,6 +30,7 @@ import java.util.Set;
  */
 public final class Programming {
     private static final InetAddress LOCAL = InetAddress.ofLiteral("10.99.0.1");
+    private static final Duration COMPILING = Duration.ofSeconds(3);
     private static final int KEY_OCTETS = 16;
     private static final int FIRST_TAG = 1;
 
@@ -61,8 +63,9 @@ public final class Programming {
             addresses.add(peer(i));
         }
         KeyRing ring = RING;
-        // As the product does some seconds after its start.
+        // As the product does some seconds after its start; and then it has time to compile what was seen.
         Rehearsal.run();
+        Thread.sleep(COMPILING);
         try (Way way = words[0].equals("naive") ? new Naive() : new Batched()) {
             for (int cycle = 0; cycle < cycles; cycle++) {
                 KeyRing next = rotated(ring);

@@ -69,6 +69,20 @@ class XfrmPolicyTest {
     }
 
     @Test
+    void aRehearsalIsAnsweredAndOfNoEffect() throws Exception {
+        SecurityPolicy stands = seal(ID, 1);
+        xfrm.apply(List.of(new PutPolicy(stands)));
+        try (Xfrm rehearsing = Xfrm.rehearsing(host.namespace)) {
+            List<XfrmChange> changes = new ArrayList<>(List.of(new PutPolicy(seal(ID, 2)), new DeletePolicy(ID)));
+            for (int i = 0; i < 200; i++) {
+                changes.add(new PutPolicy(seal(id("10.55.0.1/32", "10.56.0." + i + "/32"), i)));
+            }
+            assertThat(rehearsing.apply(changes)).isEmpty();
+        }
+        assertThat(xfrm.policies()).containsExactly(stands);
+    }
+
+    @Test
     void policyThatSealsIsAsTheBuiltInDriversButLabelled() throws Exception {
         SecurityPolicy policy = seal(ID, 0x9a3b4c5d);
         assertThat(xfrm.apply(List.of(new PutPolicy(policy)))).isEmpty();

@@ -90,7 +90,7 @@ final class Programming {
      * @param peers or endpoints
      * @param rounds in each of which all ways have a turn; so many first calls are there
      * @param cycles of the product in a round, one of which is the first
-     * @param slowly cycles of the naive way, in one round only
+     * @param slowly cycles of the naive way
      */
     private record Size(int peers, int rounds, int cycles, int slowly) {}
 
@@ -122,8 +122,8 @@ final class Programming {
             boolean seen = round > 0;
             take(round, "%s %d %d %d '%s' %s", native64, size.peers, BATCH, size.cycles, seen ? UNSEEN : witness(Times.FLOOR), device);
             take(round, "%s batched %d %d '%s' %s", java, size.peers, size.cycles, seen ? UNSEEN : witness(Times.BATCHED), device);
+            take(round, "%s naive %d %d '%s' %s", java, size.peers, size.slowly, seen ? UNSEEN : witness(Times.NAIVE), device);
             if (!seen) {
-                take(round, "%s naive %d %d '%s' %s", java, size.peers, size.slowly, witness(Times.NAIVE), device);
                 take(round, "%s %d %d %d '%s' %s", native64, size.peers, 1, size.slowly, UNSEEN, device);
             }
         }
