@@ -124,6 +124,13 @@ class HostTest {
         return Integer.parseInt(guest.sh(Product.LOG + " | grep -c 'this is node'"));
     }
 
+    @Test
+    @Order(4)
+    void theNodesCommandSaysWhatItsPluginKnows() {
+        assertThat(worker.sh("vxseal status")).contains(nodeId()).contains("IPSEC");
+        assertThat(worker.sh("vxseal status --json")).contains(nodeId()).contains("statesFound");
+    }
+
     /** What a user waits for, on a node that has nothing of the network yet; and how much of it is the plugin's. */
     @Test
     @Order(4)
