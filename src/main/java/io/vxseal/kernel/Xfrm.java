@@ -210,7 +210,7 @@ public final class Xfrm implements AutoCloseable {
 
         /**
          * Whether it deletes a state that nobody here is known to have made. The kernel finds a state to delete by
-         * destination and SPI, label or not.
+         * destination and SPI, label or not. What the batch adds is ours from here on.
          */
         private boolean isDoubtful(List<XfrmChange> batch) {
             for (int i = 0; i < batch.size(); i++) {
