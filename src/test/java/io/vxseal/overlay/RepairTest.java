@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
@@ -113,7 +112,8 @@ class RepairTest {
                 .map(link -> String.join(" ",
                         link.path("ifname").asText(), link.path("mtu").asText(), link.path("master").asText(),
                         link.path("flags").toString().contains("\"UP\"") ? "up" : "down",
-                        kind(link, "id"), kind(link, "local"), kind(link, "port")));
+                        link.at("/linkinfo/info_data/id").asText(), link.at("/linkinfo/info_data/local").asText(),
+                        link.at("/linkinfo/info_data/port").asText()));
         return Stream.of(
                         links,
                         inside("ip -o address show scope global").lines().map(line -> line.replaceAll("^\\d+: ", "")),
@@ -124,11 +124,6 @@ class RepairTest {
                         host.run("iptables-save").lines().filter(line -> line.startsWith("-A")))
                 .flatMap(lines -> lines.sorted())
                 .collect(Collectors.joining("\n"));
-    }
-
-    /** What is set of a link's kind. By methods that the program uses too: in guests its jar is what there is of Jackson. */
-    private static String kind(JsonNode link, String field) {
-        return link.path("linkinfo").path("info_data").path(field).asText();
     }
 
     private long repaired(Repairs.Kind kind) {
