@@ -27,8 +27,8 @@ import java.util.jar.JarOutputStream;
 
 /**
  * Writes a jar anew, its libraries without what only debuggers and other compilers read (line numbers, names of variables,
- * types' parameters, what Kotlin says of its classes), as jlink does with the JDK's own classes. Our classes keep all. It is a tenth of the
- * jar, of the class data archive and of the memory that both take. And all of it is made {@link Plain}.
+ * types' parameters, what Kotlin says of its classes), as jlink does with the JDK's own classes. Our classes keep all. It is a
+ * tenth of the jar, of the class data archive and of the memory that both take. And all of it is made {@link Plain}.
  */
 final class Slim {
     private static final String OURS = "io/vxseal/";
