@@ -110,21 +110,15 @@ public final class Xfrm implements AutoCloseable {
     }
 
     private final NetlinkSocket socket;
-    private final Recipient recipient;
+    private final NetlinkSocket.Writer<XfrmChange> writer;
     private final ReentrantLock lock = new ReentrantLock();
 
     /** States known for ours, guarded by the lock: added here, or seen in a dump with the label on. */
     private final Set<SecurityAssociation.Id> known = new HashSet<>();
 
-    /** Who is asked to make the changes. */
-    @FunctionalInterface
-    private interface Recipient {
-        List<NetlinkSocket.Answer> exchange(List<XfrmChange> changes) throws KernelException;
-    }
-
-    private Xfrm(NetlinkSocket socket, Recipient recipient) {
-        this.socket = socket;
-        this.recipient = recipient;
+    private Xfrm(Namespace namespace, NetlinkSocket.Writer<XfrmChange> writer) throws KernelException {
+        this.socket = NetlinkSocket.open(namespace, NetlinkSocket.NETLINK_XFRM);
+        this.writer = writer;
     }
 
     /**
@@ -133,8 +127,7 @@ public final class Xfrm implements AutoCloseable {
      * @throws KernelException EPROTONOSUPPORT if the kernel has no XFRM
      */
     public static Xfrm in(Namespace namespace) throws KernelException {
-        NetlinkSocket socket = NetlinkSocket.open(namespace, NetlinkSocket.NETLINK_XFRM);
-        return new Xfrm(socket, changes -> socket.exchange(changes, Xfrm::write));
+        return new Xfrm(namespace, Xfrm::write);
     }
 
     /**
@@ -142,8 +135,7 @@ public final class Xfrm implements AutoCloseable {
      * kernel passes over.
      */
     public static Xfrm rehearsing(Namespace namespace) throws KernelException {
-        NetlinkSocket socket = NetlinkSocket.open(namespace, NetlinkSocket.NETLINK_XFRM);
-        return new Xfrm(socket, changes -> socket.exchange(changes, Xfrm::writeWithoutEffect));
+        return new Xfrm(namespace, Xfrm::writeWithoutEffect);
     }
 
     /** A change that the kernel refused, and why. */
@@ -202,7 +194,7 @@ public final class Xfrm implements AutoCloseable {
 
         void make(List<XfrmChange> batch) throws KernelException {
             List<XfrmChange> mine = isDoubtful(batch) ? withoutForeignDeletions(batch) : batch;
-            List<NetlinkSocket.Answer> answers = recipient.exchange(mine);
+            List<NetlinkSocket.Answer> answers = socket.exchange(mine, writer);
             for (int i = 0; i < answers.size(); i++) {
                 settle(mine.get(i), answers.get(i));
             }
