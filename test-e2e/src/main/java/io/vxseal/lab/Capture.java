@@ -70,12 +70,17 @@ public final class Capture implements AutoCloseable {
             // Frames that the bridge has passed may not have reached tcpdump yet.
             Await.pause(Duration.ofMillis(500));
             close();
-            var lost = LOST.matcher(said());
-            if (!lost.find() || !lost.group(1).equals("0")) {
+            if (!isWhole(said())) {
                 throw new LabException("the capture " + file + " is not whole: " + said());
             }
         }
         return this;
+    }
+
+    /** Whether tcpdump says at its end that it lost nothing. */
+    static boolean isWhole(String said) {
+        var lost = LOST.matcher(said);
+        return lost.find() && lost.group(1).equals("0");
     }
 
     /** How many packets match a filter, in tcpdump's language. */

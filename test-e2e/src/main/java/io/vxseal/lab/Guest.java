@@ -173,10 +173,6 @@ public final class Guest implements AutoCloseable {
         public void interrupt() {
             sh("kill -INT " + pid + " 2>/dev/null || true");
         }
-
-        public void kill() {
-            sh("kill " + pid + " 2>/dev/null || true");
-        }
     }
 
     private static String text(JsonNode status, String field) {

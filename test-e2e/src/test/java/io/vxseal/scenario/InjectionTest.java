@@ -216,7 +216,8 @@ class InjectionTest {
                 }
             }
             // The last of all, so those before it have been dealt with.
-            Await.until("all datagrams on the plain network of " + guest, SOON, () -> inOpen.count() == 2 * times);
+            Await.until(() -> 2 * times + " datagrams on the plain network of " + guest + ", not " + inOpen.count(), SOON,
+                    () -> inOpen.count() == 2 * times);
             assertThat(inShut.count()).as("datagrams on the encrypted network of " + guest).isZero();
         }
     }
