@@ -54,7 +54,7 @@ final class Node implements AutoCloseable {
     /** So that the nodes remembered from before are named when the group is sought: joining is better than merging. */
     private static final Duration FIRST_TICK = Duration.ofMillis(50);
     /** How often members tell each other what they have; so well, too, it is known when one was last heard of. */
-    private static final Duration BEAT = Duration.ofSeconds(5);
+    static final Duration BEAT = Duration.ofSeconds(5);
     /** A node outside the group is sought this often at first, and this often in the long run. */
     private static final List<Duration> SEEK = List.of(Duration.ZERO, Duration.ofMillis(300), Duration.ofSeconds(1),
             Duration.ofSeconds(2), Duration.ofSeconds(3));
@@ -63,12 +63,6 @@ final class Node implements AutoCloseable {
     private static final Duration RETRY = Duration.ofSeconds(5);
     /** A renewal replaces files one by one; missing for longer, the swarm was left. */
     private static final Duration LEFT = Duration.ofSeconds(5);
-    /**
-     * Who is heard for so long and not in the view is in another that has this node, too: merges that crossed each other
-     * can leave that behind. JGroups does not end it where neither group's coordinator was told of the other, and failure
-     * detection does not, since this node answers. Longer than a merge takes.
-     */
-    private static final Duration CROSSED = Duration.ofSeconds(20);
     /** A member that has not said who it is may yet be a manager; for so long key making waits for it. */
     private static final Duration INTRODUCE = Duration.ofSeconds(5);
     /**
@@ -85,11 +79,6 @@ final class Node implements AutoCloseable {
      */
     static final Keep KEEP = new Keep(Duration.ofSeconds(26), Duration.ofMinutes(10));
     private static final Duration KEEP_AT_LEAST = Duration.ofSeconds(5);
-    /**
-     * A view is behind by up to {@link GroupStack#DETECTION}: before keys change, a majority of the managers must have
-     * spoken within this time. Those that were silent are asked.
-     */
-    private static final Duration FRESH = Duration.ofSeconds(2);
     /** Others are given so long to say what this node told them, and that they do not know; they forget it some time after. */
     static final Duration RECALL = Duration.ofSeconds(10);
     /** For all members to hear that this node goes; one that does not answer holds it up no longer. */
@@ -148,83 +137,7 @@ final class Node implements AutoCloseable {
 
     private volatile Status status;
 
-    private record Addresses(InetAddress advertise, InetAddress bind) {}
-
-    /** The group this node is in, or on its way to. */
-    private static final class Group {
-        final long number;
-        final GroupStack stack;
-        final Addresses addresses;
-        boolean connected;
-        List<UUID> view = List.of();
-        /** Since when neither the view nor this node's role in it changed. */
-        long still = System.nanoTime();
-        final Map<UUID, Long> since = new HashMap<>();
-        final Map<UUID, Known> known = new HashMap<>();
-        final Map<UUID, Long> heard = new HashMap<>();
-        Optional<Hello> greeting = Optional.empty();
-        /** Those that speak and are not in the view. */
-        final Map<UUID, Stranger> strangers = new HashMap<>();
-        /** Members that said they would go. */
-        final Set<UUID> away = new HashSet<>();
-        /**
-         * Members that are told which endpoints are here once they said which ring they have: one that was cut off gets the
-         * ring first, or it would take the endpoints up under keys that are over.
-         */
-        final Set<UUID> owed = new HashSet<>();
-        /** Members that have not answered this node's last word. */
-        final Set<UUID> unaware = new HashSet<>();
-        boolean closing;
-        final CompletableFuture<Void> closed = new CompletableFuture<>();
-
-        Group(long number, GroupStack stack, Addresses addresses) {
-            this.number = number;
-            this.stack = stack;
-            this.addresses = addresses;
-        }
-
-        List<UUID> others() {
-            return view.stream().filter(member -> !member.equals(stack.self())).toList();
-        }
-
-        /** Returns at once: JGroups waits for the coordinator's leave, a second if it gets none. */
-        void close() {
-            if (!closing) {
-                closing = true;
-                Thread.ofVirtual().name("vxseal-leave").start(() -> {
-                    try {
-                        stack.close();
-                    } finally {
-                        closed.complete(null);
-                    }
-                });
-            }
-        }
-    }
-
-    /** @param first when it was first heard, of times less than two beats apart @param last when last */
-    private record Stranger(long first, long last) {}
-
-    /**
-     * Who a member is, as it proved.
-     *
-     * @param greeting the proof
-     * @param until when that has to be checked again
-     */
-    private record Known(NodeName name, InetAddress vtep, Hello greeting, Instant until) {
-
-        static Known of(SwarmIdentity.Signer signer, Hello greeting) {
-            return new Known(signer.name(), greeting.vtep(), greeting, signer.until());
-        }
-
-        boolean proved(Hello again) {
-            return Instant.now().isBefore(until) && Introduction.isRepeated(greeting, again);
-        }
-
-        Known toBeProvedAgain() {
-            return new Known(name, vtep, greeting, Instant.MIN);
-        }
-    }
+    record Addresses(InetAddress advertise, InetAddress bind) {}
 
     Node(Settings settings, KeyAuthority authority, Keep keep, Listener listener) {
         this.settings = settings;
@@ -569,20 +482,14 @@ final class Node implements AutoCloseable {
             // A group on its way in is closed when it arrives: JGroups cannot be interrupted there.
             if (g.connected) {
                 post(FAREWELL, g::close);
-                closeOnceHeard(g);
+                g.closeOnceHeard();
             }
         });
     }
 
-    private static void closeOnceHeard(Group left) {
-        if (left.unaware.isEmpty()) {
-            left.close();
-        }
-    }
-
     private static void stillThere(Group left, List<UUID> members) {
         left.unaware.retainAll(members);
-        closeOnceHeard(left);
+        left.closeOnceHeard();
     }
 
     /** All that counts in a group which this node is leaving. Others may be leaving too, and wait for an answer. */
@@ -591,7 +498,7 @@ final class Node implements AutoCloseable {
             switch (Wire.decode(octets)) {
                 case Heard() -> {
                     left.unaware.remove(from);
-                    closeOnceHeard(left);
+                    left.closeOnceHeard();
                 }
                 case Goodbye(), Away() -> send(left, from, new Heard());
                 default -> { }
@@ -631,7 +538,7 @@ final class Node implements AutoCloseable {
     private void departed(Group from, UUID member) {
         from.since.remove(member);
         long heard = Optional.ofNullable(from.heard.remove(member)).orElseGet(System::nanoTime);
-        Known known = from.known.remove(member);
+        Group.Known known = from.known.remove(member);
         if (known == null) {
             // It told nothing, or nothing since it fell silent before.
             return;
@@ -769,7 +676,7 @@ final class Node implements AutoCloseable {
 
     private void message(Group in, UUID from, byte[] octets) {
         in.heard.computeIfPresent(from, (_, _) -> System.nanoTime());
-        if (in.connected && !in.view.contains(from) && isCrossed(in, from)) {
+        if (in.connected && !in.view.contains(from) && in.isCrossed(from)) {
             LOG.warn("member {} is in another group that has this node, too: joining again", from);
             leave(Optional.empty());
             return;
@@ -783,24 +690,17 @@ final class Node implements AutoCloseable {
         }
     }
 
-    private static boolean isCrossed(Group in, UUID from) {
-        long now = System.nanoTime();
-        Stranger stranger = in.strangers.merge(from, new Stranger(now, now), (before, _) ->
-                new Stranger(since(before.last()).compareTo(BEAT.multipliedBy(2)) < 0 ? before.first() : now, now));
-        return since(stranger.first()).compareTo(CROSSED) >= 0;
-    }
-
     private void refuse(Group in, UUID from, String why) {
-        Known known = in.known.get(from);
+        Group.Known known = in.known.get(from);
         refusals.refuse(known == null ? "member " + from : "node " + known.name().node(), why);
     }
 
     private void receive(Group in, UUID from, Message message) throws RefusedException {
         switch (message) {
             case Hello hello -> {
-                Known known = in.known.get(from);
+                Group.Known known = in.known.get(from);
                 if (known == null || !known.proved(hello)) {
-                    known = Known.of(Introduction.check(identity.orElseThrow(), from, hello), hello);
+                    known = Group.Known.of(Introduction.check(identity.orElseThrow(), from, hello), hello);
                     in.known.put(from, known);
                 }
                 if (in.view.contains(from)) {
@@ -912,7 +812,7 @@ final class Node implements AutoCloseable {
             if (member.equals(in.stack.self())) {
                 return true;
             }
-            Known known = in.known.get(member);
+            Group.Known known = in.known.get(member);
             if (known == null ? since(in.still).compareTo(INTRODUCE) < 0 : known.name().role() == Role.MANAGER) {
                 return false;
             }
@@ -925,20 +825,16 @@ final class Node implements AutoCloseable {
         Set<String> present = new HashSet<>();
         name().filter(self -> self.role() == Role.MANAGER).ifPresent(self -> present.add(self.node()));
         in.known.forEach((member, known) -> {
-            if (known.name().role() == Role.MANAGER && isFresh(in, member)) {
+            if (known.name().role() == Role.MANAGER && in.isFresh(member)) {
                 present.add(known.name().node());
             }
         });
         return present;
     }
 
-    private static boolean isFresh(Group in, UUID member) {
-        return in.heard.containsKey(member) && since(in.heard.get(member)).compareTo(FRESH) < 0;
-    }
-
     private void awaitMajority(Group in, Set<String> present) {
         in.known.forEach((member, known) -> {
-            if (known.name().role() == Role.MANAGER && !isFresh(in, member)) {
+            if (known.name().role() == Role.MANAGER && !in.isFresh(member)) {
                 send(in, member, new Ask());
             }
         });
@@ -977,16 +873,16 @@ final class Node implements AutoCloseable {
             return new Status.Member(name().map(NodeName::node), name().map(NodeName::role),
                     Optional.of(in.addresses.advertise()), own.size(), age);
         }
-        Optional<Known> known = Optional.ofNullable(in.known.get(member));
+        Optional<Group.Known> known = Optional.ofNullable(in.known.get(member));
         return new Status.Member(known.map(k -> k.name().node()), known.map(k -> k.name().role()),
-                known.map(Known::vtep), directory.count(member), age);
+                known.map(Group.Known::vtep), directory.count(member), age);
     }
 
     private Optional<NodeName> name() {
         return identity.map(SwarmIdentity::name);
     }
 
-    private static Duration since(long nanos) {
+    static Duration since(long nanos) {
         return Duration.ofNanos(System.nanoTime() - nanos);
     }
 
