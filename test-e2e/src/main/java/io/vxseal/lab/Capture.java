@@ -40,7 +40,7 @@ public final class Capture implements AutoCloseable {
     }
 
     static Capture start(Path file, Path log) {
-        List<String> words = Network.within(List.of("timeout", "3600", "tcpdump", "-i", Network.BRIDGE, "-Z", "root",
+        List<String> words = Network.within(List.of("timeout", Machine.LIFE, "tcpdump", "-i", Network.BRIDGE, "-Z", "root",
                 "-n", "-U", "--immediate-mode", "-B", "16384", "-s", "0", "-w", file.toString()));
         try {
             Files.createDirectories(file.getParent());

@@ -29,8 +29,8 @@ final class Machine implements AutoCloseable {
 
     static final String KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 mitigations=off net.ifnames=0";
 
-    /** No run of a laboratory lasts longer; a machine that lost its laboratory ends by itself. */
-    private static final String LIFE = "3600";
+    /** Seconds. No run of a laboratory lasts longer, {@code ./test --soak}'s neither; a machine that lost its laboratory ends by itself. */
+    static final String LIFE = "10800";
 
     private static final Duration ANSWER = Duration.ofSeconds(20);
     private static final Duration STATE = Duration.ofSeconds(120);

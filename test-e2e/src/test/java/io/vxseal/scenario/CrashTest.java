@@ -40,7 +40,7 @@ class CrashTest {
     private static final int CRASHES = Integer.getInteger("vxseal.crashes", 2);
 
     private static final int PER_SECOND = 20;
-    private static final Duration LONGEST = Duration.ofMinutes(50);
+    private static final Duration LONGEST = Duration.ofMinutes(30 + 2L * CRASHES);
     private static final String DISCOVER_NEW = "NetworkDriver.DiscoverNew";
 
     /** In the middle of what a crash comes. */
