@@ -21,7 +21,6 @@ import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.net.SocketException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -279,8 +278,8 @@ final class Node implements AutoCloseable {
                 lastBeat = System.nanoTime();
                 tell(beat());
             }
-            for (UUID member : g.view) {
-                if (!g.known.containsKey(member) && !member.equals(g.stack.self())) {
+            for (UUID member : g.others()) {
+                if (!g.known.containsKey(member)) {
                     send(g, member, new Ask());
                 }
             }

@@ -29,7 +29,7 @@ final class Machine implements AutoCloseable {
 
     static final String KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 mitigations=off net.ifnames=0";
 
-    /** Seconds. No run of a laboratory lasts longer, {@code ./test --soak}'s neither; a machine that lost its laboratory ends by itself. */
+    /** Seconds. No run of a laboratory lasts longer, not even the campaign; a machine that lost its laboratory ends by itself. */
     static final String LIFE = "10800";
 
     private static final Duration ANSWER = Duration.ofSeconds(20);
