@@ -51,6 +51,11 @@ final class Attributes {
         return payload == null || payload.limit() < 4 ? OptionalInt.empty() : OptionalInt.of(payload.getInt(0));
     }
 
+    /** Whether it is there and its first octet is not 0. */
+    boolean flag(int type) {
+        return get(type).filter(payload -> payload.limit() > 0 && payload.get(0) != 0).isPresent();
+    }
+
     Optional<String> text(int type) {
         return get(type).map(payload -> {
             byte[] octets = octets(payload);
