@@ -16,8 +16,11 @@ import java.util.stream.Stream;
  */
 public final class NodePlan {
 
-    /** Value of the firewall mark that chooses a packet for IPsec, and reqid of every state (moby, {@code mark}). */
-    public static final int MARK = 0xD0C4E3;
+    /**
+     * Value of the firewall mark that chooses a packet for IPsec. The built-in driver's is 0xD0C4E3 ({@code mark} in moby);
+     * ours has the same low 24 bits and a high byte of its own ('v'), so that no policy of one catches packets of the other.
+     */
+    public static final int MARK = 0x76D0C4E3;
 
     /** Towards a node with which there is nothing to seal. */
     public static final NodePlan EMPTY = new NodePlan(List.of(), List.of(), List.of());

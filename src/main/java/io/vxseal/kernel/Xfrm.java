@@ -26,7 +26,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * driver gives them (moby, {@code overlay/encryption.go}): ESP in transport mode, reqid 0xD0C4E3, infinite lifetimes,
  * and no replay window unless one is asked for.
  *
- * <p><b>Ours and theirs.</b> Mark and reqid are the built-in driver's too, so neither tells who made an object. Ours
+ * <p><b>Ours and theirs.</b> The reqid is the built-in driver's too, so it does not tell who made an object. Ours
  * carry {@link #LABEL} in the selector's {@code user} field besides. The kernel stores that field with states and
  * policies and gives it back in dumps. It is part of a policy's identity, so our policy for a node can stand beside the
  * built-in driver's: selector_cmp() in {@code net/xfrm/xfrm_policy.c} compares the selector word for word, and
@@ -39,8 +39,8 @@ import java.util.concurrent.locks.ReentrantLock;
  * <p>Safe for use by several threads.
  */
 public final class Xfrm implements AutoCloseable {
-    /** Firewall mark's and reqid's value in the built-in driver and here. */
-    static final int REQID = 0xD0C4E3;
+    /** Reqid of all states and of all policies that seal, in the built-in driver and here. */
+    public static final int REQID = 0xD0C4E3;
 
     /** "vxse" in ASCII. Anything but 0 would do, which is what all others leave there. */
     static final int LABEL = 0x76787365;

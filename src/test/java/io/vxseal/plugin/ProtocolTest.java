@@ -416,7 +416,7 @@ class ProtocolTest {
                         .path("mtu")
                         .asInt())
                 .isEqualTo(1424);
-        assertThat(host.run("ip xfrm policy")).contains("action block").contains("mark 0xd0c4e3/0xffffffff");
+        assertThat(host.run("ip xfrm policy")).contains("action block").contains("mark 0x76d0c4e3/0xffffffff");
         assertThat(host.run("iptables-save").lines().filter(l -> l.startsWith("-A")))
                 .hasSize(3)
                 .anyMatch(rule -> rule.startsWith("-A OUTPUT") && rule.contains("MARK"))
