@@ -4,6 +4,7 @@ import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.SecurityAssociation;
 import io.vxseal.kernel.SecurityPolicy;
 import java.net.InetAddress;
+import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -100,6 +101,11 @@ public final class NodePlan {
                 new SecurityPolicy[] {policy});
     }
 
+    /** This plan towards a node whose datagrams are opened by the states of another with the same SPIs. */
+    NodePlan withoutReceiving() {
+        return new NodePlan(new SecurityAssociation[0], send, policies);
+    }
+
     /** Whether nothing is planned. */
     boolean isEmpty() {
         return states() + policies.length == 0;
@@ -188,9 +194,14 @@ public final class NodePlan {
                 new SecurityPolicy.Id(any, any, port, MARK), new SecurityPolicy.Action.Block());
     }
 
-    /** A state of the kind that {@link #of} plans, from this node to itself and under a key of zeros: of no use but to try. */
+    /**
+     * A state of the kind that {@link #of} plans, from this node to itself and under a key that nobody has: of no use but
+     * to try.
+     */
     static SecurityAssociation probe(Ends local) {
-        return association(local.bind(), local.bind(), new Key(new byte[16], 0), Spi.of(local.bind(), local.bind(), 0));
+        byte[] octets = new byte[16];
+        new SecureRandom().nextBytes(octets);
+        return association(local.bind(), local.bind(), new Key(octets, 0), Spi.of(local.bind(), local.bind(), 0));
     }
 
     private static SecurityAssociation association(InetAddress source, InetAddress destination, Key key, int spi) {
