@@ -568,7 +568,7 @@ public final class Encryption {
         if (node.wanted) {
             if (ring.isEmpty()) {
                 // Before this process knows any key, what an earlier one left goes on working.
-                return node.held;
+                return node.held.underOurMark();
             }
             if (!isOfFamily(local, node)) {
                 return NodePlan.EMPTY;

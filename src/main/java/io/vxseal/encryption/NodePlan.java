@@ -6,7 +6,9 @@ import io.vxseal.kernel.SecurityPolicy;
 import java.net.InetAddress;
 import java.security.SecureRandom;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 
@@ -99,6 +101,20 @@ public final class NodePlan {
                 states,
                 new SecurityAssociation[] {association(local.bind(), remote, primary, spi)},
                 new SecurityPolicy[] {policy});
+    }
+
+    /** This plan with its policies under our mark; those of version 0.1.0 were under the built-in driver's. */
+    NodePlan underOurMark() {
+        if (Stream.of(policies).allMatch(policy -> policy.id().mark() == MARK)) {
+            return this;
+        }
+        Map<SecurityPolicy.Id, SecurityPolicy> marked = new LinkedHashMap<>();
+        for (SecurityPolicy policy : policies) {
+            SecurityPolicy.Id id = policy.id();
+            SecurityPolicy.Id ours = new SecurityPolicy.Id(id.source(), id.destination(), id.port(), MARK);
+            marked.merge(ours, new SecurityPolicy(ours, policy.action()), (one, other) -> id.equals(ours) ? other : one);
+        }
+        return new NodePlan(receive, send, marked.values().toArray(new SecurityPolicy[0]));
     }
 
     /** This plan towards a node whose datagrams are opened by the states of another with the same SPIs. */
