@@ -263,8 +263,9 @@ class RepairTest {
         Host here = new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT);
         assertThat(Remains.networks(here, false)).extracting(Network::encrypted).containsExactly(false);
         assertThat(Remains.networks(here, true)).extracting(Network::encrypted).containsExactly(true);
-        try (Namespace namespace = Namespace.open(pin()).orElseThrow()) {
-            FrameMark.set(namespace, NodePlan.MARK);
+        try (Namespace namespace = Namespace.open(pin()).orElseThrow();
+                FrameMark mark = FrameMark.in(namespace, NodePlan.MARK)) {
+            mark.restore();
         }
         assertThat(Remains.networks(here, false)).extracting(Network::encrypted).containsExactly(true);
     }
