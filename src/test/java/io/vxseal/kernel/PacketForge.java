@@ -35,8 +35,14 @@ record PacketForge(
     static final byte[] STRANGER_MAC = {2, 0, 0, 0, 0, 2};
     static final byte[] CONTAINER_MAC = {2, 0, 0, 0, 0, 3};
 
+    /** Of the VXLAN devices on the node. */
+    static final byte[] VXLAN_MAC = {2, 0, 0, 0, 0, 4};
+
     /** In each frame, with the attempt's index behind it. */
     private static final byte[] COOKIE = "vxseal: ".getBytes(StandardCharsets.US_ASCII);
+
+    /** For Ethernet and IPv4, and who asks is the container: VXLAN devices make such ones themselves. */
+    private static final byte[] ARP_REPLY = {0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 9, 10, 0, 0, 9, 2, 0, 0, 0, 0, 3, 10, 0, 0, 3};
 
     private static final byte[] BROADCAST = {-1, -1, -1, -1, -1, -1};
     private static final int MTU = 1500;
@@ -46,6 +52,7 @@ record PacketForge(
 
     // linux/if_ether.h; the last is for experiments
     private static final int ETH_P_IP = 0x0800;
+    private static final int ETH_P_ARP = 0x0806;
     private static final int ETH_P_IPV6 = 0x86dd;
     private static final int ETH_P_8021Q = 0x8100;
     private static final int ETH_P_802_EX1 = 0x88b5;
@@ -180,9 +187,12 @@ record PacketForge(
         private byte[] frame(int room) {
             boolean large = odd(1) || random.nextInt(8) == 0;
             int padding = random.nextInt(Math.max(1, Math.min(large ? 1200 : 60, room)));
-            return ByteBuffer.allocate(14 + COOKIE.length + Long.BYTES + padding)
-                    .put(odd(0.2) ? BROADCAST : CONTAINER_MAC).put(new byte[] {2, 1}).put(bytes(4))
-                    .putShort((short) ETH_P_802_EX1).put(COOKIE).putLong(index).array();
+            boolean arp = odd(0.2);
+            return ByteBuffer.allocate(14 + (arp ? ARP_REPLY.length : 0) + COOKIE.length + Long.BYTES + padding)
+                    .put(!odd(0.4) ? CONTAINER_MAC : random.nextBoolean() ? BROADCAST : VXLAN_MAC)
+                    .put(new byte[] {2, 1}).put(bytes(4))
+                    .putShort((short) (arp ? ETH_P_ARP : ETH_P_802_EX1)).put(arp ? ARP_REPLY : new byte[0])
+                    .put(COOKIE).putLong(index).array();
         }
 
         private byte[] vxlan(int network, byte[] frame) {

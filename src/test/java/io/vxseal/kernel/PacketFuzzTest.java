@@ -60,7 +60,7 @@ class PacketFuzzTest {
     void hostsRulesAloneDropClearFramesFromTheWire(FirewallTest.Kind kind) throws Exception {
         try (var opened = new PacketLab(folder, kind.transport)) {
             begin(opened, kind.transport);
-            var wire = new Way(Attacker.STRANGER, lab.inSealed, this::sendFrames, forge(Attacker.STRANGER, lab.peer(), lab.address()));
+            var wire = new Way(Attacker.STRANGER, lab.inside(), this::sendFrames, forge(Attacker.STRANGER, lab.peer(), lab.address()));
             Firewall firewall = kind.firewall(lab.node, PacketLab.PORT);
             wire.assertOpen();
             firewall.protect(PacketLab.SEALED);
@@ -87,8 +87,8 @@ class PacketFuzzTest {
                 List<Attempt> rehearsal = LongStream.range(0, BATCH).mapToObj(out::attempt).toList();
                 AttackerThread thread = new AttackerThread(lab.node, attacker, rehearsal);
                 threads.add(thread);
-                ways.add(new Way(attacker, lab.outSealed, thread::send, out));
-                ways.add(new Way(attacker, lab.inSealed, thread::send, in));
+                ways.add(new Way(attacker, List.of(lab.outSealed), thread::send, out));
+                ways.add(new Way(attacker, lab.inside(), thread::send, in));
             }
             try {
                 Firewall firewall = kind.firewall(lab.node, PacketLab.PORT);
@@ -142,14 +142,14 @@ class PacketFuzzTest {
     /** From an attacker to where a frame must not come. */
     private final class Way {
         private final Attacker attacker;
-        private final RawSocket end;
+        private final List<RawSocket> ends;
         private final Sender sender;
         private final PacketForge forge;
         private final PacketForge pace;
 
-        Way(Attacker attacker, RawSocket end, Sender sender, PacketForge forge) {
+        Way(Attacker attacker, List<RawSocket> ends, Sender sender, PacketForge forge) {
             this.attacker = attacker;
-            this.end = end;
+            this.ends = ends;
             this.sender = sender;
             this.forge = forge;
             this.pace = new PacketForge(SEED, Attacker.STRANGER, transport, lab.peer(), lab.address(), PacketLab.PLAIN, 0, PacketLab.PORT);
@@ -189,8 +189,10 @@ class PacketFuzzTest {
                 awaitPace(start);
                 collect(got);
             }
-            while (end.awaitFrame(QUIET)) {
-                collect(got);
+            for (RawSocket end : ends) {
+                while (end.awaitFrame(QUIET)) {
+                    collect(got);
+                }
             }
             return got;
         }
@@ -203,8 +205,10 @@ class PacketFuzzTest {
         }
 
         private void collect(List<Long> got) {
-            for (byte[] frame = end.receive(); frame.length > 0; frame = end.receive()) {
-                got.add(PacketForge.index(frame));
+            for (RawSocket end : ends) {
+                for (byte[] frame = end.receive(); frame.length > 0; frame = end.receive()) {
+                    got.add(PacketForge.index(frame));
+                }
             }
         }
 

@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A node with a container on an encrypted network and one on a plain one, and a stranger on its uplink, who has VXLAN
- * devices of both networks and no firewall: what they receive has crossed the wire in clear.
+ * A node with a container on an encrypted network and one on a plain one, and a stranger on its uplink, who has a VXLAN
+ * device of the encrypted network and no firewall: what that receives has crossed the wire in clear.
  */
 final class PacketLab implements AutoCloseable {
     static final int PORT = 4789;
@@ -35,10 +35,11 @@ final class PacketLab implements AutoCloseable {
 
     final RawSocket inPlain;
 
-    /** What comes out of the VXLAN devices on the other end of the wire. */
-    final RawSocket outSealed;
+    /** What comes to the encrypted network's gateway. */
+    final RawSocket inGateway;
 
-    final RawSocket outPlain;
+    /** What comes out of the encrypted network's VXLAN device on the other end of the wire. */
+    final RawSocket outSealed;
 
     PacketLab(Path folder, Transport transport) throws Exception {
         this.transport = transport;
@@ -52,14 +53,12 @@ final class PacketLab implements AutoCloseable {
             overlay(sealed, "vx-s", SEALED, "c-s");
             overlay(plain, "vx-p", PLAIN, "c-p");
             vxlan(stranger, "w-s", SEALED, peer());
-            vxlan(stranger, "w-p", PLAIN, peer());
             stranger.run("ip link set w-s up");
-            stranger.run("ip link set w-p up");
             wire = opened(RawSocket.sender(stranger, "wire"));
             inSealed = opened(RawSocket.listener(container, "c-s"));
             inPlain = opened(RawSocket.listener(container, "c-p"));
+            inGateway = opened(RawSocket.listener(sealed, "br0"));
             outSealed = opened(RawSocket.listener(stranger, "w-s"));
-            outPlain = opened(RawSocket.listener(stranger, "w-p"));
         } catch (Exception | AssertionError e) {
             close();
             throw e;
@@ -88,9 +87,14 @@ final class PacketLab implements AutoCloseable {
                 """));
     }
 
+    /** Where nothing of the encrypted network may come that was not sealed. */
+    List<RawSocket> inside() {
+        return List.of(inSealed, inGateway);
+    }
+
     /** Forgets frames that came before. */
     void drain() {
-        for (RawSocket listener : List.of(inSealed, inPlain, outSealed, outPlain)) {
+        for (RawSocket listener : List.of(inSealed, inPlain, inGateway, outSealed)) {
             while (listener.receive().length > 0) {}
         }
     }
@@ -131,7 +135,7 @@ final class PacketLab implements AutoCloseable {
 
     private void overlay(TestHost overlay, String vxlan, int vni, String link) throws Exception {
         vxlan(node, vxlan, vni, address());
-        node.run("ip link set " + vxlan + " netns " + overlay.pin);
+        node.run("ip link set " + vxlan + " address 02:00:00:00:00:04 netns " + overlay.pin);
         overlay.run("ip link add br0 type bridge mcast_snooping 0");
         overlay.run("ip link add eth0 type veth peer name " + link + " address 02:00:00:00:00:03 netns " + container.pin);
         for (String port : List.of(vxlan, "eth0")) {
