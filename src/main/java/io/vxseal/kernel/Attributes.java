@@ -12,7 +12,7 @@ import java.util.OptionalInt;
 /** The attributes of a message from the kernel ({@code linux/netlink.h}, nlattr), by type. */
 final class Attributes {
     /** Flags beside the type: nested, and network byte order. */
-    private static final int NLA_TYPE_MASK = 0x3fff;
+    static final int NLA_TYPE_MASK = 0x3fff;
 
     private final Map<Integer, ByteBuffer> byType;
 

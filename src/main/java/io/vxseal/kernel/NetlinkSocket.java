@@ -20,6 +20,7 @@ import java.util.function.Consumer;
 final class NetlinkSocket implements AutoCloseable {
     static final int NETLINK_ROUTE = 0;
     static final int NETLINK_XFRM = 6;
+    static final int NETLINK_NETFILTER = 12;
 
     private static final int AF_NETLINK = 16;
     private static final int SOCK_RAW = 3;

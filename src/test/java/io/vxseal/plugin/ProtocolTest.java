@@ -83,7 +83,7 @@ class ProtocolTest {
         return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
-                transport -> Firewall.choose(Firewall.Backend.IPTABLES, transport, PORT, NodePlan.MARK, host.prefix()),
+                transport -> Firewall.choose(Firewall.Backend.IPTABLES, transport, host.prefix()),
                 new Memory(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(
