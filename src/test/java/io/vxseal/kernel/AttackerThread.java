@@ -35,6 +35,7 @@ final class AttackerThread implements AutoCloseable {
     private static final int IPPROTO_UDP = 17;
     private static final int IPPROTO_RAW = 255;
 
+    private final Attacker attacker;
     private final ExecutorService thread = Executors.newSingleThreadExecutor(Thread.ofPlatform().name("attacker").factory());
     private final ByteBuffer buffer = RawSocket.buffer();
 
@@ -44,6 +45,7 @@ final class AttackerThread implements AutoCloseable {
      * @param rehearsal what is sent with all rights before, so that the thread has no class left to load
      */
     AttackerThread(TestHost host, Attacker attacker, List<Attempt> rehearsal) throws Exception {
+        this.attacker = attacker;
         int namespace = host.namespace.fd();
         call(() -> {
             check(LibC.INSTANCE.setns(namespace, LibC.CLONE_NEWNET), "enter network namespace");
@@ -63,6 +65,10 @@ final class AttackerThread implements AutoCloseable {
             }
             return null;
         });
+    }
+
+    Attacker attacker() {
+        return attacker;
     }
 
     /** Returns how many pieces the kernel took. */

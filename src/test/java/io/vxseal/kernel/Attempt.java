@@ -85,6 +85,11 @@ record Attempt(Attacker attacker, List<Piece> pieces) {
         return new Attempt(Attacker.valueOf(line.substring(0, space)), pieces);
     }
 
+    /** Returns whether a frame of it is several datagrams in one, which are taken apart only behind the firewall. */
+    boolean isAggregate() {
+        return pieces.stream().anyMatch(piece -> piece.channel == Channel.PACKET && piece.octets[1] != 0);
+    }
+
     @Override
     public String toString() {
         return attacker + " " + pieces.stream().map(Piece::toString).collect(Collectors.joining(" | "));

@@ -1,5 +1,6 @@
 package io.vxseal.kernel;
 
+import io.vxseal.kernel.Attempt.Attacker;
 import io.vxseal.kernel.Firewall.Transport;
 import java.net.InetAddress;
 import java.nio.file.Path;
@@ -73,6 +74,16 @@ final class PacketLab implements AutoCloseable {
         return InetAddress.ofLiteral(transport == Transport.IPV4 ? "10.55.0.2" : "fd00:55::2");
     }
 
+    /** Returns what makes an attacker's packets to the encrypted network. */
+    PacketForge forge(long seed, Attacker attacker, InetAddress from, InetAddress to) {
+        return new PacketForge(seed, attacker, transport, from, to, SEALED, PLAIN, PORT);
+    }
+
+    /** Returns what makes packets that nothing stops. */
+    PacketForge forgeOfThePlainNetwork() {
+        return new PacketForge(0, Attacker.STRANGER, transport, peer(), address(), PLAIN, PLAIN, PORT);
+    }
+
     /** Has connections tracked on the node, as engines do: fragments are put together before any other chain then. */
     void trackConnections() {
         node.run("nft add table inet tracking");
@@ -95,7 +106,7 @@ final class PacketLab implements AutoCloseable {
     /** Forgets frames that came before. */
     void drain() {
         for (RawSocket listener : List.of(inSealed, inPlain, inGateway, outSealed)) {
-            while (listener.receive().length > 0) {}
+            listener.drain();
         }
     }
 

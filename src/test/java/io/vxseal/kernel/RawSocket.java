@@ -123,6 +123,11 @@ final class RawSocket implements AutoCloseable {
         return frame;
     }
 
+    /** Forgets frames that came in. */
+    void drain() {
+        while (receive().length > 0) {}
+    }
+
     private static ByteBuffer direct(int length) {
         return ByteBuffer.allocateDirect(length).order(ByteOrder.nativeOrder());
     }
