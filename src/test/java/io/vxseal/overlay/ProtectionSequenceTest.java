@@ -70,9 +70,10 @@ class ProtectionSequenceTest {
             while (played.size() < count) {
                 NodeStep step = NodeStep.draw(random);
                 played.add(step);
+                long t0 = System.nanoTime();
                 if (!node.play(step)) {
                     played.removeLast();
-                }
+                } else System.out.println(seed + " " + played.size() + "/" + count + " " + step + " " + (System.nanoTime() - t0) / 1000000);
             }
             node.serves();
         } catch (Exception | AssertionError failure) {

@@ -7,7 +7,6 @@ import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
-import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.Firewall;
 import io.vxseal.kernel.KernelException;
@@ -54,6 +53,8 @@ final class SequenceNode implements AutoCloseable {
     private static final OverlayTraffic.Line SEALED_LINE = new OverlayTraffic.Line(4242, true, NEAR_SEALED, FAR_SEALED);
     private static final OverlayTraffic.Line PLAIN_LINE = new OverlayTraffic.Line(4300, false, NEAR_PLAIN, FAR_PLAIN);
     private static final OverlayTraffic.Line OTHER_LINE = new OverlayTraffic.Line(4243, true, NEAR_OTHER, FAR_OTHER);
+
+    private static final String UPLINK_MAC = "02:00:00:00:00:01";
 
     /** More commands than the plugin starts for one repair. */
     private static final int MOST_COMMANDS = 24;
@@ -107,8 +108,13 @@ final class SequenceNode implements AutoCloseable {
     private Optional<Xfrm> xfrm = Optional.empty();
     private final List<Held> held = new ArrayList<>();
 
-    /** A plugin that was killed in the middle, and the command that it will wait for. */
-    private record Held(Thread thread, Driver driver, Xfrm xfrm, Path command) {}
+    /**
+     * A plugin that was killed in the middle.
+     *
+     * @param left file without which its commands fail
+     * @param pid file with the number of the process that it waits for
+     */
+    private record Held(Thread thread, Driver driver, Xfrm xfrm, Path left, Path pid) {}
 
     /**
      * Makes the node and has a container join the encrypted and the plain network.
@@ -138,12 +144,16 @@ final class SequenceNode implements AutoCloseable {
         String nodad = ipv6 ? " nodad" : "";
         return """
                 set -e
-                ip link add uplink type veth peer name uplink netns %1$s
+                ip link add uplink address %6$s type veth peer name uplink netns %1$s
                 ip link set uplink up
                 nsenter --net=%1$s ip link set uplink up
                 ip %2$s address add %3$s dev uplink%5$s
                 nsenter --net=%1$s ip %2$s address add %4$s dev uplink%5$s
-                """.formatted(folder.resolve("wire"), family, prefixed(here(0)), prefixed(there()), nodad);
+                # Else what goes to an address that the node has not got just now waits for an answer to ARP.
+                nsenter --net=%1$s ip neighbour replace %7$s lladdr %6$s dev uplink nud permanent
+                nsenter --net=%1$s ip neighbour replace %8$s lladdr %6$s dev uplink nud permanent
+                """.formatted(folder.resolve("wire"), family, prefixed(here(0)), prefixed(there()), nodad, UPLINK_MAC,
+                here(0).getHostAddress(), here(1).getHostAddress());
     }
 
     private InetAddress here(int number) {
@@ -172,7 +182,7 @@ final class SequenceNode implements AutoCloseable {
         return new Driver(
                 new Host(host.namespace(), host.route(), run.resolve("netns"), port),
                 seals ? new Encryption(xfrm, port) : Encryption.unprobed(xfrm, port),
-                transport -> Firewall.choose(backend, transport, port, NodePlan.MARK, prefix),
+                transport -> Firewall.choose(backend, transport, prefix),
                 new Memory(state, run),
                 Duration.ZERO,
                 listener -> new Cluster(
@@ -460,7 +470,7 @@ final class SequenceNode implements AutoCloseable {
         Files.writeString(left, step.of(MOST_COMMANDS) + "\n");
         Path command = folder.resolve("command" + held.size());
         Files.writeString(command, """
-                read left < %1$s
+                read left < %1$s || exit 1
                 if [ $left -le 0 ]; then echo $$ > %1$s.pid; mv %1$s.pid %1$s.held; exec sleep %2$d; fi
                 echo $((left - 1)) > %1$s
                 exec nsenter --net=%3$s "$@"
@@ -475,14 +485,14 @@ final class SequenceNode implements AutoCloseable {
                 first.initialKeys(keys());
                 first.repair();
             } catch (DriverException failure) {
-                // Its last command failed when the sequence was over.
+                // Its commands fail when the sequence is over.
             }
         });
         while (thread.isAlive() && !Files.exists(pid)) {
             LockSupport.parkNanos(200_000);
         }
         if (thread.isAlive()) {
-            held.add(new Held(thread, first, own, pid));
+            held.add(new Held(thread, first, own, left, pid));
         } else {
             first.close();
             own.close();
@@ -505,6 +515,8 @@ final class SequenceNode implements AutoCloseable {
         }
         if (!both) {
             attempt("ip address delete %s dev uplink".formatted(prefixed(here(before))));
+            // It may have gone with the other one, of the same subnet.
+            addAddress(address);
             traffic.flow();
         }
         if (running()) {
@@ -617,6 +629,11 @@ final class SequenceNode implements AutoCloseable {
         driver.get().repair();
         joinIfNotThere(ON_SEALED);
         driver.get().repair();
+        if (!isUp(ON_SEALED)) {
+            // The plugin's memory and the VXLAN device are both gone, so the network is known to the engine alone.
+            leave(ON_SEALED, true);
+            join(ON_SEALED);
+        }
         traffic.delivered(PLAIN_LINE);
         long plain = traffic.onWire("plain");
         long sealed = traffic.onWire("sealed");
@@ -643,12 +660,18 @@ final class SequenceNode implements AutoCloseable {
         assertThat(traffic.onWire("clear")).as("packets in clear on the wire").isZero();
     }
 
+    private boolean isUp(Membership on) {
+        return driver.orElseThrow().status().networks().stream()
+                .anyMatch(attached -> attached.network().id().equals(on.network()) && attached.up());
+    }
+
     @Override
     public void close() throws Exception {
         traffic.close();
         kill();
         for (Held plugin : held) {
-            long pid = Long.parseLong(Files.readString(plugin.command()).trim());
+            Files.delete(plugin.left());
+            long pid = Long.parseLong(Files.readString(plugin.pid()).trim());
             ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
             plugin.thread().join();
             plugin.driver().close();
