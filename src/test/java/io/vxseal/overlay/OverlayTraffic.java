@@ -62,7 +62,7 @@ final class OverlayTraffic implements AutoCloseable {
     private final List<DatagramChannel> inContainer = new ArrayList<>();
     private final DatagramChannel fromContainer;
     private final DatagramChannel fromWire;
-    private final List<Thread> threads;
+    private final Thread thread;
     private volatile boolean closed;
     private final Map<String, Integer> clear = new TreeMap<>();
 
@@ -97,9 +97,7 @@ final class OverlayTraffic implements AutoCloseable {
         }
         fromContainer = container.within(DatagramChannel::open);
         fromWire = wire.within(DatagramChannel::open);
-        threads = List.of(
-                Thread.ofPlatform().daemon().name("container").start(this::send),
-                Thread.ofPlatform().daemon().name("injector").start(this::inject));
+        thread = Thread.ofPlatform().daemon().name("traffic").start(this::sendBothWays);
     }
 
     /** Plain networks' datagrams are counted and go no further, so that the sockets have room for those that must not be. */
@@ -121,10 +119,12 @@ final class OverlayTraffic implements AutoCloseable {
                 """.formatted(plain, sealed);
     }
 
-    private void send() {
+    private void sendBothWays() {
         ByteBuffer payload = ByteBuffer.allocateDirect(PAYLOAD);
+        List<ByteBuffer> frames = frames();
         for (int round = 0; round < MOST_ROUNDS && !closed; round++) {
             send(payload, round % PLAIN_EVERY == 0);
+            inject(frames, round);
             LockSupport.parkNanos(PAUSE.toNanos());
         }
     }
@@ -134,14 +134,6 @@ final class OverlayTraffic implements AutoCloseable {
             if (all || line.encrypted()) {
                 attempt(fromContainer, payload.clear(), new InetSocketAddress(line.there(), FAR));
             }
-        }
-    }
-
-    private void inject() {
-        List<ByteBuffer> frames = frames();
-        for (int round = 0; round < MOST_ROUNDS && !closed; round++) {
-            inject(frames, round);
-            LockSupport.parkNanos(PAUSE.toNanos());
         }
     }
 
@@ -158,7 +150,7 @@ final class OverlayTraffic implements AutoCloseable {
         return IntStream.range(0, lines.size()).mapToObj(this::frame).toList();
     }
 
-    /** Sends some more datagrams, in both directions and to every address and port, whatever the threads are at. */
+    /** Sends some more datagrams, in both directions and to every address and port, whatever the thread is at. */
     void flow() {
         ByteBuffer payload = ByteBuffer.allocateDirect(PAYLOAD);
         List<ByteBuffer> frames = frames();
@@ -234,9 +226,7 @@ final class OverlayTraffic implements AutoCloseable {
     @Override
     public void close() throws Exception {
         closed = true;
-        for (Thread thread : threads) {
-            thread.join();
-        }
+        thread.join();
         fromContainer.close();
         fromWire.close();
         for (DatagramChannel channel : onWire) {

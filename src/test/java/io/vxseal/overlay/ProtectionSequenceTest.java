@@ -6,23 +6,24 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Nothing of an encrypted network leaves or enters in clear, whatever operators and accidents do to a node: random sequences
  * of {@link NodeStep}s, with datagrams under way before, during and after each one and between the steps of a repair.
  *
- * <p>While the plugin is stopped, one {@link NodeStep.Barrier} at most is taken away until it runs again: two hold, each by
- * itself, and nobody is there to put one back.
+ * <p>Two limits. While the plugin is stopped, one {@link NodeStep.Barrier} at most is taken away until it runs again: another
+ * holds, and nobody is there to put back the first. And a foreign rule that gives datagrams another mark counts as that one for
+ * as long as it stands, with the plugin running, too, for the kernel finds policies by the mark.
  *
- * <p>{@code -Dvxseal.sequence=SEED} plays one seed alone, and {@code -Dvxseal.sequence='IPV4 IPTABLES STEP…'} one list of
- * steps, as a failure prints them.
+ * <p>{@code -Dvxseal.sequence} plays one seed alone ({@code 7}), a range of them ({@code 1-20}), or one list of steps as a failure
+ * prints it ({@code 'IPV4 IPTABLES STOPPED/0 …'}).
  */
 @Execution(ExecutionMode.CONCURRENT)
 class ProtectionSequenceTest {
@@ -32,27 +33,51 @@ class ProtectionSequenceTest {
     private static final int SEEDS_IN_GUESTS = 20;
     private static final int STEPS_IN_GUESTS = 10;
 
+    private static final String CHOSEN = System.getProperty("vxseal.sequence", "");
+
+    /** Sequences that were in clear once, most of them with version 0.1.0. */
+    private static final List<String> LEAKED = List.of(
+            "IPV4 IPTABLES STATE_FILE_TORN/21 PORT_CHANGED/61",
+            "IPV4 AUTO UNPRINTABLE_RULE/24 FOREIGN_RULES_REMOVED/57 PORT_CHANGED/42",
+            "IPV4 NFTABLES REINSTALLED/5",
+            "IPV6 NFTABLES KILLED/51 REINSTALLED/35",
+            "IPV4 IPTABLES STOPPED/0 REINSTALLED/16 STARTED/0",
+            "IPV4 AUTO STOPPED/1 STARTED/51 SECOND_PLUGIN/60",
+            "IPV4 IPTABLES IPTABLES_FLUSHED/3",
+            "IPV4 NFTABLES TABLES_DELETED/0",
+            "IPV4 IPTABLES ACCEPTED_FIRST/0",
+            "IPV4 IPTABLES KILLED_IN_REPAIR/47",
+            "IPV6 IPTABLES OTHER_NETWORK_JOINED/51 IPTABLES_FLUSHED/59 KILLED_IN_REPAIR/48",
+            "IPV4 IPTABLES NAMESPACE_FLUSHED/0 RULESET_FLUSHED/0",
+            "IPV4 NFTABLES STOPPED/0 NAMESPACE_FLUSHED/0 STATE_FILE_DELETED/0 STARTED/0",
+            "IPV4 IPTABLES POLICIES_FLUSHED/0 BACKEND_CHANGED/0 IPTABLES_FLUSHED/0");
+
     @TempDir
     Path folder;
 
     static IntStream seeds() {
-        String one = System.getProperty("vxseal.sequence", "");
-        if (one.matches("\\d+-\\d+")) {
-            String[] ends = one.split("-");
-            return IntStream.rangeClosed(Integer.parseInt(ends[0]), Integer.parseInt(ends[1]));
+        if (CHOSEN.matches("\\d+(-\\d+)?")) {
+            String[] ends = CHOSEN.split("-");
+            return IntStream.rangeClosed(Integer.parseInt(ends[0]), Integer.parseInt(ends[ends.length - 1]));
         }
-        return one.matches("\\d+") ? IntStream.of(Integer.parseInt(one)) : IntStream.rangeClosed(1, SEEDS);
+        return IntStream.rangeClosed(1, SEEDS);
     }
 
     static IntStream seedsInGuests() {
         return IntStream.rangeClosed(1, SEEDS_IN_GUESTS);
     }
 
+    static Stream<String> leaked() {
+        return CHOSEN.contains(" ") ? Stream.of(CHOSEN) : LEAKED.stream();
+    }
+
     @ParameterizedTest(name = "seed {0}")
     @MethodSource("seeds")
     void nothingCrossesInClear(int seed) throws Exception {
         Random random = new Random(seed);
-        play(seed, random, LEAST_STEPS + random.nextInt(MOST_STEPS - LEAST_STEPS + 1), false);
+        // Of two draws the smaller, for time's sake: most are short, and some are long.
+        int more = Math.min(random.nextInt(MOST_STEPS - LEAST_STEPS + 1), random.nextInt(MOST_STEPS - LEAST_STEPS + 1));
+        play(seed, random, LEAST_STEPS + more, false);
     }
 
     @Tag("esp")
@@ -64,16 +89,15 @@ class ProtectionSequenceTest {
 
     private void play(int seed, Random random, int count, boolean seals) throws Exception {
         boolean ipv6 = seed % 4 == 0;
-        Firewall.Backend backend = Firewall.Backend.values()[seed % 3];
+        Firewall.Backend backend = Firewall.Backend.values()[seed % Firewall.Backend.values().length];
         List<NodeStep> played = new ArrayList<>();
         try (SequenceNode node = new SequenceNode(folder, ipv6, backend, seals)) {
             while (played.size() < count) {
                 NodeStep step = NodeStep.draw(random);
                 played.add(step);
-                long t0 = System.nanoTime();
                 if (!node.play(step)) {
                     played.removeLast();
-                } else System.out.println(seed + " " + played.size() + "/" + count + " " + step + " " + (System.nanoTime() - t0) / 1000000);
+                }
             }
             node.serves();
         } catch (Exception | AssertionError failure) {
@@ -82,12 +106,10 @@ class ProtectionSequenceTest {
         }
     }
 
-    /** Sequences that were in clear once. */
     @ParameterizedTest
-    @ValueSource(strings = {"IPV4 IPTABLES PORT_CHANGED/0"})
-    void listedSequenceIsNotInClear(String listed) throws Exception {
-        String one = System.getProperty("vxseal.sequence", "");
-        String[] parts = (one.contains(" ") ? one : listed).split(" ", 3);
+    @MethodSource("leaked")
+    void sequenceThatOnceLeakedStaysSealed(String sequence) throws Exception {
+        String[] parts = sequence.split(" ", 3);
         try (SequenceNode node =
                 new SequenceNode(folder, parts[0].equals("IPV6"), Firewall.Backend.valueOf(parts[1]), false)) {
             for (NodeStep step : NodeStep.parse(parts[2])) {

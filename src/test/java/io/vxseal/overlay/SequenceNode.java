@@ -101,7 +101,7 @@ final class SequenceNode implements AutoCloseable {
     private final Map<Membership, String> joined = new java.util.LinkedHashMap<>();
     private int endpoints;
     private final Set<Barrier> open = EnumSet.noneOf(Barrier.class);
-    /** Whether a rule of somebody else's gives our datagrams another mark, where nothing of ours comes before it. */
+    /** Whether a rule of somebody else's gives our datagrams another mark, by which the kernel finds no policy. */
     private boolean markedOtherwise;
 
     private Optional<Driver> driver = Optional.empty();
@@ -319,7 +319,7 @@ final class SequenceNode implements AutoCloseable {
         if (running()) {
             driver.get().repair();
             open.clear();
-            if (markedOtherwise && backend != Firewall.Backend.IPTABLES) {
+            if (markedOtherwise) {
                 open.add(Barrier.POLICIES);
             }
             traffic.flow();
@@ -463,7 +463,7 @@ final class SequenceNode implements AutoCloseable {
     /** Starts a plugin whose commands stop coming back after a while, and another one in its place. */
     private void killInTheMiddle(NodeStep step) throws Exception {
         kill();
-        if (step.bit(5)) {
+        if (step.bit(5) && open.isEmpty()) {
             flushIptables(2);
         }
         Path left = folder.resolve("commands" + held.size());
@@ -489,7 +489,7 @@ final class SequenceNode implements AutoCloseable {
             }
         });
         while (thread.isAlive() && !Files.exists(pid)) {
-            LockSupport.parkNanos(200_000);
+            LockSupport.parkNanos(1_000_000);
         }
         if (thread.isAlive()) {
             held.add(new Held(thread, first, own, left, pid));
