@@ -59,6 +59,9 @@ final class SequenceNode implements AutoCloseable {
     /** More commands than the plugin starts for one repair. */
     private static final int MOST_COMMANDS = 24;
 
+    /** For what the kernel does in its own time. */
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
     /** A plugin that was killed in the middle stays there, for as long as the sequence goes on. */
     private static final int HELD_SECONDS = 300;
 
@@ -285,6 +288,17 @@ final class SequenceNode implements AutoCloseable {
                 """.formatted(on.link(), on.line().here().getHostAddress(), on.line().there().getHostAddress(),
                 MacAddress.of(on.line().there()))));
         joined.put(on, endpoint);
+        awaitForwarding(on);
+    }
+
+    /** A link comes up when the kernel gets to it, and what nobody forwards proves nothing. */
+    private void awaitForwarding(Membership on) {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        String ports = "nsenter --net=%s bridge link".formatted(pin(on));
+        while (!host.run(ports).lines().allMatch(port -> port.contains("state forwarding"))) {
+            assertThat(System.nanoTime()).as("deadline for the ports of %s to forward", on.network()).isLessThan(deadline);
+            LockSupport.parkNanos(1_000_000);
+        }
     }
 
     /** The engine goes on where it is told that something is not known. */
@@ -638,7 +652,7 @@ final class SequenceNode implements AutoCloseable {
         long plain = traffic.onWire("plain");
         long sealed = traffic.onWire("sealed");
         // The links of a network that was made anew come up when the kernel gets to it.
-        long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
         Set<String> missing = new HashSet<>();
         do {
             traffic.flow();
