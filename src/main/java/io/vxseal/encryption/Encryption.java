@@ -565,11 +565,11 @@ public final class Encryption {
 
     /** What the kernel should hold for a node. */
     private NodePlan plan(Ends local, Node node) {
+        if (ring.isEmpty() && (node.wanted || sealing && isShared(node))) {
+            // Before this process knows any key, what an earlier one left goes on working.
+            return node.held.underOurMark();
+        }
         if (node.wanted) {
-            if (ring.isEmpty()) {
-                // Before this process knows any key, what an earlier one left goes on working.
-                return node.held.underOurMark();
-            }
             if (!isOfFamily(local, node)) {
                 return NodePlan.EMPTY;
             }
