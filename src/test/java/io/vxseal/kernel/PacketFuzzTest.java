@@ -34,12 +34,12 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class PacketFuzzTest {
     /** Attempts of each test; {@code ./test --soak} has more. */
-    private static final int ATTEMPTS = Integer.getInteger("vxseal.packets", 20_000);
+    private static final int ATTEMPTS = Integer.getInteger("vxseal.packets", 5_000);
 
     private static final long SEED = Long.getLong("vxseal.packets.seed", 12);
 
     /** Attempts without rules and without a change, and as many with. */
-    private static final int CONTROLS = 1000;
+    private static final int CONTROLS = 400;
 
     /** Index of the first of those: fragments of theirs may still be there when others come. */
     private static final long OPEN = 1L << 40;
@@ -50,8 +50,11 @@ class PacketFuzzTest {
     /** Time in milliseconds for a frame to come, on a machine that does other things. */
     private static final int PATIENCE = 10_000;
 
+    /** Time in milliseconds after which such a frame is sent again. */
+    private static final int RESEND = 500;
+
     /** Time in milliseconds after which what has not come does not come. */
-    private static final int QUIET = 100;
+    private static final int QUIET = 40;
 
     /** Index of a frame that was cut short. */
     private static final Long UNKNOWN = -1L;
@@ -244,9 +247,10 @@ class PacketFuzzTest {
 
         /** None of those kept gets through, nor any of these. */
         void assertClosed(long from, long to) throws Exception {
-            for (Attempt attempt : kept(forge.transport(), forge.attacker())) {
-                assertThat(send(0, 1, index -> attempt)).as("kept packet of %s: %s", this, attempt).isEmpty();
-            }
+            List<Attempt> kept = kept(forge.transport(), forge.attacker());
+            assertThat(send(0, kept.size(), index -> kept.get((int) index)))
+                    .as("indices of kept packets of %s that got through: as in their frames, in hex", this)
+                    .isEmpty();
             Set<Long> got = send(from, to, forge::attempt);
             assertThat(got.stream()
                             .map(index -> "\n" + forge.transport() + " " + forge.attempt(index))
@@ -291,10 +295,14 @@ class PacketFuzzTest {
             return 0;
         }
 
-        /** An unencrypted network's frame goes behind the others. */
+        /** An unencrypted network's frame goes behind the others, again if a busy machine lost it. */
         private void awaitPace(long index) {
-            sendFrames(List.of(pace.plain(index)));
-            assertThat(lab.inPlain.awaitFrame(PATIENCE)).as("a frame of the plain network arrives").isTrue();
+            boolean arrived = false;
+            for (int attempt = 0; attempt < PATIENCE / RESEND && !arrived; attempt++) {
+                sendFrames(List.of(pace.plain(index)));
+                arrived = lab.inPlain.awaitFrame(RESEND);
+            }
+            assertThat(arrived).as("a frame of the plain network arrives").isTrue();
             lab.inPlain.drain();
         }
 
