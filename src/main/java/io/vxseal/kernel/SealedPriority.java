@@ -11,6 +11,12 @@ import java.util.stream.Stream;
  *
  * <p>No other datagram comes to a VXLAN device with this priority: the table takes it from those whose sender set it
  * (SO_PRIORITY), as a process of the host with CAP_NET_RAW may.
+ *
+ * <p>The table also drops IPv6 packets with a fragment header behind another extension header, before connection tracking
+ * puts fragments together. There the kernel keeps the place of the header that leads to the fragment header in eight bits
+ * (prev_nhoff of find_prev_fhdr() in {@code net/ipv6/netfilter/nf_conntrack_reasm.c}), so behind long headers it changes a
+ * wrong octet: all rules then read other headers than the kernel, which goes on behind the fragment header. No rule
+ * for incoming packets can tell any more, and no common sender makes such packets.
  */
 public final class SealedPriority implements AutoCloseable {
     /** Chosen so that no scheduler's class has it by chance: 0x76 and our reqid. */
@@ -38,7 +44,10 @@ public final class SealedPriority implements AutoCloseable {
                                 .map(sealed -> "meta l4proto udp %s meta priority set 0x%x".formatted(sealed, PRIORITY)))
                 .toList();
         return new SealedPriority(NftTable.in(namespace, NftTable.Family.INET, "vxseal-priority",
-                List.of(new NftTable.Chain("incoming", "filter hook input priority 400", rules))));
+                List.of(
+                        new NftTable.Chain("fragments", "filter hook prerouting priority -450", List.of(
+                                "meta nfproto ipv6 ip6 nexthdr != ipv6-frag exthdr frag exists drop")),
+                        new NftTable.Chain("incoming", "filter hook input priority 400", rules))));
     }
 
     /**

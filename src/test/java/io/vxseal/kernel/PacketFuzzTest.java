@@ -109,23 +109,20 @@ class PacketFuzzTest {
     @EnumSource
     void hostRulesAloneDropClearFramesFromTheWire(Rules rules) throws Exception {
         lab = opened(new PacketLab(folder, rules.transport));
-        Firewall firewall = rules.firewall(lab.node);
-        closes(List.of(fromTheWire(Predicate.not(Attempt::isAggregate))),
-                () -> firewall.protect(SEGMENT), () -> firewall.unprotect(SEGMENT));
+        closesByHostRules(rules, List.of(fromTheWire(Predicate.not(Attempt::isAggregate))));
     }
 
     @ParameterizedTest
     @EnumSource
     void hostRulesAloneDropDatagramsOfProcesses(Rules rules) throws Exception {
         lab = opened(new PacketLab(folder, rules.transport));
-        Firewall firewall = rules.firewall(lab.node);
         var ways = new ArrayList<Way>();
         for (Attacker attacker : List.of(Attacker.NOBODY, Attacker.RAW)) {
             AttackerThread thread = process(attacker);
             ways.add(out(thread));
             ways.add(in(thread));
         }
-        closes(ways, () -> firewall.protect(SEGMENT), () -> firewall.unprotect(SEGMENT));
+        closesByHostRules(rules, ways);
     }
 
     @ParameterizedTest
@@ -138,6 +135,19 @@ class PacketFuzzTest {
             priority.restore();
             frames.restore();
         }, () -> lab.sealed.run("nft flush ruleset"));
+    }
+
+    /** With the table that is there whichever firewall makes the rules. */
+    private void closesByHostRules(Rules rules, List<Way> ways) throws Exception {
+        Firewall firewall = rules.firewall(lab.node);
+        SealedPriority priority = opened(SealedPriority.in(lab.node.namespace));
+        closes(ways, () -> {
+            priority.restore();
+            firewall.protect(SEGMENT);
+        }, () -> {
+            firewall.unprotect(SEGMENT);
+            priority.remove();
+        });
     }
 
     private <T extends AutoCloseable> T opened(T opened) {
