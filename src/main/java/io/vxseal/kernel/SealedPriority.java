@@ -40,7 +40,8 @@ public final class SealedPriority implements AutoCloseable {
     public static SealedPriority in(Namespace namespace) throws FirewallException {
         List<String> rules = Stream.concat(
                         Stream.of("meta priority 0x%x meta priority set 0".formatted(PRIORITY)),
-                        sealedBy("in").map(sealed -> "meta l4proto udp %s meta priority set 0x%x".formatted(sealed, PRIORITY)))
+                        sealedBy("in")
+                                .map(sealed -> "meta l4proto udp %s meta priority set 0x%x".formatted(sealed, PRIORITY)))
                 .toList();
         return new SealedPriority(NftTable.in(namespace, NftTable.Family.INET, "vxseal-priority",
                 List.of(
@@ -56,7 +57,8 @@ public final class SealedPriority implements AutoCloseable {
      * @param direction {@code in} or {@code out}
      */
     static Stream<String> sealedBy(String direction) {
-        return IntStream.range(0, DEPTH).mapToObj(place -> "ipsec %s spnum %d reqid %d".formatted(direction, place, Xfrm.REQID));
+        return IntStream.range(0, DEPTH)
+                .mapToObj(place -> "ipsec %s spnum %d reqid %d".formatted(direction, place, Xfrm.REQID));
     }
 
     /**

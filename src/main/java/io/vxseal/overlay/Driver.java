@@ -842,6 +842,12 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 if (!devices().isEmpty()) {
                     protection.raise(devices());
                 }
+                for (Attachment attachment : networks.values()) {
+                    // Frames of version 0.1.0 bear another mark, whose policies go with the next step.
+                    if (attachment.up()) {
+                        attachment.namespace.orElseThrow().repairMark();
+                    }
+                }
             });
             tryTo("bring IPsec states and policies to this node's address", () -> encryption.ends(now));
             tryTo("seal to the nodes of the networks that are up", this::seal);
