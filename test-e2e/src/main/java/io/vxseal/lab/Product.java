@@ -119,6 +119,16 @@ public record Product(Path tree) {
                 .require();
     }
 
+    /** Takes it off a host, with all that is in its own folder, though networks of its are in use. */
+    public static void removeByForce(Guest guest) {
+        guest.run("docker plugin rm --force " + NAME, TOGETHER).require();
+    }
+
+    /** Changes a setting of it, while it is disabled. */
+    public static void set(Guest guest, String setting, Object value) {
+        guest.sh("docker plugin set %s %s=%s".formatted(NAME, setting, value));
+    }
+
     /** Starts it on a host, where it was {@link #disable stopped}. */
     public static void enable(Guest guest) {
         guest.run("docker plugin enable --timeout 120 " + NAME, INSTALL).require();
