@@ -42,6 +42,11 @@ public record Task(Guest guest, String container, String address) {
         return Pings.of(exec("ping -i 0.2 -W 2 -c %d %s".formatted(count, other.address), Duration.ofSeconds(60 + count)));
     }
 
+    /** Kills its container, which is of no service, and removes it. */
+    public void remove() {
+        guest.run("docker rm -f " + container, Duration.ofSeconds(60)).require();
+    }
+
     /** Waits until another task answers: one may run before the other host has been told of it. */
     public void awaitAnswer(Task other) {
         Await.until("the first answer from " + other + " to " + this, Duration.ofSeconds(60), () -> ping(other, 1).allBack());
