@@ -1,5 +1,8 @@
 package io.vxseal.lab;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -184,7 +187,11 @@ public final class Swarm {
     public static Task listenOn(Guest guest, String name, String network, String address) {
         String container = guest.run("docker run -d --name %s --network %s --ip %s busybox %s".formatted(name, network, address, IDLE),
                 COMMAND).require();
-        return new Task(guest, container, address);
+        return new Task(guest, container, process(guest, container), address);
+    }
+
+    private static int process(Guest guest, String container) {
+        return SocketRequest.engine(guest, "/containers/" + container + "/json", COMMAND).path("State").path("Pid").asInt();
     }
 
     /** Starts a service with one task, on that host, which may never run. */
@@ -207,16 +214,13 @@ public final class Swarm {
 
     /** The service's task on that host, as soon as it runs. */
     public Task task(String service, String network, Guest guest) {
-        String list = "docker ps -q --no-trunc --filter status=running --filter label=com.docker.swarm.service.name=" + service;
+        String running = containers(service, "running");
         try {
             return Await.value("a task of " + service + " on " + guest, START, () -> {
-                String container = guest.run(list, COMMAND).require();
-                if (container.isEmpty()) {
-                    return Optional.empty();
-                }
-                String address = guest.sh("docker inspect -f '{{(index .NetworkSettings.Networks \"%s\").IPAddress}}' %s"
-                        .formatted(network, container));
-                return Optional.of(new Task(guest, container, address));
+                JsonNode container = SocketRequest.engine(guest, running, COMMAND).path(0);
+                String id = container.path("Id").asText();
+                String address = container.path("NetworkSettings").path("Networks").path(network).path("IPAddress").asText();
+                return address.isEmpty() ? Optional.empty() : Optional.of(new Task(guest, id, process(guest, id), address));
             });
         } catch (LabException e) {
             Outcome tasks = manager().run("docker service ps --no-trunc --format '{{.Node}} {{.CurrentState}} {{.Error}}' "
@@ -228,8 +232,16 @@ public final class Swarm {
     /** Removes a service, and waits until its containers are gone from every node. */
     public void removeService(String service) {
         manager().run("docker service rm " + service, COMMAND).require();
-        Together.each(guests, guest -> Await.until("the end of " + service + " on " + guest, START, () -> guest.run(
-                "docker ps -aq --filter label=com.docker.swarm.service.name=" + service, COMMAND).require().isEmpty()));
+        String all = containers(service, "");
+        Together.each(guests, guest -> Await.until("the end of " + service + " on " + guest, START, () ->
+                SocketRequest.engine(guest, all, COMMAND).isEmpty()));
+    }
+
+    /** Where an engine lists the containers of a service that are in a state, or in whatever state. */
+    private static String containers(String service, String status) {
+        String filters = "{\"label\":[\"com.docker.swarm.service.name=%s\"]%s}"
+                .formatted(service, status.isEmpty() ? "" : ",\"status\":[\"%s\"]".formatted(status));
+        return "/containers/json?all=1&filters=" + URLEncoder.encode(filters, StandardCharsets.UTF_8);
     }
 
     /** Pings in both directions between the first two tasks. */
