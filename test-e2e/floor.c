@@ -27,7 +27,8 @@
 #include <time.h>
 
 enum {
-    MARK = 0xD0C4E3,       /* of the firewall, and reqid */
+    MARK = 0x76D0C4E3,     /* of the firewall */
+    REQID = 0xD0C4E3,
     LABEL = 0x76787365,    /* in the selector's user field: the plugin's own */
     VXLAN_PORT = 4789,
     BLOCK_PRIORITY = 1000,
@@ -159,7 +160,7 @@ static void add_state(uint32_t source, uint32_t destination, uint32_t tag) {
     state->id.spi = spi(source, destination, tag);
     state->id.proto = IPPROTO_ESP;
     state->family = AF_INET;
-    state->reqid = MARK;
+    state->reqid = REQID;
     state->mode = XFRM_MODE_TRANSPORT;
     unlimited(&state->lft);
     struct xfrm_algo_aead *aead = attribute(h, XFRMA_ALG_AEAD, sizeof *aead + KEY + SALT);
@@ -221,7 +222,7 @@ static void put_policy(uint32_t peer, uint32_t tag) {
         seal->id.spi = spi(local_address(), peer, tag);
         seal->id.proto = IPPROTO_ESP;
         seal->family = AF_INET;
-        seal->reqid = MARK;
+        seal->reqid = REQID;
         seal->mode = XFRM_MODE_TRANSPORT;
         seal->aalgos = seal->ealgos = seal->calgos = 0xffffffff;
     }

@@ -2,7 +2,6 @@ package io.vxseal;
 
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.NodePlan;
 import io.vxseal.encryption.Rehearsal;
 import io.vxseal.kernel.Firewall;
 import io.vxseal.kernel.Namespace;
@@ -92,8 +91,7 @@ final class Wiring {
         Driver driver = new Driver(
                 host,
                 encryption,
-                transport -> Firewall.choose(
-                        settings.firewall(), transport, settings.vxlanPort(), NodePlan.MARK, List.of()),
+                transport -> Firewall.choose(settings.firewall(), transport, List.of()),
                 memory,
                 JOIN_PATIENCE,
                 listener -> new Cluster(cluster, listener));

@@ -4,8 +4,11 @@ import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.SecurityAssociation;
 import io.vxseal.kernel.SecurityPolicy;
 import java.net.InetAddress;
+import java.security.SecureRandom;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 
@@ -16,8 +19,11 @@ import java.util.stream.Stream;
  */
 public final class NodePlan {
 
-    /** Value of the firewall mark that chooses a packet for IPsec, and reqid of every state (moby, {@code mark}). */
-    public static final int MARK = 0xD0C4E3;
+    /**
+     * Value of the firewall mark that chooses a packet for IPsec. The built-in driver's is 0xD0C4E3 ({@code mark} in moby);
+     * ours has the same low 24 bits and a high byte of its own ('v'), so that no policy of one catches packets of the other.
+     */
+    public static final int MARK = 0x76D0C4E3;
 
     /** Towards a node with which there is nothing to seal. */
     public static final NodePlan EMPTY = new NodePlan(List.of(), List.of(), List.of());
@@ -95,6 +101,25 @@ public final class NodePlan {
                 states,
                 new SecurityAssociation[] {association(local.bind(), remote, primary, spi)},
                 new SecurityPolicy[] {policy});
+    }
+
+    /** This plan with its policies under our mark; those of version 0.1.0 were under the built-in driver's. */
+    NodePlan underOurMark() {
+        if (Stream.of(policies).allMatch(policy -> policy.id().mark() == MARK)) {
+            return this;
+        }
+        Map<SecurityPolicy.Id, SecurityPolicy> marked = new LinkedHashMap<>();
+        for (SecurityPolicy policy : policies) {
+            SecurityPolicy.Id id = policy.id();
+            SecurityPolicy.Id ours = new SecurityPolicy.Id(id.source(), id.destination(), id.port(), MARK);
+            marked.merge(ours, new SecurityPolicy(ours, policy.action()), (one, other) -> id.equals(ours) ? other : one);
+        }
+        return new NodePlan(receive, send, marked.values().toArray(new SecurityPolicy[0]));
+    }
+
+    /** This plan towards a node whose datagrams are opened by the states of another with the same SPIs. */
+    NodePlan withoutReceiving() {
+        return new NodePlan(new SecurityAssociation[0], send, policies);
     }
 
     /** Whether nothing is planned. */
@@ -185,9 +210,14 @@ public final class NodePlan {
                 new SecurityPolicy.Id(any, any, port, MARK), new SecurityPolicy.Action.Block());
     }
 
-    /** A state of the kind that {@link #of} plans, from this node to itself and under a key of zeros: of no use but to try. */
+    /**
+     * A state of the kind that {@link #of} plans, from this node to itself and under a key that nobody has: of no use but
+     * to try.
+     */
     static SecurityAssociation probe(Ends local) {
-        return association(local.bind(), local.bind(), new Key(new byte[16], 0), Spi.of(local.bind(), local.bind(), 0));
+        byte[] octets = new byte[16];
+        new SecureRandom().nextBytes(octets);
+        return association(local.bind(), local.bind(), new Key(octets, 0), Spi.of(local.bind(), local.bind(), 0));
     }
 
     private static SecurityAssociation association(InetAddress source, InetAddress destination, Key key, int spi) {

@@ -21,7 +21,12 @@ public final class Spi {
         return of(source.getAddress(), destination.getAddress(), tag);
     }
 
-    /** The same of addresses' octets, which an address copies each time that it is asked for them. */
+    /** What of an SPI is its source's. Two addresses for which it is the same have the same SPIs towards everybody. */
+    static int ofSource(InetAddress source) {
+        return mapped(FNV_OFFSET_BASIS, source.getAddress());
+    }
+
+    /** {@link #of(InetAddress, InetAddress, int)} of addresses' octets, which an address copies each time that it is asked for them. */
     static int of(byte[] source, byte[] destination, int tag) {
         int hash = mapped(FNV_OFFSET_BASIS, source);
         for (int shift = 24; shift >= 0; shift -= 8) {

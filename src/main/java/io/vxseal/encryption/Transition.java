@@ -112,20 +112,28 @@ public final class Transition {
     }
 
     /**
-     * Those that go last. Who is in the place of a state to come goes first, to the steps; who is that state stays, and is told.
+     * Those that go last. Who is in the place of a state to come goes first, to the steps; who is that state, or as good,
+     * stays, and the one to come is told.
      */
-    private static List<XfrmChange> removals(
+    private List<XfrmChange> removals(
             List<SecurityAssociation> unwanted, Places taken, Set<SecurityAssociation> standing, List<XfrmChange> steps) {
         List<XfrmChange> removals = new ArrayList<>(unwanted.size());
         for (SecurityAssociation state : unwanted) {
             SecurityAssociation taker = taken.at(state.id());
-            if (state.equals(taker)) {
-                standing.add(state);
+            if (state.equals(taker) || taker != null && opensTheSame(state, taker)) {
+                standing.add(taker);
             } else {
                 (taker == null ? removals : steps).add(new XfrmChange.DeleteState(state.id()));
             }
         }
         return removals;
+    }
+
+    /** Whether a state that receives is wanted of a sender and stands of another: the kernel does not ask who sent. */
+    private boolean opensTheSame(SecurityAssociation stands, SecurityAssociation wanted) {
+        return stands.replayWindow() == wanted.replayWindow()
+                && stands.key().equals(wanted.key())
+                && receive.stream().anyMatch(state -> state == wanted);
     }
 
     /** The states to come. */
@@ -162,14 +170,10 @@ public final class Transition {
         /** Where it is, or would be. */
         private int slot(SecurityAssociation.Id id) {
             int slot = id.spi() & table.length - 1;
-            while (table[slot] != null && !isSame(table[slot].id(), id)) {
+            while (table[slot] != null && !table[slot].id().isInPlaceOf(id)) {
                 slot = slot + 1 & table.length - 1;
             }
             return slot;
-        }
-
-        private static boolean isSame(SecurityAssociation.Id one, SecurityAssociation.Id other) {
-            return one.spi() == other.spi() && one.destination().equals(other.destination());
         }
     }
 }

@@ -12,7 +12,7 @@ import java.util.OptionalInt;
 /** The attributes of a message from the kernel ({@code linux/netlink.h}, nlattr), by type. */
 final class Attributes {
     /** Flags beside the type: nested, and network byte order. */
-    private static final int NLA_TYPE_MASK = 0x3fff;
+    static final int NLA_TYPE_MASK = 0x3fff;
 
     private final Map<Integer, ByteBuffer> byType;
 
@@ -49,6 +49,11 @@ final class Attributes {
     OptionalInt u32(int type) {
         ByteBuffer payload = byType.get(type);
         return payload == null || payload.limit() < 4 ? OptionalInt.empty() : OptionalInt.of(payload.getInt(0));
+    }
+
+    /** Whether it is there and its first octet is not 0. */
+    boolean flag(int type) {
+        return get(type).filter(payload -> payload.limit() > 0 && payload.get(0) != 0).isPresent();
     }
 
     Optional<String> text(int type) {

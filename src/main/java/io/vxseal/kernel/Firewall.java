@@ -4,9 +4,17 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * The rules that an encrypted network's VNI has in the firewall. One marks what leaves, so that the policies catch it; the
- * others drop what comes in without having been sealed, and what would leave so whatever the reason. They stand before
- * the network's first link is up and go after its last.
+ * The rules that encrypted networks have in the host's firewall, segment by segment. Both directions drop a segment's
+ * datagrams unless our IPsec has to do with them; what may be a segment's and cannot be judged is dropped, too.
+ *
+ * <p>Inwards, a datagram passes if one of our states opened it: ESP, transport mode, our reqid. Others on the host may
+ * have opened it as well. Outwards, it passes if its route goes through one of our states, and no socket of the host's
+ * namespace sent it: a VXLAN device in a network's own namespace did. The firewall mark proves nothing there, because
+ * a process with CAP_NET_RAW may set it (SO_MARK, since Linux 5.17). The rules mark nothing; {@link FrameMark} does.
+ *
+ * <p>A program that changes the mark of datagrams on their way out takes them off the route through our state; they are
+ * dropped, never sent in clear. With iptables, ours are spared the rules in mangle's OUTPUT; chains of type route
+ * that others made with nft are not.
  */
 public interface Firewall {
     /** Which IP carries the VXLAN datagrams. */
@@ -17,7 +25,7 @@ public interface Firewall {
 
     /** What makes the rules. */
     enum Backend {
-        /** What the host's engine uses; nftables where iptables does not work. */
+        /** What the host's engine uses. */
         AUTO,
         /** iptables or ip6tables, in the variant that the host's rules are in. */
         IPTABLES,
@@ -26,38 +34,45 @@ public interface Firewall {
     }
 
     /**
-     * The firewall to make rules with. Looking for it changes no rule.
+     * Finds the firewall to make rules with. Looking for it changes no rule.
      *
-     * @param backend other than {@code AUTO} it is never overridden
+     * <p>While iptables cannot list the rules, because of what another program made in its tables with nft, a table of our
+     * own holds them, whatever the backend.
+     *
+     * @param backend what makes the rules
      * @param transport which IP carries the VXLAN datagrams
-     * @param port their UDP destination port
-     * @param mark firewall mark to set on those that leave
      * @param prefix words before each command, empty to run it here
      * @throws FirewallException if the backend's tool cannot be run; with {@code AUTO}, if neither backend works
      */
-    static Firewall choose(Backend backend, Transport transport, int port, int mark, List<String> prefix)
-            throws FirewallException {
-        return ChosenFirewall.choose(backend, transport, port, mark, new Tools(prefix));
+    static Firewall choose(Backend backend, Transport transport, List<String> prefix) throws FirewallException {
+        return ChosenFirewall.choose(backend, transport, new Tools(prefix));
     }
 
     /**
-     * Puts the rules in place; each stands once however often this is called, and none if it fails.
+     * Adds the rules of these segments to those that stand. Each stands once however often this is called. Nothing changes
+     * if it fails.
      *
-     * @param vni network identifier, 24 bits
      * @throws FirewallException naming what the kernel lacks, if that is why, and the remedy
      */
-    void protect(int vni) throws FirewallException;
+    void protect(Set<Segment> segments) throws FirewallException;
 
-    /** Takes the rules away, all copies; those that are gone already are no error. */
-    void unprotect(int vni) throws FirewallException;
+    /** Removes the rules of these segments, all copies; those that are gone already are no error. */
+    void unprotect(Set<Segment> segments) throws FirewallException;
 
     /**
-     * Sees to it that these VNIs and no others have rules: what others removed, changed or overtook is put right, and what
-     * an earlier process left is taken away, whichever backend that one used. Rules that others made are left alone.
-     * Where all is right this reads the rules and writes none.
+     * Makes the rules be those of exactly these segments. Puts back what others removed, changed or overtook, and removes
+     * what an earlier process or version left, in whichever backend. Leaves rules of others alone. Where all is
+     * right this reads the rules and writes none.
      *
-     * @return how many VNIs had rules missing, wrong or too many
+     * @return how many segments had rules missing, wrong or too many
      * @throws FirewallException if rules could not be put right; those that stand still do
      */
-    int restore(Set<Integer> vnis) throws FirewallException;
+    int restore(Set<Segment> segments) throws FirewallException;
+
+    /**
+     * Returns the segments that have rules, from whatever process or version, whether or not they are whole.
+     *
+     * @throws FirewallException if the rules cannot be read
+     */
+    Set<Segment> standing() throws FirewallException;
 }

@@ -1,25 +1,36 @@
 package io.vxseal.kernel;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The rules by the distribution's iptables or ip6tables, either variant. They are those of the built-in driver (moby,
- * {@code overlay/encryption.go}, programMangle and programInput) and one that it lacks, with a matching program of our
- * own by which the two drivers' rules stay apart.
+ * The rules by the distribution's iptables or ip6tables, either variant, in chains of our own. A jump for each port leads
+ * there from the top of INPUT and OUTPUT. A chain lets by what is ours and drops each segment's other datagrams, one rule
+ * for each.
  *
- * <p>What stands is read with iptables-save, which makes no table that is not there. All changes of one call go in by one
- * iptables-restore, which commits each table whole.
+ * <p>What is ours on its way out is spared mangle's OUTPUT, where rules of others may set a mark, which would have the
+ * kernel choose another route.
+ *
+ * <p>Over IPv6, fragments come to INPUT one by one. A first fragment without a whole UDP header cannot be judged; it is
+ * dropped by a chain of its own, whatever its port, as the kernel itself does since 5.11.
+ *
+ * <p>What stands is read with iptables-save, which makes no table that is not there. A table is changed by one commit,
+ * which replaces our chains whole.
  */
 final class IptablesFirewall implements Firewall {
     /** Seconds to wait for the lock that iptables' own processes hold against each other. */
@@ -28,7 +39,7 @@ final class IptablesFirewall implements Firewall {
     /** Between reading and writing another program may take away what is to be replaced; hardly this often. */
     private static final int ATTEMPTS = 3;
 
-    /** In the order to put rules in place: what drops stands before what marks. */
+    /** In the order to put rules in place: what drops stands first. */
     private static final List<String> TABLES = List.of("filter", "mangle");
 
     /** Of a -save command's line: words, and what stands in quotes. */
@@ -37,22 +48,25 @@ final class IptablesFirewall implements Firewall {
     /** Targets, or none, after which a packet is gone or goes on with the next rule; any other might let it by. */
     private static final Set<String> BLIND_TARGETS = Set.of("", "DROP", "REJECT", "LOG", "NFLOG");
 
+    /** What the names of all our chains begin with. */
+    private static final String OURS = "VXSEAL-";
+
+    private static final String INCOMING = OURS + "INPUT";
+    private static final String OUTGOING = OURS + "OUTPUT";
+    private static final String FRAGMENTS = OURS + "FRAGMENTS";
+
     /** A chain that packets never meet. */
-    private static final String SCRATCH = "VXSEAL-TRY";
+    private static final String SCRATCH = OURS + "TRY";
 
     private final Transport transport;
-    private final int port;
-    private final int mark;
     private final Tools tools;
     private final String command;
 
     /** What is read and the change that follows from it belong together. */
     private final ReentrantLock lock = new ReentrantLock();
 
-    private IptablesFirewall(Transport transport, int port, int mark, Tools tools, String command) {
+    private IptablesFirewall(Transport transport, Tools tools, String command) {
         this.transport = transport;
-        this.port = port;
-        this.mark = mark;
         this.tools = tools;
         this.command = command;
     }
@@ -63,7 +77,7 @@ final class IptablesFirewall implements Firewall {
      * one if it has more rules than the other, or the other does not work; and the plain command where the distribution
      * does not tell them apart. Looking changes nothing.
      */
-    static IptablesFirewall detect(Transport transport, int port, int mark, Tools tools) throws FirewallException {
+    static IptablesFirewall detect(Transport transport, Tools tools) throws FirewallException {
         String command = plain(transport);
         Optional<Holding> nft = holding(tools, transport, "-nft");
         Optional<Holding> legacy = holding(tools, transport, "-legacy");
@@ -77,12 +91,12 @@ final class IptablesFirewall implements Firewall {
                 throw version.failed("look for " + command, "install the iptables package");
             }
         }
-        return using(transport, port, mark, tools, command);
+        return using(transport, tools, command);
     }
 
     /** Rules by the named command, as in {@code "iptables-legacy"}, without looking for a better one. */
-    static IptablesFirewall using(Transport transport, int port, int mark, Tools tools, String command) {
-        return new IptablesFirewall(transport, port, mark, tools, command);
+    static IptablesFirewall using(Transport transport, Tools tools, String command) {
+        return new IptablesFirewall(transport, tools, command);
     }
 
     /** The commands that there may be, where the distribution tells the variants apart. */
@@ -148,46 +162,60 @@ final class IptablesFirewall implements Firewall {
     }
 
     /**
-     * A rule and its place.
+     * A rule that leads to a chain of ours.
      *
-     * @param first whether it stands above whatever might let a packet by
+     * @param chain the built-in chain that it stands in
      * @param words as the -save commands write them
      */
-    private record Rule(String table, String chain, boolean first, List<String> words) {
-        String target() {
-            return targetOf(words);
-        }
+    private record Jump(String chain, List<String> words) {}
 
-        String line() {
-            return "%s %s %s\n".formatted(first ? "-I" : "-A", chain, String.join(" ", words));
-        }
+    /** What is to stand in a table: jumps, first in their chains, and our chains with their rules. */
+    private record Wanted(List<Jump> jumps, Map<String, List<List<String>>> chains) {
+        private static final Wanted NOTHING = new Wanted(List.of(), Map.of());
     }
 
     /**
-     * A rule of ours as it was found.
+     * What was found in a table.
      *
-     * @param words as it was written
-     * @param overtaken whether one above it might let a packet by
+     * @param jumps rules that lead to chains of ours, and rules of version 0.1.0, which had no chains
+     * @param overtaken those of the jumps that stand below a rule that might let a packet by
+     * @param chains our chains with their rules
      */
-    private record Standing(String table, String chain, int vni, List<String> words, boolean overtaken) {
-        String line() {
-            return "-D %s %s\n".formatted(chain, String.join(" ", words));
+    private record Found(List<Jump> jumps, Set<Jump> overtaken, Map<String, List<List<String>>> chains) {
+        private Found() {
+            this(new ArrayList<>(), new HashSet<>(), new LinkedHashMap<>());
         }
 
-        boolean is(Rule rule) {
-            return table.equals(rule.table)
-                    && chain.equals(rule.chain)
-                    && !(rule.first && overtaken)
-                    && sorted(words).equals(sorted(rule.words));
+        private boolean is(Wanted wanted) {
+            return overtaken.isEmpty()
+                    && counted(jumps).equals(counted(wanted.jumps))
+                    && ordered(chains).equals(ordered(wanted.chains));
         }
 
-        boolean sharesPlaceWith(Standing other) {
-            return vni == other.vni && table.equals(other.table) && chain.equals(other.chain);
+        /** Whether a jump stands once and in its place. */
+        private boolean has(Jump jump) {
+            return !overtaken.contains(jump)
+                    && jumps.stream().filter(found -> alike(found, jump)).count() == 1;
         }
 
-        private static List<String> sorted(List<String> words) {
-            return words.stream().sorted().toList();
+        private static boolean alike(Jump one, Jump other) {
+            return one.chain.equals(other.chain) && sorted(one.words).equals(sorted(other.words));
         }
+
+        private static Map<List<String>, Long> counted(List<Jump> jumps) {
+            return jumps.stream().collect(Collectors.groupingBy(
+                    jump -> Stream.concat(Stream.of(jump.chain), sorted(jump.words).stream()).toList(), Collectors.counting()));
+        }
+
+        private static Map<String, List<List<String>>> ordered(Map<String, List<List<String>>> chains) {
+            return chains.entrySet().stream().collect(Collectors.toMap(
+                    Map.Entry::getKey, chain -> chain.getValue().stream().map(IptablesFirewall::sorted).toList()));
+        }
+    }
+
+    /** Versions print a rule's matches in different orders. */
+    private static List<String> sorted(List<String> words) {
+        return words.stream().sorted().toList();
     }
 
     private static List<String> words(String line) {
@@ -196,10 +224,10 @@ final class IptablesFirewall implements Firewall {
 
     private static String targetOf(List<String> words) {
         int jump = Math.max(words.indexOf("-j"), words.indexOf("-g"));
-        return jump < 0 ? "" : words.get(jump + 1);
+        return jump < 0 || jump + 1 == words.size() ? "" : words.get(jump + 1);
     }
 
-    private List<String> toThePort() {
+    private static List<String> toPort(int port) {
         return List.of("-p", "udp", "-m", "udp", "--dport", Integer.toString(port));
     }
 
@@ -207,12 +235,23 @@ final class IptablesFirewall implements Firewall {
         return List.of("-m", "bpf", "--bytecode", '"' + VxlanMatch.bytecode(transport, vni) + '"');
     }
 
-    private static List<String> unsealed(String direction) {
-        return List.of("-m", "policy", "--dir", direction, "--pol", "none");
+    /** Our IPsec anywhere in a packet's way: there may be others' around it. */
+    private static List<String> ours(String direction) {
+        return List.of("-m", "policy", "--dir", direction, "--pol", "ipsec", "--reqid", Integer.toString(Xfrm.REQID),
+                "--proto", "esp", "--mode", "transport");
     }
 
-    private List<String> setMark() {
-        return List.of("-j", "MARK", "--set-xmark", "0x%x/0xffffffff".formatted(mark));
+    /** No socket of this namespace sent it. */
+    private static List<String> ofNoProcess() {
+        return List.of("-m", "owner", "!", "--socket-exists");
+    }
+
+    private static List<String> firstFragment() {
+        return List.of("-m", "frag", "--fragfirst");
+    }
+
+    private static List<String> to(String target) {
+        return List.of("-j", target);
     }
 
     @SafeVarargs
@@ -220,36 +259,57 @@ final class IptablesFirewall implements Firewall {
         return Stream.of(words).flatMap(List::stream).toList();
     }
 
-    private Rule marking(int vni) {
-        return new Rule("mangle", "OUTPUT", false, joined(toThePort(), of(vni), setMark()));
+    private Wanted wanted(String table, Set<Segment> segments) {
+        if (segments.isEmpty()) {
+            return Wanted.NOTHING;
+        }
+        var jumps = new ArrayList<Jump>();
+        var chains = new LinkedHashMap<String, List<List<String>>>();
+        Set<Integer> ports = segments.stream().map(Segment::port).collect(Collectors.toCollection(TreeSet::new));
+        if (table.equals("mangle")) {
+            ports.forEach(port -> jumps.add(new Jump("OUTPUT", joined(toPort(port), to(OUTGOING)))));
+            chains.put(OUTGOING, List.of(joined(ofNoProcess(), ours("out"), to("ACCEPT"))));
+            return new Wanted(jumps, chains);
+        }
+        for (int port : ports) {
+            jumps.add(new Jump("INPUT", joined(toPort(port), to(INCOMING))));
+            jumps.add(new Jump("OUTPUT", joined(toPort(port), to(OUTGOING))));
+        }
+        chains.put(INCOMING, letting(joined(ours("in"), to("RETURN")), segments));
+        chains.put(OUTGOING, letting(joined(ofNoProcess(), ours("out"), to("RETURN")), segments));
+        if (transport == Transport.IPV6) {
+            jumps.add(new Jump("INPUT", joined(firstFragment(), to(FRAGMENTS))));
+            jumps.add(new Jump("OUTPUT", joined(firstFragment(), to(FRAGMENTS))));
+            chains.put(FRAGMENTS, List.of(
+                    List.of("!", "-p", "udp", "-j", "RETURN"),
+                    // Without a port that can be read there is none in this range.
+                    List.of("-p", "udp", "-m", "udp", "--dport", "1:65535", "-j", "RETURN"),
+                    to("DROP")));
+        }
+        return new Wanted(jumps, chains);
     }
 
-    /** First in its chain, above anything by which an administrator accepts all VXLAN. */
-    private Rule dropping(int vni, String chain, String direction) {
-        List<String> words = joined(unsealed(direction), toThePort(), of(vni), List.of("-j", "DROP"));
-        return new Rule("filter", chain, true, words);
+    /** The rules of a chain that drops all of the segments but what the first rule lets by. */
+    private List<List<String>> letting(List<String> first, Set<Segment> segments) {
+        return Stream.concat(Stream.of(first), new TreeSet<>(segments).stream().map(this::dropping)).toList();
     }
 
-    /**
-     * In the order to put them in place. The filter table's OUTPUT comes after mangle's, whose mark has the kernel choose
-     * the route, and with it the policy, anew: what has none by then, for want of mark or policy, would leave in clear.
-     */
-    private List<Rule> rules(int vni) {
-        return List.of(dropping(vni, "INPUT", "in"), dropping(vni, "OUTPUT", "out"), marking(vni));
+    private List<String> dropping(Segment segment) {
+        return joined(toPort(segment.port()), of(segment.vni()), to("DROP"));
     }
 
     @Override
-    public void protect(int vni) throws FirewallException {
+    public void protect(Set<Segment> segments) throws FirewallException {
         lock.lock();
         try {
-            List<Standing> before = standing();
-            if (isRight(vni, before)) {
-                return;
-            }
+            Map<String, Found> before = read();
+            Set<Segment> stood = segments(before);
+            Set<Segment> wanted = new TreeSet<>(stood);
+            wanted.addAll(segments);
             try {
-                change("protect VNI " + vni, before, Set.of(vni), Set.of(vni));
+                change("protect " + inWords(segments), before, wanted);
             } catch (FirewallException refused) {
-                takeBack(vni, before, refused);
+                takeBack(stood, refused);
                 throw refused;
             }
         } finally {
@@ -258,90 +318,126 @@ final class IptablesFirewall implements Firewall {
     }
 
     @Override
-    public void unprotect(int vni) throws FirewallException {
+    public void unprotect(Set<Segment> segments) throws FirewallException {
         lock.lock();
         try {
-            change("unprotect VNI " + vni, standing(), Set.of(vni), Set.of());
+            Map<String, Found> before = read();
+            Set<Segment> stood = segments(before);
+            Set<Segment> wanted = new TreeSet<>(stood);
+            wanted.removeAll(segments);
+            if (!wanted.equals(stood)) {
+                change("unprotect " + inWords(segments), before, wanted);
+            }
         } finally {
             lock.unlock();
         }
     }
 
     @Override
-    public int restore(Set<Integer> vnis) throws FirewallException {
+    public int restore(Set<Segment> segments) throws FirewallException {
         lock.lock();
         try {
             Tools.Outcome saved = save();
-            if (vnis.isEmpty() && !saved.done()) {
+            if (segments.isEmpty() && !saved.done() && !saved.denied()) {
                 // No such command here, or no such tables in the kernel: then there are no rules either.
                 return 0;
             }
-            List<Standing> standing = standing(saved);
-            Set<Integer> wrong = new TreeSet<>(vnis);
-            wrong.removeIf(vni -> isRight(vni, standing));
-            standing.stream().map(Standing::vni).filter(vni -> !vnis.contains(vni)).forEach(wrong::add);
-            change("restore the rules of VNIs " + wrong, standing, wrong, vnis);
-            return wrong.size();
+            Map<String, Found> before = read(saved);
+            Set<Segment> wrong = new TreeSet<>(segments(before));
+            wrong.removeAll(segments);
+            segments.stream().filter(Predicate.not(segment -> stands(segment, before))).forEach(wrong::add);
+            return change("restore the rules of " + inWords(wrong), before, segments) ? Math.max(1, wrong.size()) : 0;
         } finally {
             lock.unlock();
         }
     }
 
-    /** Each rule once, whole and in its place, and nothing else of ours. */
-    private boolean isRight(int vni, List<Standing> standing) {
-        List<Standing> own = standing.stream().filter(s -> s.vni == vni).toList();
-        List<Rule> rules = rules(vni);
-        return own.size() == rules.size()
-                && rules.stream().allMatch(rule -> own.stream().anyMatch(s -> s.is(rule)));
+    @Override
+    public Set<Segment> standing() throws FirewallException {
+        return segments(read());
     }
 
-    /** Replaces all rules of the VNIs in question by those that the wanted ones among them have. */
-    private void change(String what, List<Standing> standing, Set<Integer> vnis, Set<Integer> wanted)
-            throws FirewallException {
-        List<Standing> found = standing;
+    private static String inWords(Set<Segment> segments) {
+        return segments.size() == 1 ? segments.iterator().next().toString() : segments.size() + " segments";
+    }
+
+    /** Whether all that a segment needs is there: jumps, what our chains begin with, and its own rules. */
+    private boolean stands(Segment segment, Map<String, Found> found) {
+        return TABLES.stream().allMatch(table -> {
+            Found there = found.get(table);
+            Wanted wanted = wanted(table, Set.of(segment));
+            return wanted.jumps.stream().allMatch(there::has)
+                    && wanted.chains.entrySet().stream().allMatch(chain ->
+                            holds(there.chains.getOrDefault(chain.getKey(), List.of()), chain.getValue()));
+        });
+    }
+
+    /** Whether a chain begins as wanted and has each of the rules once. */
+    private static boolean holds(List<List<String>> rules, List<List<String>> wanted) {
+        List<List<String>> there = rules.stream().map(IptablesFirewall::sorted).toList();
+        return !there.isEmpty()
+                && there.getFirst().equals(sorted(wanted.getFirst()))
+                && wanted.stream().allMatch(rule -> Collections.frequency(there, sorted(rule)) == 1);
+    }
+
+    /**
+     * Makes the rules be those of exactly these segments.
+     *
+     * @return whether there was anything to do
+     */
+    private boolean change(String what, Map<String, Found> before, Set<Segment> segments) throws FirewallException {
+        Map<String, Found> found = before;
         for (int attempt = 1; ; attempt++) {
-            List<Standing> gone = found.stream().filter(s -> vnis.contains(s.vni)).toList();
-            List<Rule> come = vnis.stream().filter(wanted::contains).flatMap(vni -> rules(vni).stream()).toList();
-            if (gone.isEmpty() && come.isEmpty()) {
-                return;
+            String script = script(found, segments);
+            if (script.isEmpty()) {
+                return attempt > 1;
             }
-            Tools.Outcome outcome = commit(gone, come);
+            Tools.Outcome outcome = commit(script);
             if (outcome.done()) {
-                return;
+                return true;
             }
-            if (attempt == ATTEMPTS || gone.isEmpty()) {
-                throw failure(what, outcome);
+            // Where nothing was to be taken away, nobody else can have done so.
+            if (attempt == ATTEMPTS || found.values().stream().allMatch(table -> table.jumps.isEmpty())) {
+                throw outcome.failed(what, remedy(outcome));
             }
-            found = standing();
+            found = read();
         }
     }
 
-    /** What was put in place of a VNI's rules before one was refused goes again. */
-    private void takeBack(int vni, List<Standing> before, FirewallException refused) {
-        try {
-            List<Standing> added = standing().stream()
-                    .filter(s -> s.vni == vni && before.stream().noneMatch(s::sharesPlaceWith))
-                    .toList();
-            Tools.Outcome outcome = commit(added, List.of());
-            if (!outcome.done()) {
-                refused.addSuppressed(failure("take back the rules of VNI " + vni, outcome));
+    private String script(Map<String, Found> found, Set<Segment> segments) {
+        var script = new StringBuilder();
+        for (String table : TABLES) {
+            Wanted wanted = wanted(table, segments);
+            if (!found.get(table).is(wanted)) {
+                script.append('*').append(table).append('\n').append(lines(found.get(table), wanted)).append("COMMIT\n");
             }
+        }
+        return script.toString();
+    }
+
+    private static String lines(Found found, Wanted wanted) {
+        var lines = new StringBuilder();
+        // A chain that is there already is emptied by this.
+        Stream.concat(found.chains.keySet().stream(), wanted.chains.keySet().stream())
+                .distinct()
+                .forEach(chain -> lines.append(":%s - [0:0]\n".formatted(chain)));
+        found.jumps.forEach(jump -> lines.append("-D %s %s\n".formatted(jump.chain, String.join(" ", jump.words))));
+        wanted.jumps.forEach(jump -> lines.append("-I %s %s\n".formatted(jump.chain, String.join(" ", jump.words))));
+        wanted.chains.forEach((chain, rules) ->
+                rules.forEach(rule -> lines.append("-A %s %s\n".formatted(chain, String.join(" ", rule)))));
+        found.chains.keySet().stream()
+                .filter(Predicate.not(wanted.chains::containsKey))
+                .forEach(chain -> lines.append("-X %s\n".formatted(chain)));
+        return lines.toString();
+    }
+
+    /** What was put in place before one table was refused goes again. */
+    private void takeBack(Set<Segment> stood, FirewallException refused) {
+        try {
+            change("take back what was put in place", read(), stood);
         } catch (FirewallException e) {
             refused.addSuppressed(e);
         }
-    }
-
-    private Tools.Outcome commit(List<Standing> gone, List<Rule> come) throws FirewallException {
-        var script = new StringBuilder();
-        for (String table : come.isEmpty() ? TABLES.reversed() : TABLES) {
-            var lines = new StringBuilder();
-            gone.stream().filter(s -> s.table.equals(table)).forEach(s -> lines.append(s.line()));
-            come.stream().filter(rule -> rule.table.equals(table)).forEach(rule -> lines.append(rule.line()));
-            if (!lines.isEmpty()) {
-                script.append('*').append(table).append('\n').append(lines).append("COMMIT\n");
-            }
-        }
-        return commit(script.toString());
     }
 
     private Tools.Outcome commit(String script) throws FirewallException {
@@ -352,61 +448,95 @@ final class IptablesFirewall implements Firewall {
         return tools.run(List.of(command + "-save"));
     }
 
-    /** Those of our rules that stand; a refusal where another program hides them from iptables. */
-    List<Standing> standing() throws FirewallException {
-        return standing(save());
+    private Map<String, Found> read() throws FirewallException {
+        return read(save());
     }
 
-    /** All rules of ours: they have our program, in a chain and with a target of ours. */
-    private List<Standing> standing(Tools.Outcome saved) throws FirewallException {
-        if (!saved.done() || TABLES.stream().anyMatch(table -> saved.says("`" + table + "' is incompatible"))) {
-            throw failure("read the rules", saved);
+    /** All that is ours, by table. */
+    private Map<String, Found> read(Tools.Outcome saved) throws FirewallException {
+        if (saved.notFound() || saved.denied()) {
+            throw saved.failed("read the rules", remedy(saved));
         }
-        var standing = new ArrayList<Standing>();
+        Optional<String> hidden = TABLES.stream().filter(t -> saved.says("`" + t + "' is incompatible")).findFirst();
+        if (hidden.isPresent()) {
+            throw new UnreadableRulesException(("%s cannot list table %s: another program made rules there with nft;"
+                    + " remove them, or set VXSEAL_FIREWALL=nftables").formatted(command, hidden.get()));
+        }
+        if (!saved.done()) {
+            throw new UnreadableRulesException(
+                    saved.failure("read the rules", "see what " + command + "-save says, or set VXSEAL_FIREWALL=nftables"));
+        }
+        var tables = new HashMap<String, Found>();
+        TABLES.forEach(table -> tables.put(table, new Found()));
         var overtaken = new HashSet<String>();
         String table = "";
         for (String line : saved.output().lines().toList()) {
             if (line.startsWith("*")) {
                 table = line.substring(1);
                 overtaken.clear();
-            } else if (line.startsWith("-A INPUT ") || line.startsWith("-A OUTPUT ")) {
-                List<String> all = words(line);
-                String chain = all.get(1);
-                List<String> words = all.subList(2, all.size());
-                OptionalInt vni = vniOf(table, chain, words);
-                if (vni.isPresent()) {
-                    standing.add(new Standing(table, chain, vni.getAsInt(), words, overtaken.contains(chain)));
-                } else if (!BLIND_TARGETS.contains(targetOf(words))) {
-                    overtaken.add(chain);
-                }
+            } else if (tables.containsKey(table)) {
+                read(table, line, tables.get(table), overtaken);
             }
         }
-        return standing;
+        return tables;
     }
 
-    private OptionalInt vniOf(String table, String chain, List<String> words) {
-        int option = words.indexOf("--bytecode");
-        if (option < 0) {
-            return OptionalInt.empty();
+    private void read(String table, String line, Found found, Set<String> overtaken) {
+        if (line.startsWith(":" + OURS)) {
+            found.chains.putIfAbsent(line.substring(1, line.indexOf(' ')), new ArrayList<>());
+            return;
         }
-        OptionalInt vni = VxlanMatch.vni(transport, words.get(option + 1).replace("\"", ""));
-        return vni.isPresent() && rules(vni.getAsInt()).stream().anyMatch(rule ->
-                        rule.table.equals(table) && rule.chain.equals(chain) && rule.target().equals(targetOf(words)))
-                ? vni
-                : OptionalInt.empty();
+        if (!line.startsWith("-A ")) {
+            return;
+        }
+        List<String> all = words(line);
+        String chain = all.get(1);
+        List<String> words = all.subList(2, all.size());
+        if (chain.startsWith(OURS)) {
+            found.chains.computeIfAbsent(chain, _ -> new ArrayList<>()).add(words);
+        } else if (targetOf(words).startsWith(OURS) || isEarlier(table, chain, words)) {
+            var jump = new Jump(chain, words);
+            found.jumps.add(jump);
+            if (overtaken.contains(chain)) {
+                found.overtaken.add(jump);
+            }
+        } else if (!BLIND_TARGETS.contains(targetOf(words))) {
+            overtaken.add(chain);
+        }
+    }
+
+    /** Whether it is a rule of version 0.1.0: its program, chain and target. */
+    private boolean isEarlier(String table, String chain, List<String> words) {
+        String place = table + " " + chain + " " + targetOf(words);
+        return Set.of("filter INPUT DROP", "filter OUTPUT DROP", "mangle OUTPUT MARK").contains(place)
+                && segment(words).isPresent();
+    }
+
+    private Set<Segment> segments(Map<String, Found> tables) {
+        return tables.values().stream()
+                .flatMap(found -> Stream.concat(
+                        found.chains.values().stream().flatMap(List::stream), found.jumps.stream().map(Jump::words)))
+                .flatMap(words -> segment(words).stream())
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    private Optional<Segment> segment(List<String> words) {
+        int program = words.indexOf("--bytecode");
+        int port = words.indexOf("--dport");
+        if (program < 0 || port < 0 || !words.get(port + 1).matches("\\d{1,5}")) {
+            return Optional.empty();
+        }
+        OptionalInt vni = VxlanMatch.vni(transport, words.get(program + 1).replace("\"", ""));
+        return vni.isPresent()
+                ? Optional.of(new Segment(Integer.parseInt(words.get(port + 1)), vni.getAsInt()))
+                : Optional.empty();
     }
 
     /** Tries rules where no packet meets them, and takes them away again. */
-    private Tools.Outcome attempt(String table, List<List<String>> rules) throws FirewallException {
-        String tried = rules.stream()
-                .map(words -> "-A %s %s\n".formatted(SCRATCH, String.join(" ", words)))
-                .collect(Collectors.joining());
+    private Tools.Outcome attempt(String table, List<String> words) throws FirewallException {
         // Two commits: the legacy variant shows the kernel only what a commit leaves.
-        return commit("*%1$s\n:%2$s - [0:0]\n%3$sCOMMIT\n*%1$s\n-F %2$s\n-X %2$s\nCOMMIT\n".formatted(table, SCRATCH, tried));
-    }
-
-    private FirewallException failure(String what, Tools.Outcome outcome) throws FirewallException {
-        return outcome.failed(what, remedy(outcome));
+        return commit("*%1$s\n:%2$s - [0:0]\n-A %2$s %3$s\nCOMMIT\n*%1$s\n-F %2$s\n-X %2$s\nCOMMIT\n"
+                .formatted(table, SCRATCH, String.join(" ", words)));
     }
 
     private String remedy(Tools.Outcome outcome) throws FirewallException {
@@ -420,13 +550,13 @@ final class IptablesFirewall implements Firewall {
             return "another program holds /run/xtables.lock, or it cannot be opened";
         }
         if (outcome.says("incompatible")) {
-            return "another program made rules in that table that iptables cannot show: set VXSEAL_FIREWALL=nftables";
+            return "another program makes rules in that table with nft: set VXSEAL_FIREWALL=nftables";
         }
         return missing();
     }
 
     /** What a rule of these words alone needs of the kernel. */
-    private record Part(String table, List<String> words, String name, String module) {}
+    private record Part(List<String> words, String name, String module) {}
 
     /**
      * What the kernel lacks and how to get it. The tools' own words may name an extension, or no more than a line that
@@ -435,19 +565,22 @@ final class IptablesFirewall implements Firewall {
     private String missing() throws FirewallException {
         boolean legacy = command.endsWith("-legacy");
         for (String table : TABLES) {
-            if (!attempt(table, List.of(List.of())).done()) {
+            if (!attempt(table, List.of()).done()) {
                 String module = legacy ? plain(transport).replace("tables", "table_") + table : "nf_tables";
                 return "the kernel lacks %s' table %s: modprobe %s".formatted(plain(transport), table, module);
             }
         }
-        List<Part> extensions = List.of(
-                new Part("filter", of(0), "the bpf match", "xt_bpf"),
-                new Part("filter", unsealed("in"), "the policy match", "xt_policy"),
-                new Part("mangle", setMark(), "the MARK target", "xt_mark"),
-                new Part("filter", toThePort(), "the udp match", "xt_tcpudp"));
+        var extensions = new ArrayList<>(List.of(
+                new Part(of(0), "the bpf match", "xt_bpf"),
+                new Part(ours("in"), "the policy match", "xt_policy"),
+                new Part(ofNoProcess(), "the owner match", "xt_owner"),
+                new Part(toPort(1), "the udp match", "xt_tcpudp")));
+        if (transport == Transport.IPV6) {
+            extensions.add(new Part(firstFragment(), "the frag match", "ip6t_frag"));
+        }
         var missing = new ArrayList<Part>();
         for (Part part : extensions) {
-            if (!attempt(part.table, List.of(part.words)).done()) {
+            if (!attempt("filter", part.words).done()) {
                 missing.add(part);
             }
         }
@@ -456,7 +589,7 @@ final class IptablesFirewall implements Firewall {
         }
         // Some versions have nftables' own words for UDP, none for the others.
         if (missing.size() >= 3 && !legacy) {
-            return "the kernel lacks iptables' extensions to nftables: modprobe nft_compat xt_bpf xt_policy xt_mark,"
+            return "the kernel lacks iptables' extensions to nftables: modprobe nft_compat xt_bpf xt_policy xt_owner,"
                     + " or set VXSEAL_FIREWALL=nftables";
         }
         return "the kernel lacks %s: modprobe %s, or set VXSEAL_FIREWALL=nftables".formatted(

@@ -23,7 +23,13 @@ final class LibC {
     /** {@code asm-generic/fcntl.h}. */
     static final int O_RDONLY = 0;
 
+    static final int O_DIRECTORY = 0x10000;
     static final int O_CLOEXEC = 0x80000;
+
+    /** {@code sys/file.h}. */
+    static final int LOCK_EX = 2;
+
+    static final int LOCK_NB = 4;
 
     /** {@code linux/sched.h}. */
     static final int CLONE_NEWNET = 0x40000000;
@@ -59,6 +65,7 @@ final class LibC {
 
         private final Function open = function("open", Type.SINT, Type.POINTER, Type.SINT);
         private final Function close = function("close", Type.SINT, Type.SINT);
+        private final Function flock = function("flock", Type.SINT, Type.SINT, Type.SINT);
         private final Function ioctl = function("ioctl", Type.SINT, Type.SINT, Type.ULONG, Type.SLONG);
         private final Function setns = function("setns", Type.SINT, Type.SINT, Type.SINT);
         private final Function unshare = function("unshare", Type.SINT, Type.SINT);
@@ -88,6 +95,10 @@ final class LibC {
 
         int close(int fd) {
             return (int) CALL.invokeNrN(close, fd);
+        }
+
+        int flock(int fd, int operation) {
+            return (int) CALL.invokeNNrN(flock, fd, operation);
         }
 
         int ioctl(int fd, long request, long argument) {

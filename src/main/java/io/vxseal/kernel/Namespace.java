@@ -33,7 +33,8 @@ public final class Namespace implements AutoCloseable {
      *
      * @param pin a file to mount it on; made, with the folders above it, if it is not there. Where other processes
      *     should see the namespace, its folder must be a shared mount.
-     * @throws KernelException EEXIST if a namespace is pinned there already
+     * @throws KernelException EEXIST if a namespace is pinned there already: whoever knows it for a leftover is to
+     *     {@link #delete} it first
      */
     public static Namespace create(Path pin) throws KernelException {
         String what = "create network namespace " + pin;
@@ -113,6 +114,25 @@ public final class Namespace implements AutoCloseable {
         } catch (IOException e) {
             throw (KernelException) new KernelException(what, Errno.EIO, e.toString()).initCause(e);
         }
+    }
+
+    /**
+     * Ends the namespace that is pinned on the file: deletes its VXLAN devices, so that nobody is sent to and their VNIs are
+     * free at once, and {@link #unpin unpins} it. What is gone already is no error; what a failure left, the same call
+     * ends later.
+     */
+    public static void delete(Path pin) throws KernelException {
+        Optional<Namespace> pinned = open(pin);
+        if (pinned.isPresent()) {
+            try (Namespace namespace = pinned.get(); Route route = Route.in(namespace)) {
+                for (Route.Link link : route.links()) {
+                    if (link.tunnel().isPresent()) {
+                        route.deleteLink(link.name());
+                    }
+                }
+            }
+        }
+        unpin(pin);
     }
 
     /**

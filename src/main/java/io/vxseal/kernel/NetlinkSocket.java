@@ -20,6 +20,7 @@ import java.util.function.Consumer;
 final class NetlinkSocket implements AutoCloseable {
     static final int NETLINK_ROUTE = 0;
     static final int NETLINK_XFRM = 6;
+    static final int NETLINK_NETFILTER = 12;
 
     private static final int AF_NETLINK = 16;
     private static final int SOCK_RAW = 3;
@@ -185,6 +186,8 @@ final class NetlinkSocket implements AutoCloseable {
      * up to {@value #DUMP_ATTEMPTS} times in all.
      *
      * @return what the reader made of the messages' payloads
+     * @throws KernelException if the list cannot be had, EAGAIN if changes ran into each: what is missing in one would be
+     *     taken for gone
      */
     <T> List<T> dump(String what, Consumer<Batch> writer, Reader<T> reader) throws KernelException {
         lock.lock();
@@ -194,8 +197,12 @@ final class NetlinkSocket implements AutoCloseable {
                 var found = new ArrayList<T>();
                 writer.accept(buffers.batch);
                 send(buffers);
-                if (readDump(what, buffers, reader, found) || attempt == DUMP_ATTEMPTS) {
+                if (readDump(what, buffers, reader, found)) {
                     return found;
+                }
+                if (attempt == DUMP_ATTEMPTS) {
+                    throw new KernelException(what, Errno.EAGAIN,
+                            "the kernel's list changed each of %d times that it was read".formatted(DUMP_ATTEMPTS));
                 }
             }
         } finally {

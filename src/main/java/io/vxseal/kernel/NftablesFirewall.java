@@ -4,13 +4,20 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
- * The rules by nft, in a table of our own with a set of VNIs. The table is for both IPs, and is replaced whole with every
- * change, in one transaction, so no packet meets less than it had.
+ * The rules by nft, in a table of our own with a set of segments. The table is for both IPs, and is replaced whole with
+ * every change, in one transaction, so no packet meets less than it had.
+ *
+ * <p>nftables finds the UDP header as the kernel's stack does, behind any chain of IPv6 extension headers. It cannot ask a
+ * state for protocol and mode, so the reqid alone tells our IPsec.
+ *
+ * <p>Over IPv6, fragments come to INPUT one by one. A first fragment without a whole UDP header cannot be judged; it is
+ * dropped, whatever its port, as the kernel itself does since 5.11.
  */
 final class NftablesFirewall implements Firewall {
     private static final List<String> NFT = List.of("nft", "-f", "-");
@@ -27,42 +34,48 @@ final class NftablesFirewall implements Firewall {
     /** The upper 24 bits of the second word behind the UDP header's 8 octets (RFC 7348). */
     private static final String VNI = "@th,96,24";
 
-    /** What nft prints of the set: numbers, with or without 0x. */
-    private static final Pattern ELEMENTS = Pattern.compile("elements = \\{([^}]*)}");
+    /** Whoever sent it; what a socket of another namespace, or none, sent has no owner. */
+    private static final String OF_A_PROCESS = "meta skuid != 4294967295";
 
+    /** What nft prints of the set of segments: pairs of numbers, with or without 0x. */
+    private static final Pattern SEGMENT = Pattern.compile("\\b(\\d{1,5}) \\. (0x[0-9a-fA-F]{1,6}|\\d{1,8})\\b");
+
+    /** The set of version 0.1.0, and a rule of it. */
+    private static final Pattern EARLIER_SET = Pattern.compile("set vnis \\{[^}]*?elements = \\{([^}]*)}");
+
+    private static final Pattern EARLIER_RULE = Pattern.compile("udp dport (\\d{1,5}) @th,96,24 @vnis ");
     private static final Pattern NUMBER = Pattern.compile("\\w+");
+
+    /** Elements of whichever set. */
+    private static final Pattern ELEMENTS = Pattern.compile("elements = \\{[^}]*}");
 
     /** What the rules need of the kernel, the first thing first: a ruleset with family and table left open. */
     private record Part(String ruleset, String remedy) {
-        static Part chain(String type, String rule, String remedy) {
-            return new Part("table %s %s { chain try { " + type + "; " + rule + "; }; }", remedy);
+        static Part rule(String hook, String rule, String remedy) {
+            return new Part(
+                    "table %s %s { chain try { type filter hook " + hook + " priority 0; " + rule + "; }; }", remedy);
         }
     }
 
     private static final List<Part> PARTS = List.of(
             new Part("table %s %s", "the kernel lacks nftables (CONFIG_NF_TABLES, _INET): modprobe nf_tables"),
             new Part(
-                    "table %s %s { set vnis { typeof " + VNI + "; elements = { 1 }; }; }",
+                    "table %s %s { set segments { typeof udp dport . " + VNI + "; elements = { 1 . 1 }; }; }",
                     "the kernel lacks nftables' sets: modprobe nf_tables_set, or use kernel 5.10 or later"),
-            Part.chain(
-                    "type filter hook input priority 0",
-                    "accept",
-                    "the kernel lacks nftables' chains of type filter: use kernel 5.10 or later"),
-            Part.chain(
-                    "type route hook output priority 0",
-                    "accept",
-                    "the kernel lacks nftables' chains of type route for both IPs: use kernel 5.10 or later"),
-            Part.chain(
-                    "type filter hook input priority 0",
-                    "meta secpath missing drop",
-                    "the kernel's nftables lacks \"meta secpath\": use one with CONFIG_XFRM"),
-            Part.chain(
-                    "type filter hook output priority 0",
-                    "rt ipsec missing drop",
-                    "the kernel's nftables lacks \"rt ipsec\": use kernel 5.10 or later with CONFIG_XFRM"));
+            Part.rule("input", "accept", "the kernel lacks nftables' chains of type filter: use kernel 5.10 or later"),
+            Part.rule(
+                    "input",
+                    "ipsec in reqid 1 return",
+                    "the kernel's nftables lacks \"ipsec\" (CONFIG_NFT_XFRM): modprobe nft_xfrm"),
+            Part.rule(
+                    "output",
+                    OF_A_PROCESS + " drop",
+                    "the kernel's nftables lacks \"meta skuid\": use kernel 5.10 or later"),
+            Part.rule(
+                    "input",
+                    "frag frag-off 0 drop",
+                    "the kernel's nftables lacks \"frag\": use kernel 5.10 or later"));
 
-    private final int port;
-    private final int mark;
     private final Tools tools;
 
     /** What is read, the change that follows from it, and {@link #written}. */
@@ -71,9 +84,7 @@ final class NftablesFirewall implements Firewall {
     /** The table as nft printed it after the last change: each version prints in its own way. */
     private String written = "";
 
-    NftablesFirewall(int port, int mark, Tools tools) {
-        this.port = port;
-        this.mark = mark;
+    NftablesFirewall(Tools tools) {
         this.tools = tools;
     }
 
@@ -86,13 +97,13 @@ final class NftablesFirewall implements Firewall {
     }
 
     @Override
-    public void protect(int vni) throws FirewallException {
+    public void protect(Set<Segment> segments) throws FirewallException {
         lock.lock();
         try {
             String now = read();
-            Set<Integer> vnis = vnis(now);
-            if (vnis.add(vni) || !now.equals(written)) {
-                write("protect VNI " + vni, vnis);
+            Set<Segment> wanted = segments(now);
+            if (wanted.addAll(segments) || !now.equals(written)) {
+                write("protect " + inWords(segments), wanted);
             }
         } finally {
             lock.unlock();
@@ -100,12 +111,12 @@ final class NftablesFirewall implements Firewall {
     }
 
     @Override
-    public void unprotect(int vni) throws FirewallException {
+    public void unprotect(Set<Segment> segments) throws FirewallException {
         lock.lock();
         try {
-            Set<Integer> vnis = vnis(read());
-            if (vnis.remove(vni)) {
-                write("unprotect VNI " + vni, vnis);
+            Set<Segment> wanted = segments(read());
+            if (wanted.removeAll(segments)) {
+                write("unprotect " + inWords(segments), wanted);
             }
         } finally {
             lock.unlock();
@@ -113,20 +124,24 @@ final class NftablesFirewall implements Firewall {
     }
 
     @Override
-    public int restore(Set<Integer> vnis) throws FirewallException {
+    public int restore(Set<Segment> segments) throws FirewallException {
         lock.lock();
         try {
-            String before = read();
-            Set<Integer> found = vnis(before);
-            if (before.equals(written) && found.equals(vnis)) {
+            Tools.Outcome listed = list();
+            if (segments.isEmpty() && lacksNftables(listed)) {
                 return 0;
             }
-            write("restore the rules of VNIs " + vnis, vnis);
-            // An earlier process's table may have been right: how this nft prints a right one is known only now.
-            Set<Integer> wrong = new TreeSet<>(vnis);
+            String before = read(listed);
+            Set<Segment> found = segments(before);
+            if (before.equals(written) && found.equals(segments)) {
+                return 0;
+            }
+            Set<Segment> wrong = new TreeSet<>(segments);
             wrong.addAll(found);
+            write("restore the rules of " + inWords(wrong), segments);
+            // An earlier process's table may have been right: how this nft prints a right one is known only now.
             if (rules(before).equals(rules(written))) {
-                wrong.removeIf(vni -> vnis.contains(vni) && found.contains(vni));
+                wrong.removeIf(segment -> segments.contains(segment) && found.contains(segment));
             }
             return wrong.size();
         } finally {
@@ -134,37 +149,70 @@ final class NftablesFirewall implements Firewall {
         }
     }
 
-    /** All of the listing but the set's elements. */
+    @Override
+    public Set<Segment> standing() throws FirewallException {
+        return segments(read());
+    }
+
+    private static String inWords(Set<Segment> segments) {
+        return segments.size() == 1 ? segments.iterator().next().toString() : segments.size() + " segments";
+    }
+
+    /** All of the listing but the sets' elements. */
     private static String rules(String listing) {
         return ELEMENTS.matcher(listing).replaceAll("");
     }
 
-    private static Set<Integer> vnis(String listing) {
-        return ELEMENTS.matcher(listing)
+    private static Set<Segment> segments(String listing) {
+        var segments = SEGMENT.matcher(listing)
                 .results()
-                .flatMap(elements -> NUMBER.matcher(elements.group(1)).results())
-                .map(MatchResult::group)
-                .map(Integer::decode)
+                .map(pair -> new Segment(Integer.parseInt(pair.group(1)), Integer.decode(pair.group(2))))
                 .collect(Collectors.toCollection(TreeSet::new));
-    }
-
-    /** The table as nft prints it, empty if there is none, nor an nft or a kernel that could have made one. */
-    private String read() throws FirewallException {
-        Tools.Outcome outcome = tools.run(List.of("nft", "list", "table", FAMILY, TABLE));
-        if (outcome.denied()) {
-            throw failure("read table " + TABLE, outcome);
+        Matcher rule = EARLIER_RULE.matcher(listing);
+        Matcher vnis = EARLIER_SET.matcher(listing);
+        if (rule.find() && vnis.find()) {
+            int port = Integer.parseInt(rule.group(1));
+            NUMBER.matcher(vnis.group(1)).results()
+                    .map(vni -> new Segment(port, Integer.decode(vni.group())))
+                    .forEach(segments::add);
         }
-        return outcome.done() ? outcome.output() : "";
+        return segments;
     }
 
-    private void write(String what, Set<Integer> vnis) throws FirewallException {
+    private Tools.Outcome list() throws FirewallException {
+        return tools.run(List.of("nft", "list", "table", FAMILY, TABLE));
+    }
+
+    private String read() throws FirewallException {
+        return read(list());
+    }
+
+    /** The table as nft prints it, empty if there is none, nor an nft that could have made one. */
+    private String read(Tools.Outcome listed) throws FirewallException {
+        if (listed.done()) {
+            return listed.output();
+        }
+        if (listed.notFound() || listed.says("Error: No such file or directory")) {
+            return "";
+        }
+        throw listed.failed("read table " + TABLE, remedy(listed));
+    }
+
+    /** Whether the kernel has no nf_tables, or not for both IPs in one table; then there is no table of ours either. */
+    private static boolean lacksNftables(Tools.Outcome listed) {
+        return listed.says("Protocol not supported")
+                || listed.says("Operation not supported")
+                || listed.says("cache initialization failed: Invalid argument");
+    }
+
+    private void write(String what, Set<Segment> segments) throws FirewallException {
         // Deleting fails where there is nothing, so an empty one is made first.
         String replacing = "table %1$s %2$s\ndelete table %1$s %2$s\n".formatted(FAMILY, TABLE);
-        Tools.Outcome outcome = tools.run(NFT, vnis.isEmpty() ? replacing : replacing + ruleset(vnis));
+        Tools.Outcome outcome = tools.run(NFT, segments.isEmpty() ? replacing : replacing + ruleset(segments));
         if (!outcome.done()) {
-            throw failure(what, outcome);
+            throw outcome.failed(what, remedy(outcome));
         }
-        written = vnis.isEmpty() ? "" : read();
+        written = segments.isEmpty() ? "" : read();
     }
 
     /**
@@ -172,33 +220,60 @@ final class NftablesFirewall implements Firewall {
      * leaves is judged last: after every chain that may set another mark, which has the kernel choose the route, and with
      * it the policy, anew.
      */
-    private String ruleset(Set<Integer> vnis) {
+    private static String ruleset(Set<Segment> segments) {
         return """
                 table %s %s {
-                    set vnis {
-                        typeof %s
+                    set segments {
+                        typeof udp dport . %s
                         elements = { %s }
+                    }
+                    set ports {
+                        type inet_service
+                        elements = { %s }
+                    }
+                    chain unsealed {
+                        udp dport . %s @segments drop
+                        %s 0 return
+                        %s != 0 return
+                        drop
+                    }
+                    chain fragments {
+                        meta l4proto != udp return
+                        udp dport != 0 return
+                        drop
+                    }
+                    chain arriving {
+                        %s
+                        goto unsealed
+                    }
+                    chain leaving {
+                        %s goto unsealed
+                        %s
+                        goto unsealed
                     }
                     chain incoming {
                         type filter hook input priority filter - 10; policy accept;
-                        udp dport %d %s @vnis meta secpath missing drop
-                    }
-                    chain marking {
-                        type route hook output priority mangle; policy accept;
-                        udp dport %d %s @vnis meta mark set %d
+                        udp dport @ports jump arriving
+                        frag frag-off 0 jump fragments
                     }
                     chain outgoing {
                         type filter hook output priority 300; policy accept;
-                        udp dport %d %s @vnis rt ipsec missing drop
+                        udp dport @ports jump leaving
+                        frag frag-off 0 jump fragments
                     }
                 }
                 """.formatted(
-                FAMILY, TABLE, VNI, vnis.stream().map(String::valueOf).collect(Collectors.joining(", ")),
-                port, VNI, port, VNI, mark, port, VNI);
+                FAMILY, TABLE, VNI,
+                joined(segments.stream().map(segment -> segment.port() + " . " + segment.vni()), ", "),
+                joined(segments.stream().map(Segment::port).distinct().map(String::valueOf), ", "),
+                VNI, VNI, VNI,
+                joined(SealedPriority.sealedBy("in").map(sealed -> sealed + " return"), "\n"),
+                OF_A_PROCESS,
+                joined(SealedPriority.sealedBy("out").map(sealed -> sealed + " return"), "\n"));
     }
 
-    private FirewallException failure(String what, Tools.Outcome outcome) throws FirewallException {
-        return outcome.failed(what, remedy(outcome));
+    private static String joined(Stream<String> words, String between) {
+        return words.collect(Collectors.joining(between));
     }
 
     private String remedy(Tools.Outcome outcome) throws FirewallException {

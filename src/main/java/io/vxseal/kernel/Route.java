@@ -17,6 +17,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.IntFunction;
 
 /**
  * Links, addresses, neighbours and forwarding entries of one network namespace, by rtnetlink (rtnetlink(7)). The socket
@@ -45,6 +47,11 @@ public final class Route implements AutoCloseable {
     private static final int IFLA_NET_NS_FD = 28;
     private static final int IFLA_INFO_KIND = 1;
     private static final int IFLA_INFO_DATA = 2;
+    private static final int IFLA_INFO_SLAVE_KIND = 4;
+    private static final int IFLA_INFO_SLAVE_DATA = 5;
+    private static final int IFLA_BRPORT_LEARNING = 8;
+    private static final int IFLA_BRPORT_UNICAST_FLOOD = 9;
+    private static final int IFLA_BRPORT_FLUSH = 24;
     private static final int IFLA_INET_CONF = 1;
     private static final int IFLA_VXLAN_ID = 1;
     private static final int IFLA_VXLAN_LOCAL = 4;
@@ -71,8 +78,11 @@ public final class Route implements AutoCloseable {
     // linux/neighbour.h
     private static final int NDA_DST = 1;
     private static final int NDA_LLADDR = 2;
+    private static final int NUD_NOARP = 0x40;
     private static final int NUD_PERMANENT = 0x80;
     private static final int NTF_SELF = 0x02;
+    private static final int NTF_MASTER = 0x04;
+    private static final int NTF_STICKY = 0x40;
     private static final int NDMSG_LENGTH = 12;
 
     // linux/rtnetlink.h, ifinfomsg
@@ -130,6 +140,37 @@ public final class Route implements AutoCloseable {
     public record Veth(String name, String bridge, String peer, MacAddress peerMac, int mtu) {}
 
     /**
+     * What a bridge does with the frames of one of its ports.
+     *
+     * @param learning whether the source of a frame that comes in by it is looked for behind it from then on
+     * @param flooding whether unicast frames to a MAC that no entry names go out by it
+     */
+    public record Port(boolean learning, boolean flooding) {
+        /** The port to other nodes: whoever is not here is there, whatever a frame says of its source. */
+        public static final Port OF_VXLAN = new Port(false, true);
+
+        /** The port to a container: frames to its own MAC alone, which a static entry names. */
+        public static final Port OF_CONTAINER = new Port(false, false);
+    }
+
+    /**
+     * A bridge's forwarding entry that no frame changes.
+     *
+     * @param link index of the port
+     * @param mac that is behind it
+     */
+    public record StaticEntry(int link, MacAddress mac) {}
+
+    /**
+     * A container's place on a bridge.
+     *
+     * @param link index of the bridge's end of its pair
+     * @param bridge index
+     * @param mac of the container's end
+     */
+    public record ContainerPort(int link, int bridge, MacAddress mac) {}
+
+    /**
      * A link that is there.
      *
      * @param kind {@code bridge}, {@code vxlan}, {@code veth} and so on; empty for one that has none, as loopback
@@ -138,10 +179,11 @@ public final class Route implements AutoCloseable {
      * @param mac all zeros where it has none of six octets
      * @param up whether it was set up, carrier or not
      * @param tunnel of a VXLAN device
+     * @param port of one that is on a bridge
      */
     public record Link(
             int index, String name, String kind, OptionalInt master, int mtu, MacAddress mac, boolean up,
-            Optional<Tunnel> tunnel) {}
+            Optional<Tunnel> tunnel, Optional<Port> port) {}
 
     /**
      * What a VXLAN device sends with.
@@ -149,8 +191,14 @@ public final class Route implements AutoCloseable {
      * @param vni network identifier, 24 bits
      * @param port UDP destination port
      * @param local source address; empty if routing chooses it
+     * @param learning whether it takes the way to a MAC from frames that came from there
      */
-    public record Tunnel(int vni, int port, Optional<InetAddress> local) {}
+    public record Tunnel(int vni, int port, Optional<InetAddress> local, boolean learning) {
+        /** One that learns nothing, as those made here. */
+        public Tunnel(int vni, int port, Optional<InetAddress> local) {
+            this(vni, port, local, false);
+        }
+    }
 
     /**
      * What a VXLAN device must know to reach one remote endpoint: a neighbour (address → MAC), with which it answers
@@ -210,8 +258,9 @@ public final class Route implements AutoCloseable {
 
     /**
      * Adds a VXLAN device whose datagrams travel in this namespace and whose frames appear in another: it is created
-     * there directly, on its bridge, and up. Learning, ARP proxy and both miss notifications are on, as the built-in
-     * driver has them (moby, {@code overlay/ov_utils.go}).
+     * there directly, on its bridge, and up. ARP proxy and both miss notifications are on, as the built-in driver has
+     * them (moby, {@code overlay/ov_utils.go}). Learning is off, on the device and on its port: where a container is,
+     * other nodes tell, and what a frame says of its source another container may have forged.
      *
      * @param into the namespace of the bridge
      * @param intoRoute the Route of {@code into}
@@ -222,19 +271,26 @@ public final class Route implements AutoCloseable {
         int master = intoRoute.index(vxlan.bridge);
         socket.request(
                 "add VXLAN device " + vxlan.name + " with VNI " + vxlan.vni,
-                b -> link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, IFF_UP)
+                b -> link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0)
                         .attribute(IFLA_IFNAME, vxlan.name)
                         .attributeU32(IFLA_MTU, vxlan.mtu)
                         .attributeU32(IFLA_MASTER, master)
                         .attributeU32(IFLA_NET_NS_FD, into.fd())
                         .attribute(IFLA_LINKINFO, info -> info.attribute(IFLA_INFO_KIND, "vxlan")
                                 .attribute(IFLA_INFO_DATA, data -> vxlan(data, vxlan))));
+        try {
+            int index = intoRoute.index(vxlan.name);
+            intoRoute.all(List.of(portChange(vxlan.name, index, Port.OF_VXLAN), up(vxlan.name, index)));
+        } catch (KernelException e) {
+            intoRoute.undo(vxlan.name, e);
+            throw e;
+        }
     }
 
     private static void vxlan(NetlinkMessage data, Vxlan vxlan) {
         data.attributeU32(IFLA_VXLAN_ID, vxlan.vni)
                 .attribute(IFLA_VXLAN_PORT, m -> m.be16(vxlan.port))
-                .attributeU8(IFLA_VXLAN_LEARNING, 1)
+                .attributeU8(IFLA_VXLAN_LEARNING, 0)
                 .attributeU8(IFLA_VXLAN_PROXY, 1)
                 .attributeU8(IFLA_VXLAN_L2MISS, 1)
                 .attributeU8(IFLA_VXLAN_L3MISS, 1);
@@ -243,8 +299,8 @@ public final class Route implements AutoCloseable {
     }
 
     /**
-     * Adds a veth pair in one step: one end here, on its bridge and up; the other in {@code peerNamespace}, down, with
-     * its hardware address.
+     * Adds a veth pair: one end here, a {@link #setContainerPorts container's port} of its bridge and up; the other in
+     * {@code peerNamespace}, down, with its hardware address.
      *
      * @throws KernelException EEXIST if either name is taken; ENODEV if the bridge is not there
      */
@@ -252,7 +308,7 @@ public final class Route implements AutoCloseable {
         int master = index(veth.bridge);
         socket.request(
                 "add veth pair " + veth.name + " and " + veth.peer,
-                b -> link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, IFF_UP)
+                b -> link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0)
                         .attribute(IFLA_IFNAME, veth.name)
                         .attributeU32(IFLA_MTU, veth.mtu)
                         .attributeU32(IFLA_MASTER, master)
@@ -263,6 +319,152 @@ public final class Route implements AutoCloseable {
                                         .attribute(IFLA_ADDRESS, veth.peerMac.octets())
                                         .attributeU32(IFLA_MTU, veth.mtu)
                                         .attributeU32(IFLA_NET_NS_FD, peerNamespace.fd())))));
+        try {
+            int index = index(veth.name);
+            List<Change> changes = new ArrayList<>();
+            addContainerPort(changes, new ContainerPort(index, master, veth.peerMac));
+            // The kernel ignores what a creation says of the port; so it is told before the first frame can pass.
+            changes.add(up(veth.name, index));
+            all(changes);
+        } catch (KernelException e) {
+            undo(veth.name, e);
+            throw e;
+        }
+    }
+
+    /**
+     * Has links be the ports of containers, on their bridges: no frame to others is flooded to them, what they say of
+     * their source is not learnt, and a static, sticky entry says where the container's MAC is, before it has said a word
+     * and whatever others say. What is right already stays; what was learnt by them is forgotten. All are tried.
+     *
+     * @throws KernelException for the first one refused; the others are suppressed in it
+     */
+    public void setContainerPorts(Collection<ContainerPort> ports) throws KernelException {
+        List<Change> changes = new ArrayList<>();
+        ports.forEach(port -> addContainerPort(changes, port));
+        all(changes);
+    }
+
+    private static void addContainerPort(List<Change> changes, ContainerPort port) {
+        String name = "with index " + port.link;
+        changes.add(new Change(
+                "put link %s on the bridge with index %d".formatted(name, port.bridge),
+                b -> link(b, RTM_NEWLINK, 0, port.link, 0).attributeU32(IFLA_MASTER, port.bridge)));
+        changes.add(portChange(name, port.link, Port.OF_CONTAINER));
+        changes.add(new Change("add a static entry for %s to link %s".formatted(port.mac, name), b -> b
+                .add(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE)
+                .u8(AF_BRIDGE).zeros(3).u32(port.link)
+                .u16(NUD_NOARP).u8(NTF_MASTER | NTF_STICKY).u8(0)
+                .attribute(NDA_LLADDR, port.mac.octets())));
+    }
+
+    /**
+     * Sets what bridges do with the frames of their ports. What was learnt by one that is not to learn is forgotten. All
+     * are tried.
+     *
+     * @param ports by index of the link
+     * @throws KernelException for the first one refused; the others are suppressed in it
+     */
+    public void setPorts(Map<Integer, Port> ports) throws KernelException {
+        List<Change> changes = new ArrayList<>();
+        ports.forEach((index, port) -> changes.add(portChange("with index " + index, index, port)));
+        all(changes);
+    }
+
+    private static Change portChange(String name, int index, Port port) {
+        return new Change("set learning and flooding of link " + name, b -> link(b, RTM_NEWLINK, 0, index, 0)
+                .attribute(IFLA_LINKINFO, info -> info.attribute(IFLA_INFO_SLAVE_KIND, "bridge")
+                        .attribute(IFLA_INFO_SLAVE_DATA, data -> {
+                            data.attributeU8(IFLA_BRPORT_LEARNING, port.learning ? 1 : 0)
+                                    .attributeU8(IFLA_BRPORT_UNICAST_FLOOD, port.flooding ? 1 : 0);
+                            if (!port.learning) {
+                                data.attribute(IFLA_BRPORT_FLUSH, new byte[0]);
+                            }
+                        })));
+    }
+
+    /**
+     * Sets whether a VXLAN device takes the ways to MACs from the frames that come in. What it has learnt it forgets if
+     * it is not to learn; what it was told stays.
+     */
+    public void setLearning(String vxlan, boolean learning) throws KernelException {
+        int index = index(vxlan);
+        socket.request("set learning of VXLAN device " + vxlan, b -> link(b, RTM_NEWLINK, 0, index, 0)
+                .attribute(IFLA_LINKINFO, info -> info.attribute(IFLA_INFO_KIND, "vxlan")
+                        .attribute(IFLA_INFO_DATA, data -> data.attributeU8(IFLA_VXLAN_LEARNING, learning ? 1 : 0))));
+        if (!learning) {
+            List<Change> changes = new ArrayList<>();
+            for (byte[] learnt : socket.dump(
+                    "list forwarding entries of " + vxlan,
+                    b -> forwardingEntries(b, index),
+                    (type, payload) -> readLearnt(type, payload, index))) {
+                changes.add(new Change("forget what VXLAN device " + vxlan + " has learnt", b -> b
+                        .add(RTM_DELNEIGH, 0)
+                        .u8(AF_BRIDGE).zeros(3).u32(index).u16(0).u8(NTF_SELF).u8(0)
+                        .attribute(NDA_LLADDR, learnt)));
+            }
+            all(changes, Errno.ENOENT);
+        }
+    }
+
+    private static Optional<byte[]> readLearnt(int type, ByteBuffer payload, int index) {
+        boolean self = (payload.get(10) & NTF_SELF) != 0;
+        boolean told = (payload.getShort(8) & (NUD_PERMANENT | NUD_NOARP)) != 0;
+        return type != RTM_NEWNEIGH || payload.getInt(4) != index || !self || told
+                ? Optional.empty()
+                : Attributes.of(payload, NDMSG_LENGTH).mac(NDA_LLADDR).map(MacAddress::octets);
+    }
+
+    /** The static and sticky entries of all bridges in the namespace. */
+    public Set<StaticEntry> staticEntries() throws KernelException {
+        return Set.copyOf(socket.dump(
+                "list forwarding entries", b -> forwardingEntries(b, 0), (type, payload) -> readStaticEntry(type, payload)));
+    }
+
+    private static Optional<StaticEntry> readStaticEntry(int type, ByteBuffer payload) {
+        int flags = payload.get(10);
+        return type != RTM_NEWNEIGH
+                        || (flags & NTF_SELF) != 0
+                        || (flags & NTF_STICKY) == 0
+                        || (payload.getShort(8) & NUD_NOARP) == 0
+                ? Optional.empty()
+                : Attributes.of(payload, NDMSG_LENGTH)
+                        .mac(NDA_LLADDR)
+                        .map(mac -> new StaticEntry(payload.getInt(4), mac));
+    }
+
+    /** One of several requests that are made at once. */
+    private record Change(String what, Consumer<Batch> writer) {}
+
+    /** Makes all the changes, in order, whatever becomes of the others. */
+    private void all(List<Change> changes, Integer... fine) throws KernelException {
+        List<NetlinkSocket.Answer> answers = socket.exchange(changes, (batch, change) -> change.writer.accept(batch));
+        check(answers, i -> changes.get(i).what, fine);
+    }
+
+    private static void check(List<NetlinkSocket.Answer> answers, IntFunction<String> what, Integer... fine)
+            throws KernelException {
+        Set<Integer> done = Set.of(fine);
+        KernelException refused = null;
+        for (int i = 0; i < answers.size(); i++) {
+            NetlinkSocket.Answer answer = answers.get(i);
+            if (answer.done() || done.contains(answer.errno())) {
+                continue;
+            }
+            KernelException e = answer.failure(what.apply(i));
+            if (refused == null) {
+                refused = e;
+            } else {
+                refused.addSuppressed(e);
+            }
+        }
+        if (refused != null) {
+            throw refused;
+        }
+    }
+
+    private static Change up(String name, int index) {
+        return new Change("set link " + name + " up", b -> link(b, RTM_NEWLINK, 0, index, IFF_UP));
     }
 
     /** Sets a link up. */
@@ -358,14 +560,22 @@ public final class Route implements AutoCloseable {
                 attributes.u32(IFLA_MTU).orElse(0),
                 attributes.mac(IFLA_ADDRESS).orElse(new MacAddress(0)),
                 (payload.getInt(8) & IFF_UP) != 0,
-                kind.equals("vxlan") ? Optional.of(readTunnel(info.nested(IFLA_INFO_DATA))) : Optional.empty()));
+                kind.equals("vxlan") ? Optional.of(readTunnel(info.nested(IFLA_INFO_DATA))) : Optional.empty(),
+                info.text(IFLA_INFO_SLAVE_KIND)
+                        .filter("bridge"::equals)
+                        .map(bridge -> readPort(info.nested(IFLA_INFO_SLAVE_DATA)))));
+    }
+
+    private static Port readPort(Attributes data) {
+        return new Port(data.flag(IFLA_BRPORT_LEARNING), data.flag(IFLA_BRPORT_UNICAST_FLOOD));
     }
 
     private static Tunnel readTunnel(Attributes data) {
         return new Tunnel(
                 data.u32(IFLA_VXLAN_ID).orElse(0),
                 data.get(IFLA_VXLAN_PORT).map(port -> Short.toUnsignedInt(Short.reverseBytes(port.getShort(0)))).orElse(0),
-                data.address(IFLA_VXLAN_LOCAL).or(() -> data.address(IFLA_VXLAN_LOCAL6)));
+                data.address(IFLA_VXLAN_LOCAL).or(() -> data.address(IFLA_VXLAN_LOCAL6)),
+                data.flag(IFLA_VXLAN_LEARNING));
     }
 
     /**
@@ -416,25 +626,12 @@ public final class Route implements AutoCloseable {
         }
         List<NetlinkSocket.Answer> answers =
                 socket.exchange(neighbours, (batch, n) -> write(batch, type, flags, index, n));
-        Set<Integer> done = Set.of(fine);
-        KernelException refused = null;
-        for (int i = 0; i < answers.size(); i++) {
-            NetlinkSocket.Answer answer = answers.get(i);
-            if (answer.done() || done.contains(answer.errno())) {
-                continue;
-            }
-            KernelException e = answer.failure("%s %s %s on %s".formatted(
-                    verb, neighbours.get(i).forwarding ? "forwarding entry" : "neighbour",
-                    neighbours.get(i).endpoint, vxlan));
-            if (refused == null) {
-                refused = e;
-            } else {
-                refused.addSuppressed(e);
-            }
-        }
-        if (refused != null) {
-            throw refused;
-        }
+        check(
+                answers,
+                i -> "%s %s %s on %s".formatted(
+                        verb, neighbours.get(i).forwarding ? "forwarding entry" : "neighbour",
+                        neighbours.get(i).endpoint, vxlan),
+                fine);
     }
 
     private static void write(Batch batch, int type, int flags, int index, Neighbour neighbour) {
@@ -451,10 +648,9 @@ public final class Route implements AutoCloseable {
     public List<RemoteEndpoint> remoteEndpoints(String vxlan) throws KernelException {
         int index = index(vxlan);
         Map<MacAddress, LinkedHashSet<InetAddress>> vteps = new HashMap<>();
-        // Begins with an ifinfomsg, not an ndmsg: so valid_fdb_dump_legacy() in net/core/rtnetlink.c wants it.
         for (Entry entry : socket.dump(
                 "list forwarding entries of " + vxlan,
-                b -> b.add(RTM_GETNEIGH, NLM_F_DUMP).u8(AF_BRIDGE).zeros(3).u32(index).u32(0).u32(0),
+                b -> forwardingEntries(b, index),
                 (type, payload) -> readEntry(type, payload, index, true))) {
             vteps.computeIfAbsent(entry.mac, mac -> new LinkedHashSet<>()).add(entry.destination);
         }
@@ -468,6 +664,14 @@ public final class Route implements AutoCloseable {
             }
         }
         return endpoints;
+    }
+
+    /**
+     * Asks for the forwarding entries of a link, or of all where the index is 0. Begins with an ifinfomsg, not an ndmsg: so
+     * valid_fdb_dump_legacy() in net/core/rtnetlink.c wants it.
+     */
+    private static void forwardingEntries(Batch batch, int index) {
+        batch.add(RTM_GETNEIGH, NLM_F_DUMP).u8(AF_BRIDGE).zeros(3).u32(index).u32(0).u32(0);
     }
 
     /** A permanent entry as the kernel lists it: the destination is an endpoint's address or a VTEP. */

@@ -34,6 +34,11 @@ public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
      * @param spi security parameter index, all 32 bits used
      */
     public record Id(InetAddress source, InetAddress destination, int spi) {
+        /** Whether the kernel has one place for both. */
+        public boolean isInPlaceOf(Id other) {
+            return spi == other.spi && destination.equals(other.destination);
+        }
+
         /** The SPI first, which tells nearly all apart: a rotation compares a dozen for each node. */
         @Override
         public boolean equals(Object other) {

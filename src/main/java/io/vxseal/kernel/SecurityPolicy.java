@@ -6,7 +6,7 @@ package io.vxseal.kernel;
  * @param id what the policy selects
  * @param action what is done to a packet selected
  */
-public record SecurityPolicy(Id id, Action action) {
+public record SecurityPolicy(Id id, Action action) implements OutgoingPolicy {
 
     /**
      * The selector: prefixes, UDP destination port and firewall mark (mask 0xffffffff).
@@ -26,16 +26,19 @@ public record SecurityPolicy(Id id, Action action) {
     /** What a policy does. */
     public sealed interface Action {
         /**
-         * Seal with ESP in transport mode by the state with this SPI; priority 0. The template's ends are the
-         * selector's addresses.
+         * Seal with ESP in transport mode by the state with this SPI; priority {@value #PRIORITY}. The template's ends are
+         * the selector's addresses.
          *
          * @param spi of the forward state
          */
-        record Seal(int spi) implements Action {}
+        record Seal(int spi) implements Action {
+            /** The built-in driver's, and the first that there can be. */
+            public static final int PRIORITY = 0;
+        }
 
         /** Drop. Priority {@value #PRIORITY}, so that any policy that seals goes first. */
         record Block() implements Action {
-            /** Lower goes first in the kernel; the policies that seal have 0. */
+            /** Lower goes first in the kernel. */
             public static final int PRIORITY = 1000;
         }
     }

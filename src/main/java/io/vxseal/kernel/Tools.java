@@ -1,9 +1,11 @@
 package io.vxseal.kernel;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -35,8 +37,16 @@ record Tools(List<String> prefix, Optional<Namespace> namespace) {
         return new Tools(List.of(), Optional.of(namespace));
     }
 
-    /** How a command ended: its exit status and all that it wrote, errors included. */
-    record Outcome(String command, int status, String output) {
+    /** Characters of what a tool says that go into a message. */
+    private static final int WORDS = 120;
+
+    /**
+     * How a command ended.
+     *
+     * @param output what it wrote to its standard output; of listings, the host's rules
+     * @param errors what it wrote to its standard error
+     */
+    record Outcome(String command, int status, String output, String errors) {
         boolean done() {
             return status == 0;
         }
@@ -51,13 +61,18 @@ record Tools(List<String> prefix, Optional<Namespace> namespace) {
         }
 
         boolean says(String words) {
-            return output.contains(words);
+            return output.contains(words) || errors.contains(words);
         }
 
-        /** What was to be done, why it was not, and what would help. */
+        /** What was to be done, why it was not, and what would help; without what it listed. */
         FirewallException failed(String what, String remedy) {
-            return new FirewallException("%s: %s exited with %d: %s; %s"
-                    .formatted(what, command, status, output.strip().replaceAll("\\s*\n\\s*", " "), remedy));
+            return new FirewallException(failure(what, remedy));
+        }
+
+        /** The message of {@link #failed}. */
+        String failure(String what, String remedy) {
+            return "%s: %s exited with %d: %s; %s".formatted(
+                    what, command, status, FirewallException.shortened(errors, WORDS), remedy);
         }
     }
 
@@ -74,11 +89,16 @@ record Tools(List<String> prefix, Optional<Namespace> namespace) {
         List<String> words = Stream.concat(prefix.stream(), command.stream()).toList();
         Process process;
         try {
-            ProcessBuilder builder = new ProcessBuilder(words).redirectErrorStream(true);
+            ProcessBuilder builder = new ProcessBuilder(words);
+            // What the tools say is compared, in English.
+            builder.environment().put("LC_ALL", "C");
             process = namespace.isPresent() ? namespace.get().start(builder) : builder.start();
         } catch (IOException e) {
-            return new Outcome(command.getFirst(), COMMAND_NOT_FOUND, e.getMessage());
+            return new Outcome(command.getFirst(), COMMAND_NOT_FOUND, "", e.getMessage());
         }
+        var errors = new CompletableFuture<String>();
+        // Both at once, or a tool that writes much to one waits for ever.
+        Thread.ofVirtual().start(() -> errors.complete(text(process.getErrorStream())));
         Thread limit = Thread.ofVirtual().start(() -> endAfterLimit(process));
         try (var output = process.getInputStream()) {
             try (var stdin = process.getOutputStream()) {
@@ -87,7 +107,7 @@ record Tools(List<String> prefix, Optional<Namespace> namespace) {
                 // It ended without reading all; its status says why.
             }
             String said = new String(output.readAllBytes(), StandardCharsets.UTF_8);
-            return new Outcome(command.getFirst(), process.waitFor(), said);
+            return new Outcome(command.getFirst(), process.waitFor(), said, errors.join());
         } catch (IOException e) {
             throw new FirewallException("run " + String.join(" ", words), e);
         } catch (InterruptedException e) {
@@ -96,6 +116,14 @@ record Tools(List<String> prefix, Optional<Namespace> namespace) {
         } finally {
             process.destroyForcibly();
             limit.interrupt();
+        }
+    }
+
+    private static String text(InputStream stream) {
+        try (stream) {
+            return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            return e.toString();
         }
     }
 

@@ -12,6 +12,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -26,7 +27,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * driver gives them (moby, {@code overlay/encryption.go}): ESP in transport mode, reqid 0xD0C4E3, infinite lifetimes,
  * and no replay window unless one is asked for.
  *
- * <p><b>Ours and theirs.</b> Mark and reqid are the built-in driver's too, so neither tells who made an object. Ours
+ * <p><b>Ours and theirs.</b> The reqid is the built-in driver's too, so it does not tell who made an object. Ours
  * carry {@link #LABEL} in the selector's {@code user} field besides. The kernel stores that field with states and
  * policies and gives it back in dumps. It is part of a policy's identity, so our policy for a node can stand beside the
  * built-in driver's: selector_cmp() in {@code net/xfrm/xfrm_policy.c} compares the selector word for word, and
@@ -39,8 +40,8 @@ import java.util.concurrent.locks.ReentrantLock;
  * <p>Safe for use by several threads.
  */
 public final class Xfrm implements AutoCloseable {
-    /** Firewall mark's and reqid's value in the built-in driver and here. */
-    static final int REQID = 0xD0C4E3;
+    /** Reqid of all states and of all policies that seal, in the built-in driver and here. */
+    public static final int REQID = 0xD0C4E3;
 
     /** "vxse" in ASCII. Anything but 0 would do, which is what all others leave there. */
     static final int LABEL = 0x76787365;
@@ -58,13 +59,16 @@ public final class Xfrm implements AutoCloseable {
     private static final int XFRMA_TMPL = 5;
     private static final int XFRMA_REPLAY_VAL = 10;
     private static final int XFRMA_SRCADDR = 13;
+    private static final int XFRMA_POLICY_TYPE = 16;
     private static final int XFRMA_ALG_AEAD = 18;
     private static final int XFRMA_MARK = 21;
     private static final int XFRMA_REPLAY_ESN_VAL = 23;
+    private static final int XFRMA_IF_ID = 31;
 
     // linux/xfrm.h: values
     private static final int XFRM_MODE_TRANSPORT = 0;
     private static final int XFRM_POLICY_OUT = 1;
+    private static final int XFRM_POLICY_TYPE_MAIN = 0;
     private static final int XFRM_POLICY_ALLOW = 0;
     private static final int XFRM_POLICY_BLOCK = 1;
     private static final int XFRM_STATE_ESN = 128;
@@ -80,6 +84,8 @@ public final class Xfrm implements AutoCloseable {
     private static final int USERSA_REPLAY_WINDOW = 215;
     private static final int USERSA_FLAGS = 216;
     private static final int USERPOLICY_LENGTH = 168;
+    private static final int USERPOLICY_PRIORITY = 152;
+    private static final int USERPOLICY_DIR = 160;
     private static final int ALGORITHM_NAME_LENGTH = 64;
     private static final int ALGO_AEAD_LENGTH = 72;
     private static final int USER_TMPL_LENGTH = 64;
@@ -139,7 +145,12 @@ public final class Xfrm implements AutoCloseable {
     }
 
     /** A change that the kernel refused, and why. */
-    public record Failure(XfrmChange change, KernelException reason) {}
+    public record Failure(XfrmChange change, KernelException reason) {
+        /** Whether another state is in the place of one that was to be added: with its destination and SPI. */
+        public boolean isTaken() {
+            return change instanceof XfrmChange.AddState && reason.errno() == Errno.EEXIST;
+        }
+    }
 
     /**
      * Makes the changes in their order; one that is refused does not keep back those after it. Nothing is asked first:
@@ -227,8 +238,13 @@ public final class Xfrm implements AutoCloseable {
                 }
             }
             return batch.stream()
-                    .filter(change -> !(change instanceof XfrmChange.DeleteState delete) || known.contains(delete.id()))
+                    .filter(change -> !(change instanceof XfrmChange.DeleteState delete) || isKnown(delete.id()))
                     .toList();
+        }
+
+        /** Whether a state of ours is in that place: two senders with one SPI share a state, which bears one's address. */
+        private boolean isKnown(SecurityAssociation.Id id) {
+            return known.contains(id) || known.stream().anyMatch(id::isInPlaceOf);
         }
 
         private void settle(XfrmChange change, NetlinkSocket.Answer answer) throws KernelException {
@@ -265,7 +281,8 @@ public final class Xfrm implements AutoCloseable {
                 SecurityAssociation there = standing.get(wanted.id());
                 yield wanted.equals(there)
                         ? Optional.empty()
-                        : Optional.of(new KernelException("add " + wanted, Errno.EEXIST, inTheWay(there, wanted)));
+                        : Optional.of(new KernelException(
+                                "add " + wanted, Errno.EEXIST, inTheWay(standing.values(), there, wanted)));
             }
             case XfrmChange.AddState add -> Optional.of(refusedState(add, answer));
             case XfrmChange.DeleteState(var id) -> Optional.of(answer.failure("delete " + id));
@@ -275,9 +292,17 @@ public final class Xfrm implements AutoCloseable {
         };
     }
 
-    private static String inTheWay(SecurityAssociation there, SecurityAssociation wanted) {
+    /** @param there the state with the same id, null if there is none */
+    private static String inTheWay(
+            Collection<SecurityAssociation> standing, SecurityAssociation there, SecurityAssociation wanted) {
         if (there == null) {
-            return "EEXIST: a state of another maker has its destination and SPI";
+            return standing.stream()
+                    .map(SecurityAssociation::id)
+                    .filter(wanted.id()::isInPlaceOf)
+                    .findFirst()
+                    .map(id -> "EEXIST: the state of sender %s has its destination and SPI"
+                            .formatted(id.source().getHostAddress()))
+                    .orElse("EEXIST: a state of another maker has its destination and SPI");
         }
         return "EEXIST: it stands with another " + (there.key().equals(wanted.key()) ? "replay window" : "key");
     }
@@ -341,6 +366,14 @@ public final class Xfrm implements AutoCloseable {
 
     /** Our policies. */
     public List<SecurityPolicy> policies() throws KernelException {
+        return outgoing().stream()
+                .filter(SecurityPolicy.class::isInstance)
+                .map(SecurityPolicy.class::cast)
+                .toList();
+    }
+
+    /** Our policies, and those of other makers that may take packets of this host. */
+    public List<OutgoingPolicy> outgoing() throws KernelException {
         return socket.dump("list policies", b -> b.add(XFRM_MSG_GETPOLICY, NLM_F_DUMP), Xfrm::readPolicy);
     }
 
@@ -409,7 +442,7 @@ public final class Xfrm implements AutoCloseable {
         NetlinkMessage message = batch.add(XFRM_MSG_UPDPOLICY, 0);
         lifetimes(selector(message, id))
                 .zeros(LIFETIME_CUR_LENGTH)
-                .u32(block ? SecurityPolicy.Action.Block.PRIORITY : 0)
+                .u32(block ? SecurityPolicy.Action.Block.PRIORITY : SecurityPolicy.Action.Seal.PRIORITY)
                 .u32(0)
                 .u8(XFRM_POLICY_OUT).u8(block ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW).zeros(6);
         if (policy.action() instanceof SecurityPolicy.Action.Seal seal) {
@@ -477,9 +510,12 @@ public final class Xfrm implements AutoCloseable {
         });
     }
 
-    private static Optional<SecurityPolicy> readPolicy(int type, ByteBuffer payload) {
-        if (type != XFRM_MSG_NEWPOLICY || payload.getInt(SELECTOR_USER) != LABEL) {
+    private static Optional<OutgoingPolicy> readPolicy(int type, ByteBuffer payload) {
+        if (type != XFRM_MSG_NEWPOLICY) {
             return Optional.empty();
+        }
+        if (payload.getInt(SELECTOR_USER) != LABEL) {
+            return payload.get(USERPOLICY_DIR) == XFRM_POLICY_OUT ? readForeign(payload) : Optional.empty();
         }
         int family = payload.getShort(40);
         Attributes attributes = Attributes.of(payload, USERPOLICY_LENGTH);
@@ -492,6 +528,32 @@ public final class Xfrm implements AutoCloseable {
                 ? new SecurityPolicy.Action.Block()
                 : new SecurityPolicy.Action.Seal(attributes.get(XFRMA_TMPL).map(t -> be32(t, 16)).orElse(0));
         return Optional.of(new SecurityPolicy(id, action));
+    }
+
+    /** Empty if it is for packets of an XFRM interface, or not among the main policies. */
+    private static Optional<OutgoingPolicy> readForeign(ByteBuffer payload) {
+        Attributes attributes = Attributes.of(payload, USERPOLICY_LENGTH);
+        boolean elsewhere = attributes.u32(XFRMA_IF_ID).orElse(0) != 0
+                || attributes.get(XFRMA_POLICY_TYPE).filter(kind -> kind.get(0) != XFRM_POLICY_TYPE_MAIN).isPresent();
+        if (elsewhere) {
+            return Optional.empty();
+        }
+        Optional<ByteBuffer> mark = attributes.get(XFRMA_MARK);
+        return Optional.of(new ForeignPolicy(
+                prefix(payload, 16, payload.get(43)),
+                prefix(payload, 0, payload.get(42)),
+                payload.get(44) & 0xff,
+                Short.toUnsignedInt(Short.reverseBytes(payload.getShort(32))),
+                Short.toUnsignedInt(Short.reverseBytes(payload.getShort(34))),
+                mark.map(m -> m.getInt(0)).orElse(0),
+                mark.map(m -> m.getInt(Integer.BYTES)).orElse(0),
+                payload.getInt(USERPOLICY_PRIORITY)));
+    }
+
+    /** Of a policy's selector. Old kernels take prefixes longer than an address, which then mean all of it. */
+    private static Cidr prefix(ByteBuffer payload, int at, byte length) {
+        InetAddress address = address(payload, at, payload.getShort(40));
+        return new Cidr(address, Math.min(length & 0xff, Cidr.bits(address)));
     }
 
     private static long u32(ByteBuffer payload, int at) {

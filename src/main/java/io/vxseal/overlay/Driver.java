@@ -13,6 +13,8 @@ import io.vxseal.kernel.Firewall;
 import io.vxseal.kernel.KernelException;
 import io.vxseal.kernel.MacAddress;
 import io.vxseal.kernel.Route.Link;
+import io.vxseal.kernel.SealedPriority;
+import io.vxseal.kernel.Segment;
 import io.vxseal.peers.Peer;
 import io.vxseal.peers.PeerDatabase;
 import io.vxseal.state.StateFile;
@@ -41,6 +43,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,6 +70,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     private Vnis vnis = new Vnis(Map.of());
     private Optional<Ends> ends = Optional.empty();
     private Optional<Firewall> firewall = Optional.empty();
+    private Optional<SealedPriority> opened = Optional.empty();
     private Firewall.Transport transport = Firewall.Transport.IPV4;
     /** The keys in force, or on their way there. */
     private KeyRing ring = KeyRing.EMPTY;
@@ -379,13 +383,16 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         if (!sealing() && swept) {
             return 0;
         }
-        Set<Integer> vnis = new HashSet<>();
+        Set<Segment> segments = new HashSet<>();
         for (Attachment attachment : networks.values()) {
             if (attachment.up() && attachment.network.encrypted()) {
-                attachment.network.subnets().forEach(subnet -> vnis.add(subnet.vni()));
+                segments.addAll(segments(attachment.network));
             }
         }
-        int repaired = firewall().restore(vnis);
+        int repaired = firewall().restore(segments);
+        if (!segments.isEmpty() && opened().restore()) {
+            repaired++;
+        }
         swept = true;
         return repaired;
     }
@@ -874,17 +881,27 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         }
         seal();
         if (attachment.network.encrypted()) {
-            for (Subnet subnet : attachment.network.subnets()) {
-                firewall().unprotect(subnet.vni());
-            }
+            firewall().unprotect(segments(attachment.network));
         }
     }
 
     private void protect(Network network, Deque<Undo> undo) throws IOException {
-        for (Subnet subnet : network.subnets()) {
-            firewall().protect(subnet.vni());
-            undo.push(() -> firewall().unprotect(subnet.vni()));
+        firewall().protect(segments(network));
+        undo.push(() -> firewall().unprotect(segments(network)));
+        opened().restore();
+    }
+
+    private SealedPriority opened() throws IOException {
+        if (opened.isEmpty()) {
+            opened = Optional.of(SealedPriority.in(host.namespace()));
         }
+        return opened.get();
+    }
+
+    private Set<Segment> segments(Network network) {
+        return network.subnets().stream()
+                .map(subnet -> new Segment(host.port(), subnet.vni()))
+                .collect(Collectors.toSet());
     }
 
     /** Asked for again when the node moves to addresses of the other kind. */

@@ -19,8 +19,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * What a network is in this host's kernel: a network namespace, and in it for each subnet a bridge with the gateway's
@@ -29,14 +27,14 @@ import org.slf4j.LoggerFactory;
  * <p>The namespace is pinned, so the kernel goes on forwarding while no process of ours lives.
  */
 final class NetworkNamespace implements AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(NetworkNamespace.class);
+    private static final int EIO = 5;
 
     private final Network network;
     private final Host host;
     private final Namespace namespace;
     private final Route route;
-    /** Whether this process has seen to it that an encrypted network's frames bear the mark. */
-    private boolean marked;
+    /** Of an encrypted network, once it was set. */
+    private Optional<FrameMark> marks = Optional.empty();
 
     private NetworkNamespace(Network network, Host host, Namespace namespace, Route route) {
         this.network = network;
@@ -251,17 +249,17 @@ final class NetworkNamespace implements AutoCloseable {
         }
     }
 
-    /** The host's rules mark as well; so where this cannot be, the network works, and is as safe as they are. */
-    private void mark() {
-        if (!network.encrypted() || marked) {
+    private void mark() throws KernelException {
+        if (!network.encrypted()) {
             return;
         }
-        marked = true;
         try {
-            FrameMark.set(namespace, NodePlan.MARK);
+            if (marks.isEmpty()) {
+                marks = Optional.of(FrameMark.in(namespace, NodePlan.MARK));
+            }
+            marks.get().restore();
         } catch (FirewallException failure) {
-            log.warn("network {} relies on the host's firewall rules alone for being marked: {}", network.id(),
-                    failure.getMessage());
+            throw new KernelException("mark the frames of network " + network.id(), EIO, failure.getMessage());
         }
     }
 
@@ -277,6 +275,7 @@ final class NetworkNamespace implements AutoCloseable {
 
     @Override
     public void close() {
+        marks.ifPresent(FrameMark::close);
         route.close();
         namespace.close();
     }

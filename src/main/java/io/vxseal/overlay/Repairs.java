@@ -1,14 +1,17 @@
 package io.vxseal.overlay;
 
+import java.io.IOException;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The account of what was not as this plugin had left it, and was put right. Each event is told in the log once,
- * however long a thing that cannot be put right goes on.
+ * The account of what was not as this plugin had left it, and was put right. What cannot be put right is told in the log
+ * once for each kind of failure, however long it goes on.
  */
 final class Repairs {
     private static final Logger log = LoggerFactory.getLogger(Repairs.class);
@@ -32,8 +35,11 @@ final class Repairs {
         int run() throws Exception;
     }
 
+    /** Kinds of failure told of one place; that something is wrong there is known by then. */
+    private static final int MOST_TOLD = 8;
+
     private final Map<Kind, Long> counts = new EnumMap<>(Kind.class);
-    private final Map<Place, String> failing = new HashMap<>();
+    private final Map<Place, Set<String>> failing = new HashMap<>();
 
     private final Errors errors;
 
@@ -67,14 +73,25 @@ final class Repairs {
                 log.info("{} of {} are right again", kind.words, where);
             }
             return true;
-        } catch (Exception failure) {
-            String why = String.valueOf(failure.getMessage());
-            errors.add("repair of " + where, "cannot repair %s: %s".formatted(kind.words, why));
-            if (!why.equals(failing.put(place, why))) {
-                log.error("cannot repair {} of {}, and goes on trying: {}", kind.words, where, why);
+        } catch (IOException | DriverException failure) {
+            if (isNews(place, failure.getMessage())) {
+                log.error("cannot repair {} of {}, and goes on trying: {}", kind.words, where,
+                        Errors.line(failure.getMessage()));
             }
-            return false;
+        } catch (Throwable unexpected) {
+            // The other steps are not to be left out for one that has a fault.
+            if (isNews(place, unexpected.toString())) {
+                log.error("cannot repair {} of {}, and goes on trying", kind.words, where, unexpected);
+            }
         }
+        return false;
+    }
+
+    /** Keeps a failure for people to read; true if none of its kind was told since all was right at the place. */
+    private boolean isNews(Place place, String why) {
+        errors.add("repair of " + place.where, place.kind.name(), "cannot repair %s: %s".formatted(place.kind.words, why));
+        Set<String> told = failing.computeIfAbsent(place, _ -> new HashSet<>());
+        return told.size() < MOST_TOLD && told.add(Errors.kind(why));
     }
 
     /** How many things were put right since the start, by kind. */

@@ -21,7 +21,9 @@ public final class WholeFile {
      */
     public static void replace(Path file, byte[] content) throws IOException {
         Path folder = file.toAbsolutePath().getParent();
-        Files.createDirectories(folder);
+        if (!Files.isDirectory(folder)) {
+            make(folder);
+        }
         Path next = folder.resolve(file.getFileName() + ".next");
         Files.deleteIfExists(next);
         try (FileChannel channel = FileChannel.open(
@@ -35,5 +37,25 @@ public final class WholeFile {
             channel.force(true);
         }
         Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
+        // Which file bears the name is the folder's content: without this a power cut may bring the one before back.
+        sync(folder);
+    }
+
+    /** Makes a folder and those above it, on the disk when this returns. */
+    private static void make(Path folder) throws IOException {
+        Path above = folder.getParent();
+        if (above != null && !Files.isDirectory(above)) {
+            make(above);
+        }
+        Files.createDirectories(folder);
+        if (above != null) {
+            sync(above);
+        }
+    }
+
+    private static void sync(Path folder) throws IOException {
+        try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
     }
 }

@@ -158,8 +158,8 @@ class KeyRingTest {
     }
 
     @Test
-    void ofAKeyOnlyTheTagAndFiveDigitsArePrinted() {
+    void printsOnlyTheTagOfAKey() {
         assertThat(new Key("0123456789abcdef".getBytes(java.nio.charset.StandardCharsets.US_ASCII), 0x10))
-                .hasToString("(key: 30313, tag: 0x10)");
+                .hasToString("(key with tag 0x10)");
     }
 }

@@ -288,7 +288,7 @@ class SequenceOnKernelTest {
         static Station on(TestHost host, Xfrm xfrm, Ends ends, Ends other) throws Exception {
             host.run("ip address add %s/24 dev wire".formatted(ends.bind().getHostAddress()));
             host.run("ip link set wire up");
-            host.run("iptables -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 13681891");
+            host.run("iptables -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 0x76d0c4e3");
             host.run("iptables -w -A INPUT -m policy --dir in --pol ipsec -p udp --dport 4789");
             host.run("iptables -w -A INPUT -m policy --dir in --pol none -p udp --dport 4789 -j DROP");
             DatagramSocket socket = host.within(() -> new DatagramSocket(Wanted.PORT));

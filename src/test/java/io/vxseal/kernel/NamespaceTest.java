@@ -9,6 +9,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -107,6 +108,49 @@ class NamespaceTest {
         Namespace.unpin(Files.createFile(folder.resolve("plain")));
         Namespace.unpin(folder.resolve("absent/net"));
         assertThat(folder).isEmptyDirectory();
+    }
+
+    /** Somebody still holds the namespace, as a process that is just ending does. */
+    @Test
+    void isDeletedWithItsVxlanDevicesAndMadeAnewUnderItsPin() throws Exception {
+        Path pin = folder.resolve("net");
+        try (TestHost underlay = new TestHost(folder.resolve("underlay"));
+                Namespace held = Namespace.create(pin);
+                Route route = Route.in(held)) {
+            route.addBridge(new Route.Bridge("br0", 1400, List.of()));
+            var vxlan = new Route.Vxlan("vx0", 4097, 4789, 1400, Optional.empty(), "br0");
+            underlay.route.addVxlan(vxlan, held, route);
+            Namespace.delete(pin);
+            assertThat(route.link("vx0")).isEmpty();
+            try (Namespace again = Namespace.create(pin); Route other = Route.in(again)) {
+                other.addBridge(new Route.Bridge("br0", 1400, List.of()));
+                underlay.route.addVxlan(vxlan, again, other);
+            }
+            Namespace.delete(pin);
+        }
+        assertThat(pin).doesNotExist();
+        Namespace.delete(pin);
+        Namespace.delete(Files.createFile(pin));
+        assertThat(pin).doesNotExist();
+    }
+
+    /** The file cannot go while its folder may only be read. */
+    @Test
+    void deletionThatFailedIsDoneBySayingItAgain() throws Exception {
+        Path below = Files.createDirectory(folder.resolve("below"));
+        Path pin = below.resolve("net");
+        new ProcessBuilder("mount", "-t", "tmpfs", "tmpfs", below.toString()).inheritIO().start().waitFor();
+        try {
+            Namespace.create(pin).close();
+            new ProcessBuilder("mount", "-o", "remount,ro", below.toString()).inheritIO().start().waitFor();
+            assertThatThrownBy(() -> Namespace.delete(pin)).isInstanceOf(KernelException.class).hasMessageContaining("net");
+            new ProcessBuilder("mount", "-o", "remount,rw", below.toString()).inheritIO().start().waitFor();
+            Namespace.create(pin).close();
+            Namespace.delete(pin);
+            assertThat(pin).doesNotExist();
+        } finally {
+            new ProcessBuilder("umount", "-R", below.toString()).inheritIO().start().waitFor();
+        }
     }
 
     @Test

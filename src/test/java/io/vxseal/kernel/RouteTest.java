@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -86,7 +87,7 @@ class RouteTest {
     }
 
     @Test
-    void vxlanOnIpv4IsTheBuiltInDriversButForTheChecksum() throws Exception {
+    void vxlanOnIpv4IsTheBuiltInDriversButForChecksumAndLearning() throws Exception {
         vxlan(Optional.empty());
 
         JsonNode link = overlay.link("vx0");
@@ -97,9 +98,10 @@ class RouteTest {
         assertThat(link.get("flags").toString()).contains("\"UP\"");
         assertThat(data.get("id").asInt()).isEqualTo(4097);
         assertThat(data.get("port").asInt()).isEqualTo(4789);
-        for (String flag : List.of("learning", "proxy", "l2miss", "l3miss", "udp_csum")) {
+        for (String flag : List.of("proxy", "l2miss", "l3miss", "udp_csum")) {
             assertThat(data.get(flag).asBoolean()).as(flag).isTrue();
         }
+        assertThat(data.get("learning").asBoolean()).as("learning").isFalse();
         assertThat(data.has("link")).as("bound to an underlay device").isFalse();
         assertThat(data.has("local")).isFalse();
         assertThat(underlay.json("ip -j link")).hasSize(1);
@@ -162,6 +164,99 @@ class RouteTest {
         assertThat(there.get("address").asText()).isEqualTo(MAC.toString());
         assertThat(there.get("mtu").asInt()).isEqualTo(1424);
         assertThat(there.get("flags").toString()).doesNotContain("\"UP\"");
+    }
+
+    private JsonNode port(String name) {
+        return overlay.json("bridge -d -j link show dev " + name).get(0);
+    }
+
+    @Test
+    void vxlanPortFloodsButDoesNotLearn() throws Exception {
+        vxlan(Optional.empty());
+        assertThat(port("vx0").get("learning").asBoolean()).isFalse();
+        assertThat(port("vx0").get("flood").asBoolean()).isTrue();
+        Route.Link link = overlay.route.link("vx0").orElseThrow();
+        assertThat(link.port()).contains(Route.Port.OF_VXLAN);
+        assertThat(link.tunnel()).contains(new Route.Tunnel(4097, 4789, Optional.empty(), false));
+    }
+
+    @Test
+    void containerPortIsGivenItsMacAndNothingElse() throws Exception {
+        bridge();
+        overlay.route.addVeth(new Route.Veth("veth0", "br0", "vxs0", MAC, 1424), underlay.namespace);
+        assertThat(port("veth0").get("learning").asBoolean()).isFalse();
+        assertThat(port("veth0").get("flood").asBoolean()).isFalse();
+        assertThat(overlay.run("bridge -d fdb show br br0 brport veth0"))
+                .containsPattern(MAC + " (dev veth0 )?.*sticky.*static");
+        Route.Link link = overlay.route.link("veth0").orElseThrow();
+        assertThat(link.port()).contains(Route.Port.OF_CONTAINER);
+        assertThat(overlay.route.staticEntries()).containsExactly(new Route.StaticEntry(link.index(), MAC));
+        assertThat(overlay.route.link("br0").orElseThrow().port()).isEmpty();
+    }
+
+    /** As earlier versions made them. */
+    @Test
+    void portsThatLearnAndFloodAreBroughtToRight() throws Exception {
+        vxlan(Optional.empty());
+        overlay.run("ip link set vx0 type vxlan learning");
+        overlay.run("bridge link set dev vx0 learning on");
+        overlay.run("ip link add veth0 type veth peer name vxs0 netns " + underlay.pin);
+        overlay.run("ip link set veth0 up master br0");
+        overlay.run("bridge fdb add 02:00:00:00:00:01 dev vx0 master dynamic");
+        overlay.run("bridge fdb add " + MAC + " dev vx0 master dynamic");
+        overlay.run("bridge fdb add 02:00:00:00:00:02 dev vx0 self dynamic dst 10.55.0.9");
+        overlay.run("bridge fdb add 02:00:00:00:00:03 dev vx0 self permanent dst 10.55.0.9");
+        Route.Link vxlan = overlay.route.link("vx0").orElseThrow();
+        Route.Link veth = overlay.route.link("veth0").orElseThrow();
+        int bridge = overlay.route.link("br0").orElseThrow().index();
+        assertThat(vxlan.port()).contains(new Route.Port(true, true));
+        assertThat(vxlan.tunnel().orElseThrow().learning()).isTrue();
+        assertThat(overlay.route.staticEntries()).isEmpty();
+
+        overlay.route.setContainerPorts(List.of(new Route.ContainerPort(veth.index(), bridge, MAC)));
+        overlay.route.setPorts(Map.of(vxlan.index(), Route.Port.OF_VXLAN));
+        overlay.route.setLearning("vx0", false);
+
+        assertThat(overlay.route.link("veth0").orElseThrow().port()).contains(Route.Port.OF_CONTAINER);
+        assertThat(overlay.route.link("vx0").orElseThrow().port()).contains(Route.Port.OF_VXLAN);
+        assertThat(overlay.link("vx0").at("/linkinfo/info_data/learning").asBoolean()).isFalse();
+        assertThat(overlay.run("bridge fdb show"))
+                .doesNotContain("02:00:00:00:00:01", "02:00:00:00:00:02")
+                .contains("02:00:00:00:00:03")
+                .containsPattern(MAC + " dev veth0 .*static");
+        assertThat(overlay.route.staticEntries()).containsExactly(new Route.StaticEntry(veth.index(), MAC));
+        overlay.route.setLearning("vx0", true);
+        assertThat(overlay.link("vx0").at("/linkinfo/info_data/learning").asBoolean()).isTrue();
+    }
+
+    @Test
+    void containerPortOnAnotherBridgeIsBroughtBackAsOne() throws Exception {
+        bridge();
+        overlay.route.addBridge(new Route.Bridge("br1", 1424, List.of()));
+        overlay.route.addVeth(new Route.Veth("veth0", "br0", "vxs0", MAC, 1424), underlay.namespace);
+        overlay.run("ip link set veth0 master br1");
+        int veth = overlay.route.link("veth0").orElseThrow().index();
+        int bridge = overlay.route.link("br0").orElseThrow().index();
+        overlay.route.setContainerPorts(List.of(new Route.ContainerPort(veth, bridge, MAC)));
+        Route.Link link = overlay.route.link("veth0").orElseThrow();
+        assertThat(link.master()).hasValue(bridge);
+        assertThat(link.port()).contains(Route.Port.OF_CONTAINER);
+        assertThat(overlay.route.staticEntries()).containsExactly(new Route.StaticEntry(veth, MAC));
+    }
+
+    @Test
+    void everyRefusedPortIsNamedAndTheOthersAreRight() throws Exception {
+        bridge();
+        overlay.route.addVeth(new Route.Veth("veth0", "br0", "vxs0", MAC, 1424), underlay.namespace);
+        overlay.run("bridge link set dev veth0 flood on learning on");
+        int veth = overlay.route.link("veth0").orElseThrow().index();
+        int bridge = overlay.route.link("br0").orElseThrow().index();
+        assertThatThrownBy(() -> overlay.route.setContainerPorts(List.of(
+                        new Route.ContainerPort(9999, bridge, MAC), new Route.ContainerPort(veth, bridge, MAC))))
+                .isInstanceOf(KernelException.class)
+                .hasMessageContaining("index 9999")
+                .hasMessageContaining("ENODEV");
+        assertThat(overlay.route.link("veth0").orElseThrow().port()).contains(Route.Port.OF_CONTAINER);
     }
 
     @Test
@@ -363,6 +458,154 @@ class RouteTest {
             assertDatagramArrives(otherContainer, container, ip("10.44.0.11"));
             assertDatagramArrives(container, otherContainer, ip("fd00:44::12"));
         }
+    }
+
+    /** Who listens says nothing, so only what was told of it can lead to it. */
+    @Test
+    void containerThatMovedHereAndOnlyListensIsReachedAtOnce() throws Exception {
+        try (TestHost otherUnderlay = new TestHost(folder.resolve("underlay2"));
+                TestHost otherOverlay = new TestHost(folder.resolve("overlay2"));
+                TestHost container = new TestHost(folder.resolve("container"));
+                TestHost otherContainer = new TestHost(folder.resolve("container2"));
+                TestHost moved = new TestHost(folder.resolve("moved"))) {
+            underlay.run("ip link add wire type veth peer name wire netns " + otherUnderlay.pin);
+            host(underlay, overlay, container, 1);
+            host(otherUnderlay, otherOverlay, otherContainer, 2);
+            remote(overlay, 2);
+            remote(otherOverlay, 1);
+            assertDatagramArrives(otherContainer, container, ip("10.44.0.11"));
+            otherOverlay.route.deleteLink("veth0");
+            overlay.route.removeRemoteEndpoints("vx0", overlay.route.remoteEndpoints("vx0"));
+
+            MacAddress mac = MacAddress.of(ip("10.44.0.12"));
+            overlay.route.addVeth(new Route.Veth("veth1", "br0", "eth0", mac, 1424), moved.namespace);
+            otherOverlay.route.addRemoteEndpoints(
+                    "vx0", List.of(new RemoteEndpoint(ip("10.44.0.12"), mac, ip("10.55.0.1"))));
+            listenOnly(moved, mac);
+            container.run("ip neigh replace 10.44.0.12 lladdr " + mac + " dev eth0 nud permanent");
+
+            assertDatagramArrives(container, moved, ip("10.44.0.12"));
+            try (TestHost neighbour = new TestHost(folder.resolve("neighbour"))) {
+                MacAddress ofNeighbour = MacAddress.of(ip("10.44.0.13"));
+                otherOverlay.route.addVeth(new Route.Veth("veth3", "br0", "eth0", ofNeighbour, 1424), neighbour.namespace);
+                neighbour.run("ip address add 10.44.0.13/24 dev eth0");
+                neighbour.run("ip link set eth0 up");
+                assertDatagramArrives(neighbour, moved, ip("10.44.0.12"));
+            }
+            assertThat(counted(moved)).isZero();
+        }
+    }
+
+    /** Lets nothing out of a container that is coming up, and counts what there would be. */
+    private static void listenOnly(TestHost container, MacAddress mac) {
+        container.run("ip link set eth0 address " + mac + " arp off");
+        container.run("ip address add 10.44.0.12/24 dev eth0");
+        container.run("nft add table netdev t");
+        container.run("nft add counter netdev t sent");
+        container.run("nft add chain netdev t out { type filter hook egress device eth0 priority 0; }");
+        container.run("nft add rule netdev t out ip saddr 10.44.0.12 counter name sent drop");
+        container.run("nft add rule netdev t out drop");
+        container.run("ip link set eth0 up");
+    }
+
+    @Test
+    void macForgedByAContainerElsewhereIsNotLearnt() throws Exception {
+        try (TestHost otherUnderlay = new TestHost(folder.resolve("underlay2"));
+                TestHost otherOverlay = new TestHost(folder.resolve("overlay2"));
+                TestHost container = new TestHost(folder.resolve("container"));
+                TestHost victim = new TestHost(folder.resolve("victim"));
+                TestHost forger = new TestHost(folder.resolve("container2"))) {
+            underlay.run("ip link add wire type veth peer name wire netns " + otherUnderlay.pin);
+            host(underlay, overlay, container, 1);
+            host(otherUnderlay, otherOverlay, forger, 2);
+            remote(overlay, 2);
+            remote(otherOverlay, 1);
+            MacAddress mac = MacAddress.of(ip("10.44.0.13"));
+            overlay.route.addVeth(new Route.Veth("veth3", "br0", "eth0", mac, 1424), victim.namespace);
+            victim.run("ip address add 10.44.0.13/24 dev eth0");
+            victim.run("ip link set eth0 up");
+
+            forger.run("ip neigh replace 10.44.0.11 lladdr 02:42:0a:2c:00:0b dev eth0 nud permanent");
+            for (String forged : List.of(mac.toString(), "02:66:66:66:66:66")) {
+                forger.run("ip link set eth0 down");
+                forger.run("ip link set eth0 address " + forged);
+                forger.run("ip link set eth0 up");
+                forger.run("ip neigh replace 10.44.0.11 lladdr 02:42:0a:2c:00:0b dev eth0 nud permanent");
+                assertDatagramArrives(forger, container, ip("10.44.0.11"));
+                assertThat(overlay.run("bridge fdb show br br0")).doesNotContainPattern(forged + " dev vx0");
+            }
+            assertDatagramArrives(container, victim, ip("10.44.0.13"));
+
+            // The forgery is one that a port which learns believes.
+            overlay.run("bridge link set dev vx0 learning on");
+            assertDatagramArrives(forger, container, ip("10.44.0.11"));
+            assertThat(overlay.run("bridge fdb show br br0")).containsPattern("02:66:66:66:66:66 dev vx0");
+        }
+    }
+
+    @Test
+    void macOfAContainerElsewhereForgedHereIsNotLearnt() throws Exception {
+        try (TestHost victim = new TestHost(folder.resolve("victim"));
+                TestHost forger = new TestHost(folder.resolve("forger"))) {
+            vxlan(Optional.empty());
+            for (TestHost host : List.of(victim, forger)) {
+                int number = host == victim ? 3 : 4;
+                MacAddress mac = MacAddress.of(ip("10.44.0.1" + number));
+                overlay.route.addVeth(new Route.Veth("veth" + number, "br0", "eth0", mac, 1424), host.namespace);
+                host.run("ip address add 10.44.0.1" + number + "/24 dev eth0");
+            }
+            forger.run("ip link set eth0 address 02:42:0a:2c:00:0c");
+            victim.run("ip link set eth0 up");
+            forger.run("ip link set eth0 up");
+            forger.run("ip neigh replace 10.44.0.13 lladdr 02:42:0a:2c:00:0d dev eth0 nud permanent");
+            assertDatagramArrives(forger, victim, ip("10.44.0.13"));
+            assertThat(overlay.run("bridge fdb show br br0")).doesNotContainPattern("02:42:0a:2c:00:0c dev veth");
+        }
+    }
+
+    @Test
+    void framesToOtherNodesAreNotFloodedToContainersHere() throws Exception {
+        try (TestHost sender = new TestHost(folder.resolve("sender"));
+                TestHost bystander = new TestHost(folder.resolve("bystander"))) {
+            vxlan(Optional.empty());
+            for (TestHost host : List.of(sender, bystander)) {
+                int number = host == sender ? 3 : 4;
+                MacAddress mac = MacAddress.of(ip("10.44.0.1" + number));
+                overlay.route.addVeth(new Route.Veth("veth" + number, "br0", "eth0", mac, 1424), host.namespace);
+                host.run("ip address add 10.44.0.1" + number + "/24 dev eth0");
+                host.run("ip link set eth0 up");
+            }
+            counter(overlay, "vx0", "egress", "02:42:0a:2c:00:0c");
+            counter(bystander, "eth0", "ingress", "02:42:0a:2c:00:0c");
+            sender.run("ip neigh replace 10.44.0.12 lladdr 02:42:0a:2c:00:0c dev eth0 nud permanent");
+            assertDatagramArrives(sender, bystander, ip("10.44.0.14"));
+            try (DatagramSocket socket = socket(sender)) {
+                for (int i = 0; i < 5; i++) {
+                    socket.send(new DatagramPacket(new byte[1], 1, ip("10.44.0.12"), 9));
+                }
+            }
+            assertDatagramArrives(sender, bystander, ip("10.44.0.14"));
+            assertThat(counted(overlay)).isEqualTo(5);
+            assertThat(counted(bystander)).isZero();
+            // The bystander would have heard of a frame to it.
+            overlay.run("bridge link set dev veth4 flood on");
+            try (DatagramSocket socket = socket(sender)) {
+                socket.send(new DatagramPacket(new byte[1], 1, ip("10.44.0.12"), 9));
+            }
+            assertDatagramArrives(sender, bystander, ip("10.44.0.14"));
+            assertThat(counted(bystander)).isOne();
+        }
+    }
+
+    private static void counter(TestHost host, String link, String hook, String mac) {
+        host.run("nft add table netdev t");
+        host.run("nft add counter netdev t sent");
+        host.run("nft add chain netdev t c { type filter hook " + hook + " device " + link + " priority 0; }");
+        host.run("nft add rule netdev t c ether daddr " + mac + " counter name sent");
+    }
+
+    private static int counted(TestHost host) {
+        return host.json("nft -j list counter netdev t sent").at("/nftables/1/counter/packets").asInt();
     }
 
     /** One of a few: a link that is just up has a carrier only when the kernel comes round to it. */

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Policies, made here and read with iproute2; and what a kernel without ESP makes of states. */
 class XfrmPolicyTest {
-    private static final int MARK = 0xd0c4e3;
+    private static final int MARK = 0x76d0c4e3;
     private static final SecurityPolicy.Id ID = id("10.55.0.1/32", "10.55.0.2/32");
 
     /** The built-in driver's policy for the same two nodes, as iproute2 makes it: no label. */
@@ -83,14 +83,14 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void policyThatSealsIsAsTheBuiltInDriversButLabelled() throws Exception {
+    void policyThatSealsIsAsTheBuiltInDriversButForLabelAndMark() throws Exception {
         SecurityPolicy policy = seal(ID, 0x9a3b4c5d);
         assertThat(xfrm.apply(List.of(new PutPolicy(policy)))).isEmpty();
 
         assertThat(listed())
                 .startsWith("src 10.55.0.1/32 dst 10.55.0.2/32 proto udp dport 4789 uid 1987605349 dir out action allow")
                 .contains(" priority 0 ")
-                .contains(" mark 0xd0c4e3/0xffffffff ")
+                .contains(" mark 0x76d0c4e3/0xffffffff ")
                 .contains("tmpl src 10.55.0.1 dst 10.55.0.2 proto esp spi 0x9a3b4c5d(2587577437) "
                         + "reqid 13681891(0x00d0c4e3) mode transport level required share any "
                         + "enc-mask ffffffff auth-mask ffffffff comp-mask ffffffff")
@@ -106,7 +106,7 @@ class XfrmPolicyTest {
         assertThat(listed())
                 .startsWith("src 0.0.0.0/0 dst 0.0.0.0/0 proto udp dport 4789 uid 1987605349 dir out action block")
                 .contains(" priority 1000 ")
-                .contains(" mark 0xd0c4e3/0xffffffff")
+                .contains(" mark 0x76d0c4e3/0xffffffff")
                 .doesNotContain("tmpl");
         assertThat(xfrm.policies()).containsExactly(block);
     }
@@ -193,7 +193,7 @@ class XfrmPolicyTest {
     /** By an iptables rule, as the mark is set on real datagrams. */
     private String outcomeOfMarkedDatagram() throws Exception {
         host.run("iptables-nft -w -t mangle -F");
-        host.run("iptables-nft -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 13681891");
+        host.run("iptables-nft -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 0x76d0c4e3");
         return host.attempt(List.of("bash", "-c", "echo x > /dev/udp/10.56.0.2/4789 && echo -n sent")).output();
     }
 
@@ -216,7 +216,7 @@ class XfrmPolicyTest {
         assertThat(xfrm.policies()).containsExactly(seal(ID, 2));
         assertThat(failures).extracting(Xfrm.Failure::change).containsExactly(wrong);
         assertThat(failures.getFirst().reason())
-                .hasMessageStartingWith("put policy out fd00:0:0:0:0:0:0:1/128 -> 10.55.0.2/32 udp port 4789 mark 0xd0c4e3")
+                .hasMessageStartingWith("put policy out fd00:0:0:0:0:0:0:1/128 -> 10.55.0.2/32 udp port 4789 mark 0x76d0c4e3")
                 .hasMessageContaining("EINVAL")
                 .hasMessageContaining("prefix");
     }

@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** States, made here and read with iproute2. Needs a kernel with ESP and AES-GCM, as the guests have. */
 @Tag("esp")
 class XfrmStateTest {
-    private static final int MARK = 0xd0c4e3;
+    private static final int MARK = 0x76d0c4e3;
     private static final int AF_INET = 2;
     private static final int IPPROTO_ESP = 50;
     private static final int XFRM_MSG_NEWAE = 0x1e;
@@ -209,7 +209,7 @@ class XfrmStateTest {
             host.run("ip link set wire up");
             other.run("ip link set wire up");
             String tables = subnet == 64 ? "ip6tables" : "iptables";
-            host.run(tables + " -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 13681891");
+            host.run(tables + " -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 0x76d0c4e3");
             other.run(tables + " -w -A INPUT -m policy --dir in --pol ipsec -p udp --dport 4789");
             other.run(tables + " -w -A INPUT -m policy --dir in --pol none -p udp --dport 4789 -j DROP");
 
@@ -287,7 +287,7 @@ class XfrmStateTest {
         other.run("ip address add 10.55.0.2/24 dev wire");
         host.run("ip link set wire up");
         other.run("ip link set wire up");
-        host.run("iptables -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 13681891");
+        host.run("iptables -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 0x76d0c4e3");
         var id = new SecurityPolicy.Id(Cidr.parse("10.55.0.1/32"), Cidr.parse("10.55.0.2/32"), 4789, MARK);
         var seal = new SecurityPolicy(id, new SecurityPolicy.Action.Seal(state.id().spi()));
         assertThat(otherXfrm.apply(List.of(new AddState(state)))).isEmpty();

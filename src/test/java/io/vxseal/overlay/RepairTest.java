@@ -63,7 +63,7 @@ class RepairTest {
         return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
-                transport -> Firewall.choose(Firewall.Backend.AUTO, transport, PORT, NodePlan.MARK, host.prefix()),
+                transport -> Firewall.choose(Firewall.Backend.AUTO, transport, host.prefix()),
                 memory(),
                 Duration.ZERO,
                 listener -> new Cluster(

@@ -83,7 +83,7 @@ class ProtocolTest {
         return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
-                transport -> Firewall.choose(Firewall.Backend.IPTABLES, transport, PORT, NodePlan.MARK, host.prefix()),
+                transport -> Firewall.choose(Firewall.Backend.IPTABLES, transport, host.prefix()),
                 new Memory(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(
@@ -416,7 +416,7 @@ class ProtocolTest {
                         .path("mtu")
                         .asInt())
                 .isEqualTo(1424);
-        assertThat(host.run("ip xfrm policy")).contains("action block").contains("mark 0xd0c4e3/0xffffffff");
+        assertThat(host.run("ip xfrm policy")).contains("action block").contains("mark 0x76d0c4e3/0xffffffff");
         assertThat(host.run("iptables-save").lines().filter(l -> l.startsWith("-A")))
                 .hasSize(3)
                 .anyMatch(rule -> rule.startsWith("-A OUTPUT") && rule.contains("MARK"))

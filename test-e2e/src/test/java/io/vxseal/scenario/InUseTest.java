@@ -284,7 +284,7 @@ class InUseTest {
         assertThat(Swarm.pingAcross(tasks, 3)).matches(Task.Pings::allBack);
     }
 
-    /** Both drivers use one mark, one reqid and one port, and each keeps to what it made. */
+    /** Both drivers use one reqid and one port, and each keeps to what it made. */
     @Test
     @Order(6)
     void theBuiltInDriverWorksBesideItAndKeepsWhatItMadeWhenItGoes(Lab lab) {

@@ -28,8 +28,9 @@ import org.junit.jupiter.api.TestMethodOrder;
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class MainJobTest {
 
-    /** Mark, and as a decimal number reqid, of the built-in driver's scheme. */
-    private static final String MARK = "0xd0c4e3";
+    /** The built-in driver's mark with a high byte of our own. */
+    private static final String MARK = "0x76d0c4e3";
+    /** The built-in driver's. */
     private static final long REQID = 0xd0c4e3;
 
     private static final int PINGS = 10;

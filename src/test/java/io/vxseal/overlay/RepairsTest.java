@@ -1,0 +1,85 @@
+package io.vxseal.overlay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class RepairsTest {
+    private final Errors errors = new Errors();
+    private final Repairs repairs = new Repairs(errors);
+    private final ByteArrayOutputStream said = new ByteArrayOutputStream();
+    private PrintStream before;
+
+    @BeforeEach
+    void listen() {
+        before = System.err;
+        System.setErr(new PrintStream(said, true, StandardCharsets.UTF_8));
+    }
+
+    @AfterEach
+    void stopListening() {
+        System.setErr(before);
+    }
+
+    private boolean fails(String where, String why) {
+        return repairs.attempt(Repairs.Kind.RULES, where, () -> {
+            throw new IOException(why);
+        });
+    }
+
+    /** How often the log says that something cannot be repaired. */
+    private long told() {
+        return said.toString(StandardCharsets.UTF_8).lines().filter(line -> line.contains("cannot repair")).count();
+    }
+
+    @Test
+    void aFailureIsToldOnceHoweverItsWordsChange() {
+        for (int i = 0; i < 50; i++) {
+            assertThat(fails("this host", "iptables-save failed with 1: rule " + i + "\n-A X -j Y" + i)).isFalse();
+        }
+        assertThat(told()).isOne();
+        assertThat(errors.last()).hasSize(1);
+        assertThat(errors.last().getFirst().times()).isEqualTo(50);
+        assertThat(said.toString(StandardCharsets.UTF_8)).contains("rule 0 -A X");
+    }
+
+    @Test
+    void aFailureIsToldAgainOfAnotherKindOrPlaceOrAfterAllWasRight() {
+        fails("this host", "one thing");
+        fails("this host", "another thing");
+        fails("this host", "one thing");
+        assertThat(told()).as("kinds that take turns").isEqualTo(2);
+        fails("network", "one thing");
+        assertThat(told()).isEqualTo(3);
+        assertThat(repairs.attempt(Repairs.Kind.RULES, "this host", () -> 0)).isTrue();
+        assertThat(said.toString(StandardCharsets.UTF_8)).contains("sets of firewall rules of this host are right again");
+        fails("this host", "one thing");
+        assertThat(told()).isEqualTo(4);
+    }
+
+    @Test
+    void whateverKindsThereAreTheLogStaysShort() {
+        for (char c = 'a'; c <= 'z'; c++) {
+            fails("this host", "failure " + c);
+        }
+        assertThat(told()).isEqualTo(8);
+    }
+
+    @Test
+    void anErrorIsOneStepsFailureAndToldWithItsTrace() {
+        boolean right = repairs.attempt(Repairs.Kind.LINKS, "network", () -> {
+            throw new StackOverflowError("deep");
+        });
+        assertThat(right).isFalse();
+        assertThat(said.toString(StandardCharsets.UTF_8))
+                .contains("cannot repair links of network")
+                .contains("at io.vxseal.overlay.RepairsTest");
+        assertThat(errors.last().getFirst().what()).contains("java.lang.StackOverflowError: deep");
+    }
+}
