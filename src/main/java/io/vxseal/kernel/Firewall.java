@@ -11,6 +11,12 @@ import java.util.Set;
  * have opened it as well. Outwards, it passes if its route goes through one of our states, and no socket of the host's
  * namespace sent it: a VXLAN device in a network's own namespace did. The firewall mark proves nothing there, because
  * a process with CAP_NET_RAW may set it (SO_MARK, since Linux 5.17). The rules mark nothing; {@link FrameMark} does.
+ * What a socket of the host's namespace sends to a segment's port is dropped whatever its VNI: several datagrams may leave
+ * as one (UDP_SEGMENT), of which a rule sees the first one's VNI only.
+ *
+ * <p>Such an aggregate may also come in, from a container of another network or from another virtual machine of the same
+ * hypervisor. The kernel takes it apart behind the firewall. If its first datagram is of no segment here, these rules
+ * let it by, and only the rules in a network's own namespace ({@link FrameMark}) drop the others.
  *
  * <p>A program that changes the mark of datagrams on their way out takes them off the route through our state; they are
  * dropped, never sent in clear. With iptables, ours are spared the rules in mangle's OUTPUT; chains of type route

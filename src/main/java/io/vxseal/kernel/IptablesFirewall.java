@@ -241,6 +241,11 @@ final class IptablesFirewall implements Firewall {
                 "--proto", "esp", "--mode", "transport");
     }
 
+    /** A socket of this namespace sent it. */
+    private static List<String> ofAProcess() {
+        return List.of("-m", "owner", "--socket-exists");
+    }
+
     /** No socket of this namespace sent it. */
     private static List<String> ofNoProcess() {
         return List.of("-m", "owner", "!", "--socket-exists");
@@ -275,8 +280,9 @@ final class IptablesFirewall implements Firewall {
             jumps.add(new Jump("INPUT", joined(toPort(port), to(INCOMING))));
             jumps.add(new Jump("OUTPUT", joined(toPort(port), to(OUTGOING))));
         }
-        chains.put(INCOMING, letting(joined(ours("in"), to("RETURN")), segments));
-        chains.put(OUTGOING, letting(joined(ofNoProcess(), ours("out"), to("RETURN")), segments));
+        chains.put(INCOMING, dropping(List.of(joined(ours("in"), to("RETURN"))), segments));
+        chains.put(OUTGOING, dropping(
+                List.of(joined(ofAProcess(), to("DROP")), joined(ours("out"), to("RETURN"))), segments));
         if (transport == Transport.IPV6) {
             jumps.add(new Jump("INPUT", joined(firstFragment(), to(FRAGMENTS))));
             jumps.add(new Jump("OUTPUT", joined(firstFragment(), to(FRAGMENTS))));
@@ -289,9 +295,9 @@ final class IptablesFirewall implements Firewall {
         return new Wanted(jumps, chains);
     }
 
-    /** The rules of a chain that drops all of the segments but what the first rule lets by. */
-    private List<List<String>> letting(List<String> first, Set<Segment> segments) {
-        return Stream.concat(Stream.of(first), new TreeSet<>(segments).stream().map(this::dropping)).toList();
+    /** The rules of a chain that drops all of the segments but what the first rules let by. */
+    private List<List<String>> dropping(List<List<String>> first, Set<Segment> segments) {
+        return Stream.concat(first.stream(), new TreeSet<>(segments).stream().map(this::dropping)).toList();
     }
 
     private List<String> dropping(Segment segment) {

@@ -247,7 +247,7 @@ final class NftablesFirewall implements Firewall {
                         goto unsealed
                     }
                     chain leaving {
-                        %s goto unsealed
+                        %s drop
                         %s
                         goto unsealed
                     }

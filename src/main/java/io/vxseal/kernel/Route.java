@@ -8,6 +8,7 @@ import static io.vxseal.kernel.NetlinkMessage.NLM_F_REPLACE;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -43,6 +44,7 @@ public final class Route implements AutoCloseable {
     private static final int IFLA_MTU = 4;
     private static final int IFLA_MASTER = 10;
     private static final int IFLA_LINKINFO = 18;
+    private static final int IFLA_IFALIAS = 20;
     private static final int IFLA_AF_SPEC = 26;
     private static final int IFLA_NET_NS_FD = 28;
     private static final int IFLA_INFO_KIND = 1;
@@ -523,6 +525,36 @@ public final class Route implements AutoCloseable {
                         : Attributes.of(payload, IFADDRMSG_LENGTH)
                                 .address(IFA_LOCAL)
                                 .map(address -> new Cidr(address, Byte.toUnsignedInt(payload.get(1)))));
+    }
+
+    /** Returns whether an address is one of this namespace's own, on whichever link. */
+    public boolean hasAddress(InetAddress address) throws KernelException {
+        return !socket.dump(
+                        "list addresses",
+                        b -> b.add(RTM_GETADDR, NLM_F_DUMP).u8(family(address)).zeros(IFADDRMSG_LENGTH - 1),
+                        (type, payload) -> {
+                            Attributes attributes = Attributes.of(payload, IFADDRMSG_LENGTH);
+                            // An IPv6 address has no IFA_LOCAL unless it has a peer.
+                            return attributes.address(IFA_LOCAL).or(() -> attributes.address(IFA_ADDRESS)).filter(address::equals);
+                        })
+                .isEmpty();
+    }
+
+    /** Sets the alias of a link, a text that only people and programs read. */
+    public void setAlias(String name, String alias) throws KernelException {
+        int index = index(name);
+        socket.request("set the alias of link " + name,
+                b -> link(b, RTM_NEWLINK, 0, index, 0).attribute(IFLA_IFALIAS, alias.getBytes(StandardCharsets.US_ASCII)));
+    }
+
+    /** Returns the alias of a link; empty if it has none or the link is gone. */
+    public String alias(String name) throws KernelException {
+        return socket.get(
+                        "find link " + name,
+                        b -> link(b, RTM_GETLINK, 0, 0, 0).attribute(IFLA_IFNAME, name),
+                        (_, payload) -> Attributes.of(payload, IFINFOMSG_LENGTH).text(IFLA_IFALIAS),
+                        Errno.ENODEV)
+                .orElse("");
     }
 
     private int index(String name) throws KernelException {

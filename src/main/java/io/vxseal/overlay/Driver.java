@@ -13,8 +13,8 @@ import io.vxseal.kernel.Firewall;
 import io.vxseal.kernel.KernelException;
 import io.vxseal.kernel.MacAddress;
 import io.vxseal.kernel.Route.Link;
-import io.vxseal.kernel.SealedPriority;
 import io.vxseal.kernel.Segment;
+import io.vxseal.kernel.UdpPorts;
 import io.vxseal.peers.Peer;
 import io.vxseal.peers.PeerDatabase;
 import io.vxseal.state.StateFile;
@@ -43,7 +43,6 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
-import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,9 +53,12 @@ import org.slf4j.LoggerFactory;
 public final class Driver implements Cluster.Listener, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Driver.class);
 
+    /** Lines that status has of what is in the way. */
+    private static final int MOST_IN_THE_WAY = 10;
+
     private final Host host;
     private final Encryption encryption;
-    private final FirewallChoice firewalls;
+    private final Protection protection;
     private final Memory memory;
     private final Duration patience;
     private final Cluster cluster;
@@ -67,19 +69,16 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     private final Map<String, Attachment> networks = new HashMap<>();
     private final Set<InetAddress> nodes = new LinkedHashSet<>();
-    private Vnis vnis = new Vnis(Map.of());
+    private Vnis vnis = new Vnis(Map.of(), 0);
     private Optional<Ends> ends = Optional.empty();
-    private Optional<Firewall> firewall = Optional.empty();
-    private Optional<SealedPriority> opened = Optional.empty();
-    private Firewall.Transport transport = Firewall.Transport.IPV4;
     /** The keys in force, or on their way there. */
     private KeyRing ring = KeyRing.EMPTY;
     private final Handover handover = new Handover();
     private final Errors errors = new Errors();
     private final Repairs repairs = new Repairs(errors);
     private boolean closed;
-    /** Whether rules that an earlier process left were looked for. */
-    private boolean swept;
+    /** Identity of the run folder on the host; empty if it cannot be told. */
+    private String runFolder = "";
     /** Nodes that an earlier process sealed traffic with, until this one has had the time to hear from them. */
     private Set<InetAddress> lingering = Set.of();
     /** Whether entries of endpoints that nobody told this process of are an earlier one's, and may yet be told. */
@@ -93,6 +92,8 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         private final Map<String, Endpoint> endpoints = new HashMap<>();
         private final PeerDatabase peers = new PeerDatabase();
         private Optional<NetworkNamespace> namespace = Optional.empty();
+        /** Whether a removal of the namespace failed half-way. */
+        private boolean incomplete;
 
         private Attachment(Network network) {
             this.network = network;
@@ -100,6 +101,17 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
         private boolean up() {
             return namespace.isPresent();
+        }
+
+        /** Whether a container here is on the network, known to this process or not. */
+        private boolean isInUse() throws KernelException {
+            return endpoints.values().stream().anyMatch(Endpoint::joined)
+                    || up() && namespace.orElseThrow().hasStrangers(endpoints.values());
+        }
+
+        /** Whether the network is encrypted and may have a device here. */
+        private boolean needsProtection() {
+            return up() && network.encrypted();
         }
     }
 
@@ -138,23 +150,33 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             Function<Cluster.Listener, Cluster> cluster) {
         this.host = host;
         this.encryption = encryption;
-        this.firewalls = firewalls;
+        this.protection = new Protection(host, encryption, firewalls);
         this.memory = memory;
         this.patience = patience;
         this.cluster = cluster.apply(this);
     }
 
-    /** Takes up what an earlier process left: its memory, the namespaces it pinned, its rules, states and policies. */
+    /**
+     * Recovers what an earlier process left: its memory, the namespaces it pinned, its rules, states and policies. A namespace that
+     * is pinned counts even where the memory is lost, as after the plugin was removed and installed again: its network is read off
+     * the kernel, or, if it cannot be, its VXLAN devices go down. A VXLAN device that this process would not protect is deleted
+     * before any protection changes; the first repair makes it anew.
+     *
+     * @throws DriverException if the run folder is not that of the networks which are up
+     */
     public void recover() throws DriverException {
         lock.lock();
         try {
             encryption.adopt();
-            Memory.Lasting remembered = remembered();
-            vnis = new Vnis(remembered.vnis());
+            List<NetworkScan.Pinned> pinned = NetworkScan.pinned(host, encryption.stands());
+            Memory.Lasting remembered = remembered(pinned);
+            checkRunFolder(remembered, pinned);
+            vnis = new Vnis(remembered.vnis(), remembered.nextVni());
             for (Network network : remembered.networks()) {
-                Attachment attachment = new Attachment(network);
-                attachment.namespace = NetworkNamespace.open(network, host);
-                networks.put(network.id(), attachment);
+                networks.put(network.id(), new Attachment(network));
+            }
+            for (NetworkScan.Pinned found : pinned) {
+                recover(found);
             }
             for (Endpoint endpoint : endpoints()) {
                 Attachment attachment = networks.get(endpoint.network());
@@ -164,17 +186,61 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 }
             }
             unsettled = networks.values().stream().anyMatch(Attachment::up);
-            lingering = sealing() ? encryption.adopted() : Set.of();
+            boolean encrypted = networks.values().stream().anyMatch(Attachment::needsProtection);
+            if (encryption.stands() && !encrypted) {
+                protection.keepBlock();
+            }
+            lingering = encrypted ? encryption.adopted() : Set.of();
             seal();
             remembered.nodes().forEach(this::found);
             if (!networks.isEmpty()) {
-                log.info("took up {} networks of an earlier process", networks.size());
+                log.info("recovered {} networks from a previous run", networks.size());
             }
         } catch (IOException failure) {
-            throw DriverException.system("could not take up what an earlier process left", failure);
+            throw DriverException.system("could not recover what a previous run left", failure);
         } finally {
             lock.unlock();
         }
+    }
+
+    /** A network that this process does not know, or cannot open, must not go on without protection. */
+    private void recover(NetworkScan.Pinned found) throws KernelException {
+        Attachment attachment = networks.get(found.id());
+        if (attachment == null) {
+            log.error("the namespace of network {} is pinned but holds no whole network: its VXLAN devices are set down", found.id());
+            NetworkScan.silence(host, found);
+            return;
+        }
+        attachment.namespace = NetworkNamespace.open(attachment.network, host);
+        if (attachment.up()) {
+            NetworkNamespace namespace = attachment.namespace.orElseThrow();
+            namespace.removeOtherTunnels(namespace.links(), Optional.empty());
+        }
+    }
+
+    /**
+     * Where networks are up the run folder cannot change: their namespaces are pinned in the other one, out of reach.
+     *
+     * @throws DriverException naming both folders and the remedy
+     */
+    private void checkRunFolder(Memory.Lasting remembered, List<NetworkScan.Pinned> pinned) throws DriverException, IOException {
+        runFolder = memory.runFolder();
+        String before = remembered.runFolder();
+        if (before.equals(runFolder) || !boot(before).equals(boot(runFolder)) || !pinned.isEmpty()) {
+            return;
+        }
+        if (encryption.stands() && !UdpPorts.bound(host.namespace()).isEmpty()) {
+            throw DriverException.conflict(("networks are up whose namespaces are in another run folder, %s, not in %s:"
+                    + " set run.source back, or stop their containers first").formatted(path(before), path(runFolder)));
+        }
+    }
+
+    private static String boot(String runFolder) {
+        return runFolder.substring(runFolder.lastIndexOf('@') + 1);
+    }
+
+    private static String path(String runFolder) {
+        return runFolder.substring(runFolder.indexOf('/'), runFolder.lastIndexOf('@'));
     }
 
     /** A link of an endpoint that has not joined is of a Join in whose middle the earlier process died. */
@@ -184,22 +250,37 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         }
     }
 
-    /** What an earlier process wrote down; if that is damaged, what the kernel has of it. */
-    private Memory.Lasting remembered() throws IOException {
+    /** Returns what an earlier process wrote down, with the networks that are pinned and not in it. */
+    private Memory.Lasting remembered(List<NetworkScan.Pinned> pinned) throws IOException {
+        Memory.Lasting remembered;
+        Optional<Path> aside = Optional.empty();
+        String damage = "";
         try {
-            return memory.lasting.read().orElse(Memory.Lasting.NOTHING);
+            remembered = memory.lasting.read().orElse(Memory.Lasting.NOTHING);
         } catch (IOException damaged) {
-            List<Network> standing = Remains.networks(host, encryption.stands());
-            Map<String, List<Integer>> given = new HashMap<>();
-            standing.forEach(network ->
-                    given.put(network.id(), network.subnets().stream().map(Subnet::vni).toList()));
-            Memory.Lasting rebuilt = new Memory.Lasting(standing, given, List.of());
-            Path aside = memory.lasting.setAside();
-            memory.lasting.write(rebuilt);
-            log.error("{}; it is {} now. Taken up from the kernel: {}. What else this node was told is lost: restart the engine "
-                    + "when it suits", damaged.getMessage(), aside, standing.stream().map(Network::id).toList());
-            return rebuilt;
+            remembered = Memory.Lasting.NOTHING;
+            damage = damaged.getMessage();
+            aside = Optional.of(memory.lasting.setAside());
         }
+        Set<String> known = new HashSet<>();
+        remembered.networks().forEach(network -> known.add(network.id()));
+        List<Network> found = pinned.stream()
+                .flatMap(there -> there.network().stream())
+                .filter(network -> !known.contains(network.id()))
+                .toList();
+        if (found.isEmpty() && aside.isEmpty()) {
+            return remembered;
+        }
+        Memory.Lasting rebuilt = remembered.with(found);
+        memory.lasting.write(rebuilt);
+        List<String> ids = found.stream().map(Network::id).toList();
+        if (aside.isPresent()) {
+            log.error("{}; it is {} now. Recovered from the kernel: {}. Everything else the engine told this node is lost: restart the "
+                    + "engine when it suits", damage, aside.get(), ids);
+        } else {
+            log.warn("networks {} are up but not in the state file: recovered from the kernel", ids);
+        }
+        return rebuilt;
     }
 
     /** Likewise; where they are lost, the other nodes may know those that have joined. */
@@ -250,8 +331,12 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             InetAddress vtep = ends.get().bind();
             goOnWithKeys();
             takeDownDeserted();
-            boolean guarded = repairs.attempt(Repairs.Kind.RULES, "this host", this::repairRules);
-            repairs.attempt(Repairs.Kind.SEALING, "this host", encryption::repair);
+            removeOtherTunnels();
+            boolean guarded = repairs.attempt(Repairs.Kind.RULES, "this host", () -> protection.restore(devices()));
+            repairs.attempt(Repairs.Kind.SEALING, "this host", () -> {
+                seal();
+                return encryption.repair();
+            });
             if (encryption.wantsOtherKeys()) {
                 cluster.rotate();
             }
@@ -261,8 +346,9 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 }
                 NetworkNamespace namespace = attachment.namespace.orElseThrow();
                 String id = attachment.network.id();
-                if (attachment.network.encrypted() && !guarded) {
-                    // Without its rules anybody could send into the network in clear.
+                if (attachment.network.encrypted()
+                        && !(guarded && repairs.attempt(Repairs.Kind.RULES, id, namespace::repairMark))) {
+                    // Without its rules anybody could send into the network in clear, and without its mark it would send in clear.
                     repairs.attempt(Repairs.Kind.LINKS, id, () -> {
                         namespace.silence();
                         return 0;
@@ -277,6 +363,26 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** What would not be protected goes down before the protection of anything is changed. */
+    private void removeOtherTunnels() {
+        for (Attachment attachment : networks.values()) {
+            if (attachment.needsProtection()) {
+                NetworkNamespace namespace = attachment.namespace.orElseThrow();
+                repairs.attempt(Repairs.Kind.LINKS, attachment.network.id() + " without protection", () ->
+                        namespace.removeOtherTunnels(namespace.links(), ends.map(Ends::bind)));
+            }
+        }
+    }
+
+    /** Returns the segments of all encrypted networks that may have a device here. */
+    private Set<Segment> devices() {
+        Set<Segment> devices = new HashSet<>();
+        networks.values().stream()
+                .filter(Attachment::needsProtection)
+                .forEach(attachment -> devices.addAll(attachment.network.segments(host.port())));
+        return devices;
     }
 
     /** A container that ended while nobody was here to be told so has left all the same, and took its link along. */
@@ -308,14 +414,29 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                     ends,
                     cluster.status(),
                     attached,
-                    firewall.map(Firewall::toString),
+                    protection.firewallName(),
                     encryption.wanted(),
                     found(),
+                    inTheWay(),
                     repairs.repaired(),
                     errors.last());
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Returns what keeps packets from being sealed or opened, a line each. */
+    private List<String> inTheWay() {
+        List<String> lines = new ArrayList<>(encryption.inTheWay());
+        encryption.failures().forEach((node, why) -> lines.add("node %s: %s".formatted(node.getHostAddress(), why)));
+        Set<InetAddress> unreachable = new LinkedHashSet<>();
+        networks.values().forEach(attachment -> attachment.peers.vteps().stream()
+                .filter(node -> !isOfOurFamily(node))
+                .forEach(unreachable::add));
+        unreachable.forEach(node -> lines.add(
+                "node %s: its address is of another IP version than this node's: give all nodes addresses of one"
+                        .formatted(node.getHostAddress())));
+        return lines.size() <= MOST_IN_THE_WAY ? lines : lines.subList(0, MOST_IN_THE_WAY);
     }
 
     private Optional<Encryption.Tally> found() {
@@ -371,30 +492,24 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     /** A container that is unknown here, as after a damaged state file, is on its network all the same. */
     private boolean takeDownIfDeserted(Attachment attachment) throws IOException, DriverException {
-        if (attachment.endpoints.values().stream().anyMatch(Endpoint::joined)
-                || attachment.up() && attachment.namespace.orElseThrow().hasStrangers(attachment.endpoints.values())) {
+        if (attachment.isInUse()) {
             return false;
         }
         takeDown(attachment);
         return true;
     }
 
-    private int repairRules() throws IOException {
-        if (!sealing() && swept) {
-            return 0;
+    /**
+     * Begins a term of this node as the swarm's leader: the engine's allocator asks for the driver's capabilities before it allocates
+     * the swarm's networks anew.
+     */
+    public void beginTerm() {
+        lock.lock();
+        try {
+            vnis.beginTerm();
+        } finally {
+            lock.unlock();
         }
-        Set<Segment> segments = new HashSet<>();
-        for (Attachment attachment : networks.values()) {
-            if (attachment.up() && attachment.network.encrypted()) {
-                segments.addAll(segments(attachment.network));
-            }
-        }
-        int repaired = firewall().restore(segments);
-        if (!segments.isEmpty() && opened().restore()) {
-            repaired++;
-        }
-        swept = true;
-        return repaired;
     }
 
     /**
@@ -408,13 +523,14 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         try {
             NetworkOptions read = NetworkOptions.of(options);
             Network.check(pools);
-            Map<String, List<Integer>> before = vnis.given();
-            List<Integer> chosen = vnis.allocate(id, read.vnis(), pools.size(), vni -> networkWith(vni)
-                    .isPresent());
+            Vnis before = vnis;
+            vnis = vnis.copy();
+            List<Integer> chosen;
             try {
+                chosen = vnis.allocate(id, read.vnis(), pools.size(), vni -> attachmentWith(vni).isPresent());
                 remember();
             } catch (DriverException failure) {
-                vnis = new Vnis(before);
+                vnis = before;
                 throw failure;
             }
             Map<String, String> all = new HashMap<>(options);
@@ -436,25 +552,36 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         }
     }
 
-    /** Makes a network known to this node. One that is known with the same definition stands. */
+    /**
+     * Makes a network known to this node. One that is known with the same definition stays as it is. The swarm's word counts: a network
+     * with the same id or VNI that is known from before gives way unless containers are on it here, for this node may have been away
+     * when it was removed.
+     *
+     * @throws DriverException if a network with containers here is in the way
+     */
     public void createNetwork(Network network) throws DriverException {
         lock.lock();
         try {
             Attachment known = networks.get(network.id());
-            if (known != null) {
-                if (!known.network.equals(network)) {
-                    throw DriverException.conflict(
-                            "network %s is there already with another definition: delete it first"
-                                    .formatted(network.id()));
-                }
+            if (known != null && known.network.equals(network)) {
                 return;
             }
+            List<Attachment> outdated = new ArrayList<>();
+            if (known != null) {
+                refuseIfInUse(known, "network %s is in use here with another definition: stop its containers first".formatted(network.id()));
+                outdated.add(known);
+            }
             for (Subnet subnet : network.subnets()) {
-                Optional<Network> owner = networkWith(subnet.vni());
+                Optional<Attachment> owner = attachmentWith(subnet.vni()).filter(other -> other != known);
                 if (owner.isPresent()) {
-                    throw DriverException.conflict("VNI %d of option %s is that of network %s on this node"
-                            .formatted(subnet.vni(), NetworkOptions.VXLANID_LIST, owner.get().id()));
+                    refuseIfInUse(owner.get(), "VNI %d (option %s) is used by network %s, which has containers here: stop them first"
+                            .formatted(subnet.vni(), NetworkOptions.VXLANID_LIST, owner.get().network.id()));
+                    outdated.add(owner.get());
                 }
+            }
+            for (Attachment gone : outdated) {
+                log.info("network {} gives way to network {}", gone.network.id(), network.id());
+                deleteNetwork(gone.network.id());
             }
             Attachment created = new Attachment(network);
             networks.put(network.id(), created);
@@ -467,6 +594,16 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             }
         } finally {
             lock.unlock();
+        }
+    }
+
+    private static void refuseIfInUse(Attachment attachment, String why) throws DriverException {
+        try {
+            if (attachment.isInUse()) {
+                throw DriverException.conflict(why);
+            }
+        } catch (KernelException failure) {
+            throw DriverException.system("could not look for containers on network " + attachment.network.id(), failure);
         }
     }
 
@@ -583,6 +720,9 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             Deque<Undo> undo = new ArrayDeque<>();
             String link;
             try {
+                if (attachment.incomplete) {
+                    takeDown(attachment);
+                }
                 if (!attachment.up()) {
                     bringUp(attachment, local, undo);
                 }
@@ -673,31 +813,50 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         }
     }
 
-    /** Docker names this node's own addresses. */
-    public void self(Ends now) throws DriverException {
+    /**
+     * Sets this node's addresses, which the engine names once. The local end of the datagrams is the address that the other nodes
+     * are told, if it is one of the host's own, as with {@code --data-path-addr}; behind NAT it is the address that the engine is bound
+     * to. The cluster is told in any case, and what fails here is repaired later.
+     *
+     * @param named as the engine names them: the address that the other nodes are told, and the one that it is bound to
+     */
+    public void self(Ends named) {
         lock.lock();
         try {
+            InetAddress advertise = named.advertise();
+            Ends now = new Ends(isLocal(advertise) ? advertise : named.bind(), advertise);
             ends = Optional.of(now);
-            encryption.ends(now);
+            protection.local(now.bind());
+            cluster.self(advertise, named.bind());
             for (Attachment attachment : networks.values()) {
-                if (attachment.up() && attachment.network.encrypted()) {
-                    protect(attachment.network, new ArrayDeque<>());
-                }
                 for (Endpoint endpoint : attachment.endpoints.values()) {
                     if (endpoint.joined()) {
                         Peer own = own(endpoint, now);
-                        apply(attachment, attachment.peers.add(own));
+                        tryTo("bring entries to this node's address", () -> apply(attachment, attachment.peers.add(own)));
                         cluster.announce(own);
                     }
                 }
             }
-            seal();
+            tryTo("protect the networks that are up", () -> {
+                removeOtherTunnels();
+                if (!devices().isEmpty()) {
+                    protection.raise(devices());
+                }
+            });
+            tryTo("bring IPsec states and policies to this node's address", () -> encryption.ends(now));
+            tryTo("seal to the nodes of the networks that are up", this::seal);
             told.signalAll();
-            cluster.self(now.advertise(), now.bind());
-        } catch (IOException failure) {
-            throw DriverException.system("could not take up the node's address " + now.bind().getHostAddress(), failure);
         } finally {
             lock.unlock();
+        }
+    }
+
+    private boolean isLocal(InetAddress address) {
+        try {
+            return host.route().hasAddress(address);
+        } catch (KernelException failure) {
+            log.warn("cannot tell whether {} is an address of this host: {}", address.getHostAddress(), failure.getMessage());
+            return false;
         }
     }
 
@@ -790,12 +949,13 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         }
     }
 
-    /** What fails is tried again by the next repair. */
-    private static void tryTo(String what, Undo step) {
+    /** Takes a step that the next repair takes again if it fails. */
+    private void tryTo(String what, Undo step) {
         try {
             step.run();
         } catch (Exception failure) {
-            log.error("could not {}: {}", what, failure.getMessage());
+            errors.add(what, failure.getMessage());
+            log.error("could not {}, retrying: {}", what, failure.getMessage());
         }
     }
 
@@ -859,61 +1019,33 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     private void bringUp(Attachment attachment, Ends local, Deque<Undo> undo) throws IOException, DriverException {
         Network network = attachment.network;
         if (network.encrypted()) {
-            protect(network, undo);
+            Set<Segment> segments = network.segments(host.port());
+            undo.push(() -> protection.lower(segments));
             undo.push(this::seal);
-            encryption.block();
+            protection.raise(segments);
         }
         NetworkNamespace namespace = NetworkNamespace.create(network, host, local.bind());
         undo.push(() -> {
-            attachment.namespace = Optional.empty();
             namespace.delete();
+            attachment.namespace = Optional.empty();
         });
         attachment.namespace = Optional.of(namespace);
         seal();
         namespace.addPeers(attachment.peers.walk());
     }
 
+    /** The devices go first. Where one cannot be removed the network counts as up, protected, until a repair removes it. */
     private void takeDown(Attachment attachment) throws IOException, DriverException {
-        Optional<NetworkNamespace> namespace = attachment.namespace;
-        attachment.namespace = Optional.empty();
-        if (namespace.isPresent()) {
-            namespace.get().delete();
+        if (attachment.up()) {
+            attachment.incomplete = true;
+            attachment.namespace.get().delete();
+            attachment.namespace = Optional.empty();
+            attachment.incomplete = false;
         }
         seal();
         if (attachment.network.encrypted()) {
-            firewall().unprotect(segments(attachment.network));
+            protection.lower(attachment.network.segments(host.port()));
         }
-    }
-
-    private void protect(Network network, Deque<Undo> undo) throws IOException {
-        firewall().protect(segments(network));
-        undo.push(() -> firewall().unprotect(segments(network)));
-        opened().restore();
-    }
-
-    private SealedPriority opened() throws IOException {
-        if (opened.isEmpty()) {
-            opened = Optional.of(SealedPriority.in(host.namespace()));
-        }
-        return opened.get();
-    }
-
-    private Set<Segment> segments(Network network) {
-        return network.subnets().stream()
-                .map(subnet -> new Segment(host.port(), subnet.vni()))
-                .collect(Collectors.toSet());
-    }
-
-    /** Asked for again when the node moves to addresses of the other kind. */
-    private Firewall firewall() throws IOException {
-        boolean ipv6 = ends.map(Ends::bind).filter(Inet6Address.class::isInstance).isPresent();
-        Firewall.Transport now = ipv6 ? Firewall.Transport.IPV6 : Firewall.Transport.IPV4;
-        if (firewall.isEmpty() || transport != now) {
-            firewall = Optional.of(firewalls.choose(now));
-            transport = now;
-            swept = false;
-        }
-        return firewall.get();
     }
 
     /** Brings states and policies to the nodes that encrypted networks up here have endpoints on. */
@@ -932,16 +1064,18 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     private Set<InetAddress> sealedTo() {
         Set<InetAddress> wanted = new HashSet<>(lingering);
         for (Attachment attachment : networks.values()) {
-            if (attachment.up() && attachment.network.encrypted()) {
+            if (attachment.needsProtection()) {
                 wanted.addAll(attachment.peers.vteps());
             }
         }
         ends.ifPresent(local -> wanted.removeAll(List.of(local.advertise(), local.bind())));
+        wanted.removeIf(node -> !isOfOurFamily(node));
         return wanted;
     }
 
+    /** Whether marked datagrams without a policy must be blocked. */
     private boolean sealing() {
-        return networks.values().stream().anyMatch(a -> a.up() && a.network.encrypted());
+        return protection.blocksUnexplained() || networks.values().stream().anyMatch(Attachment::needsProtection);
     }
 
     private void apply(Attachment attachment, PeerDatabase.Change change) throws KernelException {
@@ -966,8 +1100,13 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         namespace.addPeers(come);
     }
 
+    /** Whether an endpoint is reached over VXLAN: it is on another node, whose address is of this node's family. */
     private boolean remote(Peer peer) {
-        return ends.isEmpty() || !peer.vtep().equals(ends.get().advertise());
+        return ends.isEmpty() || !peer.vtep().equals(ends.get().advertise()) && isOfOurFamily(peer.vtep());
+    }
+
+    private boolean isOfOurFamily(InetAddress node) {
+        return ends.isEmpty() || (node instanceof Inet6Address) == (ends.get().bind() instanceof Inet6Address);
     }
 
     private static Peer own(Endpoint endpoint, Ends local) {
@@ -1047,10 +1186,9 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         return nodes.add(node);
     }
 
-    private Optional<Network> networkWith(int vni) {
+    private Optional<Attachment> attachmentWith(int vni) {
         return networks.values().stream()
-                .map(attachment -> attachment.network)
-                .filter(network -> network.subnets().stream().anyMatch(subnet -> subnet.vni() == vni))
+                .filter(attachment -> attachment.network.subnets().stream().anyMatch(subnet -> subnet.vni() == vni))
                 .findFirst();
     }
 
@@ -1072,7 +1210,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     private void remember() throws DriverException {
         List<Network> known = networks.values().stream().map(a -> a.network).toList();
-        write(memory.lasting, new Memory.Lasting(known, vnis.given(), List.copyOf(nodes)));
+        write(memory.lasting, new Memory.Lasting(known, vnis.given(), List.copyOf(nodes), vnis.next(), runFolder));
     }
 
     private void rememberEndpoints() throws DriverException {

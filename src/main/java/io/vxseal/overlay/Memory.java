@@ -1,8 +1,13 @@
 package io.vxseal.overlay;
 
+import io.vxseal.kernel.RunFolder;
 import io.vxseal.state.StateFile;
+import java.io.IOException;
 import java.net.InetAddress;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -16,6 +21,7 @@ import java.util.Map;
 public final class Memory {
     final StateFile<Lasting> lasting;
     final StateFile<Passing> passing;
+    private final Path run;
 
     /**
      * @param state folder that outlives the process and reboots
@@ -24,6 +30,17 @@ public final class Memory {
     public Memory(Path state, Path run) {
         this.lasting = new StateFile<>(state.resolve("state.json"), Lasting.class);
         this.passing = new StateFile<>(run.resolve("endpoints.json"), Passing.class);
+        this.run = run;
+    }
+
+    /**
+     * Returns which folder of the host the run folder is, and in which boot ({@link RunFolder#identity}).
+     *
+     * @throws IOException if it cannot be told
+     */
+    String runFolder() throws IOException {
+        Files.createDirectories(run);
+        return RunFolder.identity(run);
     }
 
     /**
@@ -32,15 +49,29 @@ public final class Memory {
      * @param networks created here
      * @param vnis given out here, by network
      * @param nodes of the swarm other than this
+     * @param nextVni where the search for a free VNI goes on; 0 for its start, as in a file of version 0.1.0
+     * @param runFolder identity of the run folder on the host ({@link RunFolder}); empty if it is not known
      */
-    record Lasting(List<Network> networks, Map<String, List<Integer>> vnis, List<InetAddress> nodes) {
-        static final Lasting NOTHING = new Lasting(List.of(), Map.of(), List.of());
+    record Lasting(
+            List<Network> networks, Map<String, List<Integer>> vnis, List<InetAddress> nodes, int nextVni, String runFolder) {
+        static final Lasting NOTHING = new Lasting(List.of(), Map.of(), List.of(), 0, "");
 
-        /** What lacks a part is damaged. */
+        /** A value that lacks one of the first three parts is damaged. */
         Lasting {
             networks = List.copyOf(networks);
             vnis = Map.copyOf(vnis);
             nodes = List.copyOf(nodes);
+            runFolder = runFolder == null ? "" : runFolder;
+        }
+
+        /** Returns this with networks that it lacks, and their VNIs. */
+        Lasting with(List<Network> found) {
+            List<Network> all = new ArrayList<>(networks);
+            all.addAll(found);
+            Map<String, List<Integer>> given = new HashMap<>(vnis);
+            found.forEach(network -> given.putIfAbsent(
+                    network.id(), network.subnets().stream().map(Subnet::vni).toList()));
+            return new Lasting(all, given, nodes, nextVni, runFolder);
         }
     }
 

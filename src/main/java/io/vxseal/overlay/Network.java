@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.Segment;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.util.ArrayList;
@@ -86,6 +87,17 @@ public record Network(String id, boolean encrypted, int linkMtu, List<Subnet> su
     /** The {@link #linkMtu()} of a network whose links have this MTU between nodes with IPv6 addresses, or IPv4 ones. */
     static int linkMtuOverIpv4(int mtu, boolean ipv6) {
         return ipv6 ? mtu + IPV6_HEADER_MORE : mtu;
+    }
+
+    /**
+     * Returns the VXLAN segments of the network, one per subnet.
+     *
+     * @param port UDP port of VXLAN
+     */
+    Set<Segment> segments(int port) {
+        Set<Segment> segments = new HashSet<>();
+        subnets.forEach(subnet -> segments.add(new Segment(port, subnet.vni())));
+        return segments;
     }
 
     /** The subnet an address is in. */

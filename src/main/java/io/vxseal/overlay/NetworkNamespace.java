@@ -1,14 +1,19 @@
 package io.vxseal.overlay;
 
 import io.vxseal.encryption.NodePlan;
-import io.vxseal.kernel.FirewallException;
 import io.vxseal.kernel.FrameMark;
 import io.vxseal.kernel.KernelException;
 import io.vxseal.kernel.Namespace;
 import io.vxseal.kernel.Route;
+import io.vxseal.kernel.Route.ContainerPort;
 import io.vxseal.kernel.Route.Link;
+import io.vxseal.kernel.Route.Port;
 import io.vxseal.kernel.Route.RemoteEndpoint;
+import io.vxseal.kernel.Route.StaticEntry;
+import io.vxseal.kernel.Route.Tunnel;
 import io.vxseal.peers.Peer;
+import java.io.IOException;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,14 +32,12 @@ import java.util.Set;
  * <p>The namespace is pinned, so the kernel goes on forwarding while no process of ours lives.
  */
 final class NetworkNamespace implements AutoCloseable {
-    private static final int EIO = 5;
-
     private final Network network;
     private final Host host;
     private final Namespace namespace;
     private final Route route;
-    /** Of an encrypted network, once it was set. */
-    private Optional<FrameMark> marks = Optional.empty();
+    /** Of an encrypted network; opened when first needed. */
+    private Optional<FrameMark> mark = Optional.empty();
 
     private NetworkNamespace(Network network, Host host, Namespace namespace, Route route) {
         this.network = network;
@@ -47,9 +50,12 @@ final class NetworkNamespace implements AutoCloseable {
      * Makes the namespace with everything but the links to containers, or nothing.
      *
      * @param vtep this node's address for VXLAN
+     * @throws IOException if the kernel refuses a link, or an encrypted network's frames cannot be marked
      */
-    static NetworkNamespace create(Network network, Host host, InetAddress vtep) throws KernelException {
+    static NetworkNamespace create(Network network, Host host, InetAddress vtep) throws IOException {
         Path pin = pin(network, host);
+        // What is there is left of a removal that failed.
+        Namespace.delete(pin);
         Namespace namespace = Namespace.create(pin);
         Route route;
         try {
@@ -61,12 +67,17 @@ final class NetworkNamespace implements AutoCloseable {
         }
         NetworkNamespace created = new NetworkNamespace(network, host, namespace, route);
         try {
-            created.mark();
+            created.repairMark();
             for (Subnet subnet : network.subnets()) {
                 created.addSubnet(subnet, vtep);
             }
-        } catch (KernelException failure) {
-            created.delete();
+        } catch (IOException failure) {
+            try {
+                created.delete();
+            } catch (KernelException undone) {
+                failure.addSuppressed(undone);
+                created.close();
+            }
             throw failure;
         }
         return created;
@@ -168,7 +179,6 @@ final class NetworkNamespace implements AutoCloseable {
      * @return how many had to be touched
      */
     int repairLinks(Map<String, Link> links, Collection<Endpoint> endpoints, InetAddress vtep) throws KernelException {
-        mark();
         int repaired = 0;
         for (Subnet subnet : network.subnets()) {
             Link bridge = links.get(bridgeName(subnet));
@@ -183,30 +193,60 @@ final class NetworkNamespace implements AutoCloseable {
                     route.setUp(bridge.name());
                     repaired++;
                 }
-                if (!isRight(Optional.ofNullable(links.get(vxlanName(subnet))), subnet, bridge, vtep)) {
+                Link vxlan = links.get(vxlanName(subnet));
+                if (vxlan == null || !isRight(vxlan, subnet, bridge, vtep)) {
                     route.deleteLink(vxlanName(subnet));
                     addVxlan(subnet, vtep);
                     repaired++;
+                } else {
+                    repaired += repairLearning(vxlan);
                 }
             }
-            for (Endpoint endpoint : endpoints) {
-                Link link = links.get(linkName(endpoint));
-                boolean here = subnet.pool().contains(endpoint.address().address());
-                if (here && link != null && link.master().orElse(0) != bridge.index()) {
-                    route.enslave(link.name(), bridge.name());
-                    repaired++;
-                }
-            }
+            repaired += repairContainerPorts(links, subnet, endpoints, bridge.index());
         }
         return repaired;
     }
 
-    private boolean isRight(Optional<Link> vxlan, Subnet subnet, Link bridge, InetAddress vtep) {
-        return vxlan.filter(Link::up)
-                .filter(link -> link.master().orElse(0) == bridge.index())
-                .flatMap(Link::tunnel)
-                .filter(new Route.Tunnel(subnet.vni(), host.port(), Optional.of(vtep))::equals)
-                .isPresent();
+    /** Has a VXLAN device learn nothing from frames, as those of version 0.1.0 do. */
+    private int repairLearning(Link vxlan) throws KernelException {
+        int repaired = 0;
+        if (!vxlan.port().equals(Optional.of(Port.OF_VXLAN))) {
+            route.setPorts(Map.of(vxlan.index(), Port.OF_VXLAN));
+            repaired++;
+        }
+        if (vxlan.tunnel().orElseThrow().learning()) {
+            route.setLearning(vxlan.name(), false);
+            repaired++;
+        }
+        return repaired;
+    }
+
+    /** Puts containers' links on their bridge, with the static entry of each. */
+    private int repairContainerPorts(Map<String, Link> links, Subnet subnet, Collection<Endpoint> endpoints, int bridge)
+            throws KernelException {
+        Set<StaticEntry> entries = route.staticEntries();
+        List<ContainerPort> wrong = new ArrayList<>();
+        for (Endpoint endpoint : endpoints) {
+            Link link = links.get(linkName(endpoint));
+            if (link != null && subnet.pool().contains(endpoint.address().address())
+                    && !(link.master().orElse(0) == bridge
+                            && link.port().equals(Optional.of(Port.OF_CONTAINER))
+                            && entries.contains(new StaticEntry(link.index(), endpoint.mac())))) {
+                wrong.add(new ContainerPort(link.index(), bridge, endpoint.mac()));
+            }
+        }
+        if (!wrong.isEmpty()) {
+            route.setContainerPorts(wrong);
+        }
+        return wrong.size();
+    }
+
+    private boolean isRight(Link vxlan, Subnet subnet, Link bridge, InetAddress vtep) {
+        return vxlan.up()
+                && vxlan.master().orElse(0) == bridge.index()
+                && vxlan.tunnel().filter(tunnel -> tunnel.vni() == subnet.vni()
+                        && tunnel.port() == host.port()
+                        && tunnel.local().equals(Optional.of(vtep))).isPresent();
     }
 
     /**
@@ -242,40 +282,72 @@ final class NetworkNamespace implements AutoCloseable {
         return repaired;
     }
 
-    /** Lets nothing in or out by VXLAN until {@link #repairLinks}. */
+    /** Sets all VXLAN devices down, so that nothing passes them until {@link #repairLinks}. */
     void silence() throws KernelException {
-        for (Subnet subnet : network.subnets()) {
-            route.setDown(vxlanName(subnet));
-        }
-    }
-
-    private void mark() throws KernelException {
-        if (!network.encrypted()) {
-            return;
-        }
-        try {
-            if (marks.isEmpty()) {
-                marks = Optional.of(FrameMark.in(namespace, NodePlan.MARK));
+        for (Link link : links().values()) {
+            if (link.tunnel().isPresent() && link.up()) {
+                route.setDown(link.name());
             }
-            marks.get().restore();
-        } catch (FirewallException failure) {
-            throw new KernelException("mark the frames of network " + network.id(), EIO, failure.getMessage());
         }
     }
 
-    /** Removes the namespace and all in it. */
-    void delete() throws KernelException {
-        // A namespace lives on for a while after the last who held it; its VXLANs would keep their VNIs from others.
-        for (Subnet subnet : network.subnets()) {
-            route.deleteLink(vxlanName(subnet));
+    /**
+     * Removes VXLAN devices that the protection of this network does not cover: of ours, one with another VNI or port, or whose
+     * datagrams are of the other IP, is deleted; one of another maker is set down.
+     *
+     * @param links what {@link #links} just said
+     * @param vtep this node's address for VXLAN, if it is known
+     * @return how many had to be touched
+     */
+    int removeOtherTunnels(Map<String, Link> links, Optional<InetAddress> vtep) throws KernelException {
+        int removed = 0;
+        for (Link link : links.values()) {
+            if (link.tunnel().isEmpty() || isCovered(link.tunnel().get(), vtep)) {
+                continue;
+            }
+            if (network.subnets().stream().anyMatch(subnet -> vxlanName(subnet).equals(link.name()))) {
+                route.deleteLink(link.name());
+                removed++;
+            } else if (link.up()) {
+                route.setDown(link.name());
+                removed++;
+            }
         }
+        return removed;
+    }
+
+    private boolean isCovered(Tunnel tunnel, Optional<InetAddress> vtep) {
+        return tunnel.port() == host.port()
+                && network.subnets().stream().anyMatch(subnet -> subnet.vni() == tunnel.vni())
+                && (vtep.isEmpty() || tunnel.local().isEmpty()
+                        || (tunnel.local().get() instanceof Inet6Address) == (vtep.get() instanceof Inet6Address));
+    }
+
+    /**
+     * Marks an encrypted network's frames, and lets in only those that came sealed, if anybody undid that.
+     *
+     * @return how many sets of rules had to be put back
+     * @throws IOException if the frames cannot be marked; the network must not send then
+     */
+    int repairMark() throws IOException {
+        if (!network.encrypted()) {
+            return 0;
+        }
+        if (mark.isEmpty()) {
+            mark = Optional.of(FrameMark.in(namespace, NodePlan.MARK));
+        }
+        return mark.get().restore() ? 1 : 0;
+    }
+
+    /** Removes the namespace and all in it. What fails can be tried again. */
+    void delete() throws KernelException {
+        Namespace.delete(pin(network, host));
         close();
-        Namespace.unpin(pin(network, host));
     }
 
     @Override
     public void close() {
-        marks.ifPresent(FrameMark::close);
+        mark.ifPresent(FrameMark::close);
         route.close();
         namespace.close();
     }
@@ -290,6 +362,7 @@ final class NetworkNamespace implements AutoCloseable {
         Route.Vxlan vxlan = new Route.Vxlan(
                 vxlanName(subnet), subnet.vni(), host.port(), network.linkMtu(vtep), Optional.of(vtep), bridgeName(subnet));
         host.route().addVxlan(vxlan, namespace, route);
+        route.setAlias(vxlan.name(), network.encrypted() ? NetworkScan.ENCRYPTED : NetworkScan.PLAIN);
     }
 
     private Map<Subnet, List<RemoteEndpoint>> bySubnet(Collection<Peer> peers) {

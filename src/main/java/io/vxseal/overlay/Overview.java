@@ -16,6 +16,7 @@ import java.util.Optional;
  * @param firewall what makes the rules; empty before the first of them
  * @param wanted what the kernel should hold
  * @param found what it holds; empty if it did not say
+ * @param inTheWay what keeps packets from being sealed or opened, a line each
  * @param repaired since the start
  * @param errors the last ones, the newest first
  */
@@ -26,6 +27,7 @@ public record Overview(
         Optional<String> firewall,
         Encryption.Tally wanted,
         Optional<Encryption.Tally> found,
+        List<String> inTheWay,
         Repaired repaired,
         List<Errors.Entry> errors) {
 

@@ -27,7 +27,9 @@ final class Protocol {
         return new Replies.Activation(List.of("NetworkDriver"));
     }
 
+    /** Asked by the engine when it starts the plugin, and by the swarm's allocator at the start of each leader's term. */
     Replies.Capabilities getCapabilities() {
+        driver.beginTerm();
         return new Replies.Capabilities(GLOBAL, GLOBAL, true);
     }
 

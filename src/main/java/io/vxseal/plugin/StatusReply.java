@@ -31,6 +31,7 @@ record StatusReply(
         List<Network> networks,
         Ipsec ipsec,
         String firewall,
+        List<String> inTheWay,
         Overview.Repaired repairs,
         SortedMap<String, Calls.Tally> calls,
         List<Failure> errors) {
@@ -83,6 +84,7 @@ record StatusReply(
                         overview.wanted().policies(),
                         orNull(found.map(Encryption.Tally::policies))),
                 orNull(overview.firewall()),
+                overview.inTheWay(),
                 overview.repaired(),
                 calls,
                 overview.errors().stream().map(StatusReply::failure).toList());

@@ -42,6 +42,7 @@ final class StatusTable {
         if (status.cluster().problem() != null) {
             rows.add(row("problem", status.cluster().problem()));
         }
+        status.inTheWay().forEach(line -> rows.add(row("in the way", line)));
         lines(rows);
     }
 

@@ -258,15 +258,21 @@ class RepairTest {
     }
 
     @Test
-    void aMarkedNetworkIsTakenForEncryptedAndAnUnmarkedOneOnlyWhereNoneCanBeMarked() throws Exception {
+    void networkOfVersion010IsEncryptedIfMarkedOrIfNoneCanBe() throws Exception {
         serve(false);
         Host here = new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT);
-        assertThat(Remains.networks(here, false)).extracting(Network::encrypted).containsExactly(false);
-        assertThat(Remains.networks(here, true)).extracting(Network::encrypted).containsExactly(true);
-        try (Namespace namespace = Namespace.open(pin()).orElseThrow()) {
-            FrameMark.set(namespace, NodePlan.MARK);
+        inside("ip link set vx-001092-abcde alias none");
+        assertThat(encrypted(here, false)).isFalse();
+        assertThat(encrypted(here, true)).isTrue();
+        try (Namespace namespace = Namespace.open(pin()).orElseThrow();
+                FrameMark mark = FrameMark.in(namespace, NodePlan.MARK)) {
+            mark.restore();
         }
-        assertThat(Remains.networks(here, false)).extracting(Network::encrypted).containsExactly(true);
+        assertThat(encrypted(here, false)).isTrue();
+    }
+
+    private static boolean encrypted(Host host, boolean sealed) throws Exception {
+        return NetworkScan.pinned(host, sealed).getFirst().network().orElseThrow().encrypted();
     }
 
     @Tag("esp")

@@ -237,12 +237,12 @@ class ProtocolTest {
         assertThat(options.path("foo").asText()).isEqualTo("bar");
         assertThat(options.has("encrypted")).isTrue();
         String list = "com.docker.network.driver.overlay.vxlanid_list";
-        assertThat(options.path(list).asText()).isEqualTo("4097");
+        assertThat(options.path(list).asText()).isEqualTo("8388608");
 
-        String taken = request.replace("'foo':'bar'", "'" + list + "':'4097'").formatted("b");
+        String taken = request.replace("'foo':'bar'", "'" + list + "':'8388608'").formatted("b");
         Answer clash = engine.call("AllocateNetwork", taken);
         assertThat(clash.status()).isEqualTo(409);
-        assertThat(clash.error()).contains("4097");
+        assertThat(clash.error()).contains("8388608");
         done("FreeNetwork", "{'NetworkID':'a'}");
         done("AllocateNetwork", taken);
     }
@@ -379,12 +379,17 @@ class ProtocolTest {
     }
 
     @Test
-    void creatingAgainSucceedsOnlyWithTheSameDefinition() throws IOException {
+    void refusesAnotherDefinitionWhileContainersAreOnTheNetwork() throws IOException {
         done("CreateNetwork", PLAIN);
         done("CreateNetwork", PLAIN);
+        done("DiscoverNew", SELF);
+        done("CreateEndpoint", ENDPOINT.formatted("net1", "10.44.0.2/24", ""));
+        done("Join", JOIN.formatted("net1"));
         Answer other = engine.call("CreateNetwork", PLAIN.replace("'4242'", "'4243'"));
         assertThat(other.status()).isEqualTo(409);
-        assertThat(engine.call("CreateNetwork", PLAIN.replace("net1", "net9")).error()).contains("4242");
+        assertThat(engine.call("CreateNetwork", PLAIN.replace("net1", "net9")).error()).contains("4242").contains("net1");
+        done("Leave", BOTH.formatted("net1"));
+        done("CreateNetwork", PLAIN.replace("'4242'", "'4243'"));
     }
 
     @Test

@@ -41,6 +41,7 @@ class StatusTableTest {
                             new StatusReply.Attached("c", "10.0.1.5/24", "02:42:0a:00:01:05", false, true, "192.0.2.10")))),
             new StatusReply.Ipsec(4, 4, 2, 2),
             "iptables-nft",
+            List.of("policy out 10.0.0.0/8 -> 10.0.0.0/8 priority 0\ncomes before ours"),
             new Overview.Repaired(0, 6, 0, 0),
             new TreeMap<>(Map.of(
                     "CreateEndpoint", new Calls.Tally(3, 1.25, 2.5), "Join", new Calls.Tally(3, 4.123, 10.04))),
@@ -50,12 +51,13 @@ class StatusTableTest {
     @Test
     void columnsAreAlignedAndErrorsAreTextOnOneLine() {
         assertThat(StatusTable.print(STATUS)).isEqualTo("""
-                vxseal    0.1.0
-                node      n2d0w1l9
-                swarm     k3vx8q
-                address   192.0.2.11
-                firewall  iptables-nft
-                refused   0 messages
+                vxseal      0.1.0
+                node        n2d0w1l9
+                swarm       k3vx8q
+                address     192.0.2.11
+                firewall    iptables-nft
+                refused     0 messages
+                in the way  policy out 10.0.0.0/8 -> 10.0.0.0/8 priority 0 comes before ours
 
                 MEMBER    ROLE     ADDRESS     ENDPOINTS  AGE
                 m7f4c0za  manager  192.0.2.10  2          4d 4h
@@ -97,6 +99,7 @@ class StatusTableTest {
                 List.of(),
                 new StatusReply.Ipsec(0, null, 0, null),
                 null,
+                List.of(),
                 new Overview.Repaired(0, 0, 0, 0),
                 new TreeMap<>(),
                 List.of());

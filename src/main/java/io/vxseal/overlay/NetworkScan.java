@@ -1,0 +1,152 @@
+package io.vxseal.overlay;
+
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.FirewallException;
+import io.vxseal.kernel.FrameMark;
+import io.vxseal.kernel.KernelException;
+import io.vxseal.kernel.Namespace;
+import io.vxseal.kernel.Route;
+import io.vxseal.kernel.Route.Link;
+import io.vxseal.kernel.Route.Tunnel;
+import java.io.IOException;
+import java.net.Inet6Address;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reader of the networks that an earlier process left up. The pin of a namespace bears the network's id, its bridges have the
+ * gateways' addresses, its VXLAN devices the VNIs. Whether a network is encrypted is written in their alias; networks of version
+ * 0.1.0 have none, but their frames are marked. Who is on a network the kernel does not tell: a link bears seven characters of the
+ * endpoint's id and no more.
+ */
+final class NetworkScan {
+    private static final Logger log = LoggerFactory.getLogger(NetworkScan.class);
+
+    /** Aliases of a network's VXLAN devices ({@code ip -d link} shows them). */
+    static final String ENCRYPTED = "vxseal: encrypted";
+    static final String PLAIN = "vxseal: plain";
+
+    /**
+     * A namespace that is pinned.
+     *
+     * @param id of the network
+     * @param network as far as the kernel tells; empty if it is not whole
+     */
+    record Pinned(String id, Optional<Network> network) {}
+
+    private enum Evidence {
+        ENCRYPTED,
+        PLAIN,
+        /** Of version 0.1.0 and not marked: plain, or of a kernel that could not mark. */
+        NONE
+    }
+
+    private record Found(String id, Optional<Network> network, Evidence evidence) {}
+
+    private NetworkScan() {}
+
+    /**
+     * Returns the namespaces that are pinned in the run folder.
+     *
+     * @param sealed whether the kernel shows that an encrypted network was up. If it was and no network is told to be encrypted, those
+     *     without evidence are taken for encrypted: a plain one that is cut off does less harm than one that sends in clear
+     */
+    static List<Pinned> pinned(Host host, boolean sealed) throws IOException {
+        List<Found> found = new ArrayList<>();
+        if (Files.isDirectory(host.pins())) {
+            try (Stream<Path> pins = Files.list(host.pins())) {
+                for (Path pin : pins.sorted().toList()) {
+                    found(pin).ifPresent(found::add);
+                }
+            }
+        }
+        boolean doubtful = sealed && found.stream().noneMatch(one -> one.evidence == Evidence.ENCRYPTED);
+        return found.stream()
+                .map(one -> new Pinned(one.id, one.network.map(network -> new Network(
+                        network.id(),
+                        one.evidence == Evidence.ENCRYPTED || doubtful && one.evidence == Evidence.NONE,
+                        network.linkMtu(),
+                        network.subnets()))))
+                .toList();
+    }
+
+    /** Sets all VXLAN devices of a pinned namespace down. */
+    static void silence(Host host, Pinned pinned) throws KernelException {
+        Optional<Namespace> namespace = Namespace.open(host.pins().resolve(pinned.id));
+        if (namespace.isEmpty()) {
+            return;
+        }
+        try (Namespace open = namespace.get(); Route route = Route.in(open)) {
+            for (Link link : route.links()) {
+                if (link.tunnel().isPresent()) {
+                    route.setDown(link.name());
+                }
+            }
+        }
+    }
+
+    private static Optional<Found> found(Path pin) throws IOException {
+        Optional<Namespace> pinned = Namespace.open(pin);
+        if (pinned.isEmpty()) {
+            return Optional.empty();
+        }
+        String id = pin.getFileName().toString();
+        try (Namespace namespace = pinned.get(); Route route = Route.in(namespace)) {
+            List<Link> links = route.links();
+            Map<Integer, Link> vxlans = new HashMap<>();
+            links.stream().filter(link -> link.tunnel().isPresent())
+                    .forEach(vxlan -> vxlan.master().ifPresent(bridge -> vxlans.put(bridge, vxlan)));
+            List<Subnet> subnets = new ArrayList<>();
+            int mtu = 0;
+            // In the order in which they were made, which is that of the definition.
+            for (Link bridge : links.stream().sorted(Comparator.comparing(Link::index)).toList()) {
+                Link vxlan = vxlans.get(bridge.index());
+                List<Cidr> gateways = route.addresses(bridge);
+                if (vxlan != null && !gateways.isEmpty()) {
+                    Tunnel tunnel = vxlan.tunnel().orElseThrow();
+                    Cidr gateway = gateways.getFirst();
+                    subnets.add(new Subnet(gateway.network(), gateway, tunnel.vni()));
+                    boolean ipv6 = tunnel.local().filter(Inet6Address.class::isInstance).isPresent();
+                    mtu = Network.linkMtuOverIpv4(vxlan.mtu(), ipv6);
+                }
+            }
+            Evidence evidence = evidence(namespace, route, links, id);
+            Optional<Network> network = subnets.isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(new Network(id, evidence == Evidence.ENCRYPTED, mtu, List.copyOf(subnets)));
+            return Optional.of(new Found(id, network, evidence));
+        }
+    }
+
+    private static Evidence evidence(Namespace namespace, Route route, List<Link> links, String id) throws KernelException {
+        boolean plain = false;
+        for (Link link : links) {
+            if (link.tunnel().isPresent()) {
+                String alias = route.alias(link.name());
+                if (alias.equals(ENCRYPTED)) {
+                    return Evidence.ENCRYPTED;
+                }
+                plain |= alias.equals(PLAIN);
+            }
+        }
+        return isMarked(namespace, id) ? Evidence.ENCRYPTED : plain ? Evidence.PLAIN : Evidence.NONE;
+    }
+
+    private static boolean isMarked(Namespace namespace, String id) {
+        try {
+            return FrameMark.isSet(namespace);
+        } catch (FirewallException failure) {
+            log.warn("cannot tell whether the frames of network {} are marked: {}", id, failure.getMessage());
+            return false;
+        }
+    }
+}

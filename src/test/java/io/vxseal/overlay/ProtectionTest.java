@@ -1,0 +1,331 @@
+package io.vxseal.overlay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.PeerChange;
+import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.Ends;
+import io.vxseal.encryption.Key;
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.Firewall;
+import io.vxseal.kernel.MacAddress;
+import io.vxseal.kernel.Namespace;
+import io.vxseal.kernel.Segment;
+import io.vxseal.kernel.TestHost;
+import io.vxseal.kernel.Xfrm;
+import io.vxseal.peers.Peer;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Protection of an encrypted network outlives memory, settings and addresses; on any kernel, for it is about rules and policies. */
+class ProtectionTest {
+    private static final int PORT = 4800;
+    private static final int OTHER_PORT = 4801;
+    private static final int VNI = 4242;
+    private static final String NETWORK = "abcdefgh";
+    private static final String DEVICE = "vx-001092-abcde";
+    private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
+    private static final InetAddress THERE = InetAddress.ofLiteral("10.55.0.2");
+
+    @TempDir
+    Path folder;
+
+    private TestHost host;
+    private Driver driver;
+    private final AtomicBoolean firewallFails = new AtomicBoolean();
+
+    @BeforeEach
+    void open() throws Exception {
+        host = new TestHost(folder.resolve("host"));
+        start(PORT, "run");
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        driver.close();
+        for (String run : List.of("run", "elsewhere")) {
+            if (Files.isDirectory(folder.resolve(run + "/netns"))) {
+                try (Stream<Path> pins = Files.list(folder.resolve(run + "/netns"))) {
+                    for (Path pin : pins.toList()) {
+                        Namespace.unpin(pin);
+                    }
+                }
+            }
+        }
+        host.close();
+    }
+
+    /** A process of the plugin, up to the engine's first word. */
+    private void recover(int port, String run) throws Exception {
+        driver = new Driver(
+                new Host(host.namespace(), host.route(), folder.resolve(run + "/netns"), port),
+                Encryption.unprobed(Xfrm.in(host.namespace()), port),
+                transport -> {
+                    if (firewallFails.get()) {
+                        throw new IOException("no firewall works");
+                    }
+                    return Firewall.choose(Firewall.Backend.NFTABLES, transport, host.prefix());
+                },
+                new Memory(folder.resolve("state"), folder.resolve(run)),
+                Duration.ZERO,
+                listener -> new Cluster(
+                        new Cluster.Settings(
+                                folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
+                        listener));
+        driver.recover();
+    }
+
+    private void start(int port, String run) throws Exception {
+        recover(port, run);
+        driver.self(new Ends(HERE, HERE));
+    }
+
+    private Path pin() {
+        return folder.resolve("run/netns").resolve(NETWORK);
+    }
+
+    private static Network network(String id, int vni, boolean encrypted) throws DriverException {
+        Map<String, String> options = encrypted
+                ? Map.of(NetworkOptions.VXLANID_LIST, "" + vni, NetworkOptions.ENCRYPTED, "")
+                : Map.of(NetworkOptions.VXLANID_LIST, "" + vni);
+        return Network.of(id, options, List.of(new Network.Pool(Cidr.parse("10.44.0.0/24"), Cidr.parse("10.44.0.1/24"))));
+    }
+
+    private void serve() throws Exception {
+        driver.createNetwork(network(NETWORK, VNI, true));
+        keys();
+        driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
+        driver.join(NETWORK, "here");
+        InetAddress address = InetAddress.ofLiteral("10.44.0.3");
+        driver.peersChanged(List.of(new PeerChange.Added(
+                new Peer(NETWORK, "there", new Cidr(address, 24), MacAddress.of(address), THERE))));
+    }
+
+    private void keys() throws DriverException {
+        driver.initialKeys(List.of(new Key(new byte[16], 1), new Key(new byte[16], 2), new Key(new byte[16], 3)));
+    }
+
+    private String inside(String command) {
+        return host.run("nsenter --net=" + pin() + " " + command);
+    }
+
+    private boolean isProtected(int port) throws Exception {
+        return Firewall.choose(Firewall.Backend.NFTABLES, Firewall.Transport.IPV4, host.prefix())
+                .standing().contains(new Segment(port, VNI));
+    }
+
+    private boolean isBlocked() {
+        return host.run("ip xfrm policy").contains("action block");
+    }
+
+    private void delete(String name) throws Exception {
+        try (Stream<Path> files = Files.walk(folder.resolve(name))) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
+
+    /** As after {@code docker plugin rm -f} and an installation. */
+    @Test
+    void recoversPinnedNetworkWithoutStateFile() throws Exception {
+        serve();
+        String links = inside("ip -o link").replaceAll("<[^>]*>|state \\S+", "");
+        driver.close();
+        delete("state");
+        start(PORT, "run");
+        assertThat(driver.status().networks()).extracting(Overview.Attached::network)
+                .containsExactly(network(NETWORK, VNI, true));
+        assertThat(isProtected(PORT)).isTrue();
+        assertThat(isBlocked()).isTrue();
+        keys();
+        driver.repair();
+        assertThat(inside("ip -o link").replaceAll("<[^>]*>|state \\S+", "")).isEqualTo(links);
+        assertThat(isProtected(PORT)).isTrue();
+        assertThat(isBlocked()).isTrue();
+    }
+
+    /** The marking rules are gone as well, so nothing but the device tells that it is encrypted. */
+    @Test
+    void recoversEncryptionFromTheDeviceAlone() throws Exception {
+        serve();
+        driver.close();
+        delete("state");
+        inside("nft flush ruleset");
+        host.run("nft flush ruleset");
+        host.run("ip xfrm policy flush");
+        host.run("ip xfrm state flush");
+        start(PORT, "run");
+        assertThat(driver.status().networks()).allMatch(attached -> attached.network().encrypted());
+        driver.repair();
+        assertThat(isProtected(PORT)).isTrue();
+        assertThat(isBlocked()).isTrue();
+        assertThat(inside("nft list ruleset")).contains("mark set");
+    }
+
+    @Test
+    void keepsProtectionOfDevicesThatItCannotSee() throws Exception {
+        serve();
+        driver.close();
+        delete("state");
+        start(PORT, "elsewhere");
+        driver.repair();
+        assertThat(isProtected(PORT)).isTrue();
+        assertThat(isBlocked()).isTrue();
+        inside("ip link delete " + DEVICE);
+        driver.repair();
+        driver.repair();
+        assertThat(isProtected(PORT)).isFalse();
+        assertThat(isBlocked()).isFalse();
+    }
+
+    @Test
+    void refusesAnotherRunFolderWhileNetworksAreUp() throws Exception {
+        serve();
+        driver.close();
+        assertThatThrownBy(() -> recover(PORT, "elsewhere"))
+                .hasMessageContaining("run.source")
+                .hasMessageContaining(folder.resolve("run").toString());
+        assertThat(isProtected(PORT)).isTrue();
+        assertThat(isBlocked()).isTrue();
+    }
+
+    @Test
+    void removesDeviceBeforeProtectionWhenThePortChanges() throws Exception {
+        serve();
+        driver.close();
+        recover(OTHER_PORT, "run");
+        assertThat(inside("ip -o link")).doesNotContain(DEVICE);
+        assertThat(isProtected(PORT)).isTrue();
+        driver.self(new Ends(HERE, HERE));
+        keys();
+        driver.repair();
+        assertThat(inside("ip -d link show " + DEVICE)).contains("dstport " + OTHER_PORT);
+        assertThat(isProtected(OTHER_PORT)).isTrue();
+        assertThat(isProtected(PORT)).isFalse();
+    }
+
+    @Test
+    void setsVxlanDevicesOfOthersDownInAnEncryptedNetwork() throws Exception {
+        serve();
+        host.run("ip link add vxother type vxlan id %d dstport 4810 local 10.55.0.1".formatted(VNI));
+        host.run("ip link set vxother netns " + pin());
+        inside("ip link set vxother master ov-001092-abcde up");
+        driver.repair();
+        assertThat(inside("ip -o link show vxother")).doesNotContain("UP");
+        assertThat(inside("ip -o link show " + DEVICE)).contains("UP");
+    }
+
+    @Test
+    void marksFramesAgainAfterTheNamespaceWasFlushed() throws Exception {
+        serve();
+        driver.repair();
+        long before = driver.repairs().get(Repairs.Kind.RULES);
+        String rules = inside("nft list ruleset");
+        inside("nft flush ruleset");
+        driver.repair();
+        assertThat(inside("nft list ruleset")).isEqualTo(rules);
+        assertThat(driver.repairs().get(Repairs.Kind.RULES)).isEqualTo(before + 1);
+        driver.repair();
+        assertThat(driver.repairs().get(Repairs.Kind.RULES)).isEqualTo(before + 1);
+    }
+
+    /** The engine names this node's address once. */
+    @Test
+    void takesThisNodesAddressWhenTheFirewallFails() throws Exception {
+        serve();
+        driver.close();
+        recover(PORT, "run");
+        firewallFails.set(true);
+        driver.self(new Ends(HERE, HERE));
+        assertThat(driver.status().ends()).contains(new Ends(HERE, HERE));
+        driver.repair();
+        assertThat(inside("ip -o link show " + DEVICE)).as("without rules that can be looked after").doesNotContain("UP");
+        firewallFails.set(false);
+        driver.repair();
+        assertThat(inside("ip -o link show " + DEVICE)).contains("UP");
+        assertThat(isProtected(PORT)).isTrue();
+    }
+
+    /** More mounts on the pin than a removal takes at once make it fail; the next repair tries again. */
+    @Test
+    void retriesTheRemovalOfANamespace() throws Exception {
+        serve();
+        for (int mount = 0; mount < 20; mount++) {
+            new ProcessBuilder("mount", "--bind", pin().toString(), pin().toString()).inheritIO().start().waitFor();
+        }
+        assertThatThrownBy(() -> driver.leave(NETWORK, "here")).hasMessageContaining("mounted over and over");
+        assertThat(isProtected(PORT)).isTrue();
+        driver.repair();
+        assertThat(Namespace.open(pin())).isEmpty();
+        assertThat(isProtected(PORT)).isFalse();
+        driver.join(NETWORK, "here");
+        assertThat(inside("ip -o link show " + DEVICE)).contains("UP");
+    }
+
+    @Test
+    void networkOfTheSwarmReplacesOneThatIsNotUpHere() throws Exception {
+        driver.createNetwork(network("ghost", VNI, false));
+        driver.createNetwork(network("newer", VNI, true));
+        assertThat(driver.status().networks()).extracting(attached -> attached.network().id()).containsExactly("newer");
+        driver.createNetwork(network("newer", VNI + 1, true));
+        assertThat(driver.status().networks()).extracting(attached -> attached.network()).containsExactly(network("newer", VNI + 1, true));
+    }
+
+    @Test
+    void refusesAVniWhoseNetworkHasContainersHere() throws Exception {
+        serve();
+        assertThatThrownBy(() -> driver.createNetwork(network("newer", VNI, false)))
+                .hasMessageContaining("" + VNI).hasMessageContaining(NETWORK);
+        assertThat(driver.status().networks()).extracting(attached -> attached.network().id()).containsExactly(NETWORK);
+    }
+
+    /** As with {@code --data-path-addr}. */
+    @Test
+    void sendsFromTheAddressThatOthersAreTold() throws Exception {
+        InetAddress dataPath = InetAddress.ofLiteral("10.56.0.1");
+        host.run("ip address add 10.56.0.1/24 dev lo");
+        driver.self(new Ends(HERE, dataPath));
+        assertThat(driver.status().ends()).contains(new Ends(dataPath, dataPath));
+        serve();
+        assertThat(inside("ip -d link show " + DEVICE)).contains("local 10.56.0.1");
+    }
+
+    @Test
+    void sendsFromTheBoundAddressBehindNat() throws Exception {
+        InetAddress translated = InetAddress.ofLiteral("203.0.113.9");
+        driver.self(new Ends(HERE, translated));
+        assertThat(driver.status().ends()).contains(new Ends(HERE, translated));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"fd00:55::2", "10.55.0.2"})
+    void reachesOnlyNodesOfItsOwnFamily(String node) throws Exception {
+        serve();
+        InetAddress address = InetAddress.ofLiteral("10.44.0.9");
+        driver.peersChanged(List.of(new PeerChange.Added(new Peer(
+                NETWORK, "far", new Cidr(address, 24), MacAddress.of(address), InetAddress.ofLiteral(node)))));
+        driver.repair();
+        boolean ours = !node.contains(":");
+        assertThat(inside("ip neigh show nud permanent").contains("10.44.0.9")).isEqualTo(ours);
+        assertThat(inside("ip neigh show nud permanent")).contains("10.44.0.3");
+        assertThat(driver.status().inTheWay().stream().anyMatch(line -> line.contains("another IP version"))).isEqualTo(!ours);
+    }
+}
