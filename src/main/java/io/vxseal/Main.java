@@ -17,6 +17,7 @@ public final class Main {
         if (args.length > 0) {
             System.exit(Command.run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), args));
         }
+        Uncaught.handle();
         Map<String, String> environment = System.getenv();
         Path socket = Settings.socket(environment);
         // Meanwhile, for it is the longest to load of what both the server and the driver need.

@@ -17,7 +17,6 @@ import io.vxseal.plugin.PluginServer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -34,9 +33,18 @@ final class Wiring {
      * Nodes find each other within seconds after a restart; states and entries towards one that does not are kept at least
      * this long, and until this node has been in the group for a while; but not for ever.
      */
-    private static final Duration LINGER = Duration.ofSeconds(90);
-    private static final Duration IN_GROUP = Duration.ofSeconds(60);
-    private static final Duration LINGER_AT_MOST = Duration.ofMinutes(10);
+    private static final Upkeep.Linger LINGER =
+            new Upkeep.Linger(Duration.ofSeconds(90), Duration.ofSeconds(60), Duration.ofMinutes(10));
+    private static final Duration LOOK = Duration.ofSeconds(1);
+
+    /** A plugin that was killed lets go of its locks within moments. */
+    private static final Duration PREDECESSOR = Duration.ofSeconds(5);
+
+    /**
+     * The engine starts a plugin that ended again at once. One that must not run answers so long why it does not, instead of
+     * being started over and over; and looks whether it may by now, which takes another start.
+     */
+    private static final int REFUSALS = 60;
 
     /** What others took away without a word of the kernel's is back within ten seconds; comparing takes a fraction of one. */
     private static final Duration REPAIR = Duration.ofSeconds(4);
@@ -57,6 +65,8 @@ final class Wiring {
         } catch (IllegalArgumentException | IOException | DriverException failure) {
             System.err.println("vxseal: " + failure.getMessage());
             System.exit(1);
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -71,12 +81,17 @@ final class Wiring {
         }
     }
 
-    private static void start(Settings settings) throws IOException, DriverException {
+    private static void start(Settings settings) throws IOException, DriverException, InterruptedException {
         Logger log = LoggerFactory.getLogger(Wiring.class);
         // Most of a start is loading. What the server needs and what the driver needs is loaded side by side.
         CompletableFuture<Driver> ready = new CompletableFuture<>();
         CompletableFuture<PluginServer> serving = CompletableFuture.supplyAsync(
                 () -> PluginServer.start(ready), Thread.ofPlatform().name("vxseal-server")::start);
+        // Before anything of the kernel is looked at or touched.
+        Optional<Path> held = OnlyOne.held(settings.run(), settings.swarm(), PREDECESSOR);
+        if (held.isPresent()) {
+            refuse(settings, held.get(), ready);
+        }
         Namespace own = Namespace.own();
         Host host = new Host(own, Route.in(own), settings.run().resolve("netns"), settings.vxlanPort());
         Encryption encryption = new Encryption(Xfrm.in(own), settings.vxlanPort());
@@ -100,14 +115,49 @@ final class Wiring {
         PluginServer server = serving.join();
         // The other nodes are told first: a call that is being answered may take longer than the engine waits.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-            driver.close();
+            try {
+                driver.close();
+            } catch (Throwable failure) {
+                log.error("the driver did not end in good order", failure);
+            }
             server.close();
         }));
-        Thread.startVirtualThread(() -> forgetLingering(driver, log));
+        Thread.ofVirtual().name("vxseal-linger").start(() -> untilStopped(() ->
+                new Upkeep(LOOK, driver.errors()).forgetLingering(driver::isAlone, LINGER, driver::forgetLingering)));
         Watch watch = Watch.in(own);
+        HeapTrim heap = new HeapTrim();
         // It waits in the kernel, where a virtual thread would keep others from running.
-        Thread.ofPlatform().daemon().name("vxseal-repair").start(() -> keepRight(driver, watch, log));
+        Thread.ofPlatform().daemon().name("vxseal-repair").start(() -> untilStopped(() ->
+                new Upkeep(REST, driver.errors())
+                        .keepRight(() -> watch.await(REPAIR), driver::repair, Rehearsal::run, heap::trim)));
         log.info("vxseal {} is up", PluginServer.version());
+    }
+
+    private static void untilStopped(Upkeep.Waiting work) {
+        try {
+            work.await();
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /**
+     * Tells whoever asks that this plugin does not run, and ends; the engine's log has the same words twice, from the plugin
+     * and from the engine, which shows its users none.
+     */
+    private static void refuse(Settings settings, Path held, CompletableFuture<Driver> ready)
+            throws IOException, InterruptedException {
+        String why = "another vxseal runs on this host, and holds the folder %s: disable the one or the other (docker plugin ls)"
+                .formatted(held);
+        System.err.println("vxseal: " + why);
+        ready.completeExceptionally(DriverException.conflict(why));
+        for (int refusals = 0; refusals < REFUSALS; refusals++) {
+            Thread.sleep(LOOK);
+            if (OnlyOne.held(settings.run(), settings.swarm(), Duration.ZERO).isEmpty()) {
+                break;
+            }
+        }
+        System.exit(1);
     }
 
     /** Keys never reach a disk, so they outlive this process in memory or not at all. */
@@ -119,52 +169,6 @@ final class Wiring {
         } catch (IOException failure) {
             log.warn("after a crash of this process the keys have to come from the other nodes: {}", failure.getMessage());
             return Optional.empty();
-        }
-    }
-
-    private static void keepRight(Driver driver, Watch watch, Logger log) {
-        HeapTrim heap = new HeapTrim();
-        boolean rehearsed = false;
-        try {
-            while (true) {
-                watch.await(REPAIR);
-                try {
-                    driver.repair();
-                    if (!rehearsed) {
-                        // Not before: a start has enough to do.
-                        rehearsed = true;
-                        Rehearsal.run();
-                    }
-                } catch (RuntimeException failure) {
-                    log.error("repair goes on after an unexpected failure", failure);
-                }
-                heap.trim();
-                Thread.sleep(REST);
-            }
-        } catch (InterruptedException stopped) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private static boolean within(Duration time, Instant since) {
-        return Instant.now().isBefore(since.plus(time));
-    }
-
-    private static void forgetLingering(Driver driver, Logger log) {
-        try {
-            Instant start = Instant.now();
-            Instant joined = start;
-            do {
-                Thread.sleep(Duration.ofSeconds(1));
-                if (driver.isAlone()) {
-                    joined = Instant.now();
-                }
-            } while (within(LINGER, start) || within(IN_GROUP, joined) && within(LINGER_AT_MOST, start));
-            driver.forgetLingering();
-        } catch (InterruptedException stopped) {
-            Thread.currentThread().interrupt();
-        } catch (DriverException failure) {
-            log.error("could not remove states towards nodes that are gone: {}", failure.getMessage());
         }
     }
 }

@@ -12,9 +12,13 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A group that this node is in, or on its way to, or out of: who else is, and what is known of them. On {@link Node}'s thread. */
 final class Group {
+    private static final Logger LOG = LoggerFactory.getLogger(Group.class);
+
     /**
      * Who is heard for so long and not in the view is in another that has this node, too: merges that crossed each other
      * can leave that behind. JGroups does not end it where neither group's coordinator was told of the other, and failure
@@ -111,6 +115,8 @@ final class Group {
             Thread.ofVirtual().name("vxseal-leave").start(() -> {
                 try {
                     stack.close();
+                } catch (Throwable e) {
+                    LOG.error("the group was not left in good order", e);
                 } finally {
                     closed.complete(null);
                 }

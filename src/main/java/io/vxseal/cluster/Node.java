@@ -171,7 +171,7 @@ final class Node implements AutoCloseable {
     private static void guarded(Runnable task) {
         try {
             task.run();
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
             LOG.error("the cluster goes on after an unexpected failure", e);
         }
     }
@@ -407,12 +407,12 @@ final class Node implements AutoCloseable {
                     if (!post(() -> joined(joining))) {
                         joining.close();
                     }
-                } catch (Exception e) {
+                } catch (Throwable e) {
                     joining.close();
                     post(() -> in(number).ifPresent(g -> failed(g, e)));
                 }
             });
-        } catch (Exception e) {
+        } catch (Throwable e) {
             failed(at, e);
         }
     }
@@ -439,19 +439,23 @@ final class Node implements AutoCloseable {
         }, joining::close);
     }
 
-    private void failed(Group in, Exception why) {
+    private void failed(Group in, Throwable why) {
         group = Optional.empty();
         left = Optional.of(in);
         failed(in.addresses, why);
     }
 
-    private void failed(Addresses at, Exception why) {
+    private void failed(Addresses at, Throwable why) {
         Throwable cause = why.getCause() == null ? why : why.getCause();
         String text = "cannot listen or join at %s:%d: %s"
                 .formatted(at.bind().getHostAddress(), settings.port(), cause.getMessage());
         if (!groupProblem.equals(Optional.of(text))) {
             groupProblem = Optional.of(text);
-            LOG.error("no cluster, trying on: {}", text);
+            if (why instanceof Error) {
+                LOG.error("no cluster, trying on: {}", text, why);
+            } else {
+                LOG.error("no cluster, trying on: {}", text);
+            }
         }
     }
 

@@ -90,7 +90,7 @@ final class Outlook implements AutoCloseable {
                     if (!thread.isShutdown()) {
                         call.run();
                     }
-                } catch (RuntimeException e) {
+                } catch (Throwable e) {
                     LOG.error("a change in the cluster was not dealt with", e);
                 }
             });

@@ -88,6 +88,8 @@ final class SwarmDiscovery extends Discovery {
             down_prot.down(question);
         } catch (RuntimeException e) {
             log.debug("%s: asking %s: %s", local_addr, question.getDest(), e.getMessage());
+        } catch (Error e) {
+            log.error("cannot ask " + question.getDest() + " for members", e);
         }
     }
 

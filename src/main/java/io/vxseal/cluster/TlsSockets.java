@@ -144,6 +144,9 @@ final class TlsSockets extends DefaultSocketFactory {
                         refusals.refuse("the network", "connection that could not be accepted: " + e.getMessage());
                         pause();
                     }
+                } catch (Throwable e) {
+                    LOG.error("connections are accepted on after an unexpected failure", e);
+                    pause();
                 }
             }
         }
@@ -168,6 +171,12 @@ final class TlsSockets extends DefaultSocketFactory {
             } catch (IOException e) {
                 // Gone in the middle, as when two members connect to each other at once and one gives way.
                 LOG.debug("handshake with {}: {}", raw.getInetAddress(), e.getMessage());
+                close(raw);
+            } catch (RuntimeException e) {
+                refusals.refuse(raw.getInetAddress().getHostAddress(), "connection that could not be dealt with: " + e);
+                close(raw);
+            } catch (Error e) {
+                LOG.error("handshake with {} failed", raw.getInetAddress(), e);
                 close(raw);
             }
         }

@@ -18,6 +18,7 @@ import java.io.InputStream;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.eclipse.jetty.unixdomain.server.UnixDomainServerConnector;
@@ -67,7 +68,8 @@ public final class PluginServer implements AutoCloseable {
     /**
      * Serves what comes in by the {@link Door}, which must be open.
      *
-     * @param driver whom all requests wait for, so that it can get ready while the server loads
+     * @param driver whom all requests wait for, so that it can get ready while the server loads; a DriverException instead of
+     *     it is the answer to all
      */
     public static PluginServer start(CompletableFuture<Driver> driver) {
         PluginServer server = new PluginServer(driver);
@@ -120,12 +122,12 @@ public final class PluginServer implements AutoCloseable {
         answer(config, "DiscoverNew", Requests.Discovery.class, Protocol::discoverNew);
         answer(config, "DiscoverDelete", Requests.Discovery.class, Protocol::discoverDelete);
 
-        config.routes.get("/status", this::status);
-        config.routes.post("/keys/rotate", this::rotate);
+        config.routes.get("/status", guarded(this::status));
+        config.routes.post("/keys/rotate", guarded(this::rotate));
 
         config.routes.exception(DriverException.class, (refused, context) -> {
             log.warn("{}: {}", context.path(), refused.getMessage());
-            driver.join().errors().add(context.path(), refused.getMessage());
+            keep(context, refused.getMessage());
             fail(context, status(refused.kind()), refused.getMessage());
         });
         config.routes.exception(BadRequest.class, (bad, context) -> fail(context, bad.status, bad.getMessage()));
@@ -138,15 +140,47 @@ public final class PluginServer implements AutoCloseable {
         });
         config.routes.exception(NotFoundResponse.class, (unknown, context) ->
                 fail(context, HttpStatus.NOT_FOUND, "no such method: " + context.path()));
-        config.routes.exception(Exception.class, (failure, context) -> {
-            log.error("{} failed", context.path(), failure);
-            driver.join().errors().add(context.path(), "internal error: " + failure);
-            fail(context, HttpStatus.INTERNAL_SERVER_ERROR, "internal error: " + failure);
-        });
+        config.routes.exception(Exception.class, (failure, context) -> broken(context, failure));
     }
 
-    private void status(Context context) throws JsonProcessingException {
-        StatusReply reply = StatusReply.of(version(), driver.join().status(), calls.tallies(), Instant.now());
+    private void broken(Context context, Throwable failure) {
+        log.error("{} failed", context.path(), failure);
+        keep(context, "internal error: " + failure);
+        fail(context, HttpStatus.INTERNAL_SERVER_ERROR, "internal error: " + failure);
+    }
+
+    /** Without a driver there is nobody to keep it. */
+    private void keep(Context context, String failure) {
+        if (driver.isDone() && !driver.isCompletedExceptionally()) {
+            driver.join().errors().add(context.path(), failure);
+        }
+    }
+
+    /** Has an Error, which Javalin leaves to nobody, end the call and nothing else. */
+    private Handler guarded(Handler handler) {
+        return context -> {
+            try {
+                handler.handle(context);
+            } catch (Error failure) {
+                broken(context, failure);
+            }
+        };
+    }
+
+    /** Waits for what is on its way; what became of it instead is the answer to all requests. */
+    private static <T> T ready(CompletableFuture<T> future) throws DriverException {
+        try {
+            return future.join();
+        } catch (CompletionException refused) {
+            if (refused.getCause() instanceof DriverException why) {
+                throw why;
+            }
+            throw refused;
+        }
+    }
+
+    private void status(Context context) throws DriverException, JsonProcessingException {
+        StatusReply reply = StatusReply.of(version(), ready(driver).status(), calls.tallies(), Instant.now());
         if (wantsText(context)) {
             context.contentType(TEXT).result(StatusTable.print(reply));
         } else {
@@ -155,7 +189,7 @@ public final class PluginServer implements AutoCloseable {
     }
 
     private void rotate(Context context) throws DriverException, JsonProcessingException {
-        long version = driver.join().rotate();
+        long version = ready(driver).rotate();
         log.info("an operator asked for other keys than ring {}'s", version);
         String message = "ring %d is replaced as soon as a minute has passed since its last change and most managers are there"
                 .formatted(version);
@@ -175,12 +209,12 @@ public final class PluginServer implements AutoCloseable {
     }
 
     private void answer(JavalinConfig config, String path, Function<Protocol, ?> method) {
-        config.routes.post(path, context -> reply(context, method.apply(protocol.join())));
+        config.routes.post(path, guarded(context -> reply(context, method.apply(ready(protocol)))));
     }
 
     private <Q> void answer(JavalinConfig config, String method, Class<Q> type, Method<Q> protocolMethod) {
         Handler handler = context -> {
-            Protocol ready = protocol.join();
+            Protocol ready = ready(protocol);
             long start = System.nanoTime();
             try {
                 Q request = read(context, type);
@@ -190,7 +224,7 @@ public final class PluginServer implements AutoCloseable {
                 calls.took(method, Duration.ofNanos(System.nanoTime() - start));
             }
         };
-        config.routes.post("/NetworkDriver." + method, handler);
+        config.routes.post("/NetworkDriver." + method, guarded(handler));
     }
 
     private static <Q> Q read(Context context, Class<Q> type) throws BadRequest, IOException {

@@ -3,6 +3,8 @@ package io.vxseal.encryption;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.net.InetAddress;
+import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -20,5 +22,24 @@ class SpiTest {
         int computed = Spi.of(
                 InetAddress.ofLiteral(source), InetAddress.ofLiteral(destination), Integer.parseUnsignedInt(tag));
         assertThat(computed).isEqualTo(Integer.parseUnsignedInt(spi, 16));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"10.28.72.182, 192.168.21.147", "10.28.75.132, 192.168.20.155"})
+    void sourcesThatMeetHaveOneSpiUnderEveryTagTowardsEverybody(String one, String other) {
+        InetAddress first = InetAddress.ofLiteral(one);
+        InetAddress second = InetAddress.ofLiteral(other);
+        assertThat(Spi.ofSource(first)).isEqualTo(Spi.ofSource(second));
+        for (String receiver : List.of("10.55.0.1", "fd00:55::1")) {
+            for (int tag : new int[] {1, 2, -1}) {
+                InetAddress destination = InetAddress.ofLiteral(receiver);
+                assertThat(Spi.of(first, destination, tag)).isEqualTo(Spi.of(second, destination, tag));
+            }
+        }
+    }
+
+    @Test
+    void sourcesOfOtherAddressesDiffer() {
+        assertThat(Spi.ofSource(InetAddress.ofLiteral("10.55.0.1"))).isNotEqualTo(Spi.ofSource(InetAddress.ofLiteral("10.55.0.2")));
     }
 }

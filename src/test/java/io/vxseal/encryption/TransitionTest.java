@@ -70,6 +70,30 @@ class TransitionTest {
         assertThat(plan.receive()).extracting(SecurityAssociation::replayWindow).containsExactly(64, 0);
     }
 
+    /** The two addresses have the same SPIs, see {@link SpiTest}. */
+    @Test
+    void stateThatOpensWhatTwoNodesSendStaysWhenItsOwnNodeGoes() {
+        InetAddress other = InetAddress.ofLiteral("192.168.21.147");
+        KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1), KeyRingTest.key(2)));
+        NodePlan goes = NodePlan.of(LOCAL, InetAddress.ofLiteral("10.28.72.182"), ring, PORT);
+        NodePlan stays = NodePlan.of(LOCAL, other, ring, PORT);
+
+        List<XfrmChange> steps = new Transition(2)
+                .add(goes, NodePlan.EMPTY)
+                .add(stays.withoutReceiving(), stays)
+                .steps();
+        assertThat(steps).containsExactly(
+                new XfrmChange.DeletePolicy(goes.policies().getFirst().id()),
+                new XfrmChange.DeleteState(goes.send().getFirst().id()));
+
+        NodePlan otherKeys = NodePlan.of(LOCAL, other, new KeyRing(List.of(new Key(KeyRingTest.key(7).octets(), 1))), PORT);
+        assertThat(new Transition(2).add(goes, NodePlan.EMPTY).add(stays.withoutReceiving(), otherKeys).steps())
+                .as("under another key it is another state")
+                .containsSubsequence(
+                        new XfrmChange.DeleteState(goes.receive().getFirst().id()),
+                        new XfrmChange.AddState(otherKeys.receive().getFirst()));
+    }
+
     @Test
     void aStateWithAnotherReplayWindowIsReplaced() {
         Key guarded = new Key(KeyRingTest.key(1).octets(), 1, 64);

@@ -2,29 +2,19 @@ package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
+import io.vxseal.StandardError;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class RepairsTest {
     private final Errors errors = new Errors();
     private final Repairs repairs = new Repairs(errors);
-    private final ByteArrayOutputStream said = new ByteArrayOutputStream();
-    private PrintStream before;
-
-    @BeforeEach
-    void listen() {
-        before = System.err;
-        System.setErr(new PrintStream(said, true, StandardCharsets.UTF_8));
-    }
+    private final StandardError log = new StandardError();
 
     @AfterEach
     void stopListening() {
-        System.setErr(before);
+        log.close();
     }
 
     private boolean fails(String where, String why) {
@@ -35,7 +25,7 @@ class RepairsTest {
 
     /** How often the log says that something cannot be repaired. */
     private long told() {
-        return said.toString(StandardCharsets.UTF_8).lines().filter(line -> line.contains("cannot repair")).count();
+        return log.said().lines().filter(line -> line.contains("cannot repair")).count();
     }
 
     @Test
@@ -46,7 +36,7 @@ class RepairsTest {
         assertThat(told()).isOne();
         assertThat(errors.last()).hasSize(1);
         assertThat(errors.last().getFirst().times()).isEqualTo(50);
-        assertThat(said.toString(StandardCharsets.UTF_8)).contains("rule 0 -A X");
+        assertThat(log.said()).contains("rule 0 -A X");
     }
 
     @Test
@@ -58,7 +48,7 @@ class RepairsTest {
         fails("network", "one thing");
         assertThat(told()).isEqualTo(3);
         assertThat(repairs.attempt(Repairs.Kind.RULES, "this host", () -> 0)).isTrue();
-        assertThat(said.toString(StandardCharsets.UTF_8)).contains("sets of firewall rules of this host are right again");
+        assertThat(log.said()).contains("sets of firewall rules of this host are right again");
         fails("this host", "one thing");
         assertThat(told()).isEqualTo(4);
     }
@@ -77,7 +67,7 @@ class RepairsTest {
             throw new StackOverflowError("deep");
         });
         assertThat(right).isFalse();
-        assertThat(said.toString(StandardCharsets.UTF_8))
+        assertThat(log.said())
                 .contains("cannot repair links of network")
                 .contains("at io.vxseal.overlay.RepairsTest");
         assertThat(errors.last().getFirst().what()).contains("java.lang.StackOverflowError: deep");

@@ -12,17 +12,17 @@ import jnr.unixsocket.UnixSocketAddress;
 import jnr.unixsocket.UnixSocketChannel;
 
 /** Posts to the plugin's socket as the engine does, and asks as an operator does, a connection per call. */
-final class EngineClient {
+public final class EngineClient {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Path socket;
 
-    EngineClient(Path socket) {
+    public EngineClient(Path socket) {
         this.socket = socket;
     }
 
     /** An answer: HTTP's status, its head and the body. */
-    record Answer(int status, String head, String text) {
+    public record Answer(int status, String head, String text) {
         JsonNode body() {
             try {
                 return JSON.readTree(text);
@@ -36,7 +36,7 @@ final class EngineClient {
         }
     }
 
-    Answer call(String method, String body) throws IOException {
+    public Answer call(String method, String body) throws IOException {
         return post("/NetworkDriver." + method, body.replace('\'', '"') + "\n");
     }
 

@@ -1,0 +1,74 @@
+package io.vxseal.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.StandardError;
+import io.vxseal.overlay.Driver;
+import io.vxseal.overlay.DriverException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A server to which no driver comes. */
+class PluginServerTest {
+    @TempDir
+    private Path folder;
+
+    private StandardError log;
+
+    @BeforeEach
+    void listen() {
+        log = new StandardError();
+    }
+
+    @AfterEach
+    void stopListening() {
+        log.close();
+    }
+
+    private EngineClient open() throws IOException {
+        Path socket = folder.resolve("vxseal.sock");
+        Door.open(socket);
+        return new EngineClient(socket);
+    }
+
+    @Test
+    void whyThereIsNoDriverIsTheAnswerToAll() throws IOException {
+        EngineClient engine = open();
+        CompletableFuture<Driver> refused = CompletableFuture.failedFuture(DriverException.conflict("another one runs"));
+        try (PluginServer server = PluginServer.start(refused)) {
+            for (String method : new String[] {"GetCapabilities", "Join", "DiscoverNew"}) {
+                EngineClient.Answer answer = engine.call(method, "{}");
+                assertThat(answer.status()).as(method).isEqualTo(409);
+                assertThat(answer.error()).as(method).isEqualTo("another one runs");
+            }
+            assertThat(engine.get("/status", "application/json").error()).isEqualTo("another one runs");
+            assertThat(engine.post("/keys/rotate", "").error()).isEqualTo("another one runs");
+        }
+    }
+
+    /** Fails as a driver with a fault does, which none is known to have. */
+    private static final class Faulty extends CompletableFuture<Driver> {
+        @Override
+        public Driver join() {
+            throw new StackOverflowError("deep");
+        }
+    }
+
+    @Test
+    void anErrorIsTheAnswerToItsCallAndEndsNothingElse() throws IOException {
+        EngineClient engine = open();
+        try (PluginServer server = PluginServer.start(new Faulty())) {
+            for (int calls = 0; calls < 3; calls++) {
+                EngineClient.Answer answer = engine.get("/status", "application/json");
+                assertThat(answer.status()).isEqualTo(500);
+                assertThat(answer.error()).isEqualTo("internal error: java.lang.StackOverflowError: deep");
+            }
+        }
+        assertThat(log.said()).contains("/status failed", "java.lang.StackOverflowError: deep", "at io.vxseal.plugin.PluginServer");
+    }
+}
