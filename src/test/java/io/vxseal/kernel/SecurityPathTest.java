@@ -83,7 +83,7 @@ class SecurityPathTest {
             network.run("ip address add 198.51.100.1/24 dev vx");
             network.run("ip link set vx up");
             network.run("ip neigh add 198.51.100.2 lladdr 02:42:c6:33:64:02 dev vx");
-            Runnable device = () -> network.attempt(List.of("ping", "-c", "1", "-W", "0.1", "198.51.100.2"));
+            Runnable device = () -> network.run(List.of("bash", "-c", "echo > /dev/udp/198.51.100.2/9"));
             Runnable process = () -> send(transport);
             assertThat(arrivals(transport, device)).as("in clear, before the rules").isOne();
             Firewall.choose(backend, transport, near.prefix()).protect(Set.of(SEGMENT));
@@ -123,7 +123,11 @@ class SecurityPathTest {
         }
         int before = arrived(transport);
         sending.run();
-        int arrived = arrived(transport) - before;
+        int arrived = 0;
+        for (int look = 0; arrived == 0 && look < 10; look++) {
+            Thread.sleep(30);
+            arrived = arrived(transport) - before;
+        }
         for (TestHost host : List.of(near, far)) {
             host.run("ip xfrm policy flush");
             host.run("ip xfrm state flush");
