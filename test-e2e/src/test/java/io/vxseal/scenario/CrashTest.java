@@ -145,7 +145,7 @@ class CrashTest {
     /** The kernel has the networks, and the other node what this one told it. */
     @Test
     @Order(2)
-    void disabledByForceItTakesUpWhatItFindsWhenItIsEnabledAgainThoughItsStateFilesAreTorn(Lab lab) {
+    void disabledByForceItTakesUpWhatItFindsThoughItsStateFilesAreTorn(Lab lab) {
         Guest damaged = lab.guest(2);
         List<String> states = Product.stateFiles(damaged);
         Product.disableByForce(damaged);
