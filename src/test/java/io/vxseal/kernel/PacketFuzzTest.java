@@ -158,7 +158,7 @@ class PacketFuzzTest {
         return opened;
     }
 
-    /** What puts rules in place or takes them away. */
+    /** What puts rules in place, takes them away or sends. */
     @FunctionalInterface
     private interface Change {
         void make() throws Exception;
@@ -239,6 +239,8 @@ class PacketFuzzTest {
 
         /** All attempts without a change get through, and many with. */
         void assertOpen() throws Exception {
+            // Links and bridges take a moment to forward.
+            awaitFrame(ends.getFirst(), () -> sender.send(List.of(forge.plain(OPEN))));
             Set<Long> plain = send(OPEN, OPEN + CONTROLS, forge::plain);
             assertThat(plain).as("unchanged packets without rules, of %s", this).hasSize(CONTROLS);
             Set<Long> changed = send(OPEN + CONTROLS, OPEN + 2 * CONTROLS, forge::attempt);
@@ -296,14 +298,19 @@ class PacketFuzzTest {
         }
 
         /** An unencrypted network's frame goes behind the others, again if a busy machine lost it. */
-        private void awaitPace(long index) {
+        private void awaitPace(long index) throws Exception {
+            awaitFrame(lab.inPlain, () -> sendFrames(List.of(pace.plain(index))));
+        }
+
+        /** Waits until a frame arrives, which is sent again and again. */
+        private void awaitFrame(RawSocket end, Change sending) throws Exception {
             boolean arrived = false;
             for (int attempt = 0; attempt < PATIENCE / RESEND && !arrived; attempt++) {
-                sendFrames(List.of(pace.plain(index)));
-                arrived = lab.inPlain.awaitFrame(RESEND);
+                sending.make();
+                arrived = end.awaitFrame(RESEND);
             }
-            assertThat(arrived).as("a frame of the plain network arrives").isTrue();
-            lab.inPlain.drain();
+            assertThat(arrived).as("a frame arrives that nothing stops").isTrue();
+            end.drain();
         }
 
         private void collect(Set<Long> got) {
