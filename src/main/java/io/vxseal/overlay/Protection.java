@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.Firewall;
 import io.vxseal.kernel.Firewall.Transport;
 import io.vxseal.kernel.SealedPriority;
@@ -155,7 +156,7 @@ final class Protection {
 
     private SealedPriority priority() throws IOException {
         if (priority.isEmpty()) {
-            priority = Optional.of(SealedPriority.in(host.namespace()));
+            priority = Optional.of(SealedPriority.in(host.namespace(), NodePlan.MARK));
         }
         return priority.get();
     }

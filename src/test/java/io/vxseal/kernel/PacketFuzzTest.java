@@ -132,7 +132,7 @@ class PacketFuzzTest {
     @EnumSource
     void networkRulesAloneDropClearFrames(Transport transport) throws Exception {
         lab = opened(new PacketLab(folder, transport));
-        SealedPriority priority = opened(SealedPriority.in(lab.node.namespace));
+        SealedPriority priority = opened(SealedPriority.in(lab.node.namespace, MARK));
         FrameMark frames = opened(FrameMark.in(lab.sealed.namespace, MARK));
         closes(List.of(fromTheWire(attempt -> true), in(process(Attacker.NOBODY)), in(process(Attacker.RAW))), () -> {
             priority.restore();
@@ -143,7 +143,7 @@ class PacketFuzzTest {
     /** With the table that is there whichever firewall makes the rules. */
     private void closesByHostRules(Rules rules, List<Way> ways) throws Exception {
         Firewall firewall = rules.firewall(lab.node);
-        SealedPriority priority = opened(SealedPriority.in(lab.node.namespace));
+        SealedPriority priority = opened(SealedPriority.in(lab.node.namespace, MARK));
         closes(ways, () -> {
             priority.restore();
             firewall.protect(SEGMENT);
