@@ -132,7 +132,7 @@ class InjectionTest {
         Task.Flood flood = sealed.get(0).flood(sealed.get(1), 20, 300);
         guest.sh("iptables -I INPUT -p udp --dport 4789 -j ACCEPT");
 
-        Await.until("the plugin's rule to be first again", Duration.ofSeconds(15), () -> guest.sh(first).contains("-j DROP"));
+        Await.until("the plugin's rule to be first again", Duration.ofSeconds(15), () -> guest.sh(first).contains("-j VXSEAL-INPUT"));
 
         assertOnlyThePlainNetworkIsOpen(lab, plain.getFirst(), sealed.getFirst());
         assertThat(flood.await()).as("what went on meanwhile").isEqualTo(new Task.Pings(300, 300, 0));
