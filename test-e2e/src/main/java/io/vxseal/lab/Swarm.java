@@ -107,6 +107,14 @@ public final class Swarm {
         }
     }
 
+    /** Starts the engine of a host that has just booted, and lets it join as a worker. */
+    void admit(Guest guest) {
+        guest.run("/lab/swarm engine", Duration.ofMinutes(5)).require();
+        String token = manager().sh("docker swarm join-token -q worker");
+        guest.run("/lab/swarm join %s %s %s".formatted(guest.address(), token, manager().address()), COMMAND).require();
+        awaitReady();
+    }
+
     /** A host that is in no swarm joins this one, as a worker; its old self, if it was in it before, is removed. */
     public void join(Guest guest) {
         String token = manager().sh("docker swarm join-token -q worker");

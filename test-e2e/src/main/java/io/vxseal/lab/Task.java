@@ -47,6 +47,11 @@ public record Task(Guest guest, String container, int process, String address) {
                 Duration.ofSeconds(60 + count)));
     }
 
+    /** Sends a UDP datagram to another task. */
+    public void send(Task other, int port) {
+        guest.sh("%s bash -c 'echo > /dev/udp/%s/%d'".formatted(inside(), other.address, port));
+    }
+
     /** Kills its container, which is of no service, and removes it. */
     public void remove() {
         guest.run("docker rm -f " + container, Duration.ofSeconds(60)).require();

@@ -43,7 +43,7 @@ class InUseTest {
         STATES_FLUSHED("ip xfrm state flush"),
         POLICIES_FLUSHED("ip xfrm policy flush"),
         STATES_AND_POLICIES_FLUSHED("ip xfrm state flush; ip xfrm policy flush"),
-        FIREWALL_RELOADED("iptables-save | grep -v 'm bpf' | iptables-restore"),
+        FIREWALL_RELOADED("iptables-save | grep -v VXSEAL | iptables-restore"),
         FORWARDING_ENTRIES_FLUSHED("bridge -n N fdb flush dev L"),
         NEIGHBOURS_FLUSHED("ip -n N neigh flush dev L nud permanent"),
         VXLAN_DELETED("ip -n N link delete L"),
@@ -70,7 +70,7 @@ class InUseTest {
             standing() {
                 ip xfrm state list nokeys | grep -E '^src|proto esp' | paste - - | sort
                 ip xfrm policy | awk '/^src/ { printf "\\n" } { printf "%s ", $0 }' | sort
-                iptables-save -t mangle | grep 'm bpf'
+                iptables-save | grep VXSEAL
                 iptables -S INPUT | sed -n 2p
                 iptables -S OUTPUT | sed -n 2p
                 ip -n N -o link show | awk '{print $2, $3, $5, $7, $9}' | sed 's/@[^ ]*//' | sort
