@@ -22,6 +22,11 @@ import java.util.stream.Stream;
  * looks for its route anew, with the mark it has by then (ip_xfrm_me_harder() in {@code net/netfilter/nf_nat_proto.c}), behind
  * all rules for what leaves. Without the mark it would find no policy and send the datagram in clear. With it the datagram is
  * sealed, or blocked if it has another source address than this node's.
+ *
+ * <p>No datagram of a VXLAN device bears the mark here, because it lost it on its way out of the network's namespace
+ * (skb_scrub_packet()). So what does was marked by a process (SO_MARK), and is dropped before connection tracking puts
+ * fragments together: kernels before 6.9 forget the socket of a datagram there (ip_defrag()), by which the firewall's rules know
+ * it, and a foreign rule that has its route looked up anew would have it sealed.
  */
 public final class SealedPriority implements AutoCloseable {
     /** Chosen so that no scheduler's class has it by chance: 0x76 and our reqid. */
@@ -59,6 +64,8 @@ public final class SealedPriority implements AutoCloseable {
                 List.of(
                         new NftTable.Chain("fragments", "filter hook prerouting priority -450", List.of(
                                 "meta nfproto ipv6 ip6 nexthdr != ipv6-frag exthdr frag exists drop")),
+                        new NftTable.Chain("forged", "filter hook output priority -450", List.of(
+                                "meta l4proto != esp meta mark 0x%x drop".formatted(mark))),
                         new NftTable.Chain("incoming", "filter hook input priority 400", rules),
                         new NftTable.Chain("leaving", "filter hook postrouting priority " + BEFORE_SOURCE_NAT, marks))));
     }

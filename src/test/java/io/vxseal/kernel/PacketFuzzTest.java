@@ -137,7 +137,10 @@ class PacketFuzzTest {
         closes(List.of(fromTheWire(attempt -> true), in(process(Attacker.NOBODY)), in(process(Attacker.RAW))), () -> {
             priority.restore();
             frames.restore();
-        }, () -> lab.sealed.run("nft flush ruleset"));
+        }, () -> {
+            lab.sealed.run("nft flush ruleset");
+            priority.remove();
+        });
     }
 
     /** With the table that is there whichever firewall makes the rules. */

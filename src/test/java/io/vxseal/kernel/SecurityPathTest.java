@@ -54,7 +54,7 @@ class SecurityPathTest {
     @CsvSource({"IPTABLES, IPV4", "IPTABLES, IPV6", "NFTABLES, IPV4", "NFTABLES, IPV6"})
     void datagramsOpenedByOursAloneComeIn(Backend backend, Transport transport) throws Exception {
         Firewall.choose(backend, transport, far.prefix()).protect(Set.of(SEGMENT));
-        SealedPriority priority = SealedPriority.in(far.namespace());
+        SealedPriority priority = SealedPriority.in(far.namespace(), 0x76d0c4e3);
         priority.restore();
         far.run("nft add table inet witness");
         far.run("nft add chain inet witness in { type filter hook input priority 450 ; }");
