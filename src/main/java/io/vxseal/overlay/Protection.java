@@ -10,6 +10,7 @@ import io.vxseal.kernel.UdpPorts;
 import java.io.IOException;
 import java.net.Inet6Address;
 import java.net.InetAddress;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
@@ -73,6 +74,7 @@ final class Protection {
     /** Keeps the block that an earlier process left, although no encrypted network is known here. */
     void keepBlock() {
         blockUnexplained = true;
+        encryption.keepEarlierBlocks(true);
     }
 
     /** Returns whether marked datagrams must be blocked although no encrypted network is up here. */
@@ -139,7 +141,8 @@ final class Protection {
                 log.warn("keeping the firewall rules of {}: an earlier process protected them, and a device may still use their port", kept);
             }
             unexplained = Set.copyOf(kept);
-            blockUnexplained &= bound.contains(host.port());
+            blockUnexplained &= !Collections.disjoint(bound, encryption.ports());
+            encryption.keepEarlierBlocks(blocksUnexplained());
         }
         return unexplained;
     }
