@@ -62,6 +62,9 @@ final class Node implements AutoCloseable {
     private static final Duration RETRY = Duration.ofSeconds(5);
     /** A renewal replaces files one by one; missing for longer, the swarm was left. */
     private static final Duration LEFT = Duration.ofSeconds(5);
+    /** The same unexpected failure is told no more often than this. */
+    private static final Duration FAILURE_AGAIN = Duration.ofMinutes(1);
+
     /** A member that has not said who it is may yet be a manager; for so long key making waits for it. */
     private static final Duration INTRODUCE = Duration.ofSeconds(5);
     /**
@@ -133,6 +136,9 @@ final class Node implements AutoCloseable {
     private long notBefore = System.nanoTime();
     private int seeks;
     private long lastBeat = System.nanoTime();
+    /** The last unexpected failure that was told, and when. */
+    private String failure = "";
+    private long failureTold = System.nanoTime();
 
     private volatile Status status;
 
@@ -168,11 +174,16 @@ final class Node implements AutoCloseable {
         }
     }
 
-    private static void guarded(Runnable task) {
+    private void guarded(Runnable task) {
         try {
             task.run();
         } catch (Throwable e) {
-            LOG.error("the cluster goes on after an unexpected failure", e);
+            // A task that comes every second may fail every second.
+            if (!e.toString().equals(failure) || since(failureTold).compareTo(FAILURE_AGAIN) > 0) {
+                failure = e.toString();
+                failureTold = System.nanoTime();
+                LOG.error("the cluster goes on after an unexpected failure", e);
+            }
         }
     }
 

@@ -35,8 +35,8 @@ final class RingKeeper {
     /** Whether this node or another wants the keys in force replaced before their time. */
     private boolean unwanted;
     private long known = System.nanoTime();
-    /** The tags of the keys in force, and when each first was. */
-    private final Map<Integer, Instant> since = new HashMap<>();
+    /** The tags of the keys in force, and when each first was, by {@link System#nanoTime()}. */
+    private final Map<Integer, Long> since = new HashMap<>();
 
     /** @param tellAll sends a message to all members */
     RingKeeper(KeyAuthority authority, Optional<RingFile> file, Outlook outlook, Consumer<Message> tellAll) {
@@ -208,7 +208,7 @@ final class RingKeeper {
             unwanted = false;
             List<Integer> tags = keys().keys().stream().map(Key::tag).toList();
             since.keySet().retainAll(tags);
-            tags.forEach(tag -> since.putIfAbsent(tag, Instant.now()));
+            tags.forEach(tag -> since.putIfAbsent(tag, known));
         }
     }
 
@@ -221,8 +221,9 @@ final class RingKeeper {
     }
 
     private List<Status.Known> known(KeyRing keys) {
+        long now = System.nanoTime();
         return keys.keys().stream()
-                .map(key -> new Status.Known(key.tag(), since.getOrDefault(key.tag(), Instant.now())))
+                .map(key -> new Status.Known(key.tag(), Duration.ofNanos(now - since.getOrDefault(key.tag(), now))))
                 .toList();
     }
 }

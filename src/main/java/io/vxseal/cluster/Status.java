@@ -53,7 +53,7 @@ public record Status(
      * A key, without its octets.
      *
      * @param tag unsigned
-     * @param since when this process first had it in its ring
+     * @param age since this process first had it in its ring
      */
-    public record Known(int tag, Instant since) {}
+    public record Known(int tag, Duration age) {}
 }

@@ -52,6 +52,7 @@ public final class Encryption {
 
     /** Policies that block: the one wanted, and those of another port, address or mark that an earlier process left. */
     private Set<SecurityPolicy> blocks = Set.of();
+    private boolean keepsEarlierBlocks;
     /** Policies of other makers that may come before ours, when the kernel was last asked. */
     private List<ForeignPolicy> foreign = List.of();
     /** Addresses that this node seals from, or did. */
@@ -139,6 +140,26 @@ public final class Encryption {
     /** Whether the kernel holds anything of ours: an encrypted network was up. */
     public boolean stands() {
         return !blocks.isEmpty() || holdsAny();
+    }
+
+    /** The UDP ports of all policies that the kernel holds: an earlier process may have had devices on them. */
+    public Set<Integer> ports() {
+        Set<Integer> ports = new HashSet<>();
+        blocks.forEach(block -> ports.add(block.id().port()));
+        for (Node node : nodes.values()) {
+            for (SecurityPolicy policy : node.held.policies) {
+                ports.add(policy.id().port());
+            }
+        }
+        return ports;
+    }
+
+    /**
+     * Sets whether policies stay that block at another port or mark than this process's, as an earlier one left them for
+     * devices which may still be up.
+     */
+    public void keepEarlierBlocks(boolean keep) {
+        keepsEarlierBlocks = keep;
     }
 
     /** The nodes that the kernel holds states or policies for. */
@@ -405,7 +426,9 @@ public final class Encryption {
                 node.held = node.next;
             }
             forgetEmpty();
-            blocks = block.map(Set::of).orElse(Set.of());
+            Set<SecurityPolicy> standing = new HashSet<>(keepsEarlierBlocks ? blocks : Set.of());
+            block.ifPresent(standing::add);
+            blocks = standing;
         } else {
             // What stands now only the kernel knows; the next change starts from there.
             read();
@@ -426,7 +449,7 @@ public final class Encryption {
     private List<XfrmChange> withBlocks(List<XfrmChange> steps, Optional<SecurityPolicy> block) {
         block.filter(wanted -> !blocks.contains(wanted))
                 .ifPresent(policy -> steps.addFirst(new XfrmChange.PutPolicy(policy)));
-        for (SecurityPolicy old : blocks) {
+        for (SecurityPolicy old : keepsEarlierBlocks ? Set.<SecurityPolicy>of() : blocks) {
             if (block.isEmpty() || !block.get().id().equals(old.id())) {
                 steps.addLast(new XfrmChange.DeletePolicy(old.id()));
             }
@@ -565,11 +588,11 @@ public final class Encryption {
 
     /** What the kernel should hold for a node. */
     private NodePlan plan(Ends local, Node node) {
+        if (ring.isEmpty() && (node.wanted || sealing && isShared(node))) {
+            // Before this process knows any key, what an earlier one left goes on working.
+            return node.held.underOurMark();
+        }
         if (node.wanted) {
-            if (ring.isEmpty()) {
-                // Before this process knows any key, what an earlier one left goes on working.
-                return node.held.underOurMark();
-            }
             if (!isOfFamily(local, node)) {
                 return NodePlan.EMPTY;
             }

@@ -70,7 +70,12 @@ final class ChosenFirewall implements Firewall {
             } catch (UnreadableRulesException unreadable) {
                 Set<Segment> all = new TreeSet<>(known);
                 all.addAll(segments);
-                nftables.protect(all);
+                try {
+                    nftables.protect(all);
+                } catch (FirewallException neither) {
+                    neither.addSuppressed(unreadable);
+                    throw neither;
+                }
                 standIn(unreadable);
             }
             known.addAll(segments);
@@ -112,7 +117,12 @@ final class ChosenFirewall implements Firewall {
                     log.info("{} lists its rules again, and makes them from now on", chosen);
                 }
             } catch (UnreadableRulesException unreadable) {
-                touched = nftables.restore(segments);
+                try {
+                    touched = nftables.restore(segments);
+                } catch (FirewallException neither) {
+                    neither.addSuppressed(unreadable);
+                    throw neither;
+                }
                 standIn(unreadable);
             }
             known.clear();

@@ -18,6 +18,9 @@ import java.util.Set;
  * hypervisor. The kernel takes it apart behind the firewall. If its first datagram is of no segment here, these rules
  * let it by, and only the rules in a network's own namespace ({@link FrameMark}) drop the others.
  *
+ * <p>What a packet socket sends (CAP_NET_RAW) meets neither rules nor policies. It is in clear, and dropped where it
+ * arrives.
+ *
  * <p>A program that changes the mark of datagrams on their way out takes them off the route through our state; they are
  * dropped, never sent in clear. With iptables, ours are spared the rules in mangle's OUTPUT; chains of type route
  * that others made with nft are not.

@@ -15,8 +15,8 @@ import java.util.List;
  * {@link SealedPriority} told so by the packet's priority, which stays with the frame where the mark does not. The VXLAN
  * device's own ARP replies (arp_reduce()) came in no datagram and pass. Who flushes the host's rules stops the network.
  *
- * <p>A frame from outside cannot pass for such a reply, unless it is one and is addressed to the VXLAN device itself
- * (eth_type_trans()); then it reaches no container.
+ * <p>A frame from outside passes for such a reply only if it is one and addressed to the VXLAN device itself
+ * (eth_type_trans()). The device answers whoever asked, never itself, so {@link Route#VXLAN_MAC} tells the two apart.
  */
 public final class FrameMark implements AutoCloseable {
     private static final String NAME = "vxseal";
@@ -38,7 +38,8 @@ public final class FrameMark implements AutoCloseable {
         return new FrameMark(NftTable.in(namespace, NftTable.Family.BRIDGE, NAME, List.of(
                 new NftTable.Chain("incoming", "filter hook prerouting priority -400", List.of(
                         "iifname \"vx-*\" meta priority 0x%x accept".formatted(SealedPriority.PRIORITY),
-                        "iifname \"vx-*\" meta pkttype host arp operation reply accept",
+                        "iifname \"vx-*\" meta pkttype host arp operation reply ether daddr != %s accept"
+                                .formatted(Route.VXLAN_MAC),
                         "iifname \"vx-*\" drop")),
                 new NftTable.Chain("outgoing", "filter hook postrouting priority 400", List.of(
                         "meta mark set 0x%x".formatted(mark))))));

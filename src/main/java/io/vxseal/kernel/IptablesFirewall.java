@@ -349,10 +349,14 @@ final class IptablesFirewall implements Firewall {
                 return 0;
             }
             Map<String, Found> before = read(saved);
+            if (script(before, segments).isEmpty()) {
+                return 0;
+            }
             Set<Segment> wrong = new TreeSet<>(segments(before));
             wrong.removeAll(segments);
             segments.stream().filter(Predicate.not(segment -> stands(segment, before))).forEach(wrong::add);
-            return change("restore the rules of " + inWords(wrong), before, segments) ? Math.max(1, wrong.size()) : 0;
+            change("restore the rules of " + inWords(wrong), before, segments);
+            return Math.max(1, wrong.size());
         } finally {
             lock.unlock();
         }
@@ -386,21 +390,17 @@ final class IptablesFirewall implements Firewall {
                 && wanted.stream().allMatch(rule -> Collections.frequency(there, sorted(rule)) == 1);
     }
 
-    /**
-     * Makes the rules be those of exactly these segments.
-     *
-     * @return whether there was anything to do
-     */
-    private boolean change(String what, Map<String, Found> before, Set<Segment> segments) throws FirewallException {
+    /** Makes the rules be those of exactly these segments. */
+    private void change(String what, Map<String, Found> before, Set<Segment> segments) throws FirewallException {
         Map<String, Found> found = before;
         for (int attempt = 1; ; attempt++) {
             String script = script(found, segments);
             if (script.isEmpty()) {
-                return attempt > 1;
+                return;
             }
             Tools.Outcome outcome = commit(script);
             if (outcome.done()) {
-                return true;
+                return;
             }
             // Where nothing was to be taken away, nobody else can have done so.
             if (attempt == ATTEMPTS || found.values().stream().allMatch(table -> table.jumps.isEmpty())) {

@@ -99,6 +99,12 @@ public final class Route implements AutoCloseable {
     private static final int AF_BRIDGE = 7;
     private static final int AF_INET6 = 10;
 
+    /**
+     * MAC address of every VXLAN device. No frame bears it, so it need not differ. It is high, for a bridge takes the lowest
+     * of its ports' addresses.
+     */
+    static final MacAddress VXLAN_MAC = MacAddress.parse("fe:76:d0:c4:e3:00");
+
     private final NetlinkSocket socket;
 
     private Route(NetlinkSocket socket) {
@@ -275,6 +281,7 @@ public final class Route implements AutoCloseable {
                 "add VXLAN device " + vxlan.name + " with VNI " + vxlan.vni,
                 b -> link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0)
                         .attribute(IFLA_IFNAME, vxlan.name)
+                        .attribute(IFLA_ADDRESS, VXLAN_MAC.octets())
                         .attributeU32(IFLA_MTU, vxlan.mtu)
                         .attributeU32(IFLA_MASTER, master)
                         .attributeU32(IFLA_NET_NS_FD, into.fd())

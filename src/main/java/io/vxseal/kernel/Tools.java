@@ -38,7 +38,7 @@ record Tools(List<String> prefix, Optional<Namespace> namespace) {
     }
 
     /** Characters of what a tool says that go into a message. */
-    private static final int WORDS = 120;
+    private static final int WORDS = 80;
 
     /**
      * How a command ended.

@@ -229,7 +229,9 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         if (before.equals(runFolder) || !boot(before).equals(boot(runFolder)) || !pinned.isEmpty()) {
             return;
         }
-        if (encryption.stands() && !UdpPorts.bound(host.namespace()).isEmpty()) {
+        Set<Integer> bound = UdpPorts.bound(host.namespace());
+        bound.retainAll(encryption.ports());
+        if (!bound.isEmpty()) {
             throw DriverException.conflict(("networks are up whose namespaces are in another run folder, %s, not in %s:"
                     + " set run.source back, or stop their containers first").formatted(path(before), path(runFolder)));
         }
@@ -843,12 +845,27 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                     protection.raise(devices());
                 }
             });
+            // Frames of version 0.1.0 bear another mark, whose policies go with the step after this.
+            networks.values().stream().filter(Attachment::needsProtection).forEach(this::mark);
             tryTo("bring IPsec states and policies to this node's address", () -> encryption.ends(now));
             tryTo("seal to the nodes of the networks that are up", this::seal);
             told.signalAll();
         } finally {
             lock.unlock();
         }
+    }
+
+    /** A network whose frames cannot be marked must not send. */
+    private void mark(Attachment attachment) {
+        NetworkNamespace namespace = attachment.namespace.orElseThrow();
+        tryTo("mark the frames of network " + attachment.network.id(), () -> {
+            try {
+                namespace.repairMark();
+            } catch (IOException failure) {
+                namespace.silence();
+                throw failure;
+            }
+        });
     }
 
     private boolean isLocal(InetAddress address) {
@@ -1018,17 +1035,11 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     /** The order matters: rules and block policy stand before the first link of an encrypted network comes up. */
     private void bringUp(Attachment attachment, Ends local, Deque<Undo> undo) throws IOException, DriverException {
         Network network = attachment.network;
+        undo.push(() -> takeDown(attachment));
         if (network.encrypted()) {
-            Set<Segment> segments = network.segments(host.port());
-            undo.push(() -> protection.lower(segments));
-            undo.push(this::seal);
-            protection.raise(segments);
+            protection.raise(network.segments(host.port()));
         }
         NetworkNamespace namespace = NetworkNamespace.create(network, host, local.bind());
-        undo.push(() -> {
-            namespace.delete();
-            attachment.namespace = Optional.empty();
-        });
         attachment.namespace = Optional.of(namespace);
         seal();
         namespace.addPeers(attachment.peers.walk());

@@ -293,7 +293,9 @@ final class NetworkNamespace implements AutoCloseable {
 
     /**
      * Removes VXLAN devices that the protection of this network does not cover: of ours, one with another VNI or port, or whose
-     * datagrams are of the other IP, is deleted; one of another maker is set down.
+     * datagrams are of the other IP, is deleted; one of another maker is set down. One with another name is not covered: the
+     * rules for incoming frames go by the name. If it has a VNI and port of this network it is deleted, for they are in use as
+     * long as it exists.
      *
      * @param links what {@link #links} just said
      * @param vtep this node's address for VXLAN, if it is known
@@ -302,10 +304,15 @@ final class NetworkNamespace implements AutoCloseable {
     int removeOtherTunnels(Map<String, Link> links, Optional<InetAddress> vtep) throws KernelException {
         int removed = 0;
         for (Link link : links.values()) {
-            if (link.tunnel().isEmpty() || isCovered(link.tunnel().get(), vtep)) {
+            if (link.tunnel().isEmpty()) {
                 continue;
             }
-            if (network.subnets().stream().anyMatch(subnet -> vxlanName(subnet).equals(link.name()))) {
+            boolean covered = isCovered(link.tunnel().get(), vtep);
+            boolean ours = network.subnets().stream().anyMatch(subnet -> vxlanName(subnet).equals(link.name()));
+            if (covered && ours) {
+                continue;
+            }
+            if (covered || ours) {
                 route.deleteLink(link.name());
                 removed++;
             } else if (link.up()) {

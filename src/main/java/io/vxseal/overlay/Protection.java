@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.Firewall;
 import io.vxseal.kernel.Firewall.Transport;
 import io.vxseal.kernel.SealedPriority;
@@ -9,6 +10,7 @@ import io.vxseal.kernel.UdpPorts;
 import java.io.IOException;
 import java.net.Inet6Address;
 import java.net.InetAddress;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
@@ -72,6 +74,7 @@ final class Protection {
     /** Keeps the block that an earlier process left, although no encrypted network is known here. */
     void keepBlock() {
         blockUnexplained = true;
+        encryption.keepEarlierBlocks(true);
     }
 
     /** Returns whether marked datagrams must be blocked although no encrypted network is up here. */
@@ -138,7 +141,8 @@ final class Protection {
                 log.warn("keeping the firewall rules of {}: an earlier process protected them, and a device may still use their port", kept);
             }
             unexplained = Set.copyOf(kept);
-            blockUnexplained &= bound.contains(host.port());
+            blockUnexplained &= !Collections.disjoint(bound, encryption.ports());
+            encryption.keepEarlierBlocks(blocksUnexplained());
         }
         return unexplained;
     }
@@ -155,7 +159,7 @@ final class Protection {
 
     private SealedPriority priority() throws IOException {
         if (priority.isEmpty()) {
-            priority = Optional.of(SealedPriority.in(host.namespace()));
+            priority = Optional.of(SealedPriority.in(host.namespace(), NodePlan.MARK));
         }
         return priority.get();
     }

@@ -138,8 +138,10 @@ public final class PluginServer implements AutoCloseable {
                     HttpStatus.METHOD_NOT_ALLOWED,
                     "%s is not for %s: want %s".formatted(context.path(), context.method(), allowed));
         });
-        config.routes.exception(NotFoundResponse.class, (unknown, context) ->
-                fail(context, HttpStatus.NOT_FOUND, "no such method: " + context.path()));
+        config.routes.exception(NotFoundResponse.class, (unknown, context) -> {
+            passOver(context);
+            fail(context, HttpStatus.NOT_FOUND, "no such method: " + context.path());
+        });
         config.routes.exception(Exception.class, (failure, context) -> broken(context, failure));
     }
 
@@ -225,6 +227,15 @@ public final class PluginServer implements AutoCloseable {
             }
         };
         config.routes.post("/NetworkDriver." + method, guarded(handler));
+    }
+
+    /** Reads a body that nobody wants: a connection that is closed with unread data is reset, and the answer with it is lost. */
+    private static void passOver(Context context) {
+        try (InputStream in = context.bodyInputStream()) {
+            in.readNBytes(MAX_BODY);
+        } catch (IOException gone) {
+            log.debug("{}: {}", context.path(), gone.getMessage());
+        }
     }
 
     private static <Q> Q read(Context context, Class<Q> type) throws BadRequest, IOException {

@@ -102,7 +102,7 @@ record StatusReply(
     private static Ring ring(Status.Ring ring, Instant now) {
         List<Key> keys = new ArrayList<>();
         for (Status.Known key : ring.keys()) {
-            keys.add(new Key(Integer.toUnsignedLong(key.tag()), keys.isEmpty(), seconds(key.since(), now)));
+            keys.add(new Key(Integer.toUnsignedLong(key.tag()), keys.isEmpty(), key.age().toSeconds()));
         }
         // The engine's keys on a worker bear nobody's signature, and so no date.
         boolean dated = ring.version() > 0;

@@ -1,5 +1,7 @@
 package io.vxseal.kernel;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.vxseal.kernel.Attempt.Attacker;
 import io.vxseal.kernel.Attempt.Channel;
 import io.vxseal.kernel.Attempt.Option;
@@ -63,8 +65,19 @@ final class AttackerThread implements AutoCloseable {
                 }
                 case STRANGER -> throw new IllegalArgumentException("a stranger has no thread on the node");
             }
+            assertRights(attacker);
             return null;
         });
+    }
+
+    private void assertRights(Attacker attacker) throws KernelException {
+        try (RawSocket socket = open(Channel.IP4)) {
+            assertThat(attacker).as("who may open raw sockets").isEqualTo(Attacker.RAW);
+            assertThat(socket.forceReceiveBuffer()).as("what needs CAP_NET_ADMIN").isFalse();
+        } catch (KernelException refused) {
+            assertThat(attacker).as("who may not open raw sockets").isEqualTo(Attacker.NOBODY);
+            assertThat(refused.errno()).isEqualTo(Errno.EPERM);
+        }
     }
 
     Attacker attacker() {

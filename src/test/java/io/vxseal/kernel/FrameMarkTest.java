@@ -99,7 +99,7 @@ class FrameMarkTest {
                 underlay.run(List.of("nft", "add chain inet opens in { type filter hook input priority 300; }"));
                 underlay.run("nft add rule inet opens in udp dport 4789 meta priority set 0x76d0c4e3");
                 assertThat(heardFrom(stranger)).as("with the priority from before").isEqualTo(before + 2);
-                try (SealedPriority priority = SealedPriority.in(underlay.namespace)) {
+                try (SealedPriority priority = SealedPriority.in(underlay.namespace, MARK)) {
                     assertThat(priority.restore()).isTrue();
                     assertThat(heardFrom(stranger)).as("with a priority that is taken away").isEqualTo(before + 2);
                     priority.remove();

@@ -34,7 +34,8 @@ class IptablesFirewallTest {
             JUMP_OUT,
             "-A VXSEAL-INPUT -m policy --dir in " + OURS + "RETURN",
             DROPPING,
-            "-A VXSEAL-OUTPUT -m owner ! --socket-exists -m policy --dir out " + OURS + "RETURN",
+            "-A VXSEAL-OUTPUT -m owner --socket-exists -j DROP",
+            "-A VXSEAL-OUTPUT -m policy --dir out " + OURS + "RETURN",
             DROPPING.replace("INPUT", "OUTPUT"));
     private static final List<String> MANGLE = List.of(
             JUMP_OUT, "-A VXSEAL-OUTPUT -m owner ! --socket-exists -m policy --dir out " + OURS + "ACCEPT");

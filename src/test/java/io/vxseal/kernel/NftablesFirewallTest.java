@@ -55,7 +55,7 @@ class NftablesFirewallTest {
                         + " @th,96,24 0x0 return @th,96,24 != 0x0 return drop }"
                         + " chain fragments { meta l4proto != udp return udp dport != 0 return drop }"
                         + " chain arriving {" + in + " goto unsealed }"
-                        + " chain leaving { meta skuid != 4294967295 goto unsealed"
+                        + " chain leaving { meta skuid != 4294967295 drop"
                         + in.replace("ipsec in", "ipsec out") + " goto unsealed }"
                         + " chain incoming { type filter hook input priority filter - 10; policy accept;"
                         + " udp dport @ports jump arriving frag frag-off 0 jump fragments }"

@@ -36,7 +36,7 @@ record PacketForge(
     static final byte[] CONTAINER_MAC = {2, 0, 0, 0, 0, 3};
 
     /** Of the VXLAN devices on the node. */
-    static final byte[] VXLAN_MAC = {2, 0, 0, 0, 0, 4};
+    private static final byte[] VXLAN_MAC = Route.VXLAN_MAC.octets();
 
     /** In each frame, with the attempt's index behind it. */
     private static final byte[] COOKIE = "vxseal: ".getBytes(StandardCharsets.US_ASCII);

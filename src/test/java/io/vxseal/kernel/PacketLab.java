@@ -146,7 +146,7 @@ final class PacketLab implements AutoCloseable {
 
     private void overlay(TestHost overlay, String vxlan, int vni, String link) throws Exception {
         vxlan(node, vxlan, vni, address());
-        node.run("ip link set " + vxlan + " address 02:00:00:00:00:04 netns " + overlay.pin);
+        node.run("ip link set " + vxlan + " address " + Route.VXLAN_MAC + " netns " + overlay.pin);
         overlay.run("ip link add br0 type bridge mcast_snooping 0");
         overlay.run("ip link add eth0 type veth peer name " + link + " address 02:00:00:00:00:03 netns " + container.pin);
         for (String port : List.of(vxlan, "eth0")) {

@@ -17,6 +17,7 @@ import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.Xfrm;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
+import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -207,6 +208,38 @@ class ProtectionTest {
         assertThat(isBlocked()).isTrue();
     }
 
+    /** A namespace in the other run folder still sends to the port that it was made with. */
+    @Test
+    void keepsTheBlockOfAnotherPortForDevicesThatItCannotSee() throws Exception {
+        serve();
+        driver.close();
+        delete("state");
+        start(OTHER_PORT, "elsewhere");
+        driver.repair();
+        assertThat(host.run("ip xfrm policy")).contains("dport " + PORT);
+        assertThat(isProtected(PORT)).isTrue();
+        inside("ip link delete " + DEVICE);
+        driver.repair();
+        driver.repair();
+        assertThat(isBlocked()).isFalse();
+        assertThat(isProtected(PORT)).isFalse();
+    }
+
+    /** Its networks ended while no plugin ran; a port of another program says nothing of theirs. */
+    @Test
+    void takesAnotherRunFolderOnceNoDeviceIsLeft() throws Exception {
+        serve();
+        driver.close();
+        inside("ip link delete " + DEVICE);
+        Namespace.unpin(pin());
+        try (DatagramSocket other = host.within(() -> new DatagramSocket(OTHER_PORT))) {
+            assertThat(other.isBound()).isTrue();
+            start(PORT, "elsewhere");
+            driver.repair();
+        }
+        assertThat(isBlocked()).isFalse();
+    }
+
     @Test
     void removesDeviceBeforeProtectionWhenThePortChanges() throws Exception {
         serve();
@@ -231,6 +264,30 @@ class ProtectionTest {
         driver.repair();
         assertThat(inside("ip -o link show vxother")).doesNotContain("UP");
         assertThat(inside("ip -o link show " + DEVICE)).contains("UP");
+    }
+
+    /** The VNI is the renamed device's, so none can be made beside it. */
+    @Test
+    void replacesAVxlanDeviceThatWasRenamed() throws Exception {
+        serve();
+        inside("ip link set " + DEVICE + " down");
+        inside("ip link set " + DEVICE + " name renamed");
+        inside("ip link set renamed up");
+        driver.repair();
+        assertThat(inside("ip -o link")).doesNotContain("renamed");
+        assertThat(inside("ip -o link show " + DEVICE)).contains("UP");
+    }
+
+    /** Policies for the mark of version 0.1.0 go once this node's address is known. */
+    @Test
+    void marksFramesAnewWhereTheFirewallFails() throws Exception {
+        serve();
+        driver.close();
+        inside("nft flush ruleset");
+        recover(PORT, "run");
+        firewallFails.set(true);
+        driver.self(new Ends(HERE, HERE));
+        assertThat(inside("nft list ruleset")).contains("mark set 0x76d0c4e3");
     }
 
     @Test

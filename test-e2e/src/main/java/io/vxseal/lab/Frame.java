@@ -23,7 +23,6 @@ public final class Frame {
     private static final int UDP = 17;
     private static final int ESP = 50;
     private static final int ECHO_REQUEST = 8;
-    private static final int VXLAN_PORT = 4789;
     /** Of VXLAN's flags, the one that says that there is a VNI. */
     private static final int VNI_PRESENT = 0x0800_0000;
     private static final int HOPS = 64;
@@ -98,8 +97,12 @@ public final class Frame {
 
     /** A frame of a VXLAN network, in clear. */
     public static Content vxlan(int vni, byte[] frame) {
-        return new Udp(49152, VXLAN_PORT,
-                ByteBuffer.allocate(8 + frame.length).putInt(VNI_PRESENT).putInt(vni << 8).put(frame).array());
+        return new Udp(49152, Wire.VXLAN_PORT, vxlanData(vni, frame));
+    }
+
+    /** What the UDP datagram of such a frame carries: VXLAN's header and the frame. */
+    public static byte[] vxlanData(int vni, byte[] frame) {
+        return ByteBuffer.allocate(8 + frame.length).putInt(VNI_PRESENT).putInt(vni << 8).put(frame).array();
     }
 
     /** An echo request of IPv4's ICMP. */

@@ -58,6 +58,11 @@ public final class Guest implements AutoCloseable {
         return "fd00:55::" + number();
     }
 
+    /** Its address on the network for data, once the swarm has {@link Swarm#moveDataToVlan one}. */
+    public String dataAddress() {
+        return "10.56.0." + number();
+    }
+
     /** The MAC address of its link to the wire. */
     public String mac() {
         return place.mac();

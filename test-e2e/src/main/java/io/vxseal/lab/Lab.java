@@ -34,6 +34,8 @@ public final class Lab implements AutoCloseable {
     private final Thread atExit = new Thread(this::shut, "lab's end");
     private final Wire wire;
     private final List<Guest> guests = new ArrayList<>();
+    private Image image;
+    private Path payload;
     private boolean shut;
 
     /**
@@ -89,7 +91,7 @@ public final class Lab implements AutoCloseable {
 
     private void start(Plan plan, Path cache) {
         progress.accept("guest image of Debian " + plan.suite());
-        Image image = Image.of(home(), plan.suite());
+        image = Image.of(home(), plan.suite());
         Network.make(plan.guests());
         Path disk = folder.resolve("payload.img");
         Snapshot swarm = Snapshot.ofSwarm(cache, image, plan);
@@ -100,13 +102,15 @@ public final class Lab implements AutoCloseable {
                 install(plan, image, swarm, product, disk, installed);
             }
             wire.capture("run");
-            wake(plan, image, installed.payload(), installed);
+            payload = installed.payload();
+            wake(plan, image, payload, installed);
             Product.awaitTogether(guests());
         } else {
             form(plan, image, disk, swarm);
             plan.product().ifPresentOrElse(product -> Payload.withTests(product, disk), () -> Payload.empty(disk));
             wire.capture("run");
-            wake(plan, image, disk, swarm);
+            payload = disk;
+            wake(plan, image, payload, swarm);
             plan.product().ifPresent(product -> Together.each(guests, Payload::mount));
         }
         progress.accept("swarm of " + plan.guests() + " ready");
@@ -192,6 +196,21 @@ public final class Lab implements AutoCloseable {
                 remove();
             }
         }
+    }
+
+    /** Boots one host more, which joins the swarm as a worker, and installs the product there. */
+    public Guest addGuest(Product product) {
+        Machine.Place place = new Machine.Place(folder, guests().size() + 1);
+        progress.accept("booting " + place.name() + " and installing the plugin there, about two minutes");
+        Network.addTap(place.number());
+        Disk.blank(place);
+        Guest guest = guest(image, place, payload, Machine.boot(image, place, payload));
+        add(List.of(guest));
+        guest.awaitAgent(BOOT);
+        swarm().admit(guest);
+        Payload.mount(guest);
+        install(product, guest);
+        return guest;
     }
 
     private List<Machine.Place> places(Plan plan) {

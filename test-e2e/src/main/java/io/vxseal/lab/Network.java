@@ -26,10 +26,14 @@ final class Network implements AutoCloseable {
         inside("ip", "addr", "add", "10.55.0.254/24", "dev", BRIDGE);
         inside("ip", "link", "set", BRIDGE, "up");
         for (int n = 1; n <= guests; n++) {
-            inside("ip", "tuntap", "add", tap(n), "mode", "tap");
-            inside("ip", "link", "set", tap(n), "master", BRIDGE, "up");
+            addTap(n);
         }
         return new Network();
+    }
+
+    static void addTap(int guest) {
+        inside("ip", "tuntap", "add", tap(guest), "mode", "tap");
+        inside("ip", "link", "set", tap(guest), "master", BRIDGE, "up");
     }
 
     static String tap(int guest) {

@@ -1,8 +1,6 @@
 package io.vxseal.lab;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,7 +16,6 @@ public record Product(Path tree) {
     private static final Duration INSTALL = Duration.ofMinutes(5);
 
     private static final Duration TOGETHER = Duration.ofMinutes(3);
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration ANSWER = Duration.ofSeconds(30);
 
     public static final String NAME = "vxseal";
@@ -26,16 +23,7 @@ public record Product(Path tree) {
     /** Prints what the plugin has said. After a power cut the engine's log can have octets of zero. */
     public static final String LOG = "tr -d '\\000' < /var/log/dockerd.log | grep 'plugin='";
 
-    /** A request to the plugin's socket: its line, then the body. The hosts have no curl, but every Debian has perl. */
-    private static final String ASK = """
-            perl -MIO::Socket::UNIX -e '
-              my ($request, $body) = @ARGV;
-              my $plugin = IO::Socket::UNIX->new(Peer => glob "/run/docker/plugins/*/%s.sock") or die "no plugin: $!";
-              print $plugin "$request HTTP/1.1\\r\\nHost: plugin\\r\\nConnection: close\\r\\nContent-Length: "
-                . length($body) . "\\r\\n\\r\\n$body";
-              my ($head, $answer) = split /\\r\\n\\r\\n/, join("", <$plugin>), 2;
-              print $answer;
-              exit($head =~ m{^HTTP/1.1 20} ? 0 : 1)'""".formatted(NAME);
+    private static final String SOCKET = "/run/docker/plugins/*/" + NAME + ".sock";
 
     /** A managed plugin's driver goes by its whole name in a swarm: engines register it so (moby #30024). */
     public static final String DRIVER = NAME + ":latest";
@@ -119,6 +107,16 @@ public record Product(Path tree) {
                 .require();
     }
 
+    /** Takes it off a host, with all that is in its own folder, though networks of its are in use. */
+    public static void removeByForce(Guest guest) {
+        guest.run("docker plugin rm --force " + NAME, TOGETHER).require();
+    }
+
+    /** Changes a setting of it, while it is disabled. */
+    public static void set(Guest guest, String setting, Object value) {
+        guest.sh("docker plugin set %s %s=%s".formatted(NAME, setting, value));
+    }
+
     /** Starts it on a host, where it was {@link #disable stopped}. */
     public static void enable(Guest guest) {
         guest.run("docker plugin enable --timeout 120 " + NAME, INSTALL).require();
@@ -147,21 +145,13 @@ public record Product(Path tree) {
      * @param body JSON with apostrophes in place of quotation marks
      */
     public static String call(Guest guest, String method, String body) {
-        return ask(guest, "POST /" + method, body.replace('\'', '"')).require();
+        return SocketRequest.send(guest, SOCKET, "POST /" + method, body.replace('\'', '"'), ANSWER).require();
     }
 
     /** What {@code GET /status} says; empty if nobody answers. */
     public static Optional<JsonNode> status(Guest guest) {
-        Outcome outcome = ask(guest, "GET /status", "");
-        try {
-            return outcome.ok() ? Optional.of(JSON.readTree(outcome.out())) : Optional.empty();
-        } catch (JsonProcessingException e) {
-            throw new LabException("no JSON from the plugin on " + guest + ": " + outcome.out(), e);
-        }
-    }
-
-    private static Outcome ask(Guest guest, String request, String body) {
-        return guest.run("%s '%s' '%s'".formatted(ASK, request, body), ANSWER);
+        Outcome outcome = SocketRequest.send(guest, SOCKET, "GET /status", "", ANSWER);
+        return outcome.ok() ? Optional.of(SocketRequest.json(outcome)) : Optional.empty();
     }
 
     /**

@@ -1,15 +1,23 @@
 package io.vxseal.lab;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 
-/** The guests' engines as one swarm, whose only manager is the first guest. */
+/** The guests' engines as one swarm, whose only manager is the first guest until it {@link #handOver hands over}. */
 public final class Swarm {
 
     /** The command of a task that has nothing to do. */
     public static final String IDLE = "sleep 86400";
+
+    /** Of the network for data. */
+    public static final int DATA_VLAN = 20;
 
     private static final Duration COMMAND = Duration.ofSeconds(90);
     private static final Duration START = Duration.ofMinutes(4);
@@ -38,13 +46,53 @@ public final class Swarm {
     /** Ends the swarm and makes another, whose nodes know each other by IPv6 addresses. */
     public void moveToIpv6() {
         Together.each(guests, guest -> guest.sh("ip address add %s/64 dev eth0 nodad".formatted(guest.address6())));
+        String manager = "[%s]:2377".formatted(manager().address6());
+        move(guest -> "--advertise-addr %s --listen-addr [%1$s]:2377".formatted(guest.address6()), manager);
+    }
+
+    /** Ends the swarm and makes another, whose nodes have a network of their own for data, a VLAN on the same wire. */
+    public void moveDataToVlan() {
+        Together.each(guests, guest -> guest.sh("""
+                ip link add link eth0 name data type vlan id %d
+                ip address add %s/24 dev data
+                ip link set data up""".formatted(DATA_VLAN, guest.dataAddress())));
+        move(guest -> "--advertise-addr %s --data-path-addr %s".formatted(guest.address(), guest.dataAddress()),
+                manager().address() + ":2377");
+    }
+
+    private void move(Function<Guest, String> addresses, String remote) {
         guests.reversed().forEach(Swarm::leave);
-        String address = "[%s]:2377".formatted(manager().address6());
-        manager().run("docker swarm init --advertise-addr %s --listen-addr %s".formatted(manager().address6(), address), COMMAND).require();
+        manager().run("docker swarm init " + addresses.apply(manager()), COMMAND).require();
         String token = manager().sh("docker swarm join-token -q worker");
-        Together.each(guests.subList(1, guests.size()), guest -> guest.run("docker swarm join --advertise-addr %s --token %s %s"
-                .formatted(guest.address6(), token, address), COMMAND).require());
+        Together.each(guests.subList(1, guests.size()), guest -> guest.run("docker swarm join %s --token %s %s"
+                .formatted(addresses.apply(guest), token, remote), COMMAND).require());
         awaitReady();
+    }
+
+    /**
+     * Makes another host the only manager, and so the leader.
+     *
+     * @return the same swarm, with that manager
+     */
+    public Swarm handOver(Guest next) {
+        manager().run("docker node promote " + next, COMMAND).require();
+        Await.until(next + " to be a manager", READY, () ->
+                says(next, "docker node inspect -f '{{.ManagerStatus.Reachability}}' self", "reachable"));
+        next.run("docker node demote " + manager(), COMMAND).require();
+        Await.until(next + " to lead and " + manager() + " to be a worker", READY, () ->
+                says(next, "docker node inspect -f '{{.ManagerStatus.Leader}}' self", "true")
+                        && says(manager(), "docker info -f '{{.Swarm.ControlAvailable}}'", "false"));
+        List<Guest> order = new ArrayList<>(guests);
+        order.remove(next);
+        order.addFirst(next);
+        Swarm led = new Swarm(List.copyOf(order));
+        led.awaitReady();
+        return led;
+    }
+
+    private static boolean says(Guest guest, String command, String answer) {
+        Outcome outcome = guest.run(command, COMMAND);
+        return outcome.ok() && outcome.out().strip().equals(answer);
     }
 
     /**
@@ -57,6 +105,14 @@ public final class Swarm {
         if (!guest.sh("ss -Hltn sport = 7946").isEmpty()) {
             guest.restartEngine();
         }
+    }
+
+    /** Starts the engine of a host that has just booted, and lets it join as a worker. */
+    void admit(Guest guest) {
+        guest.run("/lab/swarm engine", Duration.ofMinutes(5)).require();
+        String token = manager().sh("docker swarm join-token -q worker");
+        guest.run("/lab/swarm join %s %s %s".formatted(guest.address(), token, manager().address()), COMMAND).require();
+        awaitReady();
     }
 
     /** A host that is in no swarm joins this one, as a worker; its old self, if it was in it before, is removed. */
@@ -132,6 +188,20 @@ public final class Swarm {
         return task(service, network, guest);
     }
 
+    /**
+     * Starts a container of no service on a host, on an attachable network and with an address of its own there, which does
+     * nothing but listen.
+     */
+    public static Task listenOn(Guest guest, String name, String network, String address) {
+        String container = guest.run("docker run -d --name %s --network %s --ip %s busybox %s".formatted(name, network, address, IDLE),
+                COMMAND).require();
+        return new Task(guest, container, process(guest, container), address);
+    }
+
+    private static int process(Guest guest, String container) {
+        return SocketRequest.engine(guest, "/containers/" + container + "/json", COMMAND).path("State").path("Pid").asInt();
+    }
+
     /** Starts a service with one task, on that host, which may never run. */
     public void startOn(Guest guest, String service, String network, String command) {
         start(service, network, "--constraint node.hostname==" + guest.name(), command);
@@ -152,16 +222,13 @@ public final class Swarm {
 
     /** The service's task on that host, as soon as it runs. */
     public Task task(String service, String network, Guest guest) {
-        String list = "docker ps -q --no-trunc --filter status=running --filter label=com.docker.swarm.service.name=" + service;
+        String running = containers(service, "running");
         try {
             return Await.value("a task of " + service + " on " + guest, START, () -> {
-                String container = guest.run(list, COMMAND).require();
-                if (container.isEmpty()) {
-                    return Optional.empty();
-                }
-                String address = guest.sh("docker inspect -f '{{(index .NetworkSettings.Networks \"%s\").IPAddress}}' %s"
-                        .formatted(network, container));
-                return Optional.of(new Task(guest, container, address));
+                JsonNode container = SocketRequest.engine(guest, running, COMMAND).path(0);
+                String id = container.path("Id").asText();
+                String address = container.path("NetworkSettings").path("Networks").path(network).path("IPAddress").asText();
+                return address.isEmpty() ? Optional.empty() : Optional.of(new Task(guest, id, process(guest, id), address));
             });
         } catch (LabException e) {
             Outcome tasks = manager().run("docker service ps --no-trunc --format '{{.Node}} {{.CurrentState}} {{.Error}}' "
@@ -173,8 +240,16 @@ public final class Swarm {
     /** Removes a service, and waits until its containers are gone from every node. */
     public void removeService(String service) {
         manager().run("docker service rm " + service, COMMAND).require();
-        Together.each(guests, guest -> Await.until("the end of " + service + " on " + guest, START, () -> guest.run(
-                "docker ps -aq --filter label=com.docker.swarm.service.name=" + service, COMMAND).require().isEmpty()));
+        String all = containers(service, "");
+        Together.each(guests, guest -> Await.until("the end of " + service + " on " + guest, START, () ->
+                SocketRequest.engine(guest, all, COMMAND).isEmpty()));
+    }
+
+    /** Where an engine lists the containers of a service that are in a state, or in whatever state. */
+    private static String containers(String service, String status) {
+        String filters = "{\"label\":[\"com.docker.swarm.service.name=%s\"]%s}"
+                .formatted(service, status.isEmpty() ? "" : ",\"status\":[\"%s\"]".formatted(status));
+        return "/containers/json?all=1&filters=" + URLEncoder.encode(filters, StandardCharsets.UTF_8);
     }
 
     /** Pings in both directions between the first two tasks. */

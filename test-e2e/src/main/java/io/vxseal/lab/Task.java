@@ -4,10 +4,14 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** A running task of a service: a container on one of the hosts, with its address on a network. */
-public record Task(Guest guest, String container, String address) {
+/**
+ * A running task of a service: a container on one of the hosts, with its address on a network.
+ *
+ * @param process the number of its first process, in the host's eyes
+ */
+public record Task(Guest guest, String container, int process, String address) {
 
-    /** Of busybox and of iputils, which alone counts duplicates. */
+    /** Of iputils' ping. */
     private static final Pattern SUMMARY =
             Pattern.compile("(\\d+) packets transmitted, (\\d+) (?:packets )?received(?:, \\+(\\d+) duplicates)?");
 
@@ -39,7 +43,18 @@ public record Task(Guest guest, String container, String address) {
 
     /** Pings another task, five times a second, waiting up to two seconds for the last answer. */
     public Pings ping(Task other, int count) {
-        return Pings.of(exec("ping -i 0.2 -W 2 -c %d %s".formatted(count, other.address), Duration.ofSeconds(60 + count)));
+        return Pings.of(guest.run("%s ping -q -n -i 0.2 -W 2 -c %d %s".formatted(inside(), count, other.address),
+                Duration.ofSeconds(60 + count)));
+    }
+
+    /** Sends a UDP datagram to another task. */
+    public void send(Task other, int port) {
+        guest.sh("%s bash -c 'echo > /dev/udp/%s/%d'".formatted(inside(), other.address, port));
+    }
+
+    /** Kills its container, which is of no service, and removes it. */
+    public void remove() {
+        guest.run("docker rm -f " + container, Duration.ofSeconds(60)).require();
     }
 
     /** Waits until another task answers: one may run before the other host has been told of it. */
@@ -126,7 +141,7 @@ public record Task(Guest guest, String container, String address) {
 
     /** Before a command of the guest's, has that run in the task's network namespace. */
     String inside() {
-        return "nsenter -n -t $(docker inspect -f '{{.State.Pid}}' " + container + ")";
+        return "nsenter -n -t " + process;
     }
 
     /** The MTU of the task's link on the network. */

@@ -7,14 +7,22 @@ import java.util.concurrent.CopyOnWriteArrayList;
 /** What lies between the hosts: seen, cut, and fed with frames from outside of them. */
 public final class Wire implements AutoCloseable {
 
-    /** VXLAN that is not inside ESP, on the port that Docker uses unless told otherwise. */
-    public static final String CLEARTEXT_VXLAN = "udp port 4789";
+    /** The port that Docker uses unless told otherwise. */
+    public static final int VXLAN_PORT = 4789;
+
+    /** VXLAN that is not inside ESP, on that port. */
+    public static final String CLEARTEXT_VXLAN = "udp port " + VXLAN_PORT;
 
     public static final String ESP = "ip proto 50";
 
     /** {@link #CLEARTEXT_VXLAN} of one network: its VNI is in the upper three bytes of the VXLAN header's second word. */
     public static String cleartextVxlan(int vni) {
-        return "%s and udp[12:4] & 0xffffff00 = 0x%x".formatted(CLEARTEXT_VXLAN, vni << 8);
+        return cleartextVxlan(VXLAN_PORT, vni);
+    }
+
+    /** That on another port. */
+    public static String cleartextVxlan(int port, int vni) {
+        return "udp port %d and udp[12:4] & 0xffffff00 = 0x%x".formatted(port, vni << 8);
     }
 
     /** Bridge port states of linux/if_bridge.h. */

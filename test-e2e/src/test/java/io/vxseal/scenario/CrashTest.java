@@ -40,6 +40,7 @@ class CrashTest {
     private static final int CRASHES = Integer.getInteger("vxseal.crashes", 2);
 
     private static final int PER_SECOND = 20;
+    private static final int OTHER_PORT = 4801;
     private static final Duration LONGEST = Duration.ofMinutes(30 + 2L * CRASHES);
     private static final String DISCOVER_NEW = "NetworkDriver.DiscoverNew";
 
@@ -144,7 +145,7 @@ class CrashTest {
     /** The kernel has the networks, and the other node what this one told it. */
     @Test
     @Order(2)
-    void disabledByForceItTakesUpWhatItFindsWhenItIsEnabledAgainThoughItsStateFilesAreTorn(Lab lab) {
+    void disabledByForceItTakesUpWhatItFindsThoughItsStateFilesAreTorn(Lab lab) {
         Guest damaged = lab.guest(2);
         List<String> states = Product.stateFiles(damaged);
         Product.disableByForce(damaged);
@@ -164,9 +165,28 @@ class CrashTest {
         lab.swarm().removeService(service);
     }
 
+    /** What it wrote down goes with it; its networks and what protects them stay in the kernel. */
     @Test
     @Order(3)
-    void meanwhileNoPacketWasLostNoneWasInClearAndNothingIsLeftBehind(Lab lab) {
+    void removedByForceAndInstalledAgainItTakesUpWhatItFinds(Lab lab) {
+        Guest removed = lab.guest(2);
+        Capture again = lab.wire().capture("installed-again");
+
+        Product.removeByForce(removed);
+        assertThat(Swarm.pingAcross(tasks, 3)).as("pings without a plugin").matches(Task.Pings::allBack);
+        Product.here().install(removed);
+        Product.awaitTogether(lab.guests());
+        tasks.getFirst().awaitAnswer(tasks.getLast());
+
+        assertThat(Swarm.pingAcross(tasks, 3)).matches(Task.Pings::allBack);
+        again.stop();
+        assertThat(again.count(Wire.ESP)).isPositive();
+        assertThat(again.count(Wire.CLEARTEXT_VXLAN)).as("in clear").isZero();
+    }
+
+    @Test
+    @Order(4)
+    void meanwhileNoPacketWasLostAndNoneWasInClear() {
         assertThat(floods).as("the floods still run").allMatch(Task.Flood::isRunning);
         Task.Pings pings = Together.map(floods, Task.Flood::stop).stream().reduce(Task.Pings.NONE, Task.Pings::and);
         Await.pause(Duration.ofSeconds(2)); // for the last answers
@@ -177,7 +197,36 @@ class CrashTest {
         assertThat(pings.duplicates()).isZero();
         assertThat(capture.stop().count(Wire.CLEARTEXT_VXLAN)).as("in clear").isZero();
         System.out.printf("%d pings while the plugins went and came, all back%n", pings.sent());
+    }
 
+    /** The networks move to the other port: whatever is in between stands still. */
+    @Test
+    @Order(5)
+    void withAnotherPortForVxlanNothingIsInClearOnEither(Lab lab) {
+        Capture moved = lab.wire().capture("other-port");
+        List<Task.Flood> both = List.of(flood(0, 1), flood(1, 0));
+
+        Together.each(lab.guests(), guest -> {
+            Product.disableByForce(guest);
+            Product.set(guest, "VXSEAL_VXLAN_PORT", OTHER_PORT);
+            Product.enable(guest);
+        });
+        Product.awaitTogether(lab.guests());
+        tasks.getFirst().awaitAnswer(tasks.getLast());
+        tasks.getLast().awaitAnswer(tasks.getFirst());
+
+        assertThat(both).as("the floods still run").allMatch(Task.Flood::isRunning);
+        Together.each(both, Task.Flood::stop);
+        assertThat(Swarm.pingAcross(tasks, 3)).matches(Task.Pings::allBack);
+        moved.stop();
+        assertThat(moved.count(Wire.ESP)).isPositive();
+        assertThat(moved.count(Wire.CLEARTEXT_VXLAN)).as("in clear on the port before").isZero();
+        assertThat(moved.count("udp port " + OTHER_PORT)).as("in clear on the port now").isZero();
+    }
+
+    @Test
+    @Order(6)
+    void nothingIsLeftBehind(Lab lab) {
         lab.swarm().removeService("web");
         lab.swarm().removeNetwork("my-net");
         for (int n = 0; n < before.size(); n++) {

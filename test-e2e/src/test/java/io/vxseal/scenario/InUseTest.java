@@ -43,7 +43,7 @@ class InUseTest {
         STATES_FLUSHED("ip xfrm state flush"),
         POLICIES_FLUSHED("ip xfrm policy flush"),
         STATES_AND_POLICIES_FLUSHED("ip xfrm state flush; ip xfrm policy flush"),
-        FIREWALL_RELOADED("iptables-save | grep -v 'm bpf' | iptables-restore"),
+        FIREWALL_RELOADED("iptables-save | grep -v VXSEAL | iptables-restore"),
         FORWARDING_ENTRIES_FLUSHED("bridge -n N fdb flush dev L"),
         NEIGHBOURS_FLUSHED("ip -n N neigh flush dev L nud permanent"),
         VXLAN_DELETED("ip -n N link delete L"),
@@ -70,7 +70,7 @@ class InUseTest {
             standing() {
                 ip xfrm state list nokeys | grep -E '^src|proto esp' | paste - - | sort
                 ip xfrm policy | awk '/^src/ { printf "\\n" } { printf "%s ", $0 }' | sort
-                iptables-save -t mangle | grep 'm bpf'
+                iptables-save | grep VXSEAL
                 iptables -S INPUT | sed -n 2p
                 iptables -S OUTPUT | sed -n 2p
                 ip -n N -o link show | awk '{print $2, $3, $5, $7, $9}' | sed 's/@[^ ]*//' | sort
@@ -98,9 +98,7 @@ class InUseTest {
 
     @BeforeAll
     void serve(Lab lab) {
-        // Both drivers count VNIs from 4097, and neither sees the other's.
-        lab.swarm().createNetwork("my-net", Product.DRIVER, "--opt encrypted",
-                "--opt com.docker.network.driver.overlay.vxlanid_list=5000");
+        lab.swarm().createNetwork("my-net", Product.DRIVER, "--opt encrypted", "--attachable", "--subnet 10.66.0.0/24");
         tasks = lab.swarm().serve("web", "my-net");
         tasks.getFirst().awaitAnswer(tasks.getLast());
     }
@@ -132,6 +130,51 @@ class InUseTest {
         return Long.parseLong(guest.sh(Product.LOG + " | grep -c 'repaired ' || true"));
     }
 
+    /** Whoever pings it, the first answer is not to wait for what bridges have learnt to be forgotten. */
+    @Test
+    @Order(2)
+    void aContainerThatMovesAndOnlyListensAnswersBothHosts(Lab lab) {
+        String address = "10.66.0.200";
+        Task before = Swarm.listenOn(lab.guest(2), "listener", "my-net", address);
+        tasks.forEach(task -> task.awaitAnswer(before));
+        before.remove();
+
+        Task moved = Swarm.listenOn(lab.guest(1), "listener", "my-net", address);
+        List<Task.Pings> pings = Together.map(tasks, task -> task.flood(moved, 1, 8).await());
+
+        System.out.printf("one ping a second to a container that has just moved: %s%n", pings);
+        assertThat(pings).allSatisfy(each -> assertThat(each.sent() - each.received()).as("unanswered of %s", each).isLessThanOrEqualTo(2));
+        moved.remove();
+    }
+
+    /** Made with nft in a table of iptables', which then lists nothing of that table at all. */
+    @Test
+    @Order(3)
+    void aRuleThatIptablesCannotListCostsNoPacketAndIsTold(Lab lab) {
+        Guest guest = lab.guest(1);
+        Capture capture = lab.wire().capture("unlisted");
+        Task.Pings before = echoes();
+        Task.Flood flood = tasks.getFirst().flood(tasks.getLast(), 20, 20 * 300);
+
+        guest.sh("nft add chain ip filter OPS; nft add rule ip filter OPS ct state established accept");
+        assertThat(guest.run("iptables -S", Duration.ofSeconds(30)).ok()).as("iptables can list").isFalse();
+        Await.until("the status to tell of it in one line", Duration.ofSeconds(30), () ->
+                guest.sh("vxseal status").lines().filter(line -> line.contains("iptables cannot list")).count() == 1);
+        Await.pause(Duration.ofSeconds(10)); // two looks or more
+        guest.sh("nft delete chain ip filter OPS");
+        Await.until("iptables to be in use again", Duration.ofSeconds(30), () ->
+                guest.sh("vxseal status").lines().noneMatch(line -> line.contains("iptables cannot list")));
+
+        assertThat(flood.isRunning()).isTrue();
+        flood.stop();
+        Await.until(() -> "the answers to all pings that left: %d are missing".formatted(unanswered(before)), Duration.ofSeconds(10),
+                () -> unanswered(before) == 0);
+        assertThat(Swarm.pingAcross(tasks, 3)).matches(Task.Pings::allBack);
+        capture.stop();
+        assertThat(capture.count(Wire.ESP)).isPositive();
+        assertThat(capture.count(Wire.CLEARTEXT_VXLAN)).as("in clear").isZero();
+    }
+
     private record Key(String octets, int tag) {}
 
     private Key key(int tag) {
@@ -142,7 +185,7 @@ class InUseTest {
 
     /** As the swarm rotates: the key known longest becomes primary, one comes, the one before the last goes. */
     @Test
-    @Order(2)
+    @Order(4)
     void nothingIsLostWhileKeysRotate(Lab lab) {
         Guest manager = lab.guest(1);
         Guest worker = lab.guest(2);
@@ -226,7 +269,7 @@ class InUseTest {
 
     /** One that is locked down for confidentiality lists states with zeros for keys, which are no reason to replace them. */
     @Test
-    @Order(3)
+    @Order(5)
     void aKernelThatKeepsItsKeysToItselfIsRepairedOnceAndLeftAlone(Lab lab) {
         Guest guest = lab.guest(1);
         guest.sh("mountpoint -q /sys/kernel/security || mount -t securityfs securityfs /sys/kernel/security;"
@@ -243,7 +286,7 @@ class InUseTest {
 
     /** Both drivers use one reqid and one port, and each keeps to what it made. */
     @Test
-    @Order(4)
+    @Order(6)
     void theBuiltInDriverWorksBesideItAndKeepsWhatItMadeWhenItGoes(Lab lab) {
         List<Xfrm> ours = lab.guests().stream().map(Xfrm::of).toList();
         Capture capture = lab.wire().capture("beside");

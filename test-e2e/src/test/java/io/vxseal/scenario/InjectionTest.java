@@ -9,9 +9,12 @@ import io.vxseal.lab.Guest;
 import io.vxseal.lab.Injection;
 import io.vxseal.lab.Lab;
 import io.vxseal.lab.Listener;
+import io.vxseal.lab.LocalProcess;
 import io.vxseal.lab.Product;
 import io.vxseal.lab.Swarm;
 import io.vxseal.lab.Task;
+import io.vxseal.lab.Together;
+import io.vxseal.lab.Vpn;
 import io.vxseal.lab.Wire;
 import io.vxseal.lab.Withheld;
 import io.vxseal.lab.Xfrm;
@@ -45,9 +48,19 @@ class InjectionTest {
     private static final String PLAIN_SUBNET = "10.77.2.";
 
     private static final int PORT = 9999;
+    /** Of no VXLAN. */
+    private static final int OTHER_PORT = 4790;
     private static final String INJECTED = "udp port " + PORT;
     /** Behind Ethernet's header and an IPv4 header without options. */
     private static final int ESP_HEADER = 14 + 20;
+
+    /** None; the built-in driver's, which was ours too; and ours. */
+    private static final List<Integer> MARKS = List.of(0, 0x00d0_c4e3, 0x76d0_c4e3);
+    /** Told on the wire from all others by its length. */
+    private static final String LONG = "not sealed".repeat(100);
+    private static final String OF_LONG = "greater 1000";
+    /** But what the laboratory injects. */
+    private static final String OF_HOSTS = " and not ether src " + Frame.STRANGER;
 
     private static final Duration SOON = Duration.ofSeconds(30);
 
@@ -119,14 +132,79 @@ class InjectionTest {
         Task.Flood flood = sealed.get(0).flood(sealed.get(1), 20, 300);
         guest.sh("iptables -I INPUT -p udp --dport 4789 -j ACCEPT");
 
-        Await.until("the plugin's rule to be first again", Duration.ofSeconds(15), () -> guest.sh(first).contains("-j DROP"));
+        Await.until("the plugin's rule to be first again", Duration.ofSeconds(15), () -> guest.sh(first).contains("-j VXSEAL-INPUT"));
 
         assertOnlyThePlainNetworkIsOpen(lab, plain.getFirst(), sealed.getFirst());
         assertThat(flood.await()).as("what went on meanwhile").isEqualTo(new Task.Pings(300, 300, 0));
     }
 
+    /**
+     * CVE-2026-92542: the built-in driver marked, and so sealed, whatever had an encrypted network's VNI, and the other host
+     * delivered it.
+     */
     @Test
     @Order(4)
+    void nothingThatAProcessSendsComesIn(Lab lab) {
+        List<byte[]> datagram = List.of(inside(sealedVni, sealed.getFirst().address(), LONG));
+        Capture capture = lab.wire().capture("processes");
+        try (Listener listener = sealed.getFirst().listen(INJECTED)) {
+            for (LocalProcess process : LocalProcess.values()) {
+                System.out.printf("%s:%n%s", process, process.send(lab.guest(2), lab.guest(1), Wire.VXLAN_PORT, MARKS, datagram));
+                process.send(lab.guest(2), lab.guest(1), OTHER_PORT, MARKS, datagram);
+            }
+            sealed.getLast().send(sealed.getFirst(), PORT);
+            Await.until("the datagram of the network's own container", SOON, () -> listener.count() > 0);
+            assertThat(listener.count()).as("datagrams, that one included").isEqualTo(1);
+        }
+        capture.stop();
+        assertThat(capture.count("udp port " + OTHER_PORT + " and " + OF_LONG)).as("the same to a port that is not ours")
+                .isEqualTo((long) LocalProcess.values().length * MARKS.size());
+        assertThat(capture.count(Wire.ESP + " and " + OF_LONG)).as("sealed all the same").isZero();
+        assertThat(capture.count(Wire.CLEARTEXT_VXLAN + " and " + OF_LONG)).as("in clear").isZero();
+    }
+
+    /** What came by IPsec came by ours, or it is a stranger's. */
+    @Test
+    @Order(5)
+    void nothingComesInThroughAnotherVpn(Lab lab) {
+        List<byte[]> datagrams = List.of(inside(sealedVni, sealed.getFirst().address(), "by another VPN"),
+                inside(plainVni, plain.getFirst().address(), "by another VPN"));
+        Capture capture = lab.wire().capture("vpn");
+        try (Vpn vpn = Vpn.between(lab.guest(1), lab.guest(2));
+                Listener inOpen = plain.getFirst().listen(INJECTED); Listener inShut = sealed.getFirst().listen(INJECTED)) {
+            vpn.send(Wire.VXLAN_PORT, datagrams);
+            Await.until("the datagram on the plain network", SOON, () -> inOpen.count() == 1);
+            assertThat(inShut.count()).as("datagrams on the encrypted network").isZero();
+        }
+        assertThat(capture.stop().count(Wire.ESP + " and src host " + Vpn.PEER)).isEqualTo(datagrams.size());
+    }
+
+    /** The frames' mark and what a network's namespace asks of them hold alone. */
+    @Test
+    @Order(6)
+    void nothingComesInOrLeavesInClearWhenRulesAreFlushedAndNobodyRepairs(Lab lab) {
+        Guest guest = lab.guest(1);
+        Capture capture = lab.wire().capture("flushed");
+        Task.Flood flood = sealed.get(0).flood(sealed.get(1), 20, 20 * 300);
+        Product.disableByForce(guest);
+
+        guest.sh("iptables -F; iptables -t mangle -F");
+        assertOnlyThePlainNetworkIsOpen(lab, plain.getFirst(), sealed.getFirst());
+        guest.sh("nft flush ruleset");
+        assertOnlyThePlainNetworkIsOpen(lab, plain.getFirst(), sealed.getFirst());
+        Product.enable(guest);
+
+        Product.awaitTogether(lab.guests());
+        sealed.get(0).awaitAnswer(sealed.get(1));
+        assertThat(flood.isRunning()).isTrue();
+        flood.stop();
+        capture.stop();
+        assertThat(capture.count(Wire.ESP)).isPositive();
+        assertThat(capture.count(Wire.cleartextVxlan(sealedVni) + OF_HOSTS)).isZero();
+    }
+
+    @Test
+    @Order(7)
     void forgedEspNeverReachesAContainer(Lab lab) {
         Guest here = lab.guest(1);
         byte[] genuine = undelivered(lab);
@@ -154,45 +232,41 @@ class InjectionTest {
 
     /** CVE-2023-28841: without the match by which rules tell VNIs, the built-in driver's packets left in clear. */
     @Test
-    @Order(5)
+    @Order(8)
     void withoutXtBpfNothingLeavesInClear(Lab lab) {
         lab.swarm().removeService("alone");
         assertNothingLeavesInClearWithout("xt_bpf", lab);
     }
 
     @Test
-    @Order(6)
+    @Order(9)
     void withoutXtPolicyNothingLeavesInClear(Lab lab) {
         assertNothingLeavesInClearWithout("xt_policy", lab);
     }
 
-    /** Found out before there is anybody to send to. */
+    /**
+     * Found out before there is anybody to send to, on a host each. AES and counter mode are built into Debian's kernel; the
+     * module that puts them together is not.
+     */
     @Test
-    @Order(7)
-    void withoutEspATaskDoesNotStart(Lab lab) {
+    @Order(10)
+    void withoutEspOrGcmATaskDoesNotStart(Lab lab) {
         lab.swarm().removeService("peer");
-        assertRefusedWithout("esp4", Swarm.IDLE, lab);
-    }
-
-    /** AES and counter mode are built into Debian's kernel; the module that puts them together is not. */
-    @Test
-    @Order(8)
-    void withoutGcmATaskDoesNotStart(Lab lab) {
-        assertRefusedWithout("gcm", Swarm.IDLE, lab);
+        List<String> modules = List.of("esp4", "gcm");
+        Together.each(modules, module -> assertRefusedWithout(module, Swarm.IDLE, lab, lab.guest(modules.indexOf(module) + 1)));
     }
 
     /** A task that would send to the other host from its first moment on. */
     private void assertNothingLeavesInClearWithout(String module, Lab lab) {
         Capture capture = lab.wire().capture("without-" + module);
-        assertRefusedWithout(module, "ping " + sealed.get(1).address(), lab);
+        assertRefusedWithout(module, "ping " + sealed.get(1).address(), lab, lab.guest(1));
         capture.stop();
         String here = " and src host " + lab.guest(1).address();
         assertThat(capture.count(Wire.ESP + here)).as("sealed packets, once the module was back").isPositive();
         assertThat(capture.count(Wire.cleartextVxlan(sealedVni) + here)).isZero();
     }
 
-    private static void assertRefusedWithout(String module, String command, Lab lab) {
-        Guest guest = lab.guest(1);
+    private static void assertRefusedWithout(String module, String command, Lab lab, Guest guest) {
         String service = "without-" + module;
         try (Withheld _ = Withheld.from(guest, module)) {
             lab.swarm().startOn(guest, service, SEALED, command);
@@ -224,10 +298,18 @@ class InjectionTest {
 
     /** A datagram to whoever has the address on that network, in VXLAN to the host, all in clear. */
     private static byte[] clear(int vni, Guest to, String from, String address) {
+        return Frame.ethernet(Frame.STRANGER, to.mac(),
+                Frame.ip(from, to.address(), Frame.vxlan(vni, frame(address, "not sealed"))));
+    }
+
+    /** That without the hosts' headers, for who sends it by a socket. */
+    private static byte[] inside(int vni, String address, String text) {
+        return Frame.vxlanData(vni, frame(address, text));
+    }
+
+    private static byte[] frame(String address, String text) {
         String neighbour = address.replaceFirst("\\d+$", "200");
-        byte[] inside = Frame.ethernet(Frame.STRANGER, Frame.BROADCAST,
-                Frame.ip(neighbour, address, Frame.udp(PORT, PORT, "not sealed")));
-        return Frame.ethernet(Frame.STRANGER, to.mac(), Frame.ip(from, to.address(), Frame.vxlan(vni, inside)));
+        return Frame.ethernet(Frame.STRANGER, Frame.BROADCAST, Frame.ip(neighbour, address, Frame.udp(PORT, PORT, text)));
     }
 
     /** What looks like ESP from the other host, with nothing sealed inside. */

@@ -9,21 +9,30 @@ import io.vxseal.lab.Product;
 import io.vxseal.lab.Swarm;
 import io.vxseal.lab.Task;
 import io.vxseal.lab.Together;
+import io.vxseal.lab.Wire;
 import java.util.List;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
 
-/** A swarm whose nodes know each other by IPv6 addresses, with VXLAN on a port of its own (moby #45635). */
+/**
+ * Swarms whose nodes reach each other in other ways than by one IPv4 network and VXLAN's usual port: by IPv6 (moby #45635), and
+ * with a network of their own for data.
+ */
 @Laboratory(installed = true)
-class Ipv6TransportTest {
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class TransportTest {
 
     private static final int PORT = 4800;
     private static final int PINGS = 10;
 
     @Test
+    @Order(1)
     void theMainJobOverIpv6AndAnotherPort(Lab lab) {
         Together.each(lab.guests(), guest -> {
             Product.disable(guest);
-            guest.sh("docker plugin set %s VXSEAL_VXLAN_PORT=%d".formatted(Product.NAME, PORT));
+            Product.set(guest, "VXSEAL_VXLAN_PORT", PORT);
             Product.enable(guest);
         });
         lab.swarm().moveToIpv6();
@@ -47,5 +56,32 @@ class Ipv6TransportTest {
                     .contains("src ::/0 dst ::/0", "action block");
             assertThat(guest.sh("ip6tables-save -t mangle")).contains("--dport " + PORT);
         }
+    }
+
+    @Test
+    @Order(2)
+    void theMainJobOverANetworkForDataLeavesNothingOnTheOther(Lab lab) {
+        lab.swarm().moveDataToVlan();
+        Product.awaitTogether(lab.guests());
+        Capture capture = lab.wire().capture("data");
+        lab.swarm().createNetwork("sealed-net", Product.DRIVER, "--opt encrypted");
+        lab.swarm().createNetwork("plain-net", Product.DRIVER);
+        List<Task> sealed = lab.swarm().serve("sealed", "sealed-net");
+        List<Task> plain = lab.swarm().serve("plain", "plain-net");
+
+        for (List<Task> tasks : List.of(sealed, plain)) {
+            tasks.getFirst().awaitAnswer(tasks.getLast());
+            assertThat(Swarm.pingAcross(tasks, PINGS)).matches(Task.Pings::allBack);
+        }
+
+        capture.stop();
+        String vxlan = "udp port " + PORT;
+        assertThat(capture.count(Wire.ESP)).isZero();
+        assertThat(capture.count(vxlan)).isZero();
+        // What follows this word in a filter is looked for behind the tag.
+        String onVlan = "vlan %d and ".formatted(Swarm.DATA_VLAN);
+        assertThat(capture.count(onVlan + Wire.ESP)).isGreaterThanOrEqualTo(PINGS * 2 * 2);
+        assertThat(capture.count(onVlan + vxlan)).isGreaterThanOrEqualTo(PINGS * 2 * 2);
+        assertThat(capture.count(onVlan + Wire.cleartextVxlan(PORT, lab.swarm().vni("sealed-net")))).isZero();
     }
 }

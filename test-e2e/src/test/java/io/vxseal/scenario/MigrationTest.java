@@ -1,0 +1,121 @@
+package io.vxseal.scenario;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.lab.Await;
+import io.vxseal.lab.Capture;
+import io.vxseal.lab.Guest;
+import io.vxseal.lab.Lab;
+import io.vxseal.lab.Product;
+import io.vxseal.lab.Swarm;
+import io.vxseal.lab.Task;
+import io.vxseal.lab.Together;
+import io.vxseal.lab.Wire;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestMethodOrder;
+
+/**
+ * A swarm of three hosts that has an encrypted network of the built-in driver comes to ours; then its leaders change. The
+ * third host joins here: to boot it takes less than to install the plugin on three at once.
+ */
+@Laboratory(installed = true)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class MigrationTest {
+
+    private static final int PER_SECOND = 20;
+    /** The built-in driver counts up from 4097; ours begin where it never gets to. */
+    private static final int FIRST_VNI = 1 << 23;
+
+    private List<Task> theirs;
+    private List<Task> ours;
+
+    @BeforeAll
+    void serveTheirs(Lab lab) {
+        lab.swarm().createNetwork("theirs", "overlay", "--opt encrypted");
+        lab.swarm().startEverywhere("their-web", "theirs");
+        lab.addGuest(Product.here());
+        theirs = Together.map(lab.guests(), guest -> lab.swarm().task("their-web", "theirs", guest));
+        theirs.get(0).awaitAnswer(theirs.get(1));
+        Product.awaitTogether(lab.guests());
+    }
+
+    @Test
+    @Order(1)
+    void ourNetworkStartsBesideTheBuiltInOneWithoutAnyOption(Lab lab) {
+        lab.swarm().createNetwork("ours", Product.DRIVER, "--opt encrypted");
+        assertThat(lab.swarm().vni("ours")).isGreaterThanOrEqualTo(FIRST_VNI).isNotEqualTo(lab.swarm().vni("theirs"));
+
+        ours = lab.swarm().serve("our-web", "ours");
+
+        ours.get(0).awaitAnswer(ours.get(1));
+        ours.get(2).awaitAnswer(ours.get(0));
+        assertThat(Swarm.pingAcross(ours, 3)).matches(Task.Pings::allBack);
+        assertThat(Swarm.pingAcross(theirs, 3)).matches(Task.Pings::allBack);
+    }
+
+    /** Its states and policies between the same hosts go, or stay behind as an old engine leaves them. */
+    @Test
+    @Order(2)
+    void pingsNeverStopWhenTheBuiltInNetworkGoesAndAHostRestarts(Lab lab) {
+        Capture capture = lab.wire().capture("migration");
+        Guest restarted = lab.guest(3);
+        Task.Pings before = echoes();
+        List<Task.Flood> floods = List.of(flood(0, 1), flood(1, 0));
+
+        lab.swarm().removeService("their-web");
+        lab.swarm().removeNetwork("theirs");
+        restarted.unplug();
+        restarted.boot();
+        Product.awaitTogether(lab.guests());
+        lab.swarm().task("our-web", "ours", restarted).awaitAnswer(ours.get(0));
+
+        assertThat(floods).as("the floods still run").allMatch(Task.Flood::isRunning);
+        Together.each(floods, Task.Flood::stop);
+        Await.until(() -> "the answers to all pings that left: " + echoes() + " after " + before, Duration.ofSeconds(10), () ->
+                echoes().sent() - before.sent() == echoes().received() - before.received());
+        System.out.printf("%d pings while the built-in network went and a host restarted, all back%n",
+                echoes().sent() - before.sent());
+        capture.stop();
+        assertThat(capture.count(Wire.ESP)).isPositive();
+        assertThat(capture.count(Wire.cleartextVxlan(lab.swarm().vni("ours")))).as("in clear").isZero();
+    }
+
+    private Task.Flood flood(int from, int to) {
+        return ours.get(from).flood(ours.get(to), PER_SECOND, (int) Duration.ofMinutes(15).toSeconds() * PER_SECOND);
+    }
+
+    /** Of the two whose hosts stay. */
+    private Task.Pings echoes() {
+        return ours.subList(0, 2).stream().map(Task::echoes).reduce(Task.Pings.NONE, Task.Pings::and);
+    }
+
+    /** What one leader gave out another takes back, and what that one gives out the first hears of when it leads again. */
+    @Test
+    @Order(3)
+    void everyNetworksTasksStartWhoeverLeads(Lab lab) {
+        Swarm swarm = lab.swarm();
+        swarm.createNetwork("net-0", Product.DRIVER, "--opt encrypted");
+        swarm.serveOn(lab.guest(2), "before-0", "net-0");
+        for (int turn = 1; turn <= lab.guests().size(); turn++) {
+            swarm = swarm.handOver(lab.guest(turn % lab.guests().size() + 1));
+            String last = "net-" + (turn - 1);
+            String next = "net-" + turn;
+
+            swarm.serveOn(lab.guest(1), "after-" + (turn - 1), last);
+            swarm.removeService("before-" + (turn - 1));
+            swarm.removeService("after-" + (turn - 1));
+            swarm.removeNetwork(last);
+            swarm.createNetwork(next, Product.DRIVER, "--opt encrypted");
+            swarm.serveOn(lab.guest(2), "before-" + turn, next);
+        }
+        List<Task> everywhere = swarm.serve("at-last", "net-" + lab.guests().size());
+        everywhere.get(0).awaitAnswer(everywhere.get(1));
+    }
+}
