@@ -224,9 +224,9 @@ final class OverlayTraffic implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() throws IOException {
         closed = true;
-        thread.join();
+        join(thread);
         fromContainer.close();
         fromWire.close();
         for (DatagramChannel channel : onWire) {
@@ -234,6 +234,21 @@ final class OverlayTraffic implements AutoCloseable {
         }
         for (DatagramChannel channel : inContainer) {
             channel.close();
+        }
+    }
+
+    /** Waits for a thread that is about to end, whatever happens to this one. */
+    static void join(Thread ending) {
+        boolean interrupted = false;
+        while (ending.isAlive()) {
+            try {
+                ending.join();
+            } catch (InterruptedException stopped) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 }

@@ -233,7 +233,7 @@ final class SequenceNode implements AutoCloseable {
         }
     }
 
-    private void kill() throws Exception {
+    private void kill() throws IOException {
         driver.ifPresent(Driver::close);
         if (xfrm.isPresent()) {
             xfrm.get().close();
@@ -680,14 +680,14 @@ final class SequenceNode implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() throws IOException {
         traffic.close();
         kill();
         for (Held plugin : held) {
             Files.delete(plugin.left());
             long pid = Long.parseLong(Files.readString(plugin.pid()).trim());
             ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
-            plugin.thread().join();
+            OverlayTraffic.join(plugin.thread());
             plugin.driver().close();
             plugin.xfrm().close();
         }
