@@ -233,7 +233,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         bound.retainAll(encryption.ports());
         if (!bound.isEmpty()) {
             throw DriverException.conflict(("networks are up whose namespaces are in another run folder, %s, not in %s:"
-                    + " set run.source back, or stop their containers first").formatted(path(before), path(runFolder)));
+                    + " set run.source back").formatted(path(before), path(runFolder)));
         }
     }
 
