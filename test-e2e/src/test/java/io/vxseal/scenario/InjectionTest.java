@@ -149,7 +149,7 @@ class InjectionTest {
         Capture capture = lab.wire().capture("processes");
         try (Listener listener = sealed.getFirst().listen(INJECTED)) {
             for (LocalProcess process : LocalProcess.values()) {
-                System.out.printf("%s:%n%s", process, process.send(lab.guest(2), lab.guest(1), Wire.VXLAN_PORT, MARKS, datagram));
+                System.out.printf("%s:%n%s%n", process, process.send(lab.guest(2), lab.guest(1), Wire.VXLAN_PORT, MARKS, datagram));
                 process.send(lab.guest(2), lab.guest(1), OTHER_PORT, MARKS, datagram);
             }
             sealed.getLast().send(sealed.getFirst(), PORT);
