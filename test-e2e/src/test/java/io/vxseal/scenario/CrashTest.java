@@ -154,7 +154,7 @@ class CrashTest {
         Product.awaitTogether(lab.guests());
         Await.until("the plugin to have its endpoints again", Duration.ofSeconds(30), () ->
                 damaged.sh(Product.LOG + " | tail -n 40").contains("took up 1 endpoints that other nodes were told of"));
-        assertThat(damaged.sh(Product.LOG + " | tail -n 40")).contains("cannot be read", "Taken up from the kernel");
+        assertThat(damaged.sh(Product.LOG + " | tail -n 40")).contains("cannot be read", "Recovered from the kernel");
         assertItWorks(lab, "after-disable");
     }
 
