@@ -74,6 +74,11 @@ public record Product(Path tree) {
         guest.run("docker plugin disable " + NAME, TOGETHER).require();
     }
 
+    /** Removes the plugin, if it is there, and what it keeps beyond its removal. */
+    public static void uninstall(Guest guest) {
+        guest.run("/payload/plugin/uninstall", TOGETHER).require();
+    }
+
     /**
      * Puts the plugin that is in the host's payload, with one file more, into a registry on the host itself.
      *

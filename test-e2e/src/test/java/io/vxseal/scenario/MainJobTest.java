@@ -147,7 +147,7 @@ class MainJobTest {
     void nothingIsLeftBehind(Lab lab) {
         lab.swarm().removeService("web");
         lab.swarm().removeNetwork("my-net");
-        Together.each(lab.guests(), Product::disable);
+        Together.each(lab.guests(), Product::uninstall);
 
         for (Guest guest : lab.guests()) {
             assertThat(Footprint.of(guest).differences(Footprint.beforeInstallation(guest)))

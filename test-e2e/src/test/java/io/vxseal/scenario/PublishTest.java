@@ -6,6 +6,7 @@ import io.vxseal.lab.Await;
 import io.vxseal.lab.Footprint;
 import io.vxseal.lab.Guest;
 import io.vxseal.lab.Lab;
+import io.vxseal.lab.Product;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
@@ -41,6 +42,8 @@ class PublishTest {
 
         assertThat(guest.sh("docker plugin inspect -f '{{.Enabled}}' " + NAME)).isEqualTo("true");
         guest.run("docker plugin rm -f " + NAME, Duration.ofSeconds(60)).require();
+        // The keys stay in memory, for a plugin that is installed again.
+        Product.uninstall(guest);
         assertThat(Footprint.of(guest).differences(before)).isEmpty();
     }
 }
