@@ -187,7 +187,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             }
             unsettled = networks.values().stream().anyMatch(Attachment::up);
             boolean encrypted = networks.values().stream().anyMatch(Attachment::needsProtection);
-            if (encryption.stands() && !encrypted) {
+            if (encryption.stands() && networks.values().stream().noneMatch(attachment -> attachment.network.encrypted())) {
                 protection.keepBlock();
             }
             lingering = encrypted ? encryption.adopted() : Set.of();
@@ -334,7 +334,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             goOnWithKeys();
             takeDownDeserted();
             removeOtherTunnels();
-            boolean guarded = repairs.attempt(Repairs.Kind.RULES, "this host", () -> protection.restore(devices()));
+            boolean guarded = repairs.attempt(Repairs.Kind.RULES, "this host", () -> protection.restore(devices(), vnis()));
             repairs.attempt(Repairs.Kind.SEALING, "this host", () -> {
                 seal();
                 return encryption.repair();
@@ -376,6 +376,13 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                         namespace.removeOtherTunnels(namespace.links(), ends.map(Ends::bind)));
             }
         }
+    }
+
+    /** Returns the VNIs of all networks that are known here. */
+    private Set<Integer> vnis() {
+        Set<Integer> known = new HashSet<>();
+        networks.values().forEach(attachment -> attachment.network.subnets().forEach(subnet -> known.add(subnet.vni())));
+        return known;
     }
 
     /** Returns the segments of all encrypted networks that may have a device here. */

@@ -108,13 +108,14 @@ final class Protection {
      * device that is not known here may need them.
      *
      * @param devices segments of all devices of encrypted networks that are known here
+     * @param vnis of all networks that are known here, up or not: where their devices are is known, too
      * @return how many segments had rules missing, wrong or too many
      */
-    int restore(Set<Segment> devices) throws IOException {
+    int restore(Set<Segment> devices, Set<Integer> vnis) throws IOException {
         if (devices.isEmpty() && swept && !blocksUnexplained()) {
             return 0;
         }
-        Set<Segment> wanted = new HashSet<>(unexplained(devices));
+        Set<Segment> wanted = new HashSet<>(unexplained(vnis));
         wanted.addAll(devices);
         int repaired = firewall().restore(wanted);
         swept = true;
@@ -128,15 +129,14 @@ final class Protection {
         return repaired;
     }
 
-    private Set<Segment> unexplained(Set<Segment> devices) throws IOException {
+    private Set<Segment> unexplained(Set<Integer> vnis) throws IOException {
         if (!swept) {
             unexplained = firewall().standing();
         }
         if (!swept || blocksUnexplained()) {
             Set<Integer> bound = UdpPorts.bound(host.namespace());
             Set<Segment> kept = new HashSet<>(unexplained);
-            kept.removeAll(devices);
-            kept.removeIf(segment -> !bound.contains(segment.port()));
+            kept.removeIf(segment -> vnis.contains(segment.vni()) || !bound.contains(segment.port()));
             if (!kept.isEmpty() && !kept.equals(unexplained)) {
                 log.warn("keeping the firewall rules of {}: an earlier process protected them, and a device may still use their port", kept);
             }

@@ -255,6 +255,23 @@ class ProtectionTest {
         assertThat(isProtected(PORT)).isFalse();
     }
 
+    /** The swarm's ingress network has a device on the usual port on every node. */
+    @Test
+    void lowersProtectionOfAPortThatOthersStillUse() throws Exception {
+        host.run("ip link add ingress type vxlan id 4096 dstport %d local 10.55.0.1".formatted(PORT));
+        host.run("ip link set ingress up");
+        serve();
+        driver.close();
+        start(OTHER_PORT, "run");
+        driver.repair();
+        assertThat(isProtected(OTHER_PORT)).isTrue();
+        assertThat(isProtected(PORT)).isFalse();
+        driver.leave(NETWORK, "here");
+        driver.repair();
+        assertThat(isProtected(OTHER_PORT)).isFalse();
+        assertThat(isBlocked()).isFalse();
+    }
+
     @Test
     void setsVxlanDevicesOfOthersDownInAnEncryptedNetwork() throws Exception {
         serve();
