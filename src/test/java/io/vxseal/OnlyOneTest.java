@@ -73,7 +73,7 @@ class OnlyOneTest {
     }
 
     private void awaitWords(String alias, String words) throws Exception {
-        for (int tries = 0; tries < 300 && !said(alias).contains(words); tries++) {
+        for (int tries = 0; tries < 1200 && !said(alias).contains(words); tries++) {
             Thread.sleep(100);
         }
         assertThat(said(alias)).contains(words);
