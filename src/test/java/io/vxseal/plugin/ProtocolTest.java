@@ -423,10 +423,12 @@ class ProtocolTest {
                 .isEqualTo(1424);
         assertThat(host.run("ip xfrm policy")).contains("action block").contains("mark 0x76d0c4e3/0xffffffff");
         assertThat(host.run("iptables-save").lines().filter(l -> l.startsWith("-A")))
-                .hasSize(3)
-                .anyMatch(rule -> rule.startsWith("-A OUTPUT") && rule.contains("MARK"))
-                .anyMatch(rule -> rule.startsWith("-A OUTPUT") && rule.contains("--pol none") && rule.endsWith("DROP"))
-                .anyMatch(rule -> rule.startsWith("-A INPUT") && rule.contains("--pol none") && rule.endsWith("DROP"));
+                .hasSize(9)
+                .anyMatch(rule -> rule.startsWith("-A INPUT") && rule.endsWith("VXSEAL-INPUT"))
+                .anyMatch(rule -> rule.startsWith("-A OUTPUT") && rule.endsWith("VXSEAL-OUTPUT"))
+                .anyMatch(rule -> rule.startsWith("-A VXSEAL-INPUT") && rule.contains("bpf") && rule.endsWith("DROP"))
+                .anyMatch(rule -> rule.startsWith("-A VXSEAL-OUTPUT") && rule.contains("bpf") && rule.endsWith("DROP"))
+                .anyMatch(rule -> rule.startsWith("-A VXSEAL-OUTPUT") && rule.endsWith("--socket-exists -j DROP"));
 
         done("Leave", BOTH.formatted("net2"));
         done("DeleteEndpoint", BOTH.formatted("net2"));
