@@ -147,11 +147,6 @@ final class Protection {
         return unexplained;
     }
 
-    /** Returns the segments whose rules are in force, from whichever process. */
-    Set<Segment> standing() throws IOException {
-        return firewall().standing();
-    }
-
     /** Returns what makes the rules; empty before the first of them. */
     Optional<String> firewallName() {
         return firewall.map(Firewall::toString);
