@@ -180,6 +180,7 @@ final class NetworkNamespace implements AutoCloseable {
      */
     int repairLinks(Map<String, Link> links, Collection<Endpoint> endpoints, InetAddress vtep) throws KernelException {
         int repaired = 0;
+        Set<StaticEntry> entries = route.staticEntries();
         for (Subnet subnet : network.subnets()) {
             Link bridge = links.get(bridgeName(subnet));
             if (bridge == null) {
@@ -202,7 +203,7 @@ final class NetworkNamespace implements AutoCloseable {
                     repaired += repairLearning(vxlan);
                 }
             }
-            repaired += repairContainerPorts(links, subnet, endpoints, bridge.index());
+            repaired += repairContainerPorts(links, entries, subnet, endpoints, bridge.index());
         }
         return repaired;
     }
@@ -222,9 +223,9 @@ final class NetworkNamespace implements AutoCloseable {
     }
 
     /** Puts containers' links on their bridge, with the static entry of each. */
-    private int repairContainerPorts(Map<String, Link> links, Subnet subnet, Collection<Endpoint> endpoints, int bridge)
+    private int repairContainerPorts(
+            Map<String, Link> links, Set<StaticEntry> entries, Subnet subnet, Collection<Endpoint> endpoints, int bridge)
             throws KernelException {
-        Set<StaticEntry> entries = route.staticEntries();
         List<ContainerPort> wrong = new ArrayList<>();
         for (Endpoint endpoint : endpoints) {
             Link link = links.get(linkName(endpoint));
