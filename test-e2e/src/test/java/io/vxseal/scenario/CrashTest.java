@@ -232,8 +232,8 @@ class CrashTest {
         for (int n = 0; n < before.size(); n++) {
             Footprint then = before.get(n);
             Guest guest = lab.guests().get(n);
-            Await.until("nothing to be left on " + guest, Duration.ofSeconds(20), () ->
-                    Footprint.of(guest).differences(then).isEmpty());
+            Await.untilAsserted(Duration.ofSeconds(20), () ->
+                    assertThat(Footprint.of(guest).differences(then)).as("left on " + guest).isEmpty());
         }
     }
 }
