@@ -1,6 +1,8 @@
 package io.vxseal.cluster;
 
 import io.vxseal.cluster.Message.Hello;
+import io.vxseal.swarm.NodeName;
+import io.vxseal.swarm.SwarmIdentity;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.time.Instant;

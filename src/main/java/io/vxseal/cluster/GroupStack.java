@@ -1,5 +1,6 @@
 package io.vxseal.cluster;
 
+import io.vxseal.swarm.SwarmIdentity;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.Collection;

@@ -1,5 +1,6 @@
 package io.vxseal.cluster;
 
+import io.vxseal.swarm.SwarmIdentity;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;

@@ -17,6 +17,13 @@ import io.vxseal.cluster.Message.Ring;
 import io.vxseal.cluster.Message.Withdraw;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.peers.Peer;
+import io.vxseal.swarm.CertificateFiles;
+import io.vxseal.swarm.IdentityException;
+import io.vxseal.swarm.ManagerAddresses;
+import io.vxseal.swarm.Managers;
+import io.vxseal.swarm.NodeName;
+import io.vxseal.swarm.Role;
+import io.vxseal.swarm.SwarmIdentity;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.net.SocketException;
@@ -338,13 +345,13 @@ final class Node implements AutoCloseable {
             certificates.again();
             if (!identityProblem.equals(Optional.of(e.getMessage()))) {
                 identityProblem = Optional.of(e.getMessage());
-                if (e.absent) {
+                if (e.isAbsent()) {
                     LOG.info("waiting for the swarm's certificates: {}", e.getMessage());
                 } else {
                     LOG.error("no cluster: {}", e.getMessage());
                 }
             }
-            if (e.absent && identity.isPresent()) {
+            if (e.isAbsent() && identity.isPresent()) {
                 long missing = identityMissing.orElseGet(System::nanoTime);
                 identityMissing = Optional.of(missing);
                 if (since(missing).compareTo(LEFT) > 0) {

@@ -1,6 +1,7 @@
 package io.vxseal.cluster;
 
 import io.vxseal.state.WholeFile;
+import io.vxseal.swarm.SwarmIdentity;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;

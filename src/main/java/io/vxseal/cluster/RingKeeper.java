@@ -4,6 +4,8 @@ import io.vxseal.cluster.KeyAuthority.InForce;
 import io.vxseal.cluster.KeyAuthority.Situation;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
+import io.vxseal.swarm.Role;
+import io.vxseal.swarm.SwarmIdentity;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;

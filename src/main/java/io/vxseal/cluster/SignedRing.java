@@ -2,6 +2,8 @@ package io.vxseal.cluster;
 
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
+import io.vxseal.swarm.Role;
+import io.vxseal.swarm.SwarmIdentity;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;

@@ -1,5 +1,6 @@
 package io.vxseal.cluster;
 
+import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.time.Instant;

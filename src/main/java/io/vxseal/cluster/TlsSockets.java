@@ -1,5 +1,7 @@
 package io.vxseal.cluster;
 
+import io.vxseal.swarm.SwarmIdentity;
+import io.vxseal.swarm.SwarmTrust;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -49,7 +51,7 @@ final class TlsSockets extends DefaultSocketFactory {
     private static SSLFactory.Builder builder(SwarmIdentity identity, Refusals refusals) {
         return SSLFactory.builder()
                 .withIdentityMaterial(identity.key(), new char[0], identity.chain())
-                .withTrustMaterial(new SwarmTrust(identity, refusals))
+                .withTrustMaterial(new SwarmTrust(identity, refusals::refuse))
                 .withNeedClientAuthentication()
                 .withProtocols("TLSv1.3");
     }

@@ -15,6 +15,7 @@ import io.vxseal.cluster.Message.Ring;
 import io.vxseal.cluster.Message.Withdraw;
 import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.MacAddress;
+import io.vxseal.swarm.SwarmIdentity;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;

@@ -1,6 +1,5 @@
 package io.vxseal.plugin;
 
-import io.vxseal.cluster.Role;
 import io.vxseal.cluster.Status;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
@@ -8,6 +7,7 @@ import io.vxseal.overlay.Endpoint;
 import io.vxseal.overlay.Errors;
 import io.vxseal.overlay.Overview;
 import io.vxseal.peers.Peer;
+import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.time.Instant;

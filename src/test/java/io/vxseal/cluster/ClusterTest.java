@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
+import io.vxseal.swarm.ManagerAddresses;
+import io.vxseal.swarm.Role;
+import io.vxseal.swarm.SwarmIdentity;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -2,9 +2,9 @@ package io.vxseal.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.cluster.Message.Own;
 import io.vxseal.cluster.PeerChange.Added;
 import io.vxseal.cluster.PeerChange.Removed;
-import io.vxseal.cluster.Message.Own;
 import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.MacAddress;
 import io.vxseal.peers.Peer;

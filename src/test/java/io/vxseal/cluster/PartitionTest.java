@@ -3,6 +3,8 @@ package io.vxseal.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.kernel.TestHost;
+import io.vxseal.swarm.Role;
+import io.vxseal.swarm.TestSwarm;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;

@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
+import io.vxseal.swarm.NodeName;
+import io.vxseal.swarm.Role;
+import io.vxseal.swarm.SwarmIdentity;
+import io.vxseal.swarm.TestSwarm;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;

@@ -3,8 +3,8 @@ package io.vxseal.encryption;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.kernel.KernelException;
-import io.vxseal.kernel.SecurityAssociation;
 import io.vxseal.kernel.SecurityAssociation.AeadKey;
+import io.vxseal.kernel.SecurityAssociation;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.Xfrm;
 import io.vxseal.kernel.XfrmChange;

@@ -1,11 +1,10 @@
-package io.vxseal.cluster;
+package io.vxseal.swarm;
 
 /** The swarm's certificates on this node cannot be used; the message says which file, why, and what helps. */
-final class IdentityException extends Exception {
+public final class IdentityException extends Exception {
     private static final long serialVersionUID = 1;
 
-    /** Whether they are merely not there yet, as before {@code docker swarm init}. */
-    final boolean absent;
+    private final boolean absent;
 
     IdentityException(boolean absent, String message) {
         super(message);
@@ -15,5 +14,10 @@ final class IdentityException extends Exception {
     IdentityException(String message, Throwable cause) {
         super(message, cause);
         this.absent = false;
+    }
+
+    /** Returns whether the files are merely missing, as before {@code docker swarm init}. */
+    public boolean isAbsent() {
+        return absent;
     }
 }

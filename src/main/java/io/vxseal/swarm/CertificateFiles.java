@@ -1,4 +1,4 @@
-package io.vxseal.cluster;
+package io.vxseal.swarm;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -9,28 +9,28 @@ import java.util.List;
 import java.util.Optional;
 
 /** Notices that the engine wrote new certificates, by the files' attributes: cheap enough for every second. */
-final class CertificateFiles {
+public final class CertificateFiles {
     private final Path folder;
     private Optional<List<Object>> seen = Optional.empty();
 
-    CertificateFiles(Path folder) {
+    public CertificateFiles(Path folder) {
         this.folder = folder;
     }
 
     /** Whether the files are others than at the last {@link #read}; true before the first. */
-    boolean changed() {
+    public boolean changed() {
         return !seen.equals(Optional.of(attributes()));
     }
 
     /** @throws IdentityException see {@link SwarmIdentity#read} */
-    SwarmIdentity read() throws IdentityException {
+    public SwarmIdentity read() throws IdentityException {
         // Before the content: what is written while reading is then found changed the next time.
         seen = Optional.of(attributes());
         return SwarmIdentity.read(folder);
     }
 
     /** What was read is of no use; the next look finds it changed. */
-    void again() {
+    public void again() {
         seen = Optional.empty();
     }
 

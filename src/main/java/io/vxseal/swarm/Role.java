@@ -1,4 +1,4 @@
-package io.vxseal.cluster;
+package io.vxseal.swarm;
 
 import java.util.Optional;
 

@@ -1,4 +1,4 @@
-package io.vxseal.cluster;
+package io.vxseal.swarm;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -34,10 +34,10 @@ import java.util.stream.Collectors;
  * This node in its swarm: what the engine keeps in {@code swarm/certificates}. It signs in this node's name and tells
  * whose signature it looks at. Immutable; a renewal is a new one.
  */
-final class SwarmIdentity {
-    static final String CERTIFICATE = "swarm-node.crt";
-    static final String KEY = "swarm-node.key";
-    static final String ROOT = "swarm-root-ca.crt";
+public final class SwarmIdentity {
+    public static final String CERTIFICATE = "swarm-node.crt";
+    public static final String KEY = "swarm-node.key";
+    public static final String ROOT = "swarm-root-ca.crt";
 
     /** RFC 7468, and before the base64 the headers of RFC 1421 that swarmkit writes: kek-version and raft-dek. */
     private static final Pattern PEM = Pattern.compile(
@@ -59,7 +59,7 @@ final class SwarmIdentity {
     }
 
     /** Who signed something, once the chain has been followed to this swarm's root. */
-    record Signer(NodeName name, PublicKey key, Instant until) {}
+    public record Signer(NodeName name, PublicKey key, Instant until) {}
 
     /**
      * Reads the three files.
@@ -67,7 +67,7 @@ final class SwarmIdentity {
      * @throws IdentityException absent if a file is not there; else naming the file that cannot be used, never its
      *     content
      */
-    static SwarmIdentity read(Path folder) throws IdentityException {
+    public static SwarmIdentity read(Path folder) throws IdentityException {
         List<X509Certificate> chain = certificates(folder.resolve(CERTIFICATE));
         List<X509Certificate> roots = certificates(folder.resolve(ROOT));
         PrivateKey key = key(folder.resolve(KEY));
@@ -89,35 +89,35 @@ final class SwarmIdentity {
         }
     }
 
-    NodeName name() {
+    public NodeName name() {
         return name;
     }
 
     /** The node's certificate first. */
-    List<X509Certificate> chain() {
+    public List<X509Certificate> chain() {
         return chain;
     }
 
-    PrivateKey key() {
+    public PrivateKey key() {
         return key;
     }
 
-    List<X509Certificate> roots() {
+    public List<X509Certificate> roots() {
         return roots;
     }
 
     /** When this node's certificate ends, or one between it and the root. */
-    Instant until() {
+    public Instant until() {
         return until(chain);
     }
 
     /** Whether the other was read from the same files' content, so that nothing need be reloaded. */
-    boolean same(SwarmIdentity other) {
+    public boolean same(SwarmIdentity other) {
         return chain.equals(other.chain) && roots.equals(other.roots);
     }
 
     /** @throws IllegalStateException if the platform has no such signature */
-    byte[] sign(byte[] octets) {
+    public byte[] sign(byte[] octets) {
         try {
             Signature signature = Signature.getInstance(algorithm(key.getAlgorithm()));
             signature.initSign(key);
@@ -133,7 +133,7 @@ final class SwarmIdentity {
      *
      * @throws CertificateException if it does not lead there now, or its subject is of another swarm
      */
-    Signer signer(List<X509Certificate> theirs) throws CertificateException {
+    public Signer signer(List<X509Certificate> theirs) throws CertificateException {
         try {
             Set<TrustAnchor> anchors =
                     roots.stream().map(root -> new TrustAnchor(root, null)).collect(Collectors.toSet());
@@ -160,7 +160,7 @@ final class SwarmIdentity {
     }
 
     /** Whether the signature is the key's over these octets; false too if it is no signature at all. */
-    static boolean verify(PublicKey key, byte[] octets, byte[] signed) {
+    public static boolean verify(PublicKey key, byte[] octets, byte[] signed) {
         try {
             Signature signature = Signature.getInstance(algorithm(key.getAlgorithm()));
             signature.initVerify(key);
@@ -245,7 +245,7 @@ final class SwarmIdentity {
     }
 
     /** The DER forms of a chain's certificates, for the wire. */
-    static List<byte[]> encode(List<X509Certificate> chain) {
+    public static List<byte[]> encode(List<X509Certificate> chain) {
         List<byte[]> ders = new ArrayList<>();
         for (X509Certificate certificate : chain) {
             try {
@@ -258,7 +258,7 @@ final class SwarmIdentity {
     }
 
     /** @throws CertificateException if one is no certificate */
-    static List<X509Certificate> decode(List<byte[]> ders) throws CertificateException {
+    public static List<X509Certificate> decode(List<byte[]> ders) throws CertificateException {
         CertificateFactory factory = CertificateFactory.getInstance("X.509");
         List<X509Certificate> chain = new ArrayList<>();
         for (byte[] der : ders) {

@@ -1,4 +1,4 @@
-package io.vxseal.cluster;
+package io.vxseal.swarm;
 
 import java.io.IOException;
 import java.net.Socket;
@@ -6,6 +6,7 @@ import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
+import java.util.function.BiConsumer;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
@@ -15,13 +16,18 @@ import javax.net.ssl.X509ExtendedTrustManager;
  * Trusts the nodes of one swarm: a chain to its root, and its id as the subject's O. No host names: a swarm
  * certificate names the node's id and role, not where it lives.
  */
-final class SwarmTrust extends X509ExtendedTrustManager {
+public final class SwarmTrust extends X509ExtendedTrustManager {
     private final String swarm;
     private final X509ExtendedTrustManager pkix;
-    private final Refusals refusals;
+    private final BiConsumer<String, String> refusals;
 
-    /** @throws IllegalStateException if the platform cannot follow certificate chains */
-    SwarmTrust(SwarmIdentity identity, Refusals refusals) {
+    /**
+     * Trusts the nodes of the identity's swarm.
+     *
+     * @param refusals is given the address and the reason when a listener's certificate is refused
+     * @throws IllegalStateException if the platform cannot follow certificate chains
+     */
+    public SwarmTrust(SwarmIdentity identity, BiConsumer<String, String> refusals) {
         this.refusals = refusals;
         this.swarm = identity.name().swarm();
         this.pkix = pkix(identity);
@@ -67,7 +73,7 @@ final class SwarmTrust extends X509ExtendedTrustManager {
             checkSwarm(chain);
         } catch (CertificateException e) {
             // Told here, for JGroups drops it silently. Who connects to us is told of where the handshake fails.
-            refusals.refuse(socket.getInetAddress().getHostAddress(), "listener: " + e.getMessage());
+            refusals.accept(socket.getInetAddress().getHostAddress(), "listener: " + e.getMessage());
             throw e;
         }
     }

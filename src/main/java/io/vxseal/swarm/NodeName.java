@@ -1,4 +1,4 @@
-package io.vxseal.cluster;
+package io.vxseal.swarm;
 
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
@@ -15,7 +15,7 @@ import javax.security.auth.x500.X500Principal;
  * @param role the subject's OU
  * @param node the node's id, the subject's CN
  */
-record NodeName(String swarm, Role role, String node) {
+public record NodeName(String swarm, Role role, String node) {
     /** The ids that swarmkit makes are 25 of these; no comma, quote or escape can hide in a name that matches. */
     private static final Pattern ID = Pattern.compile("[0-9A-Za-z-]{1,64}");
 
@@ -25,7 +25,7 @@ record NodeName(String swarm, Role role, String node) {
      *
      * @throws CertificateException if the subject is not of a swarm node's shape
      */
-    static NodeName of(X509Certificate certificate) throws CertificateException {
+    public static NodeName of(X509Certificate certificate) throws CertificateException {
         String subject = certificate.getSubjectX500Principal().getName(X500Principal.RFC2253);
         Map<String, String> attributes = new HashMap<>();
         for (String attribute : subject.split(",", -1)) {

@@ -1,4 +1,4 @@
-package io.vxseal.cluster;
+package io.vxseal.swarm;
 
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.MapperFeature;
@@ -24,7 +24,7 @@ import java.util.Set;
  * again, it names none. Through the managers every node finds all others. And since the swarm itself keeps the list
  * current (a manager that is down is on it, one that was demoted or removed is not), it says of how many a majority is.
  */
-final class ManagerAddresses {
+public final class ManagerAddresses {
     private static final ObjectMapper JSON = JsonMapper.builder()
             .disable(MapperFeature.USE_ANNOTATIONS)
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
@@ -43,17 +43,17 @@ final class ManagerAddresses {
      * @param nodes ids of the managers; the one that a node has just joined through may not have its own yet
      * @param addresses that they listen on for the swarm's control
      */
-    record Listing(Set<String> nodes, Set<InetAddress> addresses) {
-        static final Listing EMPTY = new Listing(Set.of(), Set.of());
+    public record Listing(Set<String> nodes, Set<InetAddress> addresses) {
+        public static final Listing EMPTY = new Listing(Set.of(), Set.of());
     }
 
     /** @param file state.json in the engine's swarm folder; may appear later */
-    ManagerAddresses(Path file) {
+    public ManagerAddresses(Path file) {
         this.file = file;
     }
 
     /** The managers, this node among them if it is one; what was read last where nothing can be read. */
-    Listing read() {
+    public Listing read() {
         try {
             FileTime now = Files.getLastModifiedTime(file);
             if (!seen.equals(Optional.of(now))) {
@@ -70,7 +70,7 @@ final class ManagerAddresses {
         return listing;
     }
 
-    static Listing parse(byte[] json) throws IOException {
+    public static Listing parse(byte[] json) throws IOException {
         Set<String> nodes = new LinkedHashSet<>();
         Set<InetAddress> addresses = new LinkedHashSet<>();
         List<Remote> remotes = JSON.readerForListOf(Remote.class).readValue(json);

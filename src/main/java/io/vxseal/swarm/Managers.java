@@ -1,4 +1,4 @@
-package io.vxseal.cluster;
+package io.vxseal.swarm;
 
 import java.net.InetAddress;
 import java.util.HashMap;
@@ -20,13 +20,13 @@ import java.util.Set;
  *
  * <p>Pure, one thread.
  */
-final class Managers {
+public final class Managers {
     private Set<String> listed = Set.of();
     /** By node id, where they said they are. */
     private final Map<String, InetAddress> met = new HashMap<>();
 
     /** The engine's list is now this. An empty one says nothing: it is not written yet, or this node left the swarm. */
-    void listed(Set<String> now) {
+    public void listed(Set<String> now) {
         if (!now.isEmpty()) {
             listed.stream().filter(gone -> !now.contains(gone)).forEach(met::remove);
         }
@@ -34,7 +34,7 @@ final class Managers {
     }
 
     /** A node proved who it is. */
-    void met(NodeName name, InetAddress vtep) {
+    public void met(NodeName name, InetAddress vtep) {
         if (name.role() == Role.MANAGER) {
             met.put(name.node(), vtep);
         } else {
@@ -43,17 +43,17 @@ final class Managers {
     }
 
     /** Docker says that the node at this address is gone. */
-    void lost(InetAddress address) {
+    public void lost(InetAddress address) {
         met.entrySet().removeIf(manager -> manager.getValue().equals(address) && !listed.contains(manager.getKey()));
     }
 
     /** This node is of another swarm now. */
-    void forget() {
+    public void forget() {
         met.clear();
     }
 
     /** How many there are, if these are some of them. */
-    int count(Set<String> some) {
+    public int count(Set<String> some) {
         Set<String> all = new HashSet<>(some);
         all.addAll(listed);
         all.addAll(met.keySet());
@@ -61,7 +61,7 @@ final class Managers {
     }
 
     /** Whether these are most of them, as the swarm's own consensus counts: half is not enough. */
-    boolean isMajority(Set<String> some) {
+    public boolean isMajority(Set<String> some) {
         return 2 * some.size() > count(some);
     }
 }

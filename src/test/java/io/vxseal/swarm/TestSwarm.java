@@ -1,4 +1,4 @@
-package io.vxseal.cluster;
+package io.vxseal.swarm;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -34,7 +34,7 @@ public final class TestSwarm {
     }
 
     /** A swarm that shares this one's root, which no real one does. */
-    TestSwarm sibling(String otherId) {
+    public TestSwarm sibling(String otherId) {
         return new TestSwarm(folder, otherId);
     }
 
@@ -42,7 +42,7 @@ public final class TestSwarm {
      * As {@code docker swarm ca --rotate} begins: from now on certificates are of a new root, and bring along the new root's
      * key as the old one signed it, for nodes that know the old one only.
      */
-    void replaceRoot() {
+    public void replaceRoot() {
         run("mv", "ca.crt", "old.crt");
         run("mv", "ca.key", "old.key");
         root();
@@ -57,7 +57,7 @@ public final class TestSwarm {
     }
 
     /** As it ends for a node, once all nodes have new certificates. */
-    void trustNewRoot(Path node) {
+    public void trustNewRoot(Path node) {
         run("cp", "ca.crt", node.resolve("swarm-root-ca.crt").toString());
     }
 
@@ -69,7 +69,7 @@ public final class TestSwarm {
     }
 
     /** Writes or replaces a node's files, as a renewal does. */
-    void issue(String node, Role role, Path to) {
+    public void issue(String node, Role role, Path to) {
         String unit = role == Role.MANAGER ? "swarm-manager" : "swarm-worker";
         try {
             Files.createDirectories(to);
@@ -101,7 +101,7 @@ public final class TestSwarm {
         run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", file);
     }
 
-    void run(String... command) {
+    public void run(String... command) {
         try {
             Process process = new ProcessBuilder(List.of(command)).directory(folder.toFile())
                     .redirectErrorStream(true).start();

@@ -1,4 +1,4 @@
-package io.vxseal.cluster;
+package io.vxseal.swarm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
