@@ -3,8 +3,10 @@ package io.vxseal.cluster.message;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RefusedClaim;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * A message of a session between a node and a hub. A field that is missing has the default that the record gives it, and one that is
@@ -47,7 +49,7 @@ public sealed interface Message {
      */
     record Subscribe(Set<String> networks, boolean everything) implements Message {
         public Subscribe {
-            networks = networks == null ? Set.of() : Set.copyOf(networks);
+            networks = networks == null ? Set.of() : Collections.unmodifiableSet(new TreeSet<>(networks));
             if (networks.size() > NodeRecord.MOST_NETWORKS) {
                 throw new IllegalArgumentException("subscription to %d networks".formatted(networks.size()));
             }
