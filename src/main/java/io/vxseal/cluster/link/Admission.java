@@ -3,8 +3,8 @@ package io.vxseal.cluster.link;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
+import java.util.Comparator;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -14,10 +14,11 @@ import java.util.SequencedSet;
 /**
  * Limits on connections by source address, before the peer has authenticated. Pure; not thread-safe.
  *
- * <p>A connection is pending until it is a session. Where there are too many pending ones, the oldest gives way to the
+ * <p>A connection is pending until it is a session. If one source has too many pending, its oldest gives way to its
  * newest, not the other way round: an honest handshake takes milliseconds, so it is over before its turn comes, while
- * idle connections cannot occupy the places. The place is taken from the newcomer's own source first; if all sources
- * together hold too many, from the source that holds the most.
+ * idle connections cannot occupy the places. If all sources together have too many, a source with more than its share
+ * loses its oldest; if there is none, as when a swarm's nodes start at once, newcomers wait in the kernel's queue, but no
+ * longer than a slow handshake takes.
  */
 final class Admission {
     /**
@@ -25,14 +26,27 @@ final class Admission {
      *
      * @param pendingPerSource connections of one source that are no sessions yet
      * @param pending those of all sources
+     * @param share pending connections of one source that others wait for
+     * @param patienceNanos how long others wait for them
      * @param perSource connections of one source, sessions included
      * @param all connections of all sources
      * @param attemptsPerSecond connections that one source may open, on average
      * @param burst those that it may open at once
      */
     record Limits(
-            int pendingPerSource, int pending, int perSource, int all, double attemptsPerSecond, double burst) {
-        static final Limits DEFAULT = new Limits(16, 512, 64, 4096, 50, 100);
+            int pendingPerSource,
+            int pending,
+            int share,
+            long patienceNanos,
+            int perSource,
+            int all,
+            double attemptsPerSecond,
+            double burst) {
+        /**
+         * Few pending ones at a time, as handshakes that share a processor finish late together: displacing them then
+         * would waste their work and never end. At 64 the patience suffices for 13 handshakes a second.
+         */
+        static final Limits DEFAULT = new Limits(16, 64, 4, 5_000_000_000L, 64, 4096, 50, 100);
     }
 
     private static final int MAX_SOURCES = 8192;
@@ -69,35 +83,39 @@ final class Admission {
         }
     }
 
-    /**
-     * Answer to a new connection.
-     *
-     * @param entry present if it was let in
-     * @param displaced the connection to close in its place
-     * @param refusal present if it was not let in
-     */
-    record Answer(Optional<Entry> entry, Optional<Entry> displaced, Optional<Rejection> refusal) {
-        private static Answer refuse(Rejection reason) {
-            return new Answer(Optional.empty(), Optional.empty(), Optional.of(reason));
-        }
+    /** Answer to a new connection. */
+    sealed interface Answer {
+        /** It was let in, in place of the displaced one, which has to be closed. */
+        record Enter(Entry entry, Optional<Entry> displaced) implements Answer {}
+
+        /** It has to be closed. */
+        record Refuse(Rejection reason) implements Answer {}
+
+        /** It has to wait for others, and to ask again. */
+        record Wait() implements Answer {}
+    }
+
+    /** Returns whether the source opens connections slowly enough, and counts this one. */
+    boolean attempt(InetAddress address, long now) {
+        return attempts.tryTake(sourceOf(address), now);
     }
 
     /** Decides on a new connection. */
     Answer enter(InetAddress address, long now) {
         Object key = sourceOf(address);
-        if (!attempts.tryTake(key, now)) {
-            return Answer.refuse(Rejection.CONNECTION_RATE);
-        }
         Source source = sources.get(key);
         Optional<Entry> displaced = Optional.empty();
         if (source != null && source.pending.size() >= limits.pendingPerSource()) {
             displaced = Optional.of(source.pending.getFirst());
         } else if (source != null && source.count >= limits.perSource()) {
-            return Answer.refuse(Rejection.CONNECTIONS_OF_SOURCE);
+            return new Answer.Refuse(Rejection.CONNECTIONS_OF_SOURCE);
         } else if (pending.size() >= limits.pending()) {
-            displaced = Optional.of(oldestOfLargestSource());
+            displaced = displaceable(now);
+            if (displaced.isEmpty()) {
+                return new Answer.Wait();
+            }
         } else if (count >= limits.all()) {
-            return Answer.refuse(Rejection.CONNECTIONS);
+            return new Answer.Refuse(Rejection.CONNECTIONS);
         }
         displaced.ifPresent(this::leave);
         Entry entry = new Entry(key, now);
@@ -106,7 +124,7 @@ final class Admission {
         source.pending.add(entry);
         pending.add(entry);
         count++;
-        return new Answer(Optional.of(entry), displaced, Optional.empty());
+        return new Answer.Enter(entry, displaced);
     }
 
     /** Notes that a connection became a session. */
@@ -146,16 +164,17 @@ final class Admission {
         return count;
     }
 
-    private Entry oldestOfLargestSource() {
-        Iterator<Source> all = sources.values().iterator();
-        Source largest = all.next();
-        while (all.hasNext()) {
-            Source next = all.next();
-            if (next.pending.size() > largest.pending.size()) {
-                largest = next;
-            }
+    /** Returns the oldest pending connection of the source with the most, if it has more than its share; else an old one. */
+    private Optional<Entry> displaceable(long now) {
+        Source largest = pending.stream()
+                .map(entry -> sources.get(entry.source))
+                .max(Comparator.comparingInt(source -> source.pending.size()))
+                .orElseThrow();
+        if (largest.pending.size() > limits.share()) {
+            return Optional.of(largest.pending.getFirst());
         }
-        return largest.pending.getFirst();
+        Entry oldest = pending.getFirst();
+        return now - oldest.since > limits.patienceNanos() ? Optional.of(oldest) : Optional.empty();
     }
 
     /** Returns what counts as one source: an IPv4 address, or the /64 of an IPv6 address, as whoever has one has all of it. */

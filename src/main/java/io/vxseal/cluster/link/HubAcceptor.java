@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.SelectableChannelEndPoint;
 import org.eclipse.jetty.io.ssl.SslHandshakeListener;
@@ -23,7 +24,8 @@ import org.eclipse.jetty.util.IO;
 
 /** Listening socket of a hub, with {@link Admission} before anything is read from a connection. */
 final class HubAcceptor extends ServerConnector implements SslHandshakeListener {
-    private static final int BACKLOG = 1024;
+    private static final int BACKLOG = 2048;
+    private static final long WAIT_MILLIS = 50;
 
     private final Rejections rejections;
     private final Duration deadline;
@@ -76,23 +78,42 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
 
     private boolean admit(SocketChannel channel) throws IOException {
         InetAddress address = ((InetSocketAddress) channel.getRemoteAddress()).getAddress();
-        Admission.Answer answer;
         Guest displaced = null;
+        Optional<Rejection> refused = Optional.empty();
         synchronized (admission) {
-            answer = admission.enter(address, System.nanoTime());
-            if (answer.displaced().isPresent()) {
-                displaced = remove(answer.displaced().get());
+            switch (enter(address)) {
+                case Admission.Answer.Enter enter -> {
+                    displaced = enter.displaced().map(this::remove).orElse(null);
+                    entries.put(channel, enter.entry());
+                    guests.put(enter.entry(), new Guest(address, channel, channel));
+                }
+                case Admission.Answer.Refuse refuse -> refused = Optional.of(refuse.reason());
+                case Admission.Answer.Wait _ -> refused = Optional.of(Rejection.CONNECTIONS);
             }
-            answer.entry().ifPresent(entry -> {
-                entries.put(channel, entry);
-                guests.put(entry, new Guest(address, channel, channel));
-            });
         }
         if (displaced != null) {
             close(displaced, Rejection.DISPLACED);
         }
-        answer.refusal().ifPresent(reason -> rejections.add(reason, address.getHostAddress(), "connection"));
-        return answer.entry().isPresent();
+        refused.ifPresent(reason -> rejections.add(reason, address.getHostAddress(), "connection"));
+        return refused.isEmpty();
+    }
+
+    /** Waits where the answer says so; the connections that come meanwhile wait in the kernel's queue. */
+    private Admission.Answer enter(InetAddress address) {
+        if (!admission.attempt(address, System.nanoTime())) {
+            return new Admission.Answer.Refuse(Rejection.CONNECTION_RATE);
+        }
+        Admission.Answer answer = admission.enter(address, System.nanoTime());
+        while (answer instanceof Admission.Answer.Wait && isRunning()) {
+            try {
+                admission.wait(WAIT_MILLIS);
+            } catch (InterruptedException _) {
+                Thread.currentThread().interrupt();
+                return answer;
+            }
+            answer = admission.enter(address, System.nanoTime());
+        }
+        return answer;
     }
 
     @Override
@@ -125,6 +146,7 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
             Admission.Entry entry = entries.get(channel(endPoint));
             if (entry != null) {
                 admission.settle(entry);
+                admission.notifyAll();
             }
         }
     }
@@ -163,6 +185,7 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
 
     private Guest remove(Admission.Entry entry) {
         admission.leave(entry);
+        admission.notifyAll();
         Guest guest = guests.remove(entry);
         entries.remove(guest.channel());
         return guest;

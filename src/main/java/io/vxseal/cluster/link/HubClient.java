@@ -159,8 +159,10 @@ public final class HubClient implements AutoCloseable {
         }
 
         CompletableFuture<Connection> start() {
-            threads.scheduler().schedule(() -> fail("no answer within " + times.handshake().toSeconds() + " s"),
-                    times.handshake().toMillis(), TimeUnit.MILLISECONDS);
+            // Longer than the hub gives a handshake: before it begins, the connection may wait in the hub's kernel.
+            Duration patience = times.handshake().multipliedBy(4);
+            threads.scheduler().schedule(() -> fail("no answer within " + patience.toSeconds() + " s"),
+                    patience.toMillis(), TimeUnit.MILLISECONDS);
             request.send(result -> fail(result.getFailure() == null
                     ? "refused with status " + result.getResponse().getStatus()
                     : result.getFailure().getMessage()));
@@ -178,7 +180,7 @@ public final class HubClient implements AutoCloseable {
                         verifier.verify(response.getRequest().getConnection().getSslSessionData().sslSession());
                 Session session = new Session(peer,
                         new Session.Exchange(source, body, hub.getAddress(), () -> cut("the session ended")),
-                        context, Messages.MAX_OCTETS, Session.Pace.UNLIMITED);
+                        context, Session.Pace.UNLIMITED);
                 sessions.start(session);
                 opened.complete(session);
             } catch (RejectedException refused) {

@@ -158,7 +158,11 @@ public final class HubServer implements AutoCloseable {
         @Override
         public boolean handle(Request request, Response response, Callback callback) {
             EndPoint endPoint = request.getConnectionMetaData().getConnection().getEndPoint();
-            InetAddress remote = ((InetSocketAddress) endPoint.getRemoteSocketAddress()).getAddress();
+            if (!(endPoint.getRemoteSocketAddress() instanceof InetSocketAddress address)) {
+                callback.failed(new EofException("closed before the request was read"));
+                return true;
+            }
+            InetAddress remote = address.getAddress();
             try {
                 if (!HttpMethod.POST.is(request.getMethod()) || !Request.getPathInContext(request).equals(PATH)) {
                     throw new RejectedException(Rejection.REQUEST, "not POST " + PATH);
@@ -187,8 +191,8 @@ public final class HubServer implements AutoCloseable {
                 endPoint.close();
                 callback.failed(new EofException("the session ended"));
             });
-            sessions.start(new Session(peer, exchange, context, Messages.maxOctetsFrom(peer.name().role()),
-                    SessionPace.of(peer.name().role(), System.nanoTime())));
+            sessions.start(new Session(
+                    peer, exchange, context, SessionPace.of(peer.name().role(), System.nanoTime())));
         }
 
         private void refuse(RejectedException refused, Response response, Callback callback) {

@@ -12,5 +12,5 @@ import java.time.Duration;
  */
 public record LinkTimes(Duration handshake, Duration keepAlive, Duration silence) {
     public static final LinkTimes DEFAULT =
-            new LinkTimes(Duration.ofSeconds(15), Duration.ofSeconds(5), Duration.ofSeconds(16));
+            new LinkTimes(Duration.ofSeconds(15), Duration.ofSeconds(4), Duration.ofSeconds(13));
 }

@@ -44,6 +44,9 @@ final class Session implements Connection {
     private boolean closeFrameDue;
 
     private volatile long writtenAt;
+    private volatile long receivedAt;
+
+    /** When the last whole frame arrived. */
     private volatile long frameAt;
     private volatile boolean paused;
 
@@ -85,14 +88,15 @@ final class Session implements Connection {
 
     private final Pace pace;
 
-    Session(PeerVerifier.Peer peer, Exchange exchange, Context context, int maxReceived, Pace pace) {
+    Session(PeerVerifier.Peer peer, Exchange exchange, Context context, Pace pace) {
         this.peer = peer;
         this.exchange = exchange;
         this.context = context;
         this.pace = pace;
-        this.reader = new FrameReader(maxReceived, context.incoming());
+        this.reader = new FrameReader(Messages.MAX_OCTETS, context.incoming());
         this.queue = new OutgoingQueue(MAX_QUEUED_OCTETS, MAX_QUEUED_MESSAGES, context.outgoing());
         this.writtenAt = System.nanoTime();
+        this.receivedAt = writtenAt;
         this.frameAt = writtenAt;
     }
 
@@ -130,6 +134,11 @@ final class Session implements Connection {
     @Override
     public InetAddress remote() {
         return exchange.remote();
+    }
+
+    @Override
+    public long lastReceived() {
+        return receivedAt;
     }
 
     @Override
@@ -262,6 +271,7 @@ final class Session implements Connection {
     /** Hands on the frames in a chunk and returns the nanoseconds to wait. */
     private long take(Content.Chunk chunk) throws RejectedException {
         long[] pause = {0};
+        receivedAt = System.nanoTime();
         try {
             reader.read(chunk.getByteBuffer(), (type, payload) -> {
                 long now = System.nanoTime();

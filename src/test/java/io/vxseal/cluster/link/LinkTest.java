@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A hub and nodes over real sockets, with certificates of their own. */
 abstract class LinkTest {
     static final LinkTimes QUICK =
-            new LinkTimes(Duration.ofSeconds(3), Duration.ofMillis(500), Duration.ofSeconds(2));
+            new LinkTimes(Duration.ofSeconds(4), Duration.ofMillis(500), Duration.ofSeconds(4));
     static final InetAddress HUB = address(1);
 
     @TempDir
