@@ -45,6 +45,11 @@ public final class ManagerAddresses {
      */
     public record Listing(Set<String> nodes, Set<InetAddress> addresses) {
         public static final Listing EMPTY = new Listing(Set.of(), Set.of());
+
+        /** Returns whether there are managers whose ids are not known yet. */
+        public boolean isPartial() {
+            return nodes.size() < addresses.size();
+        }
     }
 
     /** @param file state.json in the engine's swarm folder; may appear later */

@@ -22,15 +22,37 @@ import java.util.Set;
  */
 public final class Managers {
     private Set<String> listed = Set.of();
+    /** Whether the engine's list has managers whose ids it does not know yet. */
+    private boolean partial;
     /** By node id, where they said they are. */
     private final Map<String, InetAddress> met = new HashMap<>();
 
-    /** The engine's list is now this. An empty one says nothing: it is not written yet, or this node left the swarm. */
+    /** Takes the engine's list. An empty one says nothing: it is not written yet, or this node left the swarm. */
     public void listed(Set<String> now) {
+        listed(now, false);
+    }
+
+    /**
+     * Takes the engine's list.
+     *
+     * @param some whether it has managers whose ids it does not know yet
+     */
+    public void listed(Set<String> now, boolean some) {
+        partial = some;
         if (!now.isEmpty()) {
             listed.stream().filter(gone -> !now.contains(gone)).forEach(met::remove);
         }
         listed = Set.copyOf(now);
+    }
+
+    /** Returns whether the engine's list has this node, or might have. */
+    public boolean isManager(String node) {
+        return listed.isEmpty() || partial || listed.contains(node);
+    }
+
+    /** Returns the managers of the engine's list. */
+    public Set<String> listed() {
+        return listed;
     }
 
     /** A node proved who it is. */

@@ -1,0 +1,416 @@
+package io.vxseal.cluster;
+
+import io.vxseal.cluster.hub.Hub;
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.MessageChannel;
+import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.message.Timer;
+import io.vxseal.cluster.node.ClusterNode;
+import io.vxseal.cluster.node.HubSelection;
+import io.vxseal.cluster.node.LocalChannel;
+import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.ring.KeyAuthority;
+import io.vxseal.cluster.ring.RingKeeper;
+import io.vxseal.cluster.ring.RingStore;
+import io.vxseal.cluster.ring.RingTrust;
+import io.vxseal.cluster.ring.RotationQuorum;
+import io.vxseal.encryption.KeyRing;
+import io.vxseal.peers.Peer;
+import io.vxseal.swarm.ManagerAddresses;
+import io.vxseal.swarm.Managers;
+import io.vxseal.swarm.NodeName;
+import io.vxseal.swarm.Role;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.random.RandomGenerator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * This node's part in the cluster: the node, the hub if it is a manager, and the ring.
+ *
+ * <p>Pure, one thread: time, randomness and sessions come from outside, so that the simulation runs the same code.
+ */
+final class ClusterMember {
+    private static final Logger LOG = LoggerFactory.getLogger(ClusterMember.class);
+    /** After so long without a majority it is logged. */
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    private final Timer timer;
+    private final RandomGenerator random;
+    private final Retention retention;
+    private final Outside outside;
+    private final Managers managers = new Managers();
+    private final RotationQuorum quorum;
+    private final RingKeeper rings;
+    private final ClusterNode node;
+    private final HubSelection selection;
+    private final Map<MessageChannel, InetAddress> dialled = new HashMap<>();
+
+    private Optional<NodeName> self = Optional.empty();
+    private Optional<InetAddress> vtep = Optional.empty();
+    private Optional<Hub> hub = Optional.empty();
+    private Optional<LocalChannel> local = Optional.empty();
+    private ManagerAddresses.Listing listing = ManagerAddresses.Listing.EMPTY;
+    private boolean leaving;
+    /** Since when the next ring waits for a majority. */
+    private Optional<Long> waiting = Optional.empty();
+    private boolean waitingLogged;
+
+    /** What the member needs done. */
+    interface Outside {
+        /** Connects to a hub; answered by {@link #hubReached} or {@link #hubFailed}. */
+        void dial(InetAddress hub);
+
+        /** Other nodes' endpoints changed. */
+        void changed(List<PeerChange> changes);
+
+        /** A hub says what this node announced before. */
+        void recalled(List<Peer> endpoints, Runnable then);
+
+        /** Other keys are in force. */
+        void keys(KeyRing keys);
+
+        /** Something was refused. */
+        void refuse(String node, String what);
+    }
+
+    ClusterMember(KeyAuthority authority, Retention retention, RingStore store, Timer timer, RandomGenerator random, Outside outside) {
+        this.timer = timer;
+        this.random = random;
+        this.retention = retention;
+        this.outside = outside;
+        this.quorum = new RotationQuorum(timer, managers);
+        this.rings = new RingKeeper(authority, store, timer, managers::isManager, new RingKeeper.Events() {
+            @Override
+            public void keys(KeyRing keys) {
+                outside.keys(keys);
+            }
+
+            @Override
+            public void changed() {
+                ringChanged();
+            }
+        });
+        this.node = new ClusterNode(retention, timer, random, rings, new NodeEvents());
+        this.selection = new HubSelection(random);
+    }
+
+    private final class NodeEvents implements ClusterNode.Events {
+        @Override
+        public void changed(List<PeerChange> changes) {
+            if (!changes.isEmpty()) {
+                outside.changed(changes);
+            }
+        }
+
+        @Override
+        public void recalled(List<Peer> endpoints, Runnable then) {
+            outside.recalled(endpoints, then);
+        }
+
+        @Override
+        public void hubOpened(String other, long process) {
+            hub.ifPresent(h -> h.hubOpened(other, process));
+        }
+
+        @Override
+        public void hubTold(String other, Message.Records told) {
+            hub.ifPresent(h -> h.hubTold(other, told));
+        }
+
+        @Override
+        public void hubClosed(String other) {
+            hub.ifPresent(h -> h.hubClosed(other));
+        }
+
+        @Override
+        public void refuse(String other, String what) {
+            outside.refuse(other, what);
+        }
+    }
+
+    private final class HubRings implements Hub.Rings {
+        @Override
+        public RingMark mark() {
+            return rings.mark();
+        }
+
+        @Override
+        public Optional<Message.Ring> newerThan(RingMark theirs) {
+            return rings.newerThan(theirs);
+        }
+
+        @Override
+        public void take(byte[] octets) throws RefusedException {
+            rings.take(octets);
+        }
+
+        @Override
+        public boolean isRotationRequested() {
+            return rings.isRotationRequested();
+        }
+
+        @Override
+        public void onRotationRequest(RingMark ring) {
+            rings.onRotationRequest(ring);
+        }
+
+        @Override
+        public void onRemoval(String removed) {
+            LOG.info("node {} left the swarm: the keys are rotated", removed);
+            rings.onRemoval();
+        }
+    }
+
+    // ---- the swarm
+
+    /** Takes this node's certificates, new or renewed. */
+    void become(RingTrust trust) {
+        NodeName now = trust.self();
+        boolean same = self.filter(now::equals).isPresent();
+        if (self.isPresent() && !same) {
+            if (!self.get().swarm().equals(now.swarm()) || !self.get().node().equals(now.node())) {
+                forget();
+            }
+            stopHub();
+        }
+        self = Optional.of(now);
+        rings.become(trust);
+        node.self(now);
+        if (now.role() == Role.MANAGER && hub.isEmpty()) {
+            startHub(now);
+        }
+        quorum.restart();
+    }
+
+    private void startHub(NodeName name) {
+        // What sessions with other hubs told went to the directory.
+        node.closeAll("this node is a manager now");
+        Hub started = new Hub(name.node(), random.nextLong() | 1, retention, timer, managers::isManager, new HubRings(), outside::refuse);
+        hub = Optional.of(started);
+        vtep.ifPresent(started::self);
+        started.managers(managers.listed());
+        LocalChannel end = LocalChannel.pair(name, timer,
+                (channel, message) -> started.received(channel, message), node::received);
+        local = Optional.of(end);
+        node.opened(end, Optional.empty());
+        started.opened(end.other());
+    }
+
+    private void stopHub() {
+        hub.ifPresent(stopped -> stopped.closeAll("this node is no hub any more"));
+        local.ifPresent(end -> {
+            end.close("");
+            node.closed(end);
+        });
+        node.closeAll("this node's certificate changed");
+        hub = Optional.empty();
+        local = Optional.empty();
+    }
+
+    /** This node is of no swarm, or of another: it forgets the other nodes, not its own endpoints. */
+    void forget() {
+        stopHub();
+        node.clear();
+        managers.forget();
+        self = Optional.empty();
+    }
+
+    /** Takes the engine's list of managers. */
+    void listed(ManagerAddresses.Listing now) {
+        boolean removed = !now.nodes().isEmpty() && !now.nodes().containsAll(listing.nodes());
+        listing = now;
+        managers.listed(now.nodes(), now.isPartial());
+        hub.ifPresent(h -> h.managers(managers.listed()));
+        rings.managersChanged();
+        node.closeUnless(id -> managers.isManager(id) || self.filter(me -> me.node().equals(id)).isPresent());
+        selection.listed(now.addresses(), timer.nanoTime());
+        if (removed && self.filter(me -> me.role() == Role.MANAGER).isPresent()) {
+            LOG.info("a manager was demoted or removed: the keys are rotated");
+            rings.onRemoval();
+        }
+        dial();
+    }
+
+    // ---- this node
+
+    void vtep(InetAddress address) {
+        vtep = Optional.of(address);
+        node.vtep(address);
+        hub.ifPresent(h -> h.self(address));
+        selection.retry(timer.nanoTime());
+        dial();
+    }
+
+    void found(InetAddress other) {
+        hub.ifPresent(h -> h.found(other));
+    }
+
+    void lost(InetAddress other) {
+        managers.lost(other);
+        hub.ifPresent(h -> h.lost(other));
+        node.lost(other);
+    }
+
+    void offer(KeyRing keys) {
+        rings.offer(keys);
+    }
+
+    void requestRotation() {
+        rings.requestRotation();
+    }
+
+    /** A node that has the keys is no longer of the swarm. */
+    void onRemoval() {
+        rings.onRemoval();
+    }
+
+    /** Tells the hubs that this process ends and may be back. */
+    void away() {
+        leaving = true;
+        node.away();
+    }
+
+    private void ringChanged() {
+        node.ringChanged();
+        hub.ifPresent(Hub::ringChanged);
+    }
+
+    // ---- sessions with hubs
+
+    private void dial() {
+        if (self.isEmpty() || vtep.isEmpty() || leaving) {
+            return;
+        }
+        int most = hub.isPresent() ? Integer.MAX_VALUE : HubSelection.MOST_HUBS;
+        selection.take(timer.nanoTime(), most).forEach(address -> {
+            if (vtep.filter(address::equals).isPresent() && hub.isPresent()) {
+                selection.isSelf(address);
+            } else {
+                outside.dial(address);
+            }
+        });
+    }
+
+    /** A session with a hub began. */
+    void hubReached(InetAddress address, MessageChannel channel) {
+        NodeName peer = channel.peer();
+        if (self.filter(me -> me.node().equals(peer.node())).isPresent()) {
+            selection.isSelf(address);
+            channel.close("this node's own hub");
+        } else if (peer.role() != Role.MANAGER || !managers.isManager(peer.node()) || self.isEmpty() || leaving) {
+            outside.refuse(peer.node(), "a hub on a node that is no manager of the swarm");
+            channel.close("its node is no manager of the swarm");
+            again(address);
+        } else {
+            selection.connected(address);
+            dialled.put(channel, address);
+            node.opened(channel, Optional.of(address));
+        }
+    }
+
+    /** A hub was not reached. */
+    void hubFailed(InetAddress address) {
+        again(address);
+    }
+
+    private void again(InetAddress address) {
+        selection.closed(address, timer.nanoTime());
+        timer.after(Duration.ofMillis(50), this::dial);
+    }
+
+    void hubReceived(MessageChannel channel, Message message) {
+        node.received(channel, message);
+    }
+
+    void hubDrained(MessageChannel channel) {
+        node.drained(channel);
+    }
+
+    void hubClosed(MessageChannel channel) {
+        node.closed(channel);
+        InetAddress address = dialled.remove(channel);
+        if (address != null) {
+            again(address);
+        }
+    }
+
+    // ---- sessions of nodes with this hub
+
+    void nodeOpened(MessageChannel channel) {
+        if (hub.isPresent()) {
+            hub.get().opened(channel);
+        } else {
+            channel.close("no hub here");
+        }
+    }
+
+    void nodeReceived(MessageChannel channel, Message message) {
+        if (message instanceof Message.Announce(var record) && channel.peer().role() == Role.MANAGER
+                && managers.isManager(channel.peer().node())) {
+            managers.met(channel.peer(), record.vtep());
+        }
+        hub.ifPresent(h -> h.received(channel, message));
+    }
+
+    void nodeDrained(MessageChannel channel) {
+        hub.ifPresent(h -> h.drained(channel));
+    }
+
+    void nodeClosed(MessageChannel channel) {
+        hub.ifPresent(h -> h.closed(channel));
+    }
+
+    // ---- time
+
+    /** Does what time brings; to be called each second. */
+    void tick() {
+        dial();
+        node.tick();
+        hub.ifPresent(Hub::tick);
+        hub.ifPresent(h -> {
+            String me = self.orElseThrow().node();
+            Map<String, Long> heard = new HashMap<>(node.hubsHeard());
+            h.managersHeard().forEach((manager, when) -> heard.merge(manager, when, Math::max));
+            quorum.reached(me, heard);
+            if (rings.keep(quorum.isKeyMaker(me), quorum.isComplete(), quorum.isMajority(), quorum.still())) {
+                awaitMajority();
+            } else {
+                waiting = Optional.empty();
+                waitingLogged = false;
+            }
+        });
+    }
+
+    private void awaitMajority() {
+        node.ping();
+        long began = waiting.orElseGet(timer::nanoTime);
+        waiting = Optional.of(began);
+        if (!waitingLogged && timer.nanoTime() - began >= PATIENCE.toNanos()) {
+            waitingLogged = true;
+            LOG.warn("the keys are due for rotation, which waits for a majority of the managers: {} of {} are reached; "
+                    + "is the plugin enabled on all of them?", quorum.fresh(), quorum.all());
+        }
+    }
+
+    // ---- what others read
+
+    ClusterNode node() {
+        return node;
+    }
+
+    Optional<Hub> hub() {
+        return hub;
+    }
+
+    RingKeeper rings() {
+        return rings;
+    }
+}

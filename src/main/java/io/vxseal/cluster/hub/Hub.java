@@ -1,0 +1,505 @@
+package io.vxseal.cluster.hub;
+
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.MessageChannel;
+import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.message.Timer;
+import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.record.NetworkRecord;
+import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RefusedClaim;
+import io.vxseal.swarm.Role;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
+
+/**
+ * A manager's hub: hears from each node what it has, and tells each node what its networks need, and the ring.
+ *
+ * <p>Pure, one thread.
+ */
+public final class Hub {
+    /** A node that fell silent is given so long to be back, however late its silence was noticed. */
+    static final Duration LEAST_RETENTION = Duration.ofSeconds(5);
+    /** Changes of this time are told together. */
+    private static final Duration BATCH = Duration.ofMillis(10);
+    /** A hub that starts waits so long for other hubs to tell what they know, before it tells anything itself. */
+    static final Duration SYNCHRONIZE = Duration.ofSeconds(3);
+    private static final Duration RECALL = Duration.ofSeconds(10);
+
+    private final String self;
+    private final long process;
+    private final Timer timer;
+    private final Rings rings;
+    private final Refusals refusals;
+    private final Predicate<String> isManager;
+    private final Claims claims = new Claims();
+    private final Records records;
+    private final Map<String, HubSession> sessions = new HashMap<>();
+    private final Map<String, Set<HubSession>> subscribers = new HashMap<>();
+    private final Set<HubSession> hubs = new LinkedHashSet<>();
+    private final Set<HubSession> dirty = new LinkedHashSet<>();
+    private final Map<String, Set<String>> nodesByNetwork = new HashMap<>();
+    private final Map<String, NodeRecord> told = new HashMap<>();
+    private final Map<String, List<RefusedClaim>> refusedBefore = new HashMap<>();
+    private Set<String> otherHubs = Set.of();
+    private boolean scheduled;
+    /** Whether the nodes are asked for what this hub's own node announced before. */
+    private boolean recalling;
+    private boolean ready;
+    private final long began;
+
+    /** What a hub has to do with the ring. */
+    public interface Rings {
+        /** Returns which ring there is. */
+        RingMark mark();
+
+        /** Returns the ring if it is newer than this. */
+        Optional<Message.Ring> newerThan(RingMark theirs);
+
+        /** Takes a ring that a node brought. */
+        void take(byte[] octets) throws RefusedException;
+
+        /** Returns whether other keys are wanted before their time. */
+        boolean isRotationRequested();
+
+        /** Hears that a node wants this ring replaced before its time. */
+        void onRotationRequest(RingMark ring);
+
+        /** Hears that a node which had the keys left the swarm. */
+        void onRemoval(String node);
+    }
+
+    /** Counts what is refused. */
+    public interface Refusals {
+        /** Something that a node sent was refused. */
+        void refuse(String node, String what);
+    }
+
+    /** What the hub does with sessions that are of one node: the newer replaces the older. */
+    private final HubSession.Source source = new HubSession.Source() {
+        @Override
+        public Optional<NodeRecord> record(HubSession session, String node) {
+            return tellable(session, node);
+        }
+
+        @Override
+        public Optional<Message> acknowledgement(HubSession session) {
+            return acknowledge(session);
+        }
+
+        @Override
+        public Optional<Message.Ring> newerThan(RingMark theirs) {
+            return rings.newerThan(theirs);
+        }
+
+        @Override
+        public RingMark mark() {
+            return rings.mark();
+        }
+    };
+
+    /**
+     * A hub that knows nothing yet.
+     *
+     * @param self this node's id
+     * @param process identifies this process among those of the same node
+     * @param isManager whether a node is on the engine's list of managers, or there is no such list
+     */
+    public Hub(String self, long process, Retention retention, Timer timer, Predicate<String> isManager, Rings rings, Refusals refusals) {
+        this.self = self;
+        this.process = process;
+        this.timer = timer;
+        this.isManager = isManager;
+        this.rings = rings;
+        this.refusals = refusals;
+        this.records = new Records(retention, claims);
+        this.began = timer.nanoTime();
+    }
+
+    // ---- sessions
+
+    /** A node opened a session. */
+    public void opened(MessageChannel channel) {
+        HubSession session = new HubSession(channel, timer.nanoTime());
+        HubSession before = sessions.put(session.node(), session);
+        if (before != null) {
+            forget(before);
+            before.channel.close("replaced by a newer session");
+        }
+        changed(records.opened(session.node()));
+    }
+
+    /** A node sent a message. */
+    public void received(MessageChannel channel, Message message) {
+        HubSession session = session(channel);
+        if (session == null) {
+            return;
+        }
+        try {
+            receive(session, message);
+        } catch (RefusedException e) {
+            refusals.refuse(session.node(), e.getMessage());
+        }
+    }
+
+    private void receive(HubSession session, Message message) throws RefusedException {
+        switch (message) {
+            case Message.Hello(var ring, var rotate) -> {
+                session.greeted = true;
+                session.ring = ring;
+                Optional<NodeRecord> known = records.chosen(session.node());
+                session.answer(new Message.Welcome(process, rings.mark(), rings.isRotationRequested(),
+                        known.map(NodeRecord::incarnation).orElse(0L), known.map(NodeRecord::revision).orElse(0L)));
+                heard(session, ring, rotate);
+                if (recalling) {
+                    session.answer(new Message.Recall());
+                }
+            }
+            case Message.Heartbeat(var ring, var rotate) -> heard(session, ring, rotate);
+            case Message.Ping() -> session.answer(new Message.Heartbeat(rings.mark(), rings.isRotationRequested()));
+            case Message.Ring(var octets) -> rings.take(octets);
+            case Message.Subscribe(var networks, var everything) -> subscribe(session, networks, everything);
+            case Message.Announce(var record) -> {
+                if (!record.node().equals(session.node())) {
+                    throw new RefusedException("a record of node " + record.node() + ", of which the session is not");
+                }
+                session.announced = Optional.of(record);
+            }
+            case Message.Recall() -> recall(session);
+            case Message.Recalled(var networks) -> recalled(networks);
+            case Message.Goodbye(_) -> {
+                session.announced = Optional.empty();
+                session.answer(new Message.Acknowledge(0, 0, List.of()));
+                changed(records.goodbye(session.node()));
+                rings.onRemoval(session.node());
+            }
+            case Message.Welcome _, Message.Acknowledge _, Message.Records _ ->
+                throw new RefusedException("a message that only hubs send");
+        }
+        touch(session);
+    }
+
+    /** A hub whose process is as new as its node's knows nothing of it; but nodes do, and the driver wants a second witness anyway. */
+    private void recall(HubSession session) {
+        Optional<NodeRecord> known = records.chosen(session.node());
+        if (known.isEmpty() && session.node().equals(self)) {
+            recalling = true;
+            timer.after(RECALL, () -> recalling = false);
+            sessions.values().stream().filter(other -> other != session && other.greeted).forEach(other -> {
+                other.answer(new Message.Recall());
+                touch(other);
+            });
+        } else {
+            session.answer(new Message.Recalled(known.map(NodeRecord::networks).orElse(List.of())));
+        }
+    }
+
+    private void recalled(List<NetworkRecord> networks) {
+        HubSession own = sessions.get(self);
+        if (recalling && own != null && !networks.isEmpty()) {
+            recalling = false;
+            own.answer(new Message.Recalled(networks));
+            touch(own);
+        }
+    }
+
+    private void heard(HubSession session, RingMark ring, boolean rotate) {
+        session.ring = ring;
+        if (rotate) {
+            rings.onRotationRequest(ring);
+        }
+    }
+
+    private void subscribe(HubSession session, Set<String> networks, boolean everything) throws RefusedException {
+        if (everything && role(session) != Role.MANAGER) {
+            throw new RefusedException("a worker's subscription to everything");
+        }
+        Set<String> added = new HashSet<>(networks);
+        added.removeAll(session.networks);
+        unsubscribe(session);
+        session.networks = networks;
+        session.everything = everything;
+        networks.forEach(network -> subscribers.computeIfAbsent(network, _ -> new LinkedHashSet<>()).add(session));
+        if (everything) {
+            hubs.add(session);
+            session.pending.addAll(records.directNodes());
+        }
+        added.forEach(network -> session.pending.addAll(nodesByNetwork.getOrDefault(network, Set.of())));
+        session.pending.remove(session.node());
+        session.completing = true;
+    }
+
+    private void unsubscribe(HubSession session) {
+        hubs.remove(session);
+        session.networks.forEach(network -> subscribers.computeIfPresent(network, (_, all) -> {
+            all.remove(session);
+            return all.isEmpty() ? null : all;
+        }));
+    }
+
+    /** A manager that was demoted keeps its certificate for a while. */
+    private Role role(HubSession session) {
+        return isManager.test(session.node()) ? session.channel.peer().role() : Role.WORKER;
+    }
+
+    /** There is room in a session's queue again. */
+    public void drained(MessageChannel channel) {
+        HubSession session = session(channel);
+        if (session != null) {
+            session.blocked = false;
+            touch(session);
+        }
+    }
+
+    /** A node's session ended. */
+    public void closed(MessageChannel channel) {
+        HubSession session = session(channel);
+        if (session != null) {
+            sessions.remove(session.node());
+            look(session);
+            forget(session);
+            changed(records.closed(session.node(), channel.lastReceived(), timer.nanoTime()));
+        }
+    }
+
+    private void forget(HubSession session) {
+        unsubscribe(session);
+        dirty.remove(session);
+    }
+
+    private HubSession session(MessageChannel channel) {
+        HubSession session = sessions.get(channel.peer().node());
+        return session != null && session.channel.equals(channel) ? session : null;
+    }
+
+    private void touch(HubSession session) {
+        dirty.add(session);
+        schedule();
+    }
+
+    private void schedule() {
+        if (!scheduled) {
+            scheduled = true;
+            timer.after(BATCH, this::flush);
+        }
+    }
+
+    /** Looks at what nodes announced, and tells what changed. */
+    private void flush() {
+        scheduled = false;
+        for (HubSession session : List.copyOf(dirty)) {
+            look(session);
+        }
+        synchronize();
+        tellHubs();
+        List<HubSession> now = List.copyOf(dirty);
+        dirty.clear();
+        now.forEach(session -> session.flush(source, ready));
+    }
+
+    private void look(HubSession session) {
+        session.announced.ifPresent(record -> {
+            session.announced = Optional.empty();
+            session.acknowledging = true;
+            changed(records.announce(record, role(session), timer.wallTime().toEpochMilli()));
+        });
+    }
+
+    private void tellHubs() {
+        for (String node : records.takeDirectChanges()) {
+            for (HubSession hub : hubs) {
+                if (!hub.node().equals(node)) {
+                    hub.pending.add(node);
+                    dirty.add(hub);
+                }
+            }
+        }
+    }
+
+    /** Nodes' records changed: tells those who subscribed to their networks, and the nodes themselves what has no effect. */
+    private void changed(Set<String> nodes) {
+        for (String node : nodes) {
+            Optional<Claims.Judged> judged = claims.judged(node);
+            NodeRecord now = judged.map(each -> each.effective().only(_ -> true)).orElse(null);
+            NodeRecord before = now == null ? told.remove(node) : told.put(node, now);
+            Set<String> networks = new HashSet<>();
+            index(node, before, networks, false);
+            index(node, now, networks, true);
+            for (String network : networks) {
+                for (HubSession session : subscribers.getOrDefault(network, Set.of())) {
+                    if (!session.node().equals(node)) {
+                        session.pending.add(node);
+                        dirty.add(session);
+                    }
+                }
+            }
+            refused(node, judged.map(Claims.Judged::refused).orElse(List.of()));
+        }
+        schedule();
+    }
+
+    private void index(String node, NodeRecord record, Set<String> networks, boolean add) {
+        if (record == null) {
+            return;
+        }
+        for (NetworkRecord network : record.networks()) {
+            networks.add(network.id());
+            if (add) {
+                nodesByNetwork.computeIfAbsent(network.id(), _ -> new HashSet<>()).add(node);
+            } else {
+                nodesByNetwork.computeIfPresent(network.id(), (_, all) -> {
+                    all.remove(node);
+                    return all.isEmpty() ? null : all;
+                });
+            }
+        }
+    }
+
+    private void refused(String node, List<RefusedClaim> now) {
+        List<RefusedClaim> before = now.isEmpty() ? refusedBefore.remove(node) : refusedBefore.put(node, now);
+        if (now.equals(before == null ? List.of() : before)) {
+            return;
+        }
+        HubSession session = sessions.get(node);
+        if (session != null) {
+            session.acknowledging = true;
+            dirty.add(session);
+            Set<RefusedClaim> known = before == null ? Set.of() : Set.copyOf(before);
+            for (RefusedClaim claim : now) {
+                if (!known.contains(claim)) {
+                    refusals.refuse(node, "claim of endpoint %s in network %s: %s".formatted(claim.endpoint(), claim.network(), claim.reason()));
+                }
+            }
+        }
+    }
+
+    private Optional<NodeRecord> tellable(HubSession session, String node) {
+        if (session.everything) {
+            return records.direct(node);
+        }
+        return Optional.ofNullable(told.get(node))
+                .map(record -> record.only(session.networks::contains))
+                .filter(record -> !record.networks().isEmpty());
+    }
+
+    private Optional<Message> acknowledge(HubSession session) {
+        return records.direct(session.node()).map(record -> {
+            List<RefusedClaim> refused = claims.judged(session.node()).map(Claims.Judged::refused).orElse(List.of());
+            return new Message.Acknowledge(record.incarnation(), record.revision(),
+                    refused.subList(0, Math.min(refused.size(), Message.Acknowledge.MOST_REFUSED)));
+        });
+    }
+
+    // ---- other hubs
+
+    /** Names the managers whose hubs there should be. */
+    public void managers(Set<String> nodes) {
+        otherHubs = nodes;
+    }
+
+    /** This node has a session with another hub. */
+    public void hubOpened(String hub, long hubProcess) {
+        changed(records.hubOpened(hub, hubProcess));
+    }
+
+    /** Another hub told what it hears from nodes. */
+    public void hubTold(String hub, Message.Records told) {
+        changed(records.told(hub, told));
+    }
+
+    /** This node's session with another hub ended. */
+    public void hubClosed(String hub) {
+        changed(records.hubClosed(hub, timer.nanoTime()));
+    }
+
+    /** A hub that knows nothing yet would tell nodes that others are gone, or take the second claim for the first. */
+    private void synchronize() {
+        if (!ready && (timer.nanoTime() - began >= SYNCHRONIZE.toNanos()
+                || otherHubs.stream().allMatch(hub -> hub.equals(self) || records.isComplete(hub)))) {
+            ready = true;
+            dirty.addAll(sessions.values());
+            schedule();
+        }
+    }
+
+    // ---- this node
+
+    /** Sets this node's VTEP. */
+    public void self(InetAddress vtep) {
+        changed(claims.self(vtep));
+    }
+
+    /** The engine says that the node at this address is not there. */
+    public void lost(InetAddress vtep) {
+        changed(records.lost(vtep));
+    }
+
+    /** The engine says that a node is at this address. */
+    public void found(InetAddress vtep) {
+        records.found(vtep);
+    }
+
+    /** The ring, or whether it is to be replaced, changed. */
+    public void ringChanged() {
+        sessions.values().forEach(this::touch);
+    }
+
+    /** Does what time brings; to be called each second. */
+    public void tick() {
+        changed(records.expire(timer.nanoTime()));
+        synchronize();
+    }
+
+    /** Closes sessions that do not hold any more. */
+    public void closeAll(String reason) {
+        List.copyOf(sessions.values()).forEach(session -> session.channel.close(reason));
+    }
+
+    // ---- what people see
+
+    /** A session at one moment. */
+    public record SessionStatus(String node, Role role, Duration age, int lag) {}
+
+    /** Returns the sessions. */
+    public List<SessionStatus> sessions() {
+        List<SessionStatus> all = new ArrayList<>();
+        long now = timer.nanoTime();
+        sessions.values().forEach(session -> all.add(new SessionStatus(session.node(), role(session),
+                Duration.ofNanos(now - session.opened), session.pending.size())));
+        return all;
+    }
+
+    /** Returns the nodes' records that count here. */
+    public Collection<NodeRecord> nodes() {
+        return records.nodes().stream().map(node -> records.chosen(node).orElseThrow()).toList();
+    }
+
+    /** Returns how many claims have no effect, by reason. */
+    public Map<RefusedClaim.Reason, Integer> refusedClaims() {
+        return claims.refused();
+    }
+
+    /** Returns whether a session of this node is open. */
+    public boolean isConnected(String node) {
+        return sessions.containsKey(node);
+    }
+
+    /** Returns when managers that have a session here last gave a sign of life. */
+    public Map<String, Long> managersHeard() {
+        Map<String, Long> heard = new HashMap<>();
+        sessions.values().stream().filter(session -> role(session) == Role.MANAGER)
+                .forEach(session -> heard.put(session.node(), session.channel.lastReceived()));
+        return heard;
+    }
+}

@@ -1,0 +1,120 @@
+package io.vxseal.cluster.hub;
+
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.MessageChannel;
+import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.record.NodeRecord;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * A session of a node with this hub, and what the node is yet to be told. That is kept as "which", not as messages: who reads slowly
+ * gets what is so when it reads, and costs no memory.
+ */
+final class HubSession {
+    /** Most nodes, and about how many endpoints, in one message; some 60 KiB. */
+    private static final int BATCH_NODES = 400;
+    private static final int BATCH_ENDPOINTS = 400;
+
+    final MessageChannel channel;
+    final long opened;
+    /** Set when the node has said which ring it has. */
+    boolean greeted;
+    boolean everything;
+    Set<String> networks = Set.of();
+    /** The record that the node announced and that was not looked at yet. */
+    Optional<NodeRecord> announced = Optional.empty();
+    /** Nodes that it is yet to be told of. */
+    final Set<String> pending = new LinkedHashSet<>();
+    /** Whether it is yet to be told that it knows all that it subscribed to. */
+    boolean completing;
+    boolean acknowledging;
+    boolean blocked;
+    /** The newest ring that the node has or was sent. */
+    RingMark ring = RingMark.NONE;
+    private final Deque<Message> answers = new ArrayDeque<>();
+
+    /** What a session may tell. */
+    interface Source {
+        /** Returns what a node is told of another; empty if nothing. */
+        Optional<NodeRecord> record(HubSession session, String node);
+
+        /** Returns the answer to what the node announced last. */
+        Optional<Message> acknowledgement(HubSession session);
+
+        /** Returns the ring, if it is newer than this. */
+        Optional<Message.Ring> newerThan(RingMark theirs);
+
+        /** Returns which ring there is. */
+        RingMark mark();
+    }
+
+    HubSession(MessageChannel channel, long opened) {
+        this.channel = channel;
+        this.opened = opened;
+    }
+
+    String node() {
+        return channel.peer().node();
+    }
+
+    /** Adds an answer; the node asked, and one that asks faster than it reads is not answered each time. */
+    void answer(Message message) {
+        answers.removeIf(waiting -> waiting.getClass() == message.getClass());
+        answers.add(message);
+    }
+
+    /** Sends what the node is yet to be told, until its queue is full. The ring comes before the records. */
+    void flush(Source source, boolean ready) {
+        while (!blocked && !answers.isEmpty() && send(answers.peek())) {
+            answers.remove();
+        }
+        if (!greeted) {
+            return;
+        }
+        if (!blocked) {
+            source.newerThan(ring).ifPresent(newer -> {
+                if (send(newer)) {
+                    ring = source.mark();
+                }
+            });
+        }
+        if (!blocked && acknowledging) {
+            acknowledging = source.acknowledgement(this).filter(message -> !send(message)).isPresent();
+        }
+        while (!blocked && (ready || everything) && (!pending.isEmpty() || completing)) {
+            tell(source);
+        }
+    }
+
+    private void tell(Source source) {
+        List<NodeRecord> records = new ArrayList<>();
+        List<String> gone = new ArrayList<>();
+        int endpoints = 0;
+        Set<String> taken = new LinkedHashSet<>();
+        Iterator<String> nodes = pending.iterator();
+        while (nodes.hasNext() && taken.size() < BATCH_NODES && endpoints < BATCH_ENDPOINTS) {
+            String node = nodes.next();
+            taken.add(node);
+            Optional<NodeRecord> record = source.record(this, node);
+            record.ifPresentOrElse(records::add, () -> gone.add(node));
+            endpoints += record.map(NodeRecord::endpoints).orElse(0);
+        }
+        boolean last = completing && taken.size() == pending.size();
+        if (send(new Message.Records(records, gone, last))) {
+            pending.removeAll(taken);
+            completing &= !last;
+        }
+    }
+
+    private boolean send(Message message) {
+        blocked = !channel.send(message);
+        return !blocked;
+    }
+}

@@ -1,0 +1,291 @@
+package io.vxseal.cluster.hub;
+
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.record.EndpointRecord;
+import io.vxseal.cluster.record.HubView;
+import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.record.NetworkRecord;
+import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.swarm.Role;
+import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * The nodes' records that a hub knows: those that nodes announced to it, and those that other hubs pass on. A node's record stands as long
+ * as one hub vouches for it, and a hub vouches for a node with which it has a session, and for some time after that broke: a node whose
+ * plugin dies keeps forwarding.
+ *
+ * <p>Pure, one thread. Methods return the nodes whose record changed.
+ */
+final class Records {
+    private final Retention retention;
+    private final Claims claims;
+    private final Map<String, Direct> direct = new HashMap<>();
+    private final Map<String, HubView> hubs = new HashMap<>();
+    private final Map<String, NodeRecord> chosen = new HashMap<>();
+    /** Nodes whose direct record changed since {@link #takeDirectChanges}. */
+    private Set<String> directChanges = new HashSet<>();
+    private final Set<InetAddress> lost = new HashSet<>();
+
+    /** A record that its node announced here. */
+    private static final class Direct {
+        NodeRecord record;
+        boolean live;
+        /** When it ends, unless the node is back by then. */
+        long until;
+
+        Direct(NodeRecord record) {
+            this.record = record;
+        }
+    }
+
+    Records(Retention retention, Claims claims) {
+        this.retention = retention;
+        this.claims = claims;
+    }
+
+    /** The node has a session with this hub, and announces its record by and by. */
+    Set<String> opened(String node) {
+        Direct known = direct.get(node);
+        if (known == null || known.live) {
+            return Set.of();
+        }
+        known.live = true;
+        directChanges.add(node);
+        return choose(Set.of(node));
+    }
+
+    /**
+     * Takes the record that a node announced.
+     *
+     * @param wall of this hub's clock, epoch milliseconds
+     */
+    Set<String> announce(NodeRecord announced, Role role, long wall) {
+        String node = announced.node();
+        Direct known = direct.get(node);
+        if (known != null && known.live && known.record.isNewerThan(announced)) {
+            return Set.of();
+        }
+        NodeRecord admitted = admit(announced, role, wall);
+        if (known == null) {
+            known = new Direct(admitted);
+            direct.put(node, known);
+        }
+        known.record = admitted;
+        known.live = true;
+        directChanges.add(node);
+        return choose(Set.of(node));
+    }
+
+    /** Keeps the times of the claims that are known already, and gives later ones than anybody else's to the others. */
+    private NodeRecord admit(NodeRecord announced, Role role, long wall) {
+        Times times = times(announced.node());
+        List<NetworkRecord> networks = new ArrayList<>();
+        for (NetworkRecord network : announced.networks()) {
+            List<EndpointRecord> endpoints = new ArrayList<>();
+            for (EndpointRecord endpoint : network.endpoints()) {
+                Long known = times.endpoints.get(new Times.Claim(network.id(), endpoint.id(), endpoint.address(), endpoint.mac()));
+                endpoints.add(endpoint.admitted(known != null ? known : Math.max(wall, claims.latest(network, endpoint) + 1)));
+            }
+            networks.add(network.with(endpoints));
+        }
+        Long known = times.vteps.get(announced.vtep());
+        return announced.admitted(role, known != null ? known : Math.max(wall, claims.latest(announced.vtep()) + 1), networks);
+    }
+
+    /** The earliest admission of each claim in all copies of a node's record. */
+    private Times times(String node) {
+        Times times = new Times();
+        Optional.ofNullable(direct.get(node)).ifPresent(each -> times.add(each.record));
+        for (HubView hub : hubs.values()) {
+            hub.told(node).ifPresent(times::add);
+            hub.stale(node).ifPresent(times::add);
+        }
+        return times;
+    }
+
+    /** The node's session ended. */
+    Set<String> closed(String node, long heard, long now) {
+        Direct known = direct.get(node);
+        if (known == null || !known.live) {
+            return Set.of();
+        }
+        known.live = false;
+        known.until = now + retention.silent().toNanos();
+        if (known.record.away()) {
+            known.until = now + retention.away().toNanos();
+        } else {
+            // A dead host is noticed late, and does not stay longer for that; but everybody has some time to be back.
+            long least = Math.min(retention.silent().toNanos(), Hub.LEAST_RETENTION.toNanos());
+            known.until = Math.max(heard + retention.silent().toNanos(), now + least);
+        }
+        directChanges.add(node);
+        if (lost.contains(known.record.vtep())) {
+            return gone(node);
+        }
+        return choose(Set.of(node));
+    }
+
+    /** The node left the swarm. */
+    Set<String> goodbye(String node) {
+        return gone(node);
+    }
+
+    private Set<String> gone(String node) {
+        direct.remove(node);
+        directChanges.add(node);
+        return choose(Set.of(node));
+    }
+
+    /** The engine says that the node at this address is not there: it goes, unless it has a session. */
+    Set<String> lost(InetAddress vtep) {
+        lost.add(vtep);
+        Set<String> changed = new HashSet<>();
+        for (Map.Entry<String, Direct> each : List.copyOf(direct.entrySet())) {
+            if (!each.getValue().live && each.getValue().record.vtep().equals(vtep)) {
+                changed.addAll(gone(each.getKey()));
+            }
+        }
+        return changed;
+    }
+
+    /** The engine says that a node is at this address. */
+    void found(InetAddress vtep) {
+        lost.remove(vtep);
+    }
+
+    /** A session with another hub was opened. */
+    Set<String> hubOpened(String hub, long process) {
+        HubView view = hubs.computeIfAbsent(hub, _ -> new HubView(retention));
+        view.opened(process);
+        return choose(view.nodes());
+    }
+
+    /** Another hub tells of the nodes that it vouches for. */
+    Set<String> told(String hub, Message.Records told) {
+        HubView view = hubs.get(hub);
+        if (view == null || !view.isConnected()) {
+            return Set.of();
+        }
+        Set<String> changed = view.tell(told.records(), told.gone(), told.complete());
+        for (NodeRecord record : told.records()) {
+            adopt(record);
+        }
+        return choose(changed);
+    }
+
+    /** A claim was admitted when the first hub admitted it. */
+    private void adopt(NodeRecord record) {
+        Direct own = direct.get(record.node());
+        if (own == null) {
+            return;
+        }
+        Times times = new Times();
+        times.add(record);
+        NodeRecord earlier = times.applyTo(own.record);
+        if (!earlier.equals(own.record)) {
+            own.record = earlier;
+            directChanges.add(record.node());
+        }
+    }
+
+    /** The session with another hub ended. */
+    Set<String> hubClosed(String hub, long now) {
+        HubView view = hubs.get(hub);
+        if (view == null) {
+            return Set.of();
+        }
+        view.closed(now);
+        return choose(view.nodes());
+    }
+
+    /** Ends what is over: nodes that were silent for too long, and what hubs told that are. */
+    Set<String> expire(long now) {
+        Set<String> changed = new HashSet<>();
+        for (Map.Entry<String, Direct> each : List.copyOf(direct.entrySet())) {
+            Direct known = each.getValue();
+            if (!known.live && (now - known.until >= 0 || claims.isReplaced(each.getKey()))) {
+                changed.addAll(gone(each.getKey()));
+            }
+        }
+        for (HubView hub : hubs.values()) {
+            changed.addAll(choose(hub.expire(now, Long.MIN_VALUE)));
+        }
+        return changed;
+    }
+
+    private Set<String> choose(Set<String> nodes) {
+        Set<String> changed = new HashSet<>();
+        for (String node : nodes) {
+            Optional<NodeRecord> now = choose(node);
+            Optional<NodeRecord> before = Optional.ofNullable(chosen.get(node));
+            if (!now.equals(before)) {
+                now.ifPresentOrElse(record -> chosen.put(node, record), () -> chosen.remove(node));
+                changed.addAll(claims.update(node, now));
+            }
+        }
+        return changed;
+    }
+
+    private Optional<NodeRecord> choose(String node) {
+        List<NodeRecord> live = new ArrayList<>();
+        List<NodeRecord> silent = new ArrayList<>();
+        Optional.ofNullable(direct.get(node)).ifPresent(each -> (each.live ? live : silent).add(each.record));
+        for (HubView hub : hubs.values()) {
+            hub.told(node).ifPresent(record -> (record.silent() ? silent : live).add(record));
+            hub.stale(node).ifPresent(silent::add);
+        }
+        Times times = new Times();
+        live.forEach(times::add);
+        silent.forEach(times::add);
+        return NodeRecord.choose(live, silent).map(record -> times.applyTo(record).silent(live.isEmpty()));
+    }
+
+    /** Returns the record of a node that counts here. */
+    Optional<NodeRecord> chosen(String node) {
+        return Optional.ofNullable(chosen.get(node));
+    }
+
+    /** Returns a node's record as this hub vouches for it; empty if it does not. */
+    Optional<NodeRecord> direct(String node) {
+        return Optional.ofNullable(direct.get(node)).map(each -> each.record.silent(!each.live));
+    }
+
+    /** Returns the nodes that this hub vouches for. */
+    Set<String> directNodes() {
+        return new HashSet<>(direct.keySet());
+    }
+
+    /** Returns the nodes of which this hub knows records. */
+    Set<String> nodes() {
+        return new HashSet<>(chosen.keySet());
+    }
+
+    /** Returns whether the other hub has told all it knows. */
+    boolean isComplete(String hub) {
+        HubView view = hubs.get(hub);
+        return view != null && view.isComplete();
+    }
+
+    /** Returns the nodes whose record, as this hub vouches for it, changed since the last call. */
+    Set<String> takeDirectChanges() {
+        Set<String> taken = directChanges;
+        directChanges = new HashSet<>();
+        return taken;
+    }
+
+    /** Forgets everything. */
+    Set<String> clear() {
+        Set<String> all = new HashSet<>(chosen.keySet());
+        direct.clear();
+        hubs.clear();
+        directChanges.clear();
+        return choose(all);
+    }
+}

@@ -1,0 +1,144 @@
+package io.vxseal.cluster.message;
+
+import io.vxseal.cluster.record.NetworkRecord;
+import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RefusedClaim;
+import java.util.Collections;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * A message of a session between a node and a hub. A field that is missing has the default that the record gives it, and one that is
+ * unknown is ignored, so that versions that know more or less understand each other.
+ */
+public sealed interface Message {
+
+    /**
+     * Opens a session; from a node to a hub.
+     *
+     * @param ring the newest ring that the node has
+     * @param rotate whether the node wants that ring replaced before its time
+     */
+    record Hello(RingMark ring, boolean rotate) implements Message {
+        public Hello {
+            ring = orNone(ring);
+        }
+    }
+
+    /**
+     * Answers a {@link Hello}.
+     *
+     * @param hub identifies the hub's process
+     * @param ring the newest ring that the hub has
+     * @param rotate whether the hub wants that ring replaced before its time
+     * @param incarnation of the receiver's record that the hub knows; 0 for none
+     * @param revision of that record
+     */
+    record Welcome(long hub, RingMark ring, boolean rotate, long incarnation, long revision) implements Message {
+        public Welcome {
+            ring = orNone(ring);
+        }
+    }
+
+    /**
+     * Asks for the records of networks, from now on; from a node to a hub.
+     *
+     * @param networks ids, in place of those before
+     * @param everything whether the sender is a hub itself and wants all that its receiver hears from nodes
+     */
+    record Subscribe(Set<String> networks, boolean everything) implements Message {
+        public Subscribe {
+            networks = networks == null ? Set.of() : Collections.unmodifiableSet(new TreeSet<>(networks));
+            if (networks.size() > NodeRecord.MOST_NETWORKS) {
+                throw new IllegalArgumentException("subscription to %d networks".formatted(networks.size()));
+            }
+        }
+    }
+
+    /** Replaces the sender's record; from a node to a hub. */
+    record Announce(NodeRecord record) implements Message {
+        public Announce {
+            if (record == null) {
+                throw new IllegalArgumentException("announcement without a record");
+            }
+        }
+    }
+
+    /**
+     * Answers an {@link Announce}.
+     *
+     * @param incarnation of the record that the hub has now
+     * @param revision of that record
+     * @param refused the claims in it that have no effect; not all if there are many
+     */
+    record Acknowledge(long incarnation, long revision, List<RefusedClaim> refused) implements Message {
+        /** Most refused claims in one message. */
+        public static final int MOST_REFUSED = 100;
+
+        public Acknowledge {
+            refused = refused == null ? List.of() : List.copyOf(refused);
+        }
+    }
+
+    /**
+     * Tells of other nodes; from a hub to a node.
+     *
+     * @param records in place of those before
+     * @param gone nodes of which the hub tells nothing any more
+     * @param complete whether the hub has now told all that the receiver subscribed to
+     */
+    record Records(List<NodeRecord> records, List<String> gone, boolean complete) implements Message {
+        public Records {
+            records = records == null ? List.of() : List.copyOf(records);
+            gone = gone == null ? List.of() : List.copyOf(gone);
+        }
+    }
+
+    /** Carries a signed ring, not yet verified. */
+    record Ring(byte[] octets) implements Message {
+        /** Most octets of a ring; one of three keys with a chain of two certificates has about 1300. */
+        public static final int LIMIT = 32 * 1024;
+
+        public Ring {
+            if (octets == null || octets.length > LIMIT) {
+                throw new IllegalArgumentException("ring of %d octets".formatted(octets == null ? 0 : octets.length));
+            }
+        }
+    }
+
+    /**
+     * Says which ring the sender has; answers a {@link Ping}, and comes when either changes.
+     *
+     * @param rotate whether the sender, or a node that it heard, wants this ring replaced before its time
+     */
+    record Heartbeat(RingMark ring, boolean rotate) implements Message {
+        public Heartbeat {
+            ring = orNone(ring);
+        }
+    }
+
+    /** Asks for a {@link Heartbeat}. */
+    record Ping() implements Message {}
+
+    /** Asks what the sender's node announced before: it does not know any more. From a node to a hub, before it announces anything. */
+    record Recall() implements Message {}
+
+    /** Answers a {@link Recall}. */
+    record Recalled(List<NetworkRecord> networks) implements Message {
+        public Recalled {
+            networks = networks == null ? List.of() : List.copyOf(networks);
+        }
+    }
+
+    /**
+     * The sender's node left the swarm: its record ends. From a node to a hub.
+     *
+     * @param incarnation of the record that ends
+     */
+    record Goodbye(long incarnation) implements Message {}
+
+    private static RingMark orNone(RingMark mark) {
+        return mark == null ? RingMark.NONE : mark;
+    }
+}

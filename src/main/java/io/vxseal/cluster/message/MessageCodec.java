@@ -1,0 +1,182 @@
+package io.vxseal.cluster.message;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.databind.DeserializationContext;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.MapperFeature;
+import com.fasterxml.jackson.databind.ObjectReader;
+import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.SerializerProvider;
+import com.fasterxml.jackson.databind.deser.std.StdScalarDeserializer;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.ser.std.StdScalarSerializer;
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.MacAddress;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * A message's octets: a JSON object with one field, which names the kind and holds the message.
+ *
+ * <p>Whoever calls has checked the number of octets. What is read from them takes memory in proportion to it: JSON announces no lengths,
+ * and numbers, names, texts and depth are bounded.
+ */
+public final class MessageCodec {
+    private static final int DEEPEST = 16;
+    private static final int LONGEST_NUMBER = 20;
+    private static final int LONGEST_NAME = 64;
+    /** Of a ring in base64. */
+    private static final int LONGEST_TEXT = Message.Ring.LIMIT * 4 / 3 + 4;
+
+    private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
+                    .streamReadConstraints(StreamReadConstraints.builder()
+                            .maxNestingDepth(DEEPEST)
+                            .maxNumberLength(LONGEST_NUMBER)
+                            .maxNameLength(LONGEST_NAME)
+                            .maxStringLength(LONGEST_TEXT)
+                            .build())
+                    .build())
+            .disable(MapperFeature.USE_ANNOTATIONS)
+            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .enable(DeserializationFeature.READ_UNKNOWN_ENUM_VALUES_AS_NULL)
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .defaultPropertyInclusion(JsonInclude.Value.construct(JsonInclude.Include.NON_DEFAULT, JsonInclude.Include.ALWAYS))
+            .addModule(new SimpleModule()
+                    .addSerializer(InetAddress.class, new TextSerializer<>(InetAddress.class, InetAddress::getHostAddress))
+                    .addSerializer(Cidr.class, new TextSerializer<>(Cidr.class, Cidr::toString))
+                    .addSerializer(MacAddress.class, new TextSerializer<>(MacAddress.class, MacAddress::toString))
+                    .addDeserializer(InetAddress.class, new TextDeserializer<>(InetAddress.class, InetAddress::ofLiteral))
+                    .addDeserializer(Cidr.class, new TextDeserializer<>(Cidr.class, Cidr::parse))
+                    .addDeserializer(MacAddress.class, new TextDeserializer<>(MacAddress.class, MacAddress::parse)))
+            .build();
+    private static final ObjectReader READER = JSON.readerFor(Envelope.class);
+    private static final ObjectWriter WRITER = JSON.writerFor(Envelope.class);
+
+    private MessageCodec() {}
+
+    /** A message, in the field that names its kind. */
+    private record Envelope(
+            Message.Hello hello,
+            Message.Welcome welcome,
+            Message.Subscribe subscribe,
+            Message.Announce announce,
+            Message.Acknowledge acknowledge,
+            Message.Records records,
+            Message.Ring ring,
+            Message.Heartbeat heartbeat,
+            Message.Ping ping,
+            Message.Recall recall,
+            Message.Recalled recalled,
+            Message.Goodbye goodbye) {
+
+        static Envelope of(Message message) {
+            return new Envelope(
+                    as(message, Message.Hello.class),
+                    as(message, Message.Welcome.class),
+                    as(message, Message.Subscribe.class),
+                    as(message, Message.Announce.class),
+                    as(message, Message.Acknowledge.class),
+                    as(message, Message.Records.class),
+                    as(message, Message.Ring.class),
+                    as(message, Message.Heartbeat.class),
+                    as(message, Message.Ping.class),
+                    as(message, Message.Recall.class),
+                    as(message, Message.Recalled.class),
+                    as(message, Message.Goodbye.class));
+        }
+
+        private static <T extends Message> T as(Message message, Class<T> kind) {
+            return kind.isInstance(message) ? kind.cast(message) : null;
+        }
+
+        Optional<Message> message() {
+            Message found = null;
+            for (Message each : new Message[] {
+                hello, welcome, subscribe, announce, acknowledge, records, ring, heartbeat, ping, recall, recalled, goodbye
+            }) {
+                if (each != null && found != null) {
+                    throw new IllegalArgumentException("two kinds in one message");
+                }
+                found = each == null ? found : each;
+            }
+            return Optional.ofNullable(found);
+        }
+    }
+
+    /** Returns the message's octets. */
+    public static byte[] encode(Message message) {
+        try {
+            return WRITER.writeValueAsBytes(Envelope.of(message));
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a message that cannot be written", e);
+        }
+    }
+
+    /**
+     * Reads a message.
+     *
+     * @return empty for a kind that this version does not know
+     * @throws RefusedException if the octets are no message, or one that is out of bounds
+     */
+    public static Optional<Message> decode(byte[] octets) throws RefusedException {
+        try {
+            Envelope envelope = READER.readValue(octets);
+            if (envelope == null) {
+                throw new RefusedException("message without content");
+            }
+            return envelope.message();
+        } catch (JsonProcessingException e) {
+            throw new RefusedException("message that cannot be read: " + e.getOriginalMessage());
+        } catch (IOException | IllegalArgumentException e) {
+            throw new RefusedException("message that cannot be read: " + e.getMessage());
+        }
+    }
+
+    /** Writes a value as text. */
+    private static final class TextSerializer<T> extends StdScalarSerializer<T> {
+        private static final long serialVersionUID = 1;
+        private final transient Function<T, String> print;
+
+        TextSerializer(Class<T> type, Function<T, String> print) {
+            super(type);
+            this.print = print;
+        }
+
+        @Override
+        public void serialize(T value, JsonGenerator out, SerializerProvider provider) throws IOException {
+            out.writeString(print.apply(value));
+        }
+    }
+
+    /** Reads a value from text; asks no name server. */
+    private static final class TextDeserializer<T> extends StdScalarDeserializer<T> {
+        private static final long serialVersionUID = 1;
+        private final transient Function<String, T> parse;
+
+        TextDeserializer(Class<T> type, Function<String, T> parse) {
+            super(type);
+            this.parse = parse;
+        }
+
+        @Override
+        public T deserialize(JsonParser in, DeserializationContext context) throws IOException {
+            String text = in.getValueAsString();
+            if (text == null) {
+                throw context.weirdStringException("", handledType(), "want text");
+            }
+            try {
+                return parse.apply(text);
+            } catch (IllegalArgumentException e) {
+                throw context.weirdStringException(text, handledType(), e.getMessage());
+            }
+        }
+    }
+}

@@ -1,0 +1,529 @@
+package io.vxseal.cluster.node;
+
+import io.vxseal.cluster.PeerChange;
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.MessageChannel;
+import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.message.Timer;
+import io.vxseal.cluster.record.EndpointRecord;
+import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.record.NetworkRecord;
+import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RefusedClaim;
+import io.vxseal.cluster.record.SubnetRecord;
+import io.vxseal.cluster.ring.RingKeeper;
+import io.vxseal.peers.Peer;
+import io.vxseal.swarm.NodeName;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.random.RandomGenerator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * This node towards the hubs: announces its record to each, and hears of the others.
+ *
+ * <p>Pure, one thread.
+ */
+public final class ClusterNode {
+    private static final Logger LOG = LoggerFactory.getLogger(ClusterNode.class);
+
+    /** Hubs are given so long to say what this node announced before; they forget it some time after. */
+    public static final Duration RECALL = Duration.ofSeconds(10);
+    /** Bits of an incarnation below the milliseconds; random, so that two processes have different ones. */
+    private static final int RANDOM_BITS = 16;
+
+    private final Timer timer;
+    private final RingKeeper rings;
+    private final Events events;
+    private final Directory directory;
+    private final Map<String, Uplink> uplinks = new LinkedHashMap<>();
+    private final Map<String, Map<String, EndpointRecord>> own = new LinkedHashMap<>();
+    private final Map<String, List<SubnetRecord>> networks = new LinkedHashMap<>();
+    private final Map<String, List<SubnetRecord>> allocated = new LinkedHashMap<>();
+    private Optional<NodeName> self = Optional.empty();
+    private Optional<InetAddress> vtep = Optional.empty();
+    private long incarnation;
+    private long revision = 1;
+    private boolean away;
+    private List<RefusedClaim> refused = List.of();
+
+    /**
+     * Whether this node is to learn which endpoints it has. Until it has, it announces nothing: what it does not name, the others remove
+     * from their kernels.
+     */
+    private boolean recalling;
+    private final Set<String> asked = new HashSet<>();
+    private final Set<String> unanswered = new HashSet<>();
+    /** Answers that are being dealt with. */
+    private int answers;
+    /** Whether an answer named endpoints, or there was the time for one. */
+    private boolean answered;
+
+    /** Hears what this node learns. */
+    public interface Events {
+        /** Other nodes' endpoints changed. */
+        void changed(List<PeerChange> changes);
+
+        /**
+         * A hub says what this node announced before.
+         *
+         * @param then to be run when that was dealt with
+         */
+        void recalled(List<Peer> endpoints, Runnable then);
+
+        /** A hub of another process has a session with this node, and tells what it hears from nodes itself. */
+        void hubOpened(String hub, long process);
+
+        /** Such a hub told something. */
+        void hubTold(String hub, Message.Records told);
+
+        /** Such a session ended. */
+        void hubClosed(String hub);
+
+        /** A hub sent what is refused. */
+        void refuse(String hub, String what);
+    }
+
+    /** A node that knows nothing yet. */
+    public ClusterNode(Retention retention, Timer timer, RandomGenerator random, RingKeeper rings, Events events) {
+        this.timer = timer;
+        this.rings = rings;
+        this.events = events;
+        this.directory = new Directory(retention);
+        long millis = Math.max(1, timer.wallTime().toEpochMilli());
+        this.incarnation = (millis << RANDOM_BITS) + random.nextInt(1 << RANDOM_BITS);
+    }
+
+    // ---- what this node is and has
+
+    /** Sets who this node is. */
+    public void self(NodeName name) {
+        if (self.filter(before -> !before.node().equals(name.node()) || before.role() != name.role()).isPresent()) {
+            revision++;
+        }
+        self = Optional.of(name);
+        directory.self(name.node());
+        announceAll();
+    }
+
+    /** Sets this node's address for VXLAN. */
+    public void vtep(InetAddress address) {
+        if (!vtep.equals(Optional.of(address))) {
+            vtep = Optional.of(address);
+            announceChange();
+        }
+    }
+
+    /** Wants to know the endpoints of a network, as the engine defines it. */
+    public void subscribe(String network, List<SubnetRecord> subnets) {
+        if (!subnets.equals(networks.put(network, subnets))) {
+            events.changed(directory.subscribe(network, subnets));
+            uplinks.values().forEach(this::sendSubscription);
+            announceChange();
+        }
+    }
+
+    /** Does not want to know a network's endpoints any more. */
+    public void unsubscribe(String network) {
+        if (networks.remove(network) != null) {
+            events.changed(directory.unsubscribe(network));
+            uplinks.values().forEach(this::sendSubscription);
+            announceChange();
+        }
+    }
+
+    /** Tells the hubs how the engine defined a network for the swarm. */
+    public void define(String network, List<SubnetRecord> subnets) {
+        if (!subnets.equals(allocated.put(network, subnets))) {
+            announceChange();
+        }
+    }
+
+    /** Takes that back. */
+    public void undefine(String network) {
+        if (allocated.remove(network) != null) {
+            announceChange();
+        }
+    }
+
+    /** Announces an endpoint of this node, or its new shape. */
+    public void announce(Peer peer) {
+        EndpointRecord endpoint = new EndpointRecord(peer.endpoint(), peer.address(), peer.mac(), 0);
+        if (!endpoint.equals(own.computeIfAbsent(peer.network(), _ -> new LinkedHashMap<>()).put(endpoint.id(), endpoint))) {
+            announceChange();
+        }
+    }
+
+    /** Withdraws an endpoint of this node. */
+    public void withdraw(String network, String endpoint) {
+        Map<String, EndpointRecord> there = own.get(network);
+        if (there != null && there.remove(endpoint) != null) {
+            if (there.isEmpty()) {
+                own.remove(network);
+            }
+            announceChange();
+        }
+    }
+
+    /** Says that this process ends and may be back. */
+    public void away() {
+        away = true;
+        announceChange();
+    }
+
+    /** Says that this node left the swarm. */
+    public void goodbye() {
+        uplinks.values().forEach(up -> up.send(Message.Goodbye.class, () -> Optional.of(new Message.Goodbye(incarnation))));
+    }
+
+    /** Forgets which endpoints this node has; hubs are asked for them before anything is announced. */
+    public void recall() {
+        recalling = true;
+    }
+
+    private void announceChange() {
+        revision++;
+        announceAll();
+    }
+
+    private void announceAll() {
+        uplinks.values().forEach(this::sendRecord);
+    }
+
+    private void sendRecord(Uplink up) {
+        if (up.welcomed && !recalling && self.isPresent() && vtep.isPresent()) {
+            up.send(Message.Announce.class, () -> record().map(Message.Announce::new));
+        }
+    }
+
+    /** Returns this node's record; empty before it knows who and where it is, or which endpoints it has. */
+    private Optional<NodeRecord> record() {
+        if (recalling || self.isEmpty() || vtep.isEmpty()) {
+            return Optional.empty();
+        }
+        List<NetworkRecord> all = new ArrayList<>();
+        Set<String> ids = new HashSet<>(own.keySet());
+        ids.addAll(networks.keySet());
+        ids.addAll(allocated.keySet());
+        for (String id : ids) {
+            List<SubnetRecord> subnets = networks.getOrDefault(id, allocated.getOrDefault(id, List.of()));
+            all.add(new NetworkRecord(id, subnets, List.copyOf(own.getOrDefault(id, Map.of()).values())));
+        }
+        try {
+            return Optional.of(new NodeRecord(self.get().node(), self.get().role(), incarnation, revision, vtep.get(), 0, away, false, all));
+        } catch (IllegalArgumentException e) {
+            LOG.error("this node's endpoints are not announced: {}", e.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    // ---- sessions with hubs
+
+    /**
+     * A session with a hub began.
+     *
+     * @param address where it was dialled; empty for this process's own
+     */
+    public void opened(MessageChannel channel, Optional<InetAddress> address) {
+        boolean feedsHub = address.isPresent() && uplinks.values().stream().anyMatch(each -> each.address.isEmpty());
+        Uplink up = new Uplink(channel, address, feedsHub, timer.nanoTime());
+        Uplink before = uplinks.put(up.hub(), up);
+        if (before != null) {
+            lost(before);
+            before.channel.close("replaced by a newer session");
+        }
+        up.send(Message.Hello.class, () -> Optional.of(new Message.Hello(rings.mark(), rings.isRotationRequested())));
+        sendSubscription(up);
+    }
+
+    private void sendSubscription(Uplink up) {
+        // What other hubs hear, a manager's hub passes on to its own node, judged.
+        up.send(Message.Subscribe.class, () -> Optional.of(up.feedsHub
+                ? new Message.Subscribe(Set.of(), true)
+                : new Message.Subscribe(networks.keySet(), false)));
+    }
+
+    /** A hub sent a message. */
+    public void received(MessageChannel channel, Message message) {
+        Uplink up = uplinks.get(channel.peer().node());
+        if (up == null || !up.channel.equals(channel)) {
+            return;
+        }
+        switch (message) {
+            case Message.Welcome welcome -> welcomed(up, welcome);
+            case Message.Records records -> {
+                if (up.feedsHub) {
+                    events.hubTold(up.hub(), records);
+                } else {
+                    events.changed(directory.told(up.hub(), records, timer.nanoTime()));
+                }
+            }
+            case Message.Acknowledge(var atIncarnation, var atRevision, var claims) -> {
+                up.goodbyeHeard |= atIncarnation == 0;
+                up.incarnation = atIncarnation;
+                up.revision = atRevision;
+                takeRefused(claims);
+                outdo(up);
+            }
+            case Message.Ring(var octets) -> {
+                try {
+                    rings.take(octets);
+                } catch (RefusedException e) {
+                    events.refuse(up.hub(), e.getMessage());
+                }
+            }
+            case Message.Heartbeat(var ring, var rotate) -> heard(up, ring, rotate);
+            case Message.Recalled(var endpoints) -> recalled(up, endpoints);
+            case Message.Ping() -> sendHeartbeat(up);
+            case Message.Recall() -> up.send(Message.Recalled.class, () -> Optional.of(new Message.Recalled(directory.networks(up.hub()))));
+            case Message.Hello _, Message.Subscribe _, Message.Announce _, Message.Goodbye _ ->
+                events.refuse(up.hub(), "a message that only nodes send");
+        }
+    }
+
+    private void welcomed(Uplink up, Message.Welcome welcome) {
+        up.welcomed = true;
+        up.incarnation = welcome.incarnation();
+        up.revision = welcome.revision();
+        if (up.feedsHub) {
+            events.hubOpened(up.hub(), welcome.hub());
+        } else {
+            events.changed(directory.opened(up.hub(), welcome.hub()));
+        }
+        heard(up, welcome.ring(), welcome.rotate());
+        if (recalling) {
+            askForRecall(up);
+        } else if (!outdo(up)) {
+            sendRecord(up);
+        }
+    }
+
+    /** A process of this node before this one, or one whose clock was ahead, announced a record that would count as the newer. */
+    private boolean outdo(Uplink up) {
+        if (up.incarnation > incarnation && up.incarnation < NodeRecord.GREATEST) {
+            incarnation = up.incarnation + 1;
+            announceChange();
+            return true;
+        }
+        return false;
+    }
+
+    private void heard(Uplink up, RingMark ring, boolean rotate) {
+        up.ring = ring;
+        if (rotate) {
+            rings.onRotationRequest(ring);
+        }
+        if (rings.mark().compareTo(ring) > 0) {
+            up.send(Message.Ring.class, () -> rings.newerThan(up.ring));
+        }
+    }
+
+    private void takeRefused(List<RefusedClaim> claims) {
+        if (!claims.equals(refused)) {
+            refused = claims;
+            claims.stream().limit(10).forEach(claim -> LOG.warn("{} has no effect in the cluster: {}",
+                    claim.endpoint().isEmpty() ? "this node's record" : "endpoint " + claim.endpoint() + " of network " + claim.network(),
+                    claim.reason()));
+        }
+    }
+
+    /** There is room in a session's queue again. */
+    public void drained(MessageChannel channel) {
+        Uplink up = uplinks.get(channel.peer().node());
+        if (up != null && up.channel.equals(channel)) {
+            up.drained();
+        }
+    }
+
+    /**
+     * A session with a hub ended.
+     *
+     * @return where the hub was dialled, if this was the session with it
+     */
+    public Optional<InetAddress> closed(MessageChannel channel) {
+        Uplink up = uplinks.get(channel.peer().node());
+        if (up == null || !up.channel.equals(channel)) {
+            return Optional.empty();
+        }
+        uplinks.remove(up.hub());
+        lost(up);
+        return up.address;
+    }
+
+    private void lost(Uplink up) {
+        unanswered.remove(up.hub());
+        asked.remove(up.hub());
+        if (up.feedsHub) {
+            events.hubClosed(up.hub());
+        } else {
+            events.changed(directory.closed(up.hub(), timer.nanoTime()));
+        }
+        endRecall();
+    }
+
+    /** The ring, or whether it is to be replaced, changed. */
+    public void ringChanged() {
+        for (Uplink up : uplinks.values()) {
+            sendHeartbeat(up);
+            heard(up, up.ring, false);
+        }
+    }
+
+    private void sendHeartbeat(Uplink up) {
+        up.send(Message.Heartbeat.class, () -> Optional.of(new Message.Heartbeat(rings.mark(), rings.isRotationRequested())));
+    }
+
+    /** Asks the hubs for a sign of life. */
+    public void ping() {
+        uplinks.values().stream().filter(up -> up.address.isPresent())
+                .forEach(up -> up.send(Message.Ping.class, () -> Optional.of(new Message.Ping())));
+    }
+
+    // ---- recall
+
+    private void askForRecall(Uplink up) {
+        String hub = up.hub();
+        if (asked.add(hub)) {
+            unanswered.add(hub);
+            up.send(Message.Recall.class, () -> Optional.of(new Message.Recall()));
+            timer.after(RECALL, () -> {
+                unanswered.remove(hub);
+                answered = true;
+                endRecall();
+            });
+        }
+    }
+
+    private void recalled(Uplink up, List<NetworkRecord> before) {
+        if (!recalling || !unanswered.remove(up.hub())) {
+            return;
+        }
+        List<Peer> endpoints = new ArrayList<>();
+        for (NetworkRecord network : before) {
+            for (EndpointRecord endpoint : network.endpoints()) {
+                endpoints.add(new Peer(network.id(), endpoint.id(), endpoint.address(), endpoint.mac(), vtep.orElseThrow()));
+            }
+        }
+        if (endpoints.isEmpty()) {
+            endRecall();
+        } else {
+            answers++;
+            events.recalled(endpoints, () -> {
+                answers--;
+                answered = true;
+                endRecall();
+            });
+        }
+    }
+
+    private void endRecall() {
+        if (recalling && answered && unanswered.isEmpty() && answers == 0) {
+            recalling = false;
+            announceChange();
+        }
+    }
+
+    // ---- the rest
+
+    /** Does what time brings; to be called each second. */
+    public void tick() {
+        events.changed(directory.expire(timer.nanoTime()));
+    }
+
+    /** The engine says that the node at this address is not there. */
+    public void lost(InetAddress address) {
+        events.changed(directory.lost(address));
+    }
+
+    /** Forgets the other nodes: this node is of another swarm. */
+    public void clear() {
+        events.changed(directory.clear());
+        refused = List.of();
+    }
+
+    /** Closes all sessions with hubs of other processes. */
+    public void closeAll(String reason) {
+        List.copyOf(uplinks.values()).forEach(up -> up.channel.close(reason));
+    }
+
+    /** Closes sessions with hubs that are no managers any more. */
+    public void closeUnless(Predicate<String> isManager) {
+        for (Uplink up : List.copyOf(uplinks.values())) {
+            if (!isManager.test(up.hub())) {
+                up.channel.close("its node is no manager of the swarm");
+            }
+        }
+    }
+
+    /** Returns whether all hubs that are reached have this node's present record. */
+    public boolean isHeard() {
+        return uplinks.values().stream().allMatch(up -> up.incarnation == incarnation && up.revision >= revision);
+    }
+
+    /** Returns whether all hubs that are reached have heard that this node left. */
+    public boolean isGoodbyeHeard() {
+        return uplinks.values().stream().allMatch(up -> up.goodbyeHeard);
+    }
+
+    /** Returns whether some hub is reached that has told all it knows. */
+    public boolean isReached() {
+        return directory.isReached();
+    }
+
+    /** Returns the hubs of other processes that are reached, and when they last gave a sign of life. */
+    public Map<String, Long> hubsHeard() {
+        Map<String, Long> heard = new HashMap<>();
+        uplinks.values().stream().filter(up -> up.address.isPresent())
+                .forEach(up -> heard.put(up.hub(), up.channel.lastReceived()));
+        return heard;
+    }
+
+    /** Returns the other nodes' endpoints that have effect. */
+    public Collection<Peer> peers() {
+        return directory.peers();
+    }
+
+    /** Returns the other nodes that hubs tell of. */
+    public Collection<NodeRecord> nodes() {
+        return directory.nodes();
+    }
+
+    /** A session with a hub at one moment. */
+    public record HubStatus(String node, Optional<InetAddress> address, Duration age, boolean upToDate) {}
+
+    /** Returns the sessions with hubs. */
+    public List<HubStatus> hubs() {
+        long now = timer.nanoTime();
+        return uplinks.values().stream()
+                .map(up -> new HubStatus(up.hub(), up.address, Duration.ofNanos(now - up.opened),
+                        up.incarnation == incarnation && up.revision >= revision))
+                .toList();
+    }
+
+    /** Returns this node's claims that have no effect, as a hub said last. */
+    public List<RefusedClaim> refused() {
+        return refused;
+    }
+
+    /** Returns how many claims of others contradict this node's engine. */
+    public int contradictions() {
+        return directory.refused();
+    }
+
+    /** Returns how many endpoints this node announces. */
+    public int ownEndpoints() {
+        return own.values().stream().mapToInt(Map::size).sum();
+    }
+}

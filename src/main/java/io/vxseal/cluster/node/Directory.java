@@ -1,0 +1,279 @@
+package io.vxseal.cluster.node;
+
+import io.vxseal.cluster.PeerChange;
+import io.vxseal.cluster.PeerChange.Added;
+import io.vxseal.cluster.PeerChange.Removed;
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.record.EndpointRecord;
+import io.vxseal.cluster.record.HubView;
+import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.record.NetworkRecord;
+import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.SubnetRecord;
+import io.vxseal.peers.Peer;
+import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * The endpoints of other nodes, from what the hubs tell. A node's record stands while one hub tells it. What a hub told outlives its
+ * session: without any end while no hub is reached, because then nothing new starts and what runs goes on; for some time after that.
+ *
+ * <p>Pure, one thread. Methods return the changes to tell, removals first.
+ */
+final class Directory {
+    private final Retention retention;
+    private final Map<String, HubView> hubs = new HashMap<>();
+    private final Map<String, NodeRecord> chosen = new HashMap<>();
+    private final Map<Place, TreeSet<Claim>> claims = new HashMap<>();
+    private final Map<Place, Peer> known = new LinkedHashMap<>();
+    private final Map<String, List<SubnetRecord>> networks = new HashMap<>();
+    /** Claims that contradict what this node's engine says of the network. */
+    private final Set<Claim> refused = new HashSet<>();
+    private String self = "";
+    /** Since when some hub is reached that has told all it knows. */
+    private Optional<Long> reached = Optional.empty();
+
+    private record Place(String network, InetAddress address) {}
+
+    /** The earliest has effect. Hubs see to it that there is one; two hubs may differ for a moment. */
+    private record Claim(long since, String node, Peer peer) implements Comparable<Claim> {
+        @Override
+        public int compareTo(Claim other) {
+            int order = Long.compare(since, other.since);
+            order = order == 0 ? node.compareTo(other.node) : order;
+            order = order == 0 ? peer.endpoint().compareTo(other.peer.endpoint()) : order;
+            return order == 0 ? peer.toString().compareTo(other.peer.toString()) : order;
+        }
+    }
+
+    Directory(Retention retention) {
+        this.retention = retention;
+    }
+
+    /** Sets this node's id; what hubs tell of it is not taken. */
+    void self(String node) {
+        self = node;
+    }
+
+    /** Adds a network as this node's engine defines it, or replaces it. */
+    List<PeerChange> subscribe(String network, List<SubnetRecord> subnets) {
+        List<SubnetRecord> before = networks.put(network, subnets);
+        return subnets.equals(before) ? List.of() : reconsider(network);
+    }
+
+    /** Removes a network. */
+    List<PeerChange> unsubscribe(String network) {
+        return networks.remove(network) == null ? List.of() : reconsider(network);
+    }
+
+    private List<PeerChange> reconsider(String network) {
+        Set<Place> affected = new LinkedHashSet<>();
+        for (NodeRecord record : List.copyOf(chosen.values())) {
+            if (record.networks().stream().anyMatch(each -> each.id().equals(network))) {
+                affected.addAll(replace(record.node(), record, record));
+            }
+        }
+        return tell(affected);
+    }
+
+    /** A session with a hub began. */
+    List<PeerChange> opened(String hub, long process) {
+        HubView view = hubs.computeIfAbsent(hub, _ -> new HubView(retention));
+        view.opened(process);
+        return choose(view.nodes());
+    }
+
+    /** A hub tells of other nodes. */
+    List<PeerChange> told(String hub, Message.Records records, long now) {
+        HubView view = hubs.get(hub);
+        if (view == null) {
+            return List.of();
+        }
+        List<NodeRecord> shared = new ArrayList<>();
+        for (NodeRecord record : records.records()) {
+            shared.add(share(record));
+        }
+        Set<String> changed = view.tell(shared, records.gone(), records.complete());
+        if (view.isComplete() && reached.isEmpty()) {
+            reached = Optional.of(now);
+        }
+        return choose(changed);
+    }
+
+    /** Several hubs tell the same: it is kept once. */
+    private NodeRecord share(NodeRecord record) {
+        NodeRecord same = chosen.get(record.node());
+        return record.equals(same) ? same : record;
+    }
+
+    /** A session with a hub ended. */
+    List<PeerChange> closed(String hub, long now) {
+        HubView view = hubs.get(hub);
+        if (view == null) {
+            return List.of();
+        }
+        view.closed(now);
+        if (hubs.values().stream().noneMatch(HubView::isComplete)) {
+            reached = Optional.empty();
+        }
+        return choose(view.nodes());
+    }
+
+    /** Forgets what was told by hubs that are not reached, once its time has passed and another hub is. */
+    List<PeerChange> expire(long now) {
+        if (reached.isEmpty()) {
+            return List.of();
+        }
+        Set<String> changed = new HashSet<>();
+        for (HubView view : hubs.values()) {
+            changed.addAll(view.expire(now, reached.get()));
+        }
+        hubs.values().removeIf(view -> !view.isConnected() && view.isEmpty());
+        return choose(changed);
+    }
+
+    /** The engine says that the node at this address is not there; a hub that tells of it knows better. */
+    List<PeerChange> lost(InetAddress vtep) {
+        Set<String> changed = new HashSet<>();
+        for (HubView view : hubs.values()) {
+            for (String node : view.nodes()) {
+                if (view.stale(node).filter(record -> record.vtep().equals(vtep)).isPresent() && view.forgetStale(node)) {
+                    changed.add(node);
+                }
+            }
+        }
+        return choose(changed);
+    }
+
+    /** Forgets everything. */
+    List<PeerChange> clear() {
+        Set<String> nodes = new HashSet<>(chosen.keySet());
+        hubs.clear();
+        reached = Optional.empty();
+        return choose(nodes);
+    }
+
+    private List<PeerChange> choose(Set<String> nodes) {
+        Set<Place> affected = new LinkedHashSet<>();
+        for (String node : nodes) {
+            NodeRecord now = node.equals(self) ? null : choose(node).orElse(null);
+            NodeRecord before = now == null ? chosen.remove(node) : chosen.put(node, now);
+            if (now != before) {
+                affected.addAll(replace(node, before, now));
+            }
+        }
+        return tell(affected);
+    }
+
+    private Optional<NodeRecord> choose(String node) {
+        List<NodeRecord> live = new ArrayList<>();
+        List<NodeRecord> stale = new ArrayList<>();
+        for (HubView view : hubs.values()) {
+            view.told(node).ifPresent(live::add);
+            view.stale(node).ifPresent(stale::add);
+        }
+        return NodeRecord.choose(live, stale);
+    }
+
+    private Set<Place> replace(String node, NodeRecord before, NodeRecord after) {
+        Set<Place> affected = new LinkedHashSet<>();
+        each(before, (place, claim) -> {
+            claims.computeIfPresent(place, (_, all) -> {
+                all.remove(claim);
+                return all.isEmpty() ? null : all;
+            });
+            refused.remove(claim);
+            affected.add(place);
+        });
+        each(after, (place, claim) -> {
+            if (isRefused(place)) {
+                refused.add(claim);
+            } else if (networks.containsKey(place.network())) {
+                claims.computeIfAbsent(place, _ -> new TreeSet<>()).add(claim);
+                affected.add(place);
+            }
+        });
+        return affected;
+    }
+
+    private interface Visitor {
+        void visit(Place place, Claim claim);
+    }
+
+    private static void each(NodeRecord record, Visitor visitor) {
+        if (record == null) {
+            return;
+        }
+        for (NetworkRecord network : record.networks()) {
+            for (EndpointRecord endpoint : network.endpoints()) {
+                Peer peer = new Peer(network.id(), endpoint.id(), endpoint.address(), endpoint.mac(), record.vtep());
+                visitor.visit(new Place(network.id(), endpoint.address().address()), new Claim(endpoint.since(), record.node(), peer));
+            }
+        }
+    }
+
+    private boolean isRefused(Place place) {
+        List<SubnetRecord> subnets = networks.getOrDefault(place.network(), List.of());
+        return !subnets.isEmpty() && subnets.stream().noneMatch(subnet -> subnet.admits(place.address()));
+    }
+
+    private List<PeerChange> tell(Set<Place> places) {
+        List<PeerChange> removed = new ArrayList<>();
+        List<PeerChange> added = new ArrayList<>();
+        for (Place place : places) {
+            TreeSet<Claim> all = claims.get(place);
+            Peer now = all == null ? null : all.first().peer();
+            Peer before = known.get(place);
+            if (Objects.equals(now, before)) {
+                continue;
+            }
+            if (before != null) {
+                known.remove(place);
+                removed.add(new Removed(before));
+            }
+            if (now != null) {
+                known.put(place, now);
+                added.add(new Added(now));
+            }
+        }
+        removed.addAll(added);
+        return removed;
+    }
+
+    /** Returns the endpoints that have effect. */
+    Collection<Peer> peers() {
+        return List.copyOf(known.values());
+    }
+
+    /** Returns the nodes that are known, as they were told. */
+    Collection<NodeRecord> nodes() {
+        return List.copyOf(chosen.values());
+    }
+
+    /** Returns what is known of one node's networks. */
+    List<NetworkRecord> networks(String node) {
+        NodeRecord record = chosen.get(node);
+        return record == null ? List.of() : record.networks();
+    }
+
+    /** Returns how many claims contradict this node's engine. */
+    int refused() {
+        return refused.size();
+    }
+
+    /** Returns whether some hub is reached that has told all it knows. */
+    boolean isReached() {
+        return reached.isPresent();
+    }
+}

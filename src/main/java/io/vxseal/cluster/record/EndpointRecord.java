@@ -1,0 +1,42 @@
+package io.vxseal.cluster.record;
+
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.MacAddress;
+
+/**
+ * An endpoint as its own node announces it.
+ *
+ * @param id Docker's id of it
+ * @param address with its subnet's prefix
+ * @param mac of the container's interface
+ * @param since when a hub first admitted this claim, epoch milliseconds by that hub's clock; the earlier of two claims of one address
+ *     stands. Set by hubs, ignored where a node sends it
+ */
+public record EndpointRecord(String id, Cidr address, MacAddress mac, long since) {
+    /** Longest id that is taken; Docker's have 64 characters. */
+    static final int LONGEST_ID = 128;
+
+    /** @throws IllegalArgumentException naming the field that is missing or out of bounds */
+    public EndpointRecord {
+        checkId("endpoint", id);
+        if (address == null || mac == null) {
+            throw new IllegalArgumentException("endpoint without address or MAC");
+        }
+    }
+
+    /** Returns the same claim with another admission time. */
+    public EndpointRecord admitted(long when) {
+        return when == since ? this : new EndpointRecord(id, address, mac, when);
+    }
+
+    /** Returns whether the other claims the same address and MAC for the same endpoint. */
+    public boolean isSameClaim(EndpointRecord other) {
+        return id.equals(other.id) && address.equals(other.address) && mac.equals(other.mac);
+    }
+
+    static void checkId(String of, String id) {
+        if (id == null || id.isEmpty() || id.length() > LONGEST_ID) {
+            throw new IllegalArgumentException(of + " id of " + (id == null ? 0 : id.length()) + " characters");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+package io.vxseal.cluster.record;
+
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What one hub tells of the nodes, and what it told before its session broke. That outlives the session: a hub that is started again has
+ * to hear from the nodes first.
+ *
+ * <p>Pure, one thread.
+ */
+public final class HubView {
+    private final Retention retention;
+    private final Map<String, NodeRecord> told = new HashMap<>();
+    private final Map<String, NodeRecord> stale = new HashMap<>();
+    private boolean connected;
+    private boolean complete;
+    private long hub;
+    private boolean restarted;
+    private long closed;
+
+    /** A view of a hub that has told nothing yet. */
+    public HubView(Retention retention) {
+        this.retention = retention;
+    }
+
+    /**
+     * Begins a session: what the hub told before stays until it has told all again.
+     *
+     * @param process of the hub; another than before has told nothing from memory
+     */
+    public void opened(long process) {
+        stale.putAll(told);
+        told.clear();
+        restarted = hub != 0 && hub != process;
+        hub = process;
+        connected = true;
+        complete = false;
+    }
+
+    /** Ends the session. */
+    public void closed(long now) {
+        stale.putAll(told);
+        told.clear();
+        connected = false;
+        complete = false;
+        closed = now;
+    }
+
+    /**
+     * Takes what the hub tells.
+     *
+     * @param all whether the hub has told all it knows with this
+     * @return the nodes of which this changes what is known
+     */
+    public Set<String> tell(List<NodeRecord> records, List<String> gone, boolean all) {
+        Set<String> changed = new HashSet<>();
+        for (NodeRecord record : records) {
+            told.put(record.node(), record);
+            stale.remove(record.node());
+            changed.add(record.node());
+        }
+        for (String node : gone) {
+            if (told.remove(node) != null | stale.remove(node) != null) {
+                changed.add(node);
+            }
+        }
+        if (all) {
+            complete = true;
+            if (!restarted) {
+                changed.addAll(stale.keySet());
+                stale.clear();
+            }
+        }
+        return changed;
+    }
+
+    /**
+     * Forgets what was told before the session broke, once its time has passed.
+     *
+     * @param since when somebody who could tell better was reached, at the earliest
+     * @return the nodes of which this changes what is known
+     */
+    public Set<String> expire(long now, long since) {
+        Set<String> gone = new HashSet<>();
+        stale.values().removeIf(record -> {
+            long begin = Math.max(closed, since);
+            boolean over = now - begin >= retention.of(record).toNanos();
+            if (over) {
+                gone.add(record.node());
+            }
+            return over;
+        });
+        return gone;
+    }
+
+    /** Forgets a node that this hub does not tell of now. */
+    public boolean forgetStale(String node) {
+        return stale.remove(node) != null;
+    }
+
+    /** Returns what the hub tells of a node. */
+    public Optional<NodeRecord> told(String node) {
+        return Optional.ofNullable(told.get(node));
+    }
+
+    /** Returns what the hub told of a node before its session broke. */
+    public Optional<NodeRecord> stale(String node) {
+        return Optional.ofNullable(stale.get(node));
+    }
+
+    /** Returns the nodes of which the hub tells, or told before. */
+    public Set<String> nodes() {
+        Set<String> all = new HashSet<>(told.keySet());
+        all.addAll(stale.keySet());
+        return all;
+    }
+
+    /** Returns whether a session with the hub is open. */
+    public boolean isConnected() {
+        return connected;
+    }
+
+    /** Returns whether the hub has told all it knows since the session began. */
+    public boolean isComplete() {
+        return complete;
+    }
+
+    /** Returns whether nothing is known from this hub. */
+    public boolean isEmpty() {
+        return told.isEmpty() && stale.isEmpty();
+    }
+
+    /**
+     * How long a record outlives the silence of its node, or of the hub that told it.
+     *
+     * @param silent of a node that fell silent
+     * @param away of one that said that it would be back
+     */
+    public record Retention(Duration silent, Duration away) {
+        Duration of(NodeRecord record) {
+            return record.away() ? away : silent;
+        }
+    }
+}

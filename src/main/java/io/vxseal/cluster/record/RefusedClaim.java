@@ -1,0 +1,38 @@
+package io.vxseal.cluster.record;
+
+/**
+ * A claim that did not take effect.
+ *
+ * @param network its network; empty where the whole record is meant
+ * @param endpoint its endpoint; empty where the whole record is meant
+ * @param reason why
+ */
+public record RefusedClaim(String network, String endpoint, Reason reason) {
+
+    /** Why a claim did not take effect. */
+    public enum Reason {
+        /** The VTEP is no unicast address, or of another IP version than the swarm's. */
+        BAD_VTEP,
+        /** Another live node has the VTEP. */
+        VTEP_TAKEN,
+        /** The address is outside of the network's subnets. */
+        OUTSIDE_SUBNETS,
+        /** The address is the gateway of a subnet, or its first or last address. */
+        RESERVED_ADDRESS,
+        /** The MAC address is a group's or all zeros. */
+        BAD_MAC,
+        /** Another endpoint has the address. */
+        ADDRESS_TAKEN,
+        /** Another endpoint of the network has the MAC address. */
+        MAC_TAKEN,
+        /** Another node has an endpoint with this id. */
+        ENDPOINT_TAKEN
+    }
+
+    /** Replaces missing fields by empty ones. */
+    public RefusedClaim {
+        network = network == null ? "" : network;
+        endpoint = endpoint == null ? "" : endpoint;
+        reason = reason == null ? Reason.ADDRESS_TAKEN : reason;
+    }
+}

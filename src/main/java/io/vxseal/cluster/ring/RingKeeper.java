@@ -1,0 +1,295 @@
+package io.vxseal.cluster.ring;
+
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.message.Timer;
+import io.vxseal.cluster.ring.KeyAuthority.InForce;
+import io.vxseal.cluster.ring.KeyAuthority.Situation;
+import io.vxseal.encryption.Key;
+import io.vxseal.encryption.KeyRing;
+import io.vxseal.swarm.Role;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The ring that is in force on this node: learnt from a manager, read back from the store, delivered by the engine, or made here when
+ * that is this node's duty.
+ *
+ * <p>Pure, one thread.
+ */
+public final class RingKeeper {
+    private static final Logger LOG = LoggerFactory.getLogger(RingKeeper.class);
+
+    /** Most versions that a ring may be ahead of this node's: years of rotations. */
+    static final long LONGEST_STEP = 1_000_000;
+
+    private final KeyAuthority authority;
+    private final RingStore store;
+    private final Timer timer;
+    private final Predicate<String> isManager;
+    private final Events events;
+
+    private Optional<RingTrust> trust = Optional.empty();
+    private Optional<SignedRing> signed = Optional.empty();
+    /** A ring whose author the engine did not list; the list may be behind. */
+    private Optional<SignedRing> unlisted = Optional.empty();
+    /** Whether the signature still verifies with today's root; found out when either changes. */
+    private boolean verified;
+    /** What this node's engine delivered and no manager has confirmed. */
+    private Optional<KeyRing> offered = Optional.empty();
+    private boolean rotationRequested;
+    private KeyRing published = KeyRing.EMPTY;
+    private long known;
+    /** The tags of the keys in force, and when each first was. */
+    private final Map<Integer, Long> since = new HashMap<>();
+
+    /** Hears what becomes of the ring. */
+    public interface Events {
+        /** Other keys are in force. */
+        void keys(KeyRing keys);
+
+        /** The ring, or whether it is to be replaced, is to be told to others. */
+        void changed();
+    }
+
+    /**
+     * Keeps no ring yet.
+     *
+     * @param isManager whether a node is on the engine's list of managers, or there is no such list
+     */
+    public RingKeeper(KeyAuthority authority, RingStore store, Timer timer, Predicate<String> isManager, Events events) {
+        this.authority = authority;
+        this.store = store;
+        this.timer = timer;
+        this.isManager = isManager;
+        this.events = events;
+        this.known = timer.nanoTime();
+    }
+
+    /** Takes this node's certificates, new or renewed; the ring of another swarm ends. */
+    public void become(RingTrust now) {
+        boolean sameSwarm = trust.filter(was -> was.self().swarm().equals(now.self().swarm())).isPresent();
+        trust = Optional.of(now);
+        if (!sameSwarm) {
+            Optional<SignedRing> kept = store.read(now);
+            // After leaving and coming back, the ring in memory is as good as the store's; another swarm's is nothing.
+            signed = kept.isPresent() ? kept : signed.filter(ring -> opens(now, ring));
+        }
+        verified = signed.filter(ring -> opens(now, ring)).isPresent();
+        signOffered();
+        publish();
+    }
+
+    private static boolean opens(RingTrust trust, SignedRing ring) {
+        try {
+            trust.open(ring.octets());
+            return true;
+        } catch (RefusedException _) {
+            return false;
+        }
+    }
+
+    /** Takes keys that the engine delivered to this node. */
+    public void offer(KeyRing keys) {
+        if (keys.isEmpty()) {
+            LOG.warn("the engine delivered no keys; the ring stays");
+            return;
+        }
+        offered = Optional.of(keys);
+        signOffered();
+        publish();
+    }
+
+    /** Makes the keys of this node's engine everyone's, if this node may. */
+    private void signOffered() {
+        if (offered.isEmpty() || trust.isEmpty() || trust.get().self().role() != Role.MANAGER) {
+            return;
+        }
+        KeyRing keys = offered.get();
+        offered = Optional.empty();
+        // Every manager's engine delivers the same keys; one signature is enough.
+        if (signed.filter(ring -> ring.external() && ring.keys().equals(keys)).isEmpty()) {
+            make(keys, timer.wallTime(), true);
+        }
+    }
+
+    /** Requests other keys than those in force. */
+    public void requestRotation() {
+        if (rotationRequested || keys().isEmpty()) {
+            return;
+        }
+        rotationRequested = true;
+        if (isExternal()) {
+            LOG.warn("the keys are to be replaced, and only the engine, which delivered them, can rotate them");
+            return;
+        }
+        events.changed();
+    }
+
+    /**
+     * Returns whether the ring of {@link #mark()} is to be replaced before its time. A node that hears of a request passes it on from
+     * then on, so the manager that makes the next ring hears of it, whichever that is.
+     */
+    public boolean isRotationRequested() {
+        return rotationRequested && !isExternal();
+    }
+
+    /** Hears that another node wants this ring replaced. If this node does not have it yet, it is told again. */
+    public void onRotationRequest(RingMark ring) {
+        if (!rotationRequested && ring.equals(mark()) && ring.version() > 0 && !isExternal()) {
+            rotationRequested = true;
+            events.changed();
+        }
+    }
+
+    /** Hears that a node which has the keys is no longer of the swarm. */
+    public void onRemoval() {
+        requestRotation();
+    }
+
+    /** Returns which ring this node has. */
+    public RingMark mark() {
+        return signed.map(SignedRing::mark).orElse(RingMark.NONE);
+    }
+
+    /** Returns the ring, if it is newer than this one. */
+    public Optional<Message.Ring> newerThan(RingMark theirs) {
+        return signed.filter(ring -> ring.mark().compareTo(theirs) > 0).map(ring -> new Message.Ring(ring.octets()));
+    }
+
+    /**
+     * Takes a ring that another node brought, unless this node has it or a newer one.
+     *
+     * @throws RefusedException if it is not by a manager of this swarm, or too far ahead
+     */
+    public void take(byte[] octets) throws RefusedException {
+        if (signed.filter(ring -> ring.hasOctets(octets)).isPresent()) {
+            return;
+        }
+        SignedRing theirs = trust.orElseThrow(() -> new RefusedException("a ring before this node's certificates are there")).open(octets);
+        if (theirs.mark().compareTo(mark()) <= 0) {
+            // The one before may still have been under way.
+            if (theirs.mark().version() < mark().version() - 1) {
+                throw new RefusedException("%s, which is older than %s".formatted(theirs, signed.orElseThrow()));
+            }
+            return;
+        }
+        if (mark().version() > 0 && theirs.mark().version() - mark().version() > LONGEST_STEP) {
+            throw new RefusedException("%s, which is far ahead of %s".formatted(theirs, signed.orElseThrow()));
+        }
+        if (!isManager.test(theirs.mark().author())) {
+            if (unlisted.filter(ring -> ring.mark().compareTo(theirs.mark()) >= 0).isEmpty()) {
+                unlisted = Optional.of(theirs);
+            }
+            throw new RefusedException("%s, whose author is no manager of the swarm now".formatted(theirs));
+        }
+        LOG.info("took {}", theirs);
+        inForce(theirs);
+    }
+
+    /** Hears that the engine's list of managers changed. */
+    public void managersChanged() {
+        Optional<SignedRing> again = unlisted.filter(ring -> isManager.test(ring.mark().author()));
+        if (again.isPresent()) {
+            unlisted = Optional.empty();
+            try {
+                take(again.get().octets());
+            } catch (RefusedException e) {
+                LOG.debug("{}", e.getMessage());
+            }
+        }
+    }
+
+    /**
+     * Does the key authority's duty, if it is this node's.
+     *
+     * @param keyMaker whether this node makes the rings
+     * @param complete whether all managers of the swarm's list are reached
+     * @param majority whether most of them were heard just now
+     * @param still since the managers that are reached changed
+     * @return whether a majority is what the next ring waits for
+     */
+    public boolean keep(boolean keyMaker, boolean complete, boolean majority, Duration still) {
+        Instant now = timer.wallTime();
+        RingTrust self = trust.orElseThrow();
+        Optional<InForce> inForce = signed.map(ring -> new InForce(ring.external(),
+                verified && isManager.test(ring.mark().author()),
+                Duration.between(now, ring.until()), self.until().isAfter(ring.until()),
+                Duration.between(ring.made(), now), Duration.ofNanos(timer.nanoTime() - known)));
+        KeyAuthority.Duty duty = authority.duty(
+                new Situation(keyMaker, complete, majority, still, inForce, isRotationRequested()));
+        switch (duty) {
+            case NOTHING, AWAIT_MAJORITY -> { }
+            case FIRST -> make(authority.first(), now, false);
+            case ROTATE -> make(authority.rotate(signed.orElseThrow().keys()), now, false);
+            case SIGN_AGAIN -> {
+                SignedRing ring = signed.orElseThrow();
+                make(ring.keys(), ring.made(), ring.external());
+            }
+        }
+        return duty == KeyAuthority.Duty.AWAIT_MAJORITY;
+    }
+
+    private void make(KeyRing keys, Instant made, boolean external) {
+        SignedRing ring = trust.orElseThrow().sign(mark().version() + 1, made, external, keys);
+        LOG.info("made {}", ring);
+        inForce(ring);
+    }
+
+    private void inForce(SignedRing ring) {
+        signed = Optional.of(ring);
+        verified = true;
+        if (ring.external()) {
+            offered = Optional.empty();
+        }
+        store.write(ring);
+        publish();
+        events.changed();
+    }
+
+    /** Returns the keys in force; empty before any. */
+    public KeyRing keys() {
+        return offered.or(() -> signed.map(SignedRing::keys)).orElse(KeyRing.EMPTY);
+    }
+
+    private boolean isExternal() {
+        return offered.isPresent() || signed.filter(SignedRing::external).isPresent();
+    }
+
+    private void publish() {
+        KeyRing keys = keys();
+        if (keys.equals(published)) {
+            return;
+        }
+        published = keys;
+        known = timer.nanoTime();
+        rotationRequested = false;
+        List<Integer> tags = keys.keys().stream().map(Key::tag).toList();
+        since.keySet().retainAll(tags);
+        tags.forEach(tag -> since.putIfAbsent(tag, known));
+        events.keys(keys);
+    }
+
+    /** Returns the ring in force, for people; empty before any. */
+    public Optional<RingStatus> status() {
+        return offered
+                .map(keys -> new RingStatus(known(keys), 0, trust.map(self -> self.self().node()).orElse(""), Instant.EPOCH, true))
+                .or(() -> signed.map(ring -> new RingStatus(
+                        known(ring.keys()), ring.mark().version(), ring.mark().author(), ring.made(), ring.external())));
+    }
+
+    private List<RingStatus.KnownKey> known(KeyRing keys) {
+        long now = timer.nanoTime();
+        return keys.keys().stream()
+                .map(key -> new RingStatus.KnownKey(key.tag(), Duration.ofNanos(now - since.getOrDefault(key.tag(), now))))
+                .toList();
+    }
+}

@@ -1,0 +1,55 @@
+package io.vxseal.cluster.ring;
+
+import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.encryption.KeyRing;
+import io.vxseal.swarm.NodeName;
+import io.vxseal.swarm.SwarmIdentity;
+import java.time.Instant;
+
+/** Signs rings in this node's name, and verifies those of others. */
+public interface RingTrust {
+    /** Returns who this node is. */
+    NodeName self();
+
+    /** Returns when this node's certificate ends. */
+    Instant until();
+
+    /**
+     * Signs a ring.
+     *
+     * @throws IllegalArgumentException if this node is no manager
+     */
+    SignedRing sign(long version, Instant made, boolean external, KeyRing keys);
+
+    /**
+     * Reads and verifies a ring.
+     *
+     * @throws RefusedException if it is not one, or not by a manager of this swarm
+     */
+    SignedRing open(byte[] octets) throws RefusedException;
+
+    /** Trust by the swarm's certificates. */
+    static RingTrust of(SwarmIdentity identity) {
+        return new RingTrust() {
+            @Override
+            public NodeName self() {
+                return identity.name();
+            }
+
+            @Override
+            public Instant until() {
+                return identity.until();
+            }
+
+            @Override
+            public SignedRing sign(long version, Instant made, boolean external, KeyRing keys) {
+                return SignedRing.sign(identity, version, made, external, keys);
+            }
+
+            @Override
+            public SignedRing open(byte[] octets) throws RefusedException {
+                return SignedRing.open(identity, octets);
+            }
+        };
+    }
+}

@@ -1,0 +1,93 @@
+package io.vxseal.cluster.message;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vxseal.cluster.record.EndpointRecord;
+import io.vxseal.cluster.record.NetworkRecord;
+import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RefusedClaim;
+import io.vxseal.cluster.record.SubnetRecord;
+import io.vxseal.kernel.Cidr;
+import io.vxseal.kernel.MacAddress;
+import io.vxseal.swarm.Role;
+import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class MessageCodecTest {
+    private static final NodeRecord RECORD = new NodeRecord("node-1", Role.MANAGER, 7, 3, InetAddress.ofLiteral("192.0.2.1"), 12, true, true,
+            List.of(new NetworkRecord("net", List.of(new SubnetRecord(Cidr.parse("10.0.1.0/24"), InetAddress.ofLiteral("10.0.1.1"))),
+                    List.of(new EndpointRecord("ep", Cidr.parse("10.0.1.2/24"), MacAddress.parse("02:42:0a:00:01:02"), 99)))));
+    private static final RingMark MARK = new RingMark(5, "node-1", 17);
+    private static final List<Message> ALL = List.of(
+            new Message.Hello(MARK, true),
+            new Message.Welcome(1, MARK, true, 7, 3),
+            new Message.Subscribe(Set.of("net"), true),
+            new Message.Announce(RECORD),
+            new Message.Acknowledge(7, 3, List.of(new RefusedClaim("net", "ep", RefusedClaim.Reason.ADDRESS_TAKEN))),
+            new Message.Records(List.of(RECORD), List.of("node-2"), true),
+            new Message.Heartbeat(MARK, true),
+            new Message.Ping(),
+            new Message.Recall(),
+            new Message.Recalled(RECORD.networks()),
+            new Message.Goodbye(7));
+
+    @Test
+    void readsWhatItWrites() throws RefusedException {
+        for (Message message : ALL) {
+            assertThat(MessageCodec.decode(MessageCodec.encode(message))).contains(message);
+        }
+        byte[] octets = {1, 2, 3};
+        Message.Ring ring = (Message.Ring) MessageCodec.decode(MessageCodec.encode(new Message.Ring(octets))).orElseThrow();
+        assertThat(ring.octets()).isEqualTo(octets);
+    }
+
+    private static Optional<Message> read(String json) throws RefusedException {
+        return MessageCodec.decode(json.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void ignoresUnknownFieldsAndKindsAndDefaultsMissingOnes() throws RefusedException {
+        assertThat(read("{\"hello\":{\"colour\":{\"a\":[1]},\"rotate\":true}}")).contains(new Message.Hello(RingMark.NONE, true));
+        assertThat(read("{\"hello\":{}}")).contains(new Message.Hello(RingMark.NONE, false));
+        assertThat(read("{\"later\":{\"x\":1}}")).isEmpty();
+        assertThat(read("{\"records\":{\"records\":[{\"node\":\"n\",\"incarnation\":1,\"revision\":1,\"vtep\":\"192.0.2.1\",\"x\":[]}]}}"))
+                .contains(new Message.Records(List.of(new NodeRecord(
+                        "n", Role.WORKER, 1, 1, InetAddress.ofLiteral("192.0.2.1"), 0, false, false, List.of())), List.of(), false));
+    }
+
+    @Test
+    void refusesWhatIsOutOfBounds() {
+        String head = "{\"announce\":{\"record\":{\"node\":\"n\",\"incarnation\":1,\"revision\":1,\"vtep\":";
+        for (String json : List.of("", "null", "[]", "7", "{", "{\"ping\":{}} {\"ping\":{}}", "{\"ping\":{},\"recall\":{}}",
+                head + "\"manager.example\"}}}", head + "\"192.0.2.1\",\"networks\":[{\"id\":\"\"}]}}}",
+                head + "\"192.0.2.1\",\"networks\":[{\"id\":\"n\",\"endpoints\":[{\"id\":\"e\"}]}]}}}",
+                "{\"announce\":{\"record\":{\"node\":\"n\",\"incarnation\":9223372036854775807,\"revision\":1,\"vtep\":\"192.0.2.1\"}}}",
+                "{\"announce\":{\"record\":{\"node\":\"" + "n".repeat(129) + "\",\"incarnation\":1,\"revision\":1,\"vtep\":\"192.0.2.1\"}}}",
+                "{\"announce\":{}}", "{\"x\":" + "[".repeat(100_000), "{\"ring\":{\"octets\":\"" + "A".repeat(100_000) + "\"}}",
+                "{\"hello\":{\"ring\":{\"version\":" + "9".repeat(100_000) + "}}}")) {
+            assertThatThrownBy(() -> read(json)).as("%.80s", json).isInstanceOf(RefusedException.class);
+        }
+    }
+
+    @Test
+    void refusesOrReadsMutatedMessages() {
+        Random random = new Random(7);
+        for (int n = 0; n < 20_000; n++) {
+            byte[] octets = MessageCodec.encode(ALL.get(n % ALL.size()));
+            for (int changes = random.nextInt(4); changes >= 0; changes--) {
+                octets[random.nextInt(octets.length)] = (byte) random.nextInt();
+            }
+            try {
+                MessageCodec.decode(octets);
+            } catch (RefusedException expected) {
+                assertThat(expected).hasMessageStartingWith("message ");
+            }
+        }
+    }
+}
