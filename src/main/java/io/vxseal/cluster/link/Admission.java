@@ -1,0 +1,184 @@
+package io.vxseal.cluster.link;
+
+import java.net.Inet6Address;
+import java.net.InetAddress;
+import java.nio.ByteBuffer;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedSet;
+
+/**
+ * Limits on connections by source address, before the peer has authenticated. Pure; not thread-safe.
+ *
+ * <p>A connection is pending until it is a session. If one source has too many pending, its oldest gives way to its
+ * newest, not the other way round: an honest handshake takes milliseconds, so it is over before its turn comes, while
+ * idle connections cannot occupy the places. If all sources together have too many, a source with more than its share
+ * loses its oldest; if there is none, as when a swarm's nodes start at once, newcomers wait in the kernel's queue, but no
+ * longer than a slow handshake takes.
+ */
+final class Admission {
+    /**
+     * The limits.
+     *
+     * @param pendingPerSource connections of one source that are no sessions yet
+     * @param pending those of all sources
+     * @param share pending connections of one source that others wait for
+     * @param patienceNanos how long others wait for them
+     * @param perSource connections of one source, sessions included
+     * @param all connections of all sources
+     * @param attemptsPerSecond connections that one source may open, on average
+     * @param burst those that it may open at once
+     */
+    record Limits(
+            int pendingPerSource,
+            int pending,
+            int share,
+            long patienceNanos,
+            int perSource,
+            int all,
+            double attemptsPerSecond,
+            double burst) {
+        /**
+         * Few pending ones at a time, as handshakes that share a processor finish late together: displacing them then
+         * would waste their work and never end. At 64 the patience suffices for 13 handshakes a second.
+         */
+        static final Limits DEFAULT = new Limits(16, 64, 4, 5_000_000_000L, 64, 4096, 50, 100);
+    }
+
+    private static final int MAX_SOURCES = 8192;
+
+    /** Octets of a /64. */
+    private static final int PREFIX = 8;
+
+    private final Limits limits;
+    private final RateLimit<Object> attempts;
+    private final Map<Object, Source> sources = new HashMap<>();
+    private final SequencedSet<Entry> pending = new LinkedHashSet<>();
+    private int count;
+
+    Admission(Limits limits) {
+        this.limits = limits;
+        this.attempts = new RateLimit<>(limits.attemptsPerSecond(), limits.burst(), MAX_SOURCES);
+    }
+
+    /** Connections of one source. */
+    private static final class Source {
+        private final SequencedSet<Entry> pending = new LinkedHashSet<>();
+        private int count;
+    }
+
+    /** A connection that was let in. */
+    static final class Entry {
+        private final Object source;
+        private final long since;
+        private boolean left;
+
+        private Entry(Object source, long since) {
+            this.source = source;
+            this.since = since;
+        }
+    }
+
+    /** Answer to a new connection. */
+    sealed interface Answer {
+        /** It was let in, in place of the displaced one, which has to be closed. */
+        record Enter(Entry entry, Optional<Entry> displaced) implements Answer {}
+
+        /** It has to be closed. */
+        record Refuse(Rejection reason) implements Answer {}
+
+        /** It has to wait for others, and to ask again. */
+        record Wait() implements Answer {}
+    }
+
+    /** Returns whether the source opens connections slowly enough, and counts this one. */
+    boolean attempt(InetAddress address, long now) {
+        return attempts.tryTake(sourceOf(address), now);
+    }
+
+    /** Decides on a new connection. */
+    Answer enter(InetAddress address, long now) {
+        Object key = sourceOf(address);
+        Source source = sources.get(key);
+        Optional<Entry> displaced = Optional.empty();
+        if (source != null && source.pending.size() >= limits.pendingPerSource()) {
+            displaced = Optional.of(source.pending.getFirst());
+        } else if (source != null && source.count >= limits.perSource()) {
+            return new Answer.Refuse(Rejection.CONNECTIONS_OF_SOURCE);
+        } else if (pending.size() >= limits.pending()) {
+            displaced = displaceable(now);
+            if (displaced.isEmpty()) {
+                return new Answer.Wait();
+            }
+        } else if (count >= limits.all()) {
+            return new Answer.Refuse(Rejection.CONNECTIONS);
+        }
+        displaced.ifPresent(this::leave);
+        Entry entry = new Entry(key, now);
+        source = sources.computeIfAbsent(key, _ -> new Source());
+        source.count++;
+        source.pending.add(entry);
+        pending.add(entry);
+        count++;
+        return new Answer.Enter(entry, displaced);
+    }
+
+    /** Notes that a connection became a session. */
+    void settle(Entry entry) {
+        Source source = sources.get(entry.source);
+        if (source != null) {
+            source.pending.remove(entry);
+        }
+        pending.remove(entry);
+    }
+
+    /** Notes that a connection was closed. */
+    void leave(Entry entry) {
+        if (entry.left) {
+            return;
+        }
+        entry.left = true;
+        settle(entry);
+        count--;
+        Source source = sources.get(entry.source);
+        if (--source.count == 0) {
+            sources.remove(entry.source);
+        }
+    }
+
+    /** Returns the connections that have been pending for too long; they still have to leave. */
+    List<Entry> overdue(long now, long nanos) {
+        attempts.forgetIdle(now);
+        return pending.stream().takeWhile(entry -> now - entry.since > nanos).toList();
+    }
+
+    int pending() {
+        return pending.size();
+    }
+
+    int connections() {
+        return count;
+    }
+
+    /** Returns the oldest pending connection of the source with the most, if it has more than its share; else an old one. */
+    private Optional<Entry> displaceable(long now) {
+        Source largest = pending.stream()
+                .map(entry -> sources.get(entry.source))
+                .max(Comparator.comparingInt(source -> source.pending.size()))
+                .orElseThrow();
+        if (largest.pending.size() > limits.share()) {
+            return Optional.of(largest.pending.getFirst());
+        }
+        Entry oldest = pending.getFirst();
+        return now - oldest.since > limits.patienceNanos() ? Optional.of(oldest) : Optional.empty();
+    }
+
+    /** Returns what counts as one source: an IPv4 address, or the /64 of an IPv6 address, as whoever has one has all of it. */
+    private static Object sourceOf(InetAddress address) {
+        return address instanceof Inet6Address ? ByteBuffer.wrap(address.getAddress(), 0, PREFIX) : address;
+    }
+}

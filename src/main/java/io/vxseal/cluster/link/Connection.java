@@ -1,0 +1,34 @@
+package io.vxseal.cluster.link;
+
+import io.vxseal.swarm.NodeName;
+import io.vxseal.swarm.Role;
+import java.net.InetAddress;
+
+/** A session with another process over mutual TLS, after the certificate was checked. All methods return at once. */
+public interface Connection {
+    /** Returns the name in the peer's certificate. */
+    NodeName peer();
+
+    /** Returns the role in the peer's certificate. */
+    default Role role() {
+        return peer().role();
+    }
+
+    /** Returns the address that the peer's packets come from. */
+    InetAddress remote();
+
+    /** Returns when the last octet of any kind came from the peer, as of {@link System#nanoTime}. */
+    long lastReceived();
+
+    /**
+     * Queues a message.
+     *
+     * @return false if the queue is full and the message was dropped; {@link ConnectionListener#drained} follows when there
+     *     is room. False as well once the connection is closed
+     * @throws IllegalArgumentException if the message is larger than {@link Messages#MAX_OCTETS}
+     */
+    boolean send(byte[] message);
+
+    /** Closes the session and tells the peer the reason; drops what is still queued. */
+    void close(String reason);
+}

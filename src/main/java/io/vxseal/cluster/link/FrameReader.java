@@ -1,0 +1,114 @@
+package io.vxseal.cluster.link;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/**
+ * Decoder of {@link Frame}s. A length is checked before memory is taken, and memory grows with what has arrived, not with
+ * what was announced. Not thread-safe.
+ */
+final class FrameReader {
+    private static final int FIRST_OCTETS = 4096;
+    private static final byte[] NOTHING = new byte[0];
+
+    /** Receives the frames of known types. */
+    interface Receiver {
+        void frame(int type, byte[] payload) throws RejectedException;
+    }
+
+    private final int maxOctets;
+    private final MemoryBudget budget;
+
+    private int header;
+    private int headerOctets;
+    private byte[] payload = NOTHING;
+    private int payloadOctets;
+
+    /** Octets of {@link #payload} that are reserved in the budget. */
+    private int reserved;
+
+    /**
+     * Reads a stream from its start.
+     *
+     * @param maxOctets largest payload
+     * @param budget of the incomplete messages of all sessions
+     */
+    FrameReader(int maxOctets, MemoryBudget budget) {
+        this.maxOctets = maxOctets;
+        this.budget = budget;
+    }
+
+    /** Reads all of the buffer and hands on each frame that is complete. */
+    void read(ByteBuffer octets, Receiver receiver) throws RejectedException {
+        while (octets.hasRemaining() || isWhole()) {
+            if (headerOctets < Frame.HEADER) {
+                header = header << 8 | octets.get() & 0xFF;
+                if (++headerOctets == Frame.HEADER) {
+                    check();
+                }
+            } else if (isWhole()) {
+                byte[] whole = payload;
+                int type = Frame.type(header);
+                reset();
+                if (type <= Frame.CLOSE) {
+                    receiver.frame(type, whole);
+                }
+            } else {
+                collect(octets);
+            }
+        }
+    }
+
+    /** Gives back what an incomplete frame holds. */
+    void release() {
+        reset();
+    }
+
+    private void check() throws RejectedException {
+        int length = Frame.length(header);
+        int type = Frame.type(header);
+        if (length > maxOctets || type == Frame.KEEP_ALIVE && length > 0) {
+            throw new RejectedException(Rejection.FRAME,
+                    "frame of type %d and %d octets, at most %d are allowed".formatted(type, length, maxOctets));
+        }
+    }
+
+    private boolean isWhole() {
+        return headerOctets == Frame.HEADER && payloadOctets == Frame.length(header);
+    }
+
+    private void collect(ByteBuffer octets) throws RejectedException {
+        int take = Math.min(octets.remaining(), Frame.length(header) - payloadOctets);
+        if (Frame.type(header) > Frame.CLOSE) {
+            octets.position(octets.position() + take);
+        } else {
+            grow(payloadOctets + take);
+            octets.get(payload, payloadOctets, take);
+        }
+        payloadOctets += take;
+    }
+
+    private void grow(int needed) throws RejectedException {
+        if (payload.length >= needed) {
+            return;
+        }
+        int length = Frame.length(header);
+        int size = needed == length ? length : Math.min(length, Math.max(FIRST_OCTETS, Integer.highestOneBit(needed) * 2));
+        if (!budget.tryReserve(size - reserved)) {
+            throw new RejectedException(Rejection.MEMORY, "message of %d octets".formatted(length));
+        }
+        reserved = size;
+        payload = Arrays.copyOf(payload, size);
+    }
+
+    private void reset() {
+        header = 0;
+        headerOctets = 0;
+        payload = NOTHING;
+        payloadOctets = 0;
+        if (reserved > 0) {
+            budget.release(reserved);
+            reserved = 0;
+        }
+    }
+}

@@ -1,0 +1,203 @@
+package io.vxseal.cluster.link;
+
+import io.vxseal.swarm.NodeName;
+import io.vxseal.swarm.SwarmIdentity;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.eclipse.jetty.client.AsyncRequestContent;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.client.Request;
+import org.eclipse.jetty.client.Response;
+import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
+import org.eclipse.jetty.http.HttpMethod;
+import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.io.ClientConnector;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.util.component.LifeCycle;
+
+/** Node's side of sessions: dials hubs, one session with each. Dialling again is the caller's business. */
+public final class HubClient implements AutoCloseable {
+    private static final Duration CONNECT = Duration.ofSeconds(5);
+    private static final int MAX_HEADER = 4096;
+    private static final long TICK_MILLIS = 500;
+    private static final long MAX_INCOMING = 8 << 20;
+    private static final long MAX_OUTGOING = 8 << 20;
+
+    private final LinkTimes times;
+    private final LinkThreads threads;
+    private final Session.Context context;
+    private final PeerVerifier verifier;
+    private final Sessions sessions;
+    private final TlsContext tls;
+    private final HttpClient http;
+    private final LinkThreads.Timer timer;
+    private final Rejections rejections;
+    private volatile SwarmIdentity identity;
+
+    /**
+     * Prepares to dial.
+     *
+     * @param bind local address; the unspecified address for any
+     * @throws IllegalStateException if the HTTP client cannot be started
+     */
+    public HubClient(
+            InetAddress bind,
+            SwarmIdentity identity,
+            LinkThreads threads,
+            LinkTimes times,
+            ConnectionListener listener,
+            Rejections rejections) {
+        this.identity = identity;
+        this.threads = threads;
+        this.times = times;
+        this.rejections = rejections;
+        this.context = new Session.Context(
+                threads, times, listener, rejections, new MemoryBudget(MAX_INCOMING), new MemoryBudget(MAX_OUTGOING));
+        this.verifier = new PeerVerifier(identity, true);
+        this.sessions = new Sessions(verifier);
+        this.tls = new TlsContext(identity, (address, why) -> rejections.add(Rejection.HANDSHAKE, address, why));
+        this.http = new HttpClient(new HttpClientTransportOverHTTP(connector(bind)));
+        http.setExecutor(threads.pool());
+        http.setScheduler(threads.scheduler());
+        http.setByteBufferPool(threads.buffers());
+        http.setFollowRedirects(false);
+        http.setUserAgentField(null);
+        http.setIdleTimeout(0);
+        http.setMaxResponseHeadersSize(MAX_HEADER);
+        http.setUseInputDirectByteBuffers(false);
+        http.setUseOutputDirectByteBuffers(false);
+        try {
+            http.start();
+        } catch (Exception e) {
+            throw new IllegalStateException("sessions with hubs cannot be started: " + e.getMessage(), e);
+        }
+        http.getProtocolHandlers().clear();
+        http.getContentDecoderFactories().clear();
+        this.timer = threads.every(TICK_MILLIS, this::tick);
+    }
+
+    private ClientConnector connector(InetAddress bind) {
+        ClientConnector connector = new ClientConnector();
+        connector.setSelectors(1);
+        connector.setExecutor(threads.pool());
+        connector.setScheduler(threads.scheduler());
+        connector.setByteBufferPool(threads.buffers());
+        connector.setSslContextFactory(tls.client());
+        connector.setConnectTimeout(CONNECT);
+        if (!bind.isAnyLocalAddress()) {
+            connector.setBindAddress(new InetSocketAddress(bind, 0));
+        }
+        return connector;
+    }
+
+    /**
+     * Opens a session with a hub, which replaces one that stands with the same hub.
+     *
+     * @return the connection, after the listener was told; fails with an {@link IOException} that says why there is none
+     */
+    public CompletableFuture<Connection> dial(InetSocketAddress hub) {
+        return new Dial(hub).start();
+    }
+
+    /** Uses another identity from now on. Sessions with another certificate than before have to be dialled again. */
+    public void identityChanged(SwarmIdentity changed) {
+        boolean renewed = !changed.chain().equals(identity.chain());
+        identity = changed;
+        verifier.identity(changed);
+        tls.reload(changed);
+        if (renewed) {
+            sessions.closeAll("this node's certificate changed");
+        } else {
+            sessions.recheck();
+        }
+    }
+
+    /**
+     * Judges all sessions by the hub's name, now and as they open.
+     *
+     * @param reason returns why there may be no session with a hub; empty if there may
+     */
+    public void recheck(Function<NodeName, Optional<String>> reason) {
+        verifier.refusal(reason);
+        sessions.recheck();
+    }
+
+    @Override
+    public void close() {
+        timer.close();
+        sessions.closeAll("the node stops");
+        LifeCycle.stop(http);
+    }
+
+    private void tick() {
+        sessions.tick();
+        context.outgoing().callNext();
+    }
+
+    /** One attempt to open a session. */
+    private final class Dial {
+        private final InetSocketAddress hub;
+        private final CompletableFuture<Connection> opened = new CompletableFuture<>();
+        private final AsyncRequestContent body = new AsyncRequestContent();
+        private final Request request;
+
+        Dial(InetSocketAddress hub) {
+            this.hub = hub;
+            this.request = http.newRequest(hub.getAddress().getHostAddress(), hub.getPort())
+                    .scheme("https")
+                    .method(HttpMethod.POST)
+                    .path(HubServer.PATH)
+                    .idleTimeout(0, TimeUnit.SECONDS)
+                    .body(body)
+                    .onResponseContentSource(this::answered);
+        }
+
+        CompletableFuture<Connection> start() {
+            // Longer than the hub gives a handshake: before it begins, the connection may wait in the hub's kernel.
+            Duration patience = times.handshake().multipliedBy(4);
+            threads.scheduler().schedule(() -> fail("no answer within " + patience.toSeconds() + " s"),
+                    patience.toMillis(), TimeUnit.MILLISECONDS);
+            request.send(result -> fail(result.getFailure() == null
+                    ? "refused with status " + result.getResponse().getStatus()
+                    : result.getFailure().getMessage()));
+            return opened;
+        }
+
+        private void answered(Response response, Content.Source source) {
+            if (response.getStatus() != HttpStatus.OK_200) {
+                String reason = response.getHeaders().get(HubServer.REFUSED);
+                fail("refused: " + (reason == null ? "status " + response.getStatus() : reason));
+                return;
+            }
+            try {
+                PeerVerifier.Peer peer =
+                        verifier.verify(response.getRequest().getConnection().getSslSessionData().sslSession());
+                Session session = new Session(peer,
+                        new Session.Exchange(source, body, hub.getAddress(), () -> cut("the session ended")),
+                        context, Session.Pace.UNLIMITED);
+                sessions.start(session);
+                opened.complete(session);
+            } catch (RejectedException refused) {
+                rejections.add(refused.reason(), hub.getAddress().getHostAddress(), refused.getMessage());
+                fail(refused.reason().text() + ": " + refused.getMessage());
+            }
+        }
+
+        private void fail(String why) {
+            if (opened.completeExceptionally(new IOException("no session with the hub at "
+                    + hub.getAddress().getHostAddress() + ": " + why))) {
+                cut(why);
+            }
+        }
+
+        private void cut(String why) {
+            request.abort(new IOException(why));
+        }
+    }
+}

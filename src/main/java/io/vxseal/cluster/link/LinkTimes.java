@@ -1,0 +1,16 @@
+package io.vxseal.cluster.link;
+
+import java.time.Duration;
+
+/**
+ * Times of sessions.
+ *
+ * @param handshake within which a connection becomes a session: TCP, TLS and the HTTP request. Long, as a node under
+ *     software emulation takes seconds for its first handshake
+ * @param keepAlive interval of frames in each direction when nothing else is sent
+ * @param silence without a whole frame after which a session is closed; so a cut connection is noticed
+ */
+public record LinkTimes(Duration handshake, Duration keepAlive, Duration silence) {
+    public static final LinkTimes DEFAULT =
+            new LinkTimes(Duration.ofSeconds(15), Duration.ofSeconds(4), Duration.ofSeconds(13));
+}

@@ -1,0 +1,355 @@
+package io.vxseal.cluster.link;
+
+import io.vxseal.swarm.NodeName;
+import java.net.InetAddress;
+import java.nio.ByteBuffer;
+import java.util.concurrent.TimeUnit;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.util.IteratingCallback;
+import org.eclipse.jetty.util.thread.SerializedInvoker;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One full-duplex HTTP exchange: frames in the request's body one way, in the response's the other. The same class serves
+ * both ends. Everything that the listener is called for, and all reading, runs through one {@link SerializedInvoker}.
+ */
+final class Session implements Connection {
+    private static final Logger log = LoggerFactory.getLogger(Session.class);
+    private static final int MAX_QUEUED_OCTETS = 1 << 20;
+    private static final int MAX_QUEUED_MESSAGES = 256;
+
+    /** How long the peer has to take the reason before the connection is cut. */
+    private static final long CLOSE_MILLIS = 1_000;
+
+    private final PeerVerifier.Peer peer;
+    private final Exchange exchange;
+    private final Context context;
+    private final FrameReader reader;
+
+    private final SerializedInvoker invoker = new SerializedInvoker(Session.class);
+    private final Writer writer = new Writer();
+    private final Object lock = new Object();
+
+    /** Guarded by {@link #lock}. */
+    private final OutgoingQueue queue;
+
+    /** Guarded by {@link #lock}. */
+    private boolean keepAliveDue;
+
+    /** Why the session ended; null while it stands. Written under {@link #lock}. */
+    private volatile String ended;
+
+    /** Whether the peer is to be told the reason. Guarded by {@link #lock}. */
+    private boolean closeFrameDue;
+
+    private volatile long writtenAt;
+    private volatile long receivedAt;
+
+    /** When the last whole frame arrived. */
+    private volatile long frameAt;
+    private volatile boolean paused;
+
+    /** Confined to {@link #invoker}. */
+    private boolean closed;
+
+    /**
+     * The HTTP exchange beneath a session.
+     *
+     * @param in body that arrives
+     * @param out body that is sent
+     * @param remote the peer's address
+     * @param cut closes the connection; may be called more than once
+     */
+    record Exchange(Content.Source in, Content.Sink out, InetAddress remote, Runnable cut) {}
+
+    /**
+     * What the sessions of a hub or client have in common.
+     *
+     * @param incoming octets of incomplete messages
+     * @param outgoing octets of queued messages
+     */
+    record Context(
+            LinkThreads threads,
+            LinkTimes times,
+            ConnectionListener listener,
+            Rejections rejections,
+            MemoryBudget incoming,
+            MemoryBudget outgoing) {}
+
+    /** How fast a session's frames are read. */
+    interface Pace {
+        /** Frames are read as they come. */
+        Pace UNLIMITED = (_, _) -> 0;
+
+        /** Counts a frame and returns the nanoseconds to wait before reading on. */
+        long frame(int octets, long now);
+    }
+
+    private final Pace pace;
+
+    Session(PeerVerifier.Peer peer, Exchange exchange, Context context, Pace pace) {
+        this.peer = peer;
+        this.exchange = exchange;
+        this.context = context;
+        this.pace = pace;
+        this.reader = new FrameReader(Messages.MAX_OCTETS, context.incoming());
+        this.queue = new OutgoingQueue(MAX_QUEUED_OCTETS, MAX_QUEUED_MESSAGES, context.outgoing());
+        this.writtenAt = System.nanoTime();
+        this.receivedAt = writtenAt;
+        this.frameAt = writtenAt;
+    }
+
+    /** Tells the listener, sends the first frame and begins to read. */
+    void start() {
+        invoker.run(() -> {
+            if (ended == null) {
+                context.listener().opened(this);
+            } else {
+                closed = true; // Ended before it began: the listener is told nothing.
+            }
+            sendKeepAlive();
+            read();
+        });
+    }
+
+    /** Runs a task once the listener has been told of the end of this session, which must have ended. */
+    void afterClose(Runnable task) {
+        later(task);
+    }
+
+    PeerVerifier.Peer verified() {
+        return peer;
+    }
+
+    boolean hasEnded() {
+        return ended != null;
+    }
+
+    @Override
+    public NodeName peer() {
+        return peer.name();
+    }
+
+    @Override
+    public InetAddress remote() {
+        return exchange.remote();
+    }
+
+    @Override
+    public long lastReceived() {
+        return receivedAt;
+    }
+
+    @Override
+    public boolean send(byte[] message) {
+        if (message.length > Messages.MAX_OCTETS) {
+            throw new IllegalArgumentException(
+                    "message of %d octets, at most %d".formatted(message.length, Messages.MAX_OCTETS));
+        }
+        synchronized (lock) {
+            if (ended != null) {
+                return false;
+            }
+            if (!queue.offer(message)) {
+                if (queue.isEmpty()) {
+                    context.outgoing().callWhenFree(this::tellDrained);
+                }
+                return false;
+            }
+        }
+        writer.iterate();
+        return true;
+    }
+
+    @Override
+    public void close(String reason) {
+        end(reason, true);
+    }
+
+    /** Sends a keep-alive if one is due, and closes the session if the peer has been silent for too long. */
+    void tick(long now) {
+        if (now - frameAt > context.times().silence().toNanos() && !paused) {
+            reject(new RejectedException(Rejection.SILENCE, "nothing whole for " + context.times().silence().toSeconds() + " s"));
+        } else if (now - writtenAt >= context.times().keepAlive().toNanos()) {
+            sendKeepAlive();
+        }
+    }
+
+    /** Closes the session and counts the reason. */
+    void reject(RejectedException refused) {
+        if (end(refused.reason().text() + ": " + refused.getMessage(), true)) {
+            context.rejections().add(refused.reason(), peer.name().node(), refused.getMessage());
+        }
+    }
+
+    private void sendKeepAlive() {
+        synchronized (lock) {
+            keepAliveDue = true;
+        }
+        writer.iterate();
+    }
+
+    /** Runs a task in order with the others, on a thread of the pool: callers may hold locks of their own. */
+    private void later(Runnable task) {
+        Runnable todo = invoker.offer(task);
+        if (todo != null) {
+            context.threads().pool().execute(todo);
+        }
+    }
+
+    private void tellDrained() {
+        later(() -> {
+            if (ended == null) {
+                context.listener().drained(this);
+            }
+        });
+    }
+
+    /** Returns whether this call ended the session. */
+    private boolean end(String reason, boolean tellPeer) {
+        Runnable todo;
+        synchronized (lock) {
+            if (ended != null) {
+                return false;
+            }
+            ended = reason;
+            closeFrameDue = queue.clear() && tellPeer;
+            todo = invoker.offer(() -> tellClosed(reason));
+        }
+        if (todo != null) {
+            context.threads().pool().execute(todo);
+        }
+        if (tellPeer) {
+            context.threads().scheduler().schedule(exchange.cut(), CLOSE_MILLIS, TimeUnit.MILLISECONDS);
+            writer.iterate();
+        } else {
+            exchange.cut().run();
+        }
+        return true;
+    }
+
+    private void tellClosed(String reason) {
+        reader.release();
+        if (!closed) {
+            closed = true;
+            context.listener().closed(this, reason);
+        }
+    }
+
+    private void lost(Throwable failure) {
+        end("connection lost: " + failure.getMessage(), false);
+    }
+
+    /** Reads until nothing is left or the pace wants a pause. Runs in {@link #invoker}. */
+    private void read() {
+        try {
+            while (ended == null) {
+                Content.Chunk chunk = exchange.in().read();
+                if (chunk == null) {
+                    exchange.in().demand(() -> invoker.run(this::read));
+                    return;
+                }
+                if (Content.Chunk.isFailure(chunk)) {
+                    lost(chunk.getFailure());
+                    return;
+                }
+                long pause = take(chunk);
+                if (pause > 0) {
+                    pause(pause);
+                    return;
+                }
+            }
+        } catch (RejectedException refused) {
+            reject(refused);
+        } catch (Throwable failure) {
+            log.error("unexpected error in the session with {}, closing it", peer.name().node(), failure);
+            end("internal error", true);
+        }
+    }
+
+    /** Hands on the frames in a chunk and returns the nanoseconds to wait. */
+    private long take(Content.Chunk chunk) throws RejectedException {
+        long[] pause = {0};
+        receivedAt = System.nanoTime();
+        try {
+            reader.read(chunk.getByteBuffer(), (type, payload) -> {
+                long now = System.nanoTime();
+                frameAt = now;
+                pause[0] = pace.frame(payload.length + Frame.HEADER, now);
+                if (ended == null) {
+                    deliver(type, payload);
+                }
+            });
+        } finally {
+            chunk.release();
+        }
+        if (chunk.isLast()) {
+            end("closed by the peer", false);
+        }
+        return pause[0];
+    }
+
+    private void deliver(int type, byte[] payload) {
+        switch (type) {
+            case Frame.MESSAGE -> context.listener().received(this, payload);
+            case Frame.CLOSE -> end("closed by the peer: " + Frame.reason(payload), false);
+            default -> { } // A keep-alive; frameAt says it all.
+        }
+    }
+
+    private void pause(long nanos) {
+        paused = true;
+        context.threads().scheduler().schedule(() -> later(() -> {
+            frameAt = System.nanoTime();
+            paused = false;
+            read();
+        }), nanos, TimeUnit.NANOSECONDS);
+    }
+
+    /** Writes what is queued, one write at a time. */
+    private final class Writer extends IteratingCallback {
+        @Override
+        protected Action process() {
+            ByteBuffer next;
+            boolean drained;
+            synchronized (lock) {
+                if (ended != null) {
+                    if (!closeFrameDue) {
+                        return Action.SUCCEEDED;
+                    }
+                    closeFrameDue = false;
+                    next = Frame.close(ended);
+                    drained = false;
+                } else {
+                    next = queue.next();
+                    drained = queue.takeDrained();
+                    if (next == null && keepAliveDue) {
+                        next = Frame.keepAlive();
+                    }
+                    keepAliveDue = false;
+                }
+            }
+            if (drained) {
+                tellDrained();
+            }
+            if (next == null) {
+                return Action.IDLE;
+            }
+            writtenAt = System.nanoTime();
+            exchange.out().write(false, next, this);
+            return Action.SCHEDULED;
+        }
+
+        @Override
+        protected void onCompleteSuccess() {
+            exchange.cut().run();
+        }
+
+        @Override
+        protected void onCompleteFailure(Throwable failure) {
+            lost(failure);
+            exchange.cut().run();
+        }
+    }
+}

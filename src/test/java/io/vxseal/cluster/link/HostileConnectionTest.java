@@ -1,0 +1,209 @@
+package io.vxseal.cluster.link;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vxseal.swarm.Role;
+import io.vxseal.swarm.SwarmIdentity;
+import io.vxseal.swarm.TestAuthority;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
+import org.junit.jupiter.api.Test;
+
+/** Strangers who connect to a hub, beside whom an honest node gets its session in at most twice its usual time. */
+class HostileConnectionTest extends LinkTest {
+    private static final InetAddress ATTACKER = address(66);
+    private static final int ROUNDS = 7;
+
+    /** What the scheduler of a busy machine adds to a join of some twenty milliseconds. */
+    private static final long NOISE_MILLIS = 150;
+
+    /** What a stranger does on one connection; blocks or returns, and is interrupted in the end. */
+    private interface Attack {
+        void run(InetSocketAddress hub) throws Exception;
+    }
+
+    private HubServer hub;
+    private Node honest;
+    private volatile boolean over;
+
+    private void honestNodeJoinsBeside(String what, int connections, Attack attack) throws Exception {
+        hub = hub();
+        honest = node(2, Role.WORKER);
+        long usual = joinMillis();
+        CountDownLatch begun = new CountDownLatch(connections);
+        List<Thread> attackers = new ArrayList<>();
+        for (int i = 0; i < connections; i++) {
+            attackers.add(Thread.ofVirtual().start(() -> {
+                begun.countDown();
+                while (!over) {
+                    try {
+                        attack.run(at(hub));
+                    } catch (Exception _) {
+                        // The hub closed it, or the test is over.
+                    }
+                }
+            }));
+        }
+        try {
+            begun.await();
+            Thread.sleep(300);
+            long beside = joinMillis();
+            System.out.printf("measured: a node joins in %d ms, beside %s in %d ms; refused: %s%n",
+                    usual, what, beside, rejections.counts());
+            assertThat(beside).isLessThanOrEqualTo(2 * usual + NOISE_MILLIS);
+        } finally {
+            over = true;
+            attackers.forEach(Thread::interrupt);
+            for (Thread attacker : attackers) {
+                attacker.join();
+            }
+        }
+    }
+
+    /** Median of some joins, each a TCP connection, a handshake and a session. */
+    private long joinMillis() throws Exception {
+        List<Long> nanos = new ArrayList<>();
+        for (int i = 0; i < ROUNDS; i++) {
+            long start = System.nanoTime();
+            Connection connection = dial(honest, hub);
+            nanos.add(System.nanoTime() - start);
+            connection.close("joined");
+            Thread.sleep(1_000); // Within the rate of one node's sessions.
+        }
+        Collections.sort(nanos);
+        return nanos.get(ROUNDS / 2) / 1_000_000;
+    }
+
+    private static void idle(InetSocketAddress hub, InetAddress from, byte[] hello) throws IOException {
+        try (Socket socket = RawClient.connect(from, hub)) {
+            socket.setSoTimeout(60_000);
+            socket.getOutputStream().write(hello);
+            while (socket.getInputStream().read() >= 0) {
+                // Takes the hub's part of the handshake, and answers nothing.
+            }
+        }
+    }
+
+    private static byte[] clientHello() throws Exception {
+        SSLContext context = SSLContext.getInstance("TLSv1.3");
+        context.init(null, null, null);
+        SSLEngine engine = context.createSSLEngine();
+        engine.setUseClientMode(true);
+        ByteBuffer hello = ByteBuffer.allocate(20_000);
+        engine.wrap(ByteBuffer.allocate(0), hello);
+        return Arrays.copyOf(hello.array(), hello.position());
+    }
+
+    @Test
+    void honestNodeJoinsBesideIdleConnections() throws Exception {
+        honestNodeJoinsBeside("300 idle connections", 300, hub -> idle(hub, ATTACKER, new byte[0]));
+        assertThat(hub.pending()).isLessThanOrEqualTo(17);
+        assertThat(rejections.count(Rejection.DISPLACED)).isPositive();
+    }
+
+    /** As a container of the same host does, whose packets leave with the host's address. */
+    @Test
+    void honestNodeJoinsBesideIdleConnectionsOfItsAddress() throws Exception {
+        honestNodeJoinsBeside("20 idle connections of its own address", 20, hub -> {
+            idle(hub, address(2), new byte[0]);
+            Thread.sleep(500);
+        });
+    }
+
+    @Test
+    void honestNodeJoinsBesideHalfOpenHandshakes() throws Exception {
+        byte[] hello = clientHello();
+        honestNodeJoinsBeside("300 half-open handshakes", 300, hub -> {
+            idle(hub, ATTACKER, hello);
+            Thread.sleep(1_000);
+        });
+    }
+
+    @Test
+    void honestNodeJoinsBesideSlowHandshakes() throws Exception {
+        byte[] hello = clientHello();
+        honestNodeJoinsBeside("100 slow handshakes", 100, hub -> {
+            try (Socket socket = RawClient.connect(ATTACKER, hub)) {
+                for (byte octet : hello) {
+                    socket.getOutputStream().write(octet);
+                    Thread.sleep(100);
+                }
+            }
+        });
+        assertThat(rejections.count(Rejection.DISPLACED) + rejections.count(Rejection.DEADLINE)).isPositive();
+    }
+
+    @Test
+    void honestNodeJoinsBesideIdleConnectionsOfManyAddresses() throws Exception {
+        honestNodeJoinsBeside("120 idle connections of 8 addresses", 120, hub -> {
+            idle(hub, address(70 + (int) (Thread.currentThread().threadId() % 8)), new byte[0]);
+            Thread.sleep(200);
+        });
+    }
+
+    @Test
+    void honestNodeJoinsBesideFloodOfConnections() throws Exception {
+        honestNodeJoinsBeside("a flood of connections", 4, hub -> {
+            RawClient.connect(ATTACKER, hub).close();
+            Thread.sleep(2);
+        });
+        assertThat(rejections.count(Rejection.CONNECTION_RATE)).isPositive();
+    }
+
+    @Test
+    void closesConnectionsThatAreNoSessionsInTime() throws Exception {
+        hub = hub();
+        try (Socket silent = RawClient.connect(ATTACKER, at(hub));
+                RawClient headless = new RawClient(ATTACKER, at(hub), authority().node("node-3", Role.WORKER))) {
+            silent.setSoTimeout(20_000);
+            assertThat(silent.getInputStream().read()).isEqualTo(-1);
+            headless.awaitEnd();
+            assertThat(rejections.count(Rejection.DEADLINE)).isEqualTo(2);
+            atHub.await("none pending", () -> hub.pending() == 0);
+        }
+    }
+
+    @Test
+    void refusesStrangersAndExpiredCertificates() throws Exception {
+        hub = hub();
+        SwarmIdentity stranger = new TestAuthority(folder, "s2").node("node-3", Role.WORKER);
+        assertThatThrownBy(() -> dial(node(3, stranger), hub)).hasMessageContaining("no session with the hub");
+        assertThat(atHub.events).isEmpty();
+        SwarmIdentity old = authority().node("node-4", Role.WORKER, Instant.now().plusSeconds(3));
+        Thread.sleep(3_100);
+        assertThatThrownBy(() -> new RawClient(ATTACKER, at(hub), old).open()).isInstanceOf(IOException.class);
+        atHub.await("counted", () -> rejections.count(Rejection.HANDSHAKE) >= 2);
+        assertThat(atHub.events).isEmpty();
+    }
+
+    @Test
+    void refusesRequestsThatAreNotForSessions() throws Exception {
+        hub = hub();
+        SwarmIdentity identity = authority().node("node-3", Role.WORKER);
+        for (String head : List.of(
+                "GET /v1/session HTTP/1.1\r\nHost: hub\r\n\r\n",
+                "POST /other HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n\r\n")) {
+            try (RawClient client = new RawClient(ATTACKER, at(hub), identity)) {
+                assertThat(client.request(head)).startsWith("HTTP/1.1 404");
+            }
+        }
+        assertThat(rejections.count(Rejection.REQUEST)).isEqualTo(2);
+        try (RawClient client = new RawClient(ATTACKER, at(hub), identity)) {
+            assertThat(client.request("POST /v1/session HTTP/1.1\r\nHost: hub\r\nX: " + "x".repeat(10_000) + "\r\n\r\n"))
+                    .startsWith("HTTP/1.1 431");
+        }
+        assertThat(atHub.events).isEmpty();
+    }
+}

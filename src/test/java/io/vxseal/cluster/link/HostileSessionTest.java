@@ -1,0 +1,293 @@
+package io.vxseal.cluster.link;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vxseal.swarm.Role;
+import io.vxseal.swarm.SwarmIdentity;
+import io.vxseal.swarm.TestAuthority;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+
+/** Peers that hold a valid worker certificate, or held one when their session began. */
+class HostileSessionTest extends LinkTest {
+    private static final byte[] NOTHING = new byte[0];
+
+    @Test
+    void refusesOversizedLengthsBeforeTakingMemory() throws Exception {
+        HubServer hub = hub();
+        try (RawClient hostile = raw(3, hub)) {
+            hostile.open();
+            hostile.chunk(RawClient.frame(Frame.MESSAGE, 0xFFFFFF, NOTHING));
+            hostile.awaitEnd();
+        }
+        atHub.await("closed node-3: malformed or oversized frame");
+        assertThat(rejections.count(Rejection.FRAME)).isEqualTo(1);
+    }
+
+    @Test
+    void skipsFramesOfUnknownTypes() throws Exception {
+        HubServer hub = hub();
+        try (RawClient newer = raw(3, hub)) {
+            newer.open();
+            newer.chunk(RawClient.frame(77, 3, octets("new")));
+            newer.chunk(RawClient.frame(Frame.MESSAGE, 3, octets("old")));
+            atHub.await("received old");
+        }
+        atHub.await("closed node-3");
+        assertThat(atHub.events).hasSize(3);
+    }
+
+    @Test
+    void closesSessionsWithSlowBodies() throws Exception {
+        HubServer hub = hub();
+        try (RawClient hostile = raw(3, hub)) {
+            hostile.open();
+            hostile.chunk(RawClient.frame(Frame.MESSAGE, 100_000, NOTHING));
+            Thread drip = Thread.ofVirtual().start(() -> {
+                try {
+                    while (true) {
+                        hostile.chunk(new byte[1]);
+                        Thread.sleep(100);
+                    }
+                } catch (Exception _) {
+                    // Closed by the hub.
+                }
+            });
+            atHub.await("closed node-3: no whole frame");
+            drip.join();
+        }
+        assertThat(rejections.count(Rejection.SILENCE)).isEqualTo(1);
+    }
+
+    @Test
+    void closesSilentSessionsOnBothSides() throws Exception {
+        Recorder stalled = new Recorder() {
+            @Override
+            public void received(Connection connection, byte[] message) {
+                try {
+                    Thread.sleep(QUICK.silence().plusSeconds(3)); // As if the process were stopped: no keep-alive is read.
+                } catch (InterruptedException _) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+        };
+        HubServer hub = hub();
+        try (RawClient mute = raw(3, hub)) {
+            long start = System.nanoTime();
+            mute.open();
+            atHub.await("closed node-3: no whole frame");
+            System.out.printf("measured: a silent session was closed after %d ms%n", (System.nanoTime() - start) / 1_000_000);
+        }
+        Node node = node(4, authority().node("node-4", Role.WORKER), QUICK, stalled);
+        dial(node, hub);
+        atHub.await("opened", () -> atHub.open.size() == 1);
+        atHub.open.getFirst().send(octets("stall"));
+        stalled.await("closed hub: no whole frame");
+    }
+
+    @Test
+    void newerSessionOfNodeReplacesOlder() throws Exception {
+        HubServer hub = hub();
+        SwarmIdentity identity = authority().node("node-3", Role.WORKER);
+        Node first = node(3, identity);
+        Node second = node(4, identity);
+        dial(first, hub);
+        dial(second, hub);
+        first.heard().await("closed hub: closed by the peer: replaced by a newer session");
+        atHub.await("three events", () -> atHub.events.size() == 3);
+        assertThat(atHub.events).containsExactly("opened node-3",
+                "closed node-3: replaced by a newer session of the same node", "opened node-3");
+        assertThat(hub.sessions()).isEqualTo(1);
+    }
+
+    @Test
+    void boundsTheRateOfSessionsOfOneCertificate() throws Exception {
+        HubServer hub = hub();
+        SwarmIdentity identity = authority().node("node-3", Role.WORKER);
+        int refused = 0;
+        for (int i = 0; i < 20; i++) {
+            try (RawClient hostile = new RawClient(address(3), at(hub), identity)) {
+                if (hostile.open().startsWith("HTTP/1.1 429")) {
+                    refused++;
+                }
+            }
+        }
+        assertThat(refused).isBetween(5, 15);
+        assertThat(rejections.count(Rejection.SESSION_RATE)).isEqualTo(refused);
+        dial(node(4, Role.WORKER), hub);
+        atHub.await("opened node-4");
+    }
+
+    @Test
+    void readsFloodOfMessagesAtItsPace() throws Exception {
+        AtomicInteger received = new AtomicInteger();
+        HubServer hub = hub(new Recorder() {
+            @Override
+            public void received(Connection connection, byte[] message) {
+                received.incrementAndGet();
+            }
+        }, QUICK);
+        Node hostile = node(3, Role.WORKER);
+        Connection up = dial(hostile, hub);
+        AtomicLong accepted = new AtomicLong();
+        long end = System.nanoTime() + 3_000_000_000L;
+        while (System.nanoTime() < end) {
+            if (up.send(new byte[5_000])) {
+                accepted.incrementAndGet();
+            } else {
+                Thread.sleep(1);
+            }
+        }
+        assertThat(received.get()).isBetween(256, 256 + 3 * 100 + 100);
+        assertThat(hostile.heard().open).hasSize(1);
+        System.out.printf("measured: of a flood %d messages were sent and %d read in 3 s%n", accepted.get(), received.get());
+    }
+
+    @Test
+    void nobodyWaitsForPeerThatDoesNotRead() throws Exception {
+        HubServer hub = hub();
+        try (RawClient deaf = raw(3, hub)) {
+            deaf.open();
+            Thread alive = keepAlive(deaf);
+            Node other = node(4, Role.WORKER);
+            dial(other, hub);
+            atHub.await("two", () -> atHub.open.size() == 2);
+            Connection down = atHub.open.stream().filter(c -> c.peer().node().equals("node-3")).findFirst().orElseThrow();
+            Connection toOther = atHub.open.stream().filter(c -> c.peer().node().equals("node-4")).findFirst().orElseThrow();
+            int accepted = 0;
+            long start = System.nanoTime();
+            while (down.send(new byte[100_000])) {
+                accepted++;
+                Thread.sleep(1);
+            }
+            assertThat(accepted).isLessThan(200);
+            assertThat(toOther.send(octets("prompt"))).isTrue();
+            other.heard().await("received prompt");
+            System.out.printf("measured: %d messages of 100 kB queued in %d ms for a peer that reads nothing%n",
+                    accepted, (System.nanoTime() - start) / 1_000_000);
+            assertThat(atHub.events).doesNotContain("drained node-3");
+            deaf.input().readNBytes(accepted * 90_000);
+            atHub.await("drained node-3");
+            assertThat(down.send(octets("again"))).isTrue();
+            deaf.close();
+            alive.join();
+        }
+        atHub.await("closed node-3");
+    }
+
+    private static Thread keepAlive(RawClient client) {
+        return Thread.ofVirtual().start(() -> {
+            try {
+                while (true) {
+                    client.chunk(RawClient.frame(Frame.KEEP_ALIVE, 0, NOTHING));
+                    Thread.sleep(300);
+                }
+            } catch (Exception _) {
+                // The session ended.
+            }
+        });
+    }
+
+    @Test
+    void closesSessionsOfRemovedNodesAndRefusesNewOnes() throws Exception {
+        HubServer hub = hub();
+        Node removed = node(3, Role.WORKER);
+        Node stays = node(4, Role.WORKER);
+        dial(removed, hub);
+        dial(stays, hub);
+        hub.recheck(name -> name.node().equals("node-3") ? Optional.of("removed from the swarm") : Optional.empty());
+        atHub.await("closed node-3: node may not have a session: removed from the swarm");
+        removed.heard().await("removed from the swarm");
+        assertThatThrownBy(() -> dial(removed, hub)).hasMessageContaining(Rejection.NODE.text());
+        assertThat(rejections.count(Rejection.NODE)).isEqualTo(2);
+        assertThat(stays.heard().open).hasSize(1);
+    }
+
+    @Test
+    void closesStandingSessionWhenItsCertificateExpires() throws Exception {
+        HubServer hub = hub();
+        Node node = node(3, authority().node("node-3", Role.WORKER, Instant.now().plusSeconds(4)));
+        dial(node, hub);
+        node.heard().await("closed hub: closed by the peer: certificate does not hold: it expired");
+        assertThatThrownBy(() -> dial(node, hub)).isInstanceOf(ExecutionException.class);
+        assertThat(rejections.count(Rejection.CERTIFICATE)).isEqualTo(1);
+    }
+
+    @Test
+    void closesSessionsOfAnotherRootWhenTheRootIsReplaced() throws Exception {
+        HubServer hub = hub();
+        Node before = node(3, Role.WORKER);
+        dial(before, hub);
+        TestAuthority next = new TestAuthority(folder.resolve("next"), "s1");
+        hub.identityChanged(next.node("hub", Role.MANAGER));
+        before.heard().await("closed by the peer: certificate does not hold");
+        assertThatThrownBy(() -> dial(before, hub)).isInstanceOf(ExecutionException.class);
+        Node after = node(4, next.node("node-4", Role.WORKER));
+        dial(after, hub);
+        before.client().identityChanged(next.node("node-3", Role.WORKER));
+        dial(before, hub);
+        atHub.await("both", () -> hub.sessions() == 2);
+    }
+
+    @Test
+    void renewedCertificateTakesANewSession() throws Exception {
+        HubServer hub = hub();
+        Node node = node(3, Role.WORKER);
+        dial(node, hub);
+        node.client().identityChanged(authority().node("node-3", Role.MANAGER));
+        node.heard().await("closed hub: this node's certificate changed");
+        dial(node, hub);
+        atHub.await("a manager", () -> atHub.open.size() == 1 && atHub.open.getFirst().role() == Role.MANAGER);
+    }
+
+    @Test
+    void nodesAcceptManagersOnlyAsHubs() throws Exception {
+        HubServer hub = hub(authority().node("demoted", Role.WORKER), atHub, QUICK);
+        Node node = node(3, Role.WORKER);
+        assertThatThrownBy(() -> dial(node, hub)).hasMessageContaining("hub is not a manager");
+        assertThat(node.rejections().count(Rejection.CERTIFICATE)).isEqualTo(1);
+        assertThat(node.heard().events).isEmpty();
+    }
+
+    @Test
+    void boundsMemoryOfIncompleteMessagesOfAllSessions() throws Exception {
+        HubServer hub = hub();
+        List<RawClient> hostile = new ArrayList<>();
+        try {
+            for (int i = 3; i < 25; i++) {
+                RawClient client = raw(i, hub);
+                hostile.add(client);
+                client.open();
+                Thread.ofVirtual().start(() -> {
+                    try {
+                        client.chunk(RawClient.frame(
+                                Frame.MESSAGE, Messages.MAX_OCTETS, new byte[Messages.MAX_OCTETS - 1]));
+                    } catch (IOException _) {
+                        // Closed by the hub meanwhile.
+                    }
+                });
+            }
+            atHub.await("one closed", () -> rejections.count(Rejection.MEMORY) > 0);
+        } finally {
+            for (RawClient client : hostile) {
+                client.close();
+            }
+        }
+        atHub.await("all closed", () -> atHub.open.isEmpty());
+        Node node = node(30, Role.WORKER);
+        dial(node, hub).send(new byte[Messages.MAX_OCTETS]);
+        atHub.await("received " + Messages.MAX_OCTETS);
+    }
+
+    private RawClient raw(int number, HubServer hub) throws Exception {
+        return new RawClient(address(number), at(hub), authority().node("node-" + number, Role.WORKER));
+    }
+}

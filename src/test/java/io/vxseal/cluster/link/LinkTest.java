@@ -1,0 +1,102 @@
+package io.vxseal.cluster.link;
+
+import io.vxseal.swarm.Role;
+import io.vxseal.swarm.SwarmIdentity;
+import io.vxseal.swarm.TestAuthority;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A hub and nodes over real sockets, with certificates of their own. */
+abstract class LinkTest {
+    static final LinkTimes QUICK =
+            new LinkTimes(Duration.ofSeconds(4), Duration.ofMillis(500), Duration.ofSeconds(4));
+    static final InetAddress HUB = address(1);
+
+    @TempDir
+    static Path folder;
+
+    static TestAuthority authority;
+
+    final LinkThreads threads = new LinkThreads();
+    final Recorder atHub = new Recorder();
+    final Rejections rejections = new Rejections();
+    private final Deque<AutoCloseable> open = new ArrayDeque<>();
+
+    static synchronized TestAuthority authority() {
+        if (authority == null) {
+            authority = new TestAuthority(folder, "s1");
+        }
+        return authority;
+    }
+
+    /** A node that can dial the hub. */
+    record Node(HubClient client, Recorder heard, Rejections rejections, SwarmIdentity identity) {}
+
+    @AfterEach
+    void closeAll() throws Exception {
+        while (!open.isEmpty()) {
+            open.pop().close();
+        }
+        threads.close();
+        authority = null;
+    }
+
+    <C extends AutoCloseable> C closing(C closeable) {
+        open.push(closeable);
+        return closeable;
+    }
+
+    static InetAddress address(int node) {
+        return InetAddress.ofLiteral("127.0.%d.%d".formatted(node >> 8 & 0xFF, node & 0xFF));
+    }
+
+    static byte[] octets(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    HubServer hub() throws IOException {
+        return hub(atHub, QUICK);
+    }
+
+    HubServer hub(ConnectionListener listener, LinkTimes times) throws IOException {
+        return hub(authority().node("hub", Role.MANAGER), listener, times);
+    }
+
+    HubServer hub(SwarmIdentity identity, ConnectionListener listener, LinkTimes times) throws IOException {
+        HubServer hub = closing(new HubServer(
+                new InetSocketAddress(HUB, 0), identity, threads, times, listener, rejections));
+        hub.start();
+        return hub;
+    }
+
+    Node node(int number, Role role) {
+        return node(number, authority().node("node-" + number, role));
+    }
+
+    Node node(int number, SwarmIdentity identity) {
+        return node(number, identity, QUICK, new Recorder());
+    }
+
+    Node node(int number, SwarmIdentity identity, LinkTimes times, Recorder heard) {
+        Rejections own = new Rejections();
+        HubClient client = closing(new HubClient(address(number), identity, threads, times, heard, own));
+        return new Node(client, heard, own, identity);
+    }
+
+    static InetSocketAddress at(HubServer hub) {
+        return new InetSocketAddress(HUB, hub.port());
+    }
+
+    static Connection dial(Node node, HubServer hub) throws Exception {
+        return node.client().dial(at(hub)).get(20, TimeUnit.SECONDS);
+    }
+}
