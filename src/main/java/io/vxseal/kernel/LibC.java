@@ -12,6 +12,7 @@ import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.function.LongUnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The C library, as far as this room calls it, by jffi: what jnr-ffi is made of. That would read these functions from an
@@ -114,7 +115,7 @@ final class LibC {
         }
 
         /** @param data null for none */
-        int mount(String source, String target, String type, long flags, String data) {
+        int mount(String source, String target, String type, long flags, @Nullable String data) {
             return with(text(source), from -> with(text(target), to -> with(text(type), kind ->
                     with(text(data == null ? "" : data), options ->
                             CALL.invokeNNNNNrN(mount, from, to, kind, flags, data == null ? 0 : options)))));

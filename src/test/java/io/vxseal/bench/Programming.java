@@ -12,7 +12,6 @@ import io.vxseal.kernel.Namespace;
 import io.vxseal.kernel.OneByOne;
 import io.vxseal.kernel.Xfrm;
 import io.vxseal.kernel.XfrmChange;
-import java.io.IOException;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;

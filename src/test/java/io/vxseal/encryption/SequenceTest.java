@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Stream;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import net.jqwik.api.Arbitraries;
@@ -198,6 +197,7 @@ class SequenceTest {
     }
 
     /** How many pairs of hosts were checked in a rotation. */
+    @SuppressWarnings("ReferenceEquality") // two hosts may have changed alike
     private static int play(Action action, List<Host> hosts) {
         if (action instanceof Action.Fail fail) {
             hosts.get(fail.host()).fault = Optional.of(fail);

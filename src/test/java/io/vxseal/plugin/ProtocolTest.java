@@ -6,8 +6,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
-import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.Cidr;
 import io.vxseal.kernel.Firewall;
 import io.vxseal.kernel.MacAddress;
