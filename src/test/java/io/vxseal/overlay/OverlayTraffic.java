@@ -2,7 +2,7 @@ package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.kernel.MacAddress;
+import io.vxseal.address.MacAddress;
 import io.vxseal.kernel.TestHost;
 import java.io.IOException;
 import java.net.InetAddress;

@@ -1,6 +1,6 @@
 package io.vxseal.overlay;
 
-import io.vxseal.kernel.Firewall;
+import io.vxseal.kernel.firewall.Firewall;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -232,8 +232,8 @@ class CrashTest {
         for (int n = 0; n < before.size(); n++) {
             Footprint then = before.get(n);
             Guest guest = lab.guests().get(n);
-            Await.untilAsserted(Duration.ofSeconds(20), () ->
-                    assertThat(Footprint.of(guest).differences(then)).as("left on " + guest).isEmpty());
+            Await.until(() -> guest + " to be as it was: " + Footprint.of(guest).differences(then), Duration.ofSeconds(60),
+                    () -> Footprint.of(guest).differences(then).isEmpty());
         }
     }
 }
