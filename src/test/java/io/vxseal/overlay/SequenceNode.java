@@ -325,10 +325,10 @@ final class SequenceNode implements AutoCloseable {
 
     /** Whether the step could happen as things are. If so it did, and 0 datagrams were in clear so far. */
     boolean play(NodeStep step) throws Exception {
-        if (!step.kind().fits(running(), open) || !happen(step)) {
+        if (!step.fits(running(), open) || !happen(step)) {
             return false;
         }
-        step.kind().opens.ifPresent(open::add);
+        open.addAll(step.opens());
         traffic.flow();
         if (running()) {
             driver.get().repair();
@@ -401,7 +401,7 @@ final class SequenceNode implements AutoCloseable {
             case POLICIES_FLUSHED -> host.run("ip xfrm policy flush");
             case IPTABLES_FLUSHED -> flushIptables(step.of(5));
             case RULESET_FLUSHED -> host.run("nft flush ruleset");
-            case TABLES_DELETED -> deleteTables();
+            case TABLES_DELETED -> deleteTables(step.opens());
             case NAMESPACE_FLUSHED -> {
                 return inNamespace(step.bit(0) ? ON_OTHER : ON_SEALED, "nft flush ruleset");
             }
@@ -477,7 +477,9 @@ final class SequenceNode implements AutoCloseable {
     /** Starts a plugin whose commands stop coming back after a while, and another one in its place. */
     private void killInTheMiddle(NodeStep step) throws Exception {
         kill();
-        if (step.bit(5) && open.isEmpty()) {
+        Set<Barrier> withoutRules = EnumSet.of(Barrier.RULES);
+        withoutRules.addAll(open);
+        if (step.bit(5) && Barrier.hold(withoutRules)) {
             flushIptables(2);
         }
         Path left = folder.resolve("commands" + held.size());
@@ -561,10 +563,11 @@ final class SequenceNode implements AutoCloseable {
         }
     }
 
-    private void deleteTables() {
+    private void deleteTables(Set<Barrier> barriers) {
         host.run("nft list tables").lines()
                 .map(line -> line.replaceFirst("^table ", ""))
                 .filter(table -> table.contains("vxseal"))
+                .filter(table -> barriers.contains(table.endsWith("-priority") ? Barrier.PRIORITY : Barrier.RULES))
                 .forEach(table -> attempt("nft delete table " + table));
     }
 
