@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.stream.Stream;
 
 /** A network namespace of a test's own, and the distribution's tools run inside it as an independent witness. */
 public final class TestHost implements AutoCloseable {
@@ -40,6 +39,11 @@ public final class TestHost implements AutoCloseable {
     /** Words that run a command in the namespace. */
     public List<String> prefix() {
         return List.of("nsenter", "--net=" + pin);
+    }
+
+    /** Finds the firewall to make rules of the namespace with, as {@link Firewall#choose}, without a command before each command. */
+    public Firewall firewall(Firewall.Backend backend, Firewall.Transport transport) throws FirewallException {
+        return ChosenFirewall.choose(backend, transport, Tools.in(namespace));
     }
 
     /** Makes something in the namespace, which belongs to it from then on, as sockets do. */
@@ -75,10 +79,7 @@ public final class TestHost implements AutoCloseable {
 
     Outcome attempt(List<String> command) {
         try {
-            Process process = new ProcessBuilder(
-                            Stream.concat(prefix().stream(), command.stream()).toList())
-                    .redirectErrorStream(true)
-                    .start();
+            Process process = namespace.start(new ProcessBuilder(command).redirectErrorStream(true));
             process.getOutputStream().close();
             String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             return new Outcome(process.waitFor(), output);

@@ -1,7 +1,5 @@
 package io.vxseal.overlay;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import io.vxseal.kernel.MacAddress;
 import io.vxseal.kernel.TestHost;
 import java.io.IOException;
@@ -17,7 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.locks.LockSupport;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -45,6 +42,8 @@ final class OverlayTraffic implements AutoCloseable {
     private static final short IPV4 = 0x0800;
     private static final byte UDP = 17;
     private static final int PAYLOAD = 16;
+
+    private static final Pattern COUNTER = Pattern.compile("counter (\\w+) \\{\\s+packets (\\d+)");
 
     /**
      * A network that the container is on.
@@ -216,11 +215,10 @@ final class OverlayTraffic implements AutoCloseable {
         return delivered;
     }
 
-    /** Packets on the wire: "plain", "clear" or "sealed". */
-    long onWire(String counter) {
-        Matcher packets = Pattern.compile("packets (\\d+)").matcher(wire.run("nft list counter inet wire " + counter));
-        assertThat(packets.find()).isTrue();
-        return Long.parseLong(packets.group(1));
+    /** Returns the packets on the wire so far: "plain", "clear" and "sealed". */
+    Map<String, Long> onWire() {
+        return COUNTER.matcher(wire.run("nft list table inet wire")).results()
+                .collect(Collectors.toMap(counter -> counter.group(1), counter -> Long.parseLong(counter.group(2))));
     }
 
     @Override
