@@ -33,6 +33,9 @@ final class OverlayTraffic implements AutoCloseable {
     private static final int NEAR = 7001;
 
     private static final Duration PAUSE = Duration.ofNanos(400_000);
+    /** The sender takes a quarter of a processor at most: on an emulated host a round takes milliseconds, and the node needs the rest. */
+    private static final int PAUSE_TO_ROUND = 3;
+    private static final Duration LONGEST_PAUSE = Duration.ofMillis(20);
     /** So many rounds are more than any sequence takes. */
     private static final int MOST_ROUNDS = 1_000_000;
     /** Of these a plain network's share; the others are those that this is about. */
@@ -122,9 +125,11 @@ final class OverlayTraffic implements AutoCloseable {
         ByteBuffer payload = ByteBuffer.allocateDirect(PAYLOAD);
         List<ByteBuffer> frames = frames();
         for (int round = 0; round < MOST_ROUNDS && !closed; round++) {
+            long begin = System.nanoTime();
             send(payload, round % PLAIN_EVERY == 0);
             inject(frames, round);
-            LockSupport.parkNanos(PAUSE.toNanos());
+            long pause = PAUSE_TO_ROUND * (System.nanoTime() - begin);
+            LockSupport.parkNanos(Math.clamp(pause, PAUSE.toNanos(), LONGEST_PAUSE.toNanos()));
         }
     }
 
