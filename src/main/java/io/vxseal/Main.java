@@ -1,8 +1,8 @@
 package io.vxseal;
 
 import io.vxseal.command.Command;
-import io.vxseal.plugin.Door;
 import io.vxseal.plugin.Json;
+import io.vxseal.plugin.PluginSocket;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -24,7 +24,7 @@ public final class Main {
         Thread.ofPlatform().name("vxseal-json").start(Json::practise);
         try {
             // Before the rest of this program is loaded: the engine waits for a listening socket, and not for long.
-            Door.open(socket);
+            PluginSocket.open(socket);
         } catch (IOException failure) {
             System.err.println("vxseal: cannot listen on " + socket + ": " + failure.getMessage());
             System.exit(1);

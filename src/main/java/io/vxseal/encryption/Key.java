@@ -1,6 +1,6 @@
 package io.vxseal.encryption;
 
-import io.vxseal.kernel.SecurityAssociation;
+import io.vxseal.kernel.xfrm.SecurityAssociation;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.Objects;

@@ -1,8 +1,8 @@
 package io.vxseal.encryption;
 
-import io.vxseal.kernel.SecurityAssociation;
-import io.vxseal.kernel.SecurityPolicy;
-import io.vxseal.kernel.XfrmChange;
+import io.vxseal.kernel.xfrm.SecurityAssociation;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
+import io.vxseal.kernel.xfrm.XfrmChange;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

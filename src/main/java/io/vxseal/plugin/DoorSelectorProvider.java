@@ -11,7 +11,7 @@ import java.nio.channels.spi.AbstractSelector;
 import java.nio.channels.spi.SelectorProvider;
 
 /**
- * The JDK's own selector provider, but for the inherited channel, which is the {@link Door}'s listening socket: the way
+ * The JDK's own selector provider, but for the inherited channel, which is the {@link PluginSocket}'s listening socket: the way
  * in which Jetty takes over a socket that is bound already. The launcher names it in
  * {@code java.nio.channels.spi.SelectorProvider}.
  */
@@ -28,7 +28,7 @@ public final class DoorSelectorProvider extends SelectorProvider {
 
     @Override
     public Channel inheritedChannel() {
-        return Door.listening();
+        return PluginSocket.listening();
     }
 
     @Override

@@ -1,8 +1,8 @@
 package io.vxseal.plugin;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.encryption.Key;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
 import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.Network;
 import java.net.Inet4Address;

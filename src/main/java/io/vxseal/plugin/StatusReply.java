@@ -5,7 +5,7 @@ import io.vxseal.cluster.Status;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.overlay.Endpoint;
-import io.vxseal.overlay.Errors;
+import io.vxseal.overlay.ErrorLog;
 import io.vxseal.overlay.Overview;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
@@ -33,7 +33,7 @@ record StatusReply(
         String firewall,
         List<String> inTheWay,
         Overview.Repaired repairs,
-        SortedMap<String, Calls.Tally> calls,
+        SortedMap<String, CallStats.Tally> calls,
         List<Failure> errors) {
 
     /** This node; the addresses are Docker's data path address and the one that is listened on. */
@@ -60,7 +60,7 @@ record StatusReply(
     record Failure(String at, long times, String where, String error) {}
 
     static StatusReply of(
-            String version, Overview overview, SortedMap<String, Calls.Tally> calls, Instant now) {
+            String version, Overview overview, SortedMap<String, CallStats.Tally> calls, Instant now) {
         Status cluster = overview.cluster();
         Optional<Encryption.Tally> found = overview.found();
         return new StatusReply(
@@ -145,7 +145,7 @@ record StatusReply(
                 endpoints);
     }
 
-    private static Failure failure(Errors.Entry entry) {
+    private static Failure failure(ErrorLog.Entry entry) {
         return new Failure(print(entry.last()), entry.times(), entry.where(), entry.what());
     }
 

@@ -98,7 +98,7 @@ final class StatusTable {
                 String.valueOf(status.repairs().entries()))));
     }
 
-    private void calls(SortedMap<String, Calls.Tally> calls) {
+    private void calls(SortedMap<String, CallStats.Tally> calls) {
         section(row("CALL", "COUNT", "MEAN ms", "SLOWEST ms"), calls.entrySet().stream()
                 .map(call -> row(
                         call.getKey(),

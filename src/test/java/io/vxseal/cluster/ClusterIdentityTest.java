@@ -2,10 +2,10 @@ package io.vxseal.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Message.Own;
 import io.vxseal.encryption.KeyRing;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.net.Socket;

@@ -2,11 +2,11 @@ package io.vxseal.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
+import io.vxseal.cluster.Message.Own;
 import io.vxseal.cluster.PeerChange.Added;
 import io.vxseal.cluster.PeerChange.Removed;
-import io.vxseal.cluster.Message.Own;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.util.ArrayList;

@@ -1,9 +1,9 @@
 package io.vxseal.cluster;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.nio.file.Path;

@@ -3,12 +3,12 @@ package io.vxseal.encryption;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.KernelException;
-import io.vxseal.kernel.SecurityPolicy;
+import io.vxseal.address.Cidr;
 import io.vxseal.kernel.TestHost;
-import io.vxseal.kernel.Xfrm;
-import io.vxseal.kernel.XfrmChange;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
+import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.kernel.xfrm.XfrmChange;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.net.InetAddress;

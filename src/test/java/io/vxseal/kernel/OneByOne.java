@@ -1,12 +1,22 @@
 package io.vxseal.kernel;
 
-import static io.vxseal.kernel.NetlinkMessage.NLM_F_ACK;
-import static io.vxseal.kernel.NetlinkMessage.NLM_F_CREATE;
-import static io.vxseal.kernel.NetlinkMessage.NLM_F_EXCL;
-import static io.vxseal.kernel.NetlinkMessage.NLM_F_REPLACE;
-import static io.vxseal.kernel.NetlinkMessage.NLM_F_REQUEST;
+import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_ACK;
+import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_CREATE;
+import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_EXCL;
+import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_REPLACE;
+import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_REQUEST;
 
-import io.vxseal.kernel.Route.RemoteEndpoint;
+import io.vxseal.address.MacAddress;
+import io.vxseal.kernel.libc.Errno;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.libc.LibC;
+import io.vxseal.kernel.netlink.NetlinkMessage;
+import io.vxseal.kernel.netlink.NetlinkSocket;
+import io.vxseal.kernel.route.Route.RemoteEndpoint;
+import io.vxseal.kernel.xfrm.SecurityAssociation;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
+import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.kernel.xfrm.XfrmChange;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Route;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -16,9 +19,9 @@ import java.util.concurrent.atomic.AtomicReference;
 public final class TestHost implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    final Path pin;
-    final Namespace namespace;
-    final Route route;
+    public final Path pin;
+    public final Namespace namespace;
+    public final Route route;
 
     public TestHost(Path pin) throws KernelException {
         this.pin = pin;
@@ -41,11 +44,6 @@ public final class TestHost implements AutoCloseable {
         return List.of("nsenter", "--net=" + pin);
     }
 
-    /** Finds the firewall to make rules of the namespace with, as {@link Firewall#choose}, without a command before each command. */
-    public Firewall firewall(Firewall.Backend backend, Firewall.Transport transport) throws FirewallException {
-        return ChosenFirewall.choose(backend, transport, Tools.in(namespace));
-    }
-
     /** Makes something in the namespace, which belongs to it from then on, as sockets do. */
     public <T> T within(Callable<T> maker) throws KernelException {
         var made = new AtomicReference<T>();
@@ -65,7 +63,7 @@ public final class TestHost implements AutoCloseable {
         return run(List.of(command.split(" ")));
     }
 
-    String run(List<String> command) {
+    public String run(List<String> command) {
         Outcome outcome = attempt(command);
         assertThat(outcome.status()).as("%s: %s", command, outcome.output()).isZero();
         return outcome.output();
@@ -77,7 +75,7 @@ public final class TestHost implements AutoCloseable {
         return outcome.status == 0 ? Optional.empty() : Optional.of(outcome.output);
     }
 
-    Outcome attempt(List<String> command) {
+    public Outcome attempt(List<String> command) {
         try {
             Process process = namespace.start(new ProcessBuilder(command).redirectErrorStream(true));
             process.getOutputStream().close();
@@ -88,7 +86,7 @@ public final class TestHost implements AutoCloseable {
         }
     }
 
-    record Outcome(int status, String output) {}
+    public record Outcome(int status, String output) {}
 
     /** What a tool says in JSON. */
     public JsonNode json(String command) {

@@ -1,6 +1,6 @@
 package io.vxseal.overlay;
 
-import io.vxseal.kernel.MacAddress;
+import io.vxseal.address.MacAddress;
 import io.vxseal.kernel.TestHost;
 import java.io.IOException;
 import java.net.InetAddress;

@@ -2,7 +2,7 @@ package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.kernel.Firewall;
+import io.vxseal.kernel.firewall.Firewall;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,18 +2,19 @@ package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.Firewall;
-import io.vxseal.kernel.KernelException;
-import io.vxseal.kernel.MacAddress;
-import io.vxseal.kernel.Namespace;
 import io.vxseal.kernel.TestHost;
-import io.vxseal.kernel.Xfrm;
+import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.NamespaceFirewall;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.overlay.NodeStep.Barrier;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
@@ -185,7 +186,7 @@ final class SequenceNode implements AutoCloseable {
                 new Host(host.namespace(), host.route(), run.resolve("netns"), port),
                 seals ? new Encryption(xfrm, port) : Encryption.unprobed(xfrm, port),
                 firewalls,
-                new Memory(state, run),
+                new StateStore(state, run),
                 Duration.ZERO,
                 listener -> new Cluster(
                         new Cluster.Settings(
@@ -194,7 +195,7 @@ final class SequenceNode implements AutoCloseable {
     }
 
     private Firewall firewall(Firewall.Transport transport) throws IOException {
-        return host.firewall(backend, transport);
+        return NamespaceFirewall.choose(backend, transport, host);
     }
 
     private Ends ends() {

@@ -3,8 +3,8 @@ package io.vxseal.state;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
