@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 
 /** A network namespace of a test's own, and the distribution's tools run inside it as an independent witness. */
 public final class TestHost implements AutoCloseable {
@@ -77,7 +78,10 @@ public final class TestHost implements AutoCloseable {
 
     public Outcome attempt(List<String> command) {
         try {
-            Process process = namespace.start(new ProcessBuilder(command).redirectErrorStream(true));
+            Process process = new ProcessBuilder(
+                            Stream.concat(prefix().stream(), command.stream()).toList())
+                    .redirectErrorStream(true)
+                    .start();
             process.getOutputStream().close();
             String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             return new Outcome(process.waitFor(), output);

@@ -11,7 +11,6 @@ import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
-import io.vxseal.kernel.firewall.NamespaceFirewall;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -181,21 +180,17 @@ final class SequenceNode implements AutoCloseable {
         return pins().resolve(on.network());
     }
 
-    private Driver driver(Path state, Path run, Xfrm xfrm, Driver.FirewallChoice firewalls) {
+    private Driver driver(Path state, Path run, Xfrm xfrm, List<String> prefix) {
         return new Driver(
                 new Host(host.namespace(), host.route(), run.resolve("netns"), port),
                 seals ? new Encryption(xfrm, port) : Encryption.unprobed(xfrm, port),
-                firewalls,
+                transport -> Firewall.choose(backend, transport, prefix),
                 new StateStore(state, run),
                 Duration.ZERO,
                 listener -> new Cluster(
                         new Cluster.Settings(
                                 folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
                         listener));
-    }
-
-    private Firewall firewall(Firewall.Transport transport) throws IOException {
-        return NamespaceFirewall.choose(backend, transport, host);
     }
 
     private Ends ends() {
@@ -213,7 +208,7 @@ final class SequenceNode implements AutoCloseable {
      */
     private void start(int variant) throws Exception {
         Xfrm own = Xfrm.in(host.namespace());
-        Driver started = driver(folder.resolve("state"), folder.resolve("run"), own, this::firewall);
+        Driver started = driver(folder.resolve("state"), folder.resolve("run"), own, host.prefix());
         driver = Optional.of(started);
         xfrm = Optional.of(own);
         started.recover();
@@ -468,7 +463,7 @@ final class SequenceNode implements AutoCloseable {
     /** A plugin of another name has folders of its own. */
     private void trySecond() throws Exception {
         try (Xfrm own = Xfrm.in(host.namespace());
-                Driver second = driver(folder.resolve("state2"), folder.resolve("run2"), own, this::firewall)) {
+                Driver second = driver(folder.resolve("state2"), folder.resolve("run2"), own, host.prefix())) {
             second.recover();
             second.self(ends());
             second.repair();
@@ -495,8 +490,7 @@ final class SequenceNode implements AutoCloseable {
                 """.formatted(left, HELD_SECONDS, folder.resolve("host")));
         Path pid = Path.of(left + ".held");
         Xfrm own = Xfrm.in(host.namespace());
-        Driver first = driver(folder.resolve("state"), folder.resolve("run"), own,
-                transport -> Firewall.choose(backend, transport, List.of("sh", command.toString())));
+        Driver first = driver(folder.resolve("state"), folder.resolve("run"), own, List.of("sh", command.toString()));
         Thread thread = Thread.ofPlatform().daemon().name("killed in the middle").start(() -> {
             try {
                 first.recover();
