@@ -1,12 +1,12 @@
 package io.vxseal.cluster;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.cluster.ring.SignedRing;
 import io.vxseal.cluster.ring.SimulatedTrust;
 import io.vxseal.encryption.Key;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
 import io.vxseal.peers.Peer;
 import io.vxseal.swarm.ManagerAddresses;
 import io.vxseal.swarm.Role;

@@ -136,8 +136,10 @@ final class Directory {
             return List.of();
         }
         Set<String> changed = new HashSet<>();
+        HubView own = hubs.get(self);
         for (HubView view : hubs.values()) {
-            boolean witness = hubs.values().stream().anyMatch(other -> other.isWitness(view));
+            // This process's own hub has heard from the others.
+            boolean witness = own != null && own.isComplete() || hubs.values().stream().anyMatch(other -> other.isWitness(view));
             changed.addAll(view.expire(now, reached.get(), witness));
         }
         hubs.values().removeIf(view -> !view.isConnected() && view.isEmpty());
