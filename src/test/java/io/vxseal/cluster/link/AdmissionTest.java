@@ -13,7 +13,7 @@ class AdmissionTest {
     private static final InetAddress A = InetAddress.ofLiteral("192.0.2.1");
     private static final InetAddress B = InetAddress.ofLiteral("192.0.2.2");
 
-    private final Admission admission = new Admission(new Admission.Limits(3, 6, 2, 5 * SECOND, 4, 10, 5, 5));
+    private final Admission admission = new Admission(new Admission.Limits(3, 6, 2, SECOND, 15 * SECOND, 4, 10, 5, 5));
 
     private Admission.Entry enter(InetAddress address, long now) {
         return ((Admission.Answer.Enter) admission.enter(address, now)).entry();
@@ -35,7 +35,7 @@ class AdmissionTest {
     @Test
     void boundsConnectionsOfSourceSessionsIncluded() {
         for (int i = 0; i < 4; i++) {
-            admission.settle(enter(A, i));
+            admission.settle(enter(A, i), i);
         }
         assertThat(admission.enter(A, 4)).isEqualTo(new Admission.Answer.Refuse(Rejection.CONNECTIONS_OF_SOURCE));
         enter(B, 4);
@@ -59,11 +59,25 @@ class AdmissionTest {
             entries.add(enter(InetAddress.ofLiteral("192.0.2." + (10 + i)), i));
         }
         assertThat(admission.enter(B, SECOND)).isInstanceOf(Admission.Answer.Wait.class);
-        assertThat(admission.enter(B, 6 * SECOND)).isInstanceOfSatisfying(Admission.Answer.Enter.class, answer ->
+        assertThat(admission.enter(B, 16 * SECOND)).isInstanceOfSatisfying(Admission.Answer.Enter.class, answer ->
                 assertThat(answer.displaced()).isEqualTo(Optional.of(entries.getFirst())));
         admission.leave(entries.get(1));
-        assertThat(admission.enter(A, 6 * SECOND)).isInstanceOfSatisfying(Admission.Answer.Enter.class, answer ->
+        assertThat(admission.enter(A, 16 * SECOND)).isInstanceOfSatisfying(Admission.Answer.Enter.class, answer ->
                 assertThat(answer.displaced()).isEmpty());
+    }
+
+    @Test
+    void newcomersWaitAsLongAsSessionsLatelyTook() {
+        for (int i = 0; i < 50; i++) {
+            Admission.Entry slow = enter(A, 0);
+            admission.settle(slow, SECOND);
+            admission.leave(slow);
+        }
+        for (int i = 0; i < 6; i++) {
+            enter(InetAddress.ofLiteral("192.0.2." + (10 + i)), 0);
+        }
+        assertThat(admission.enter(B, 3 * SECOND)).isInstanceOf(Admission.Answer.Wait.class);
+        assertThat(admission.enter(B, 5 * SECOND)).isInstanceOf(Admission.Answer.Enter.class);
     }
 
     @Test
@@ -90,7 +104,7 @@ class AdmissionTest {
         Admission.Entry first = enter(A, 0);
         Admission.Entry settled = enter(A, 0);
         enter(B, 4 * SECOND);
-        admission.settle(settled);
+        admission.settle(settled, 0);
         assertThat(admission.overdue(5 * SECOND, 4 * SECOND)).containsExactly(first);
     }
 }
