@@ -1,8 +1,8 @@
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.KeyRing;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.nio.file.Path;

@@ -1,7 +1,7 @@
 package io.vxseal;
 
 import io.vxseal.encryption.Key;
-import io.vxseal.kernel.Firewall;
+import io.vxseal.kernel.firewall.Firewall;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.format.DateTimeParseException;

@@ -3,16 +3,16 @@ package io.vxseal;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Rehearsal;
-import io.vxseal.kernel.Firewall;
-import io.vxseal.kernel.Namespace;
-import io.vxseal.kernel.Route;
-import io.vxseal.kernel.Tmpfs;
-import io.vxseal.kernel.Watch;
-import io.vxseal.kernel.Xfrm;
+import io.vxseal.kernel.filesystem.Tmpfs;
+import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.monitor.KernelMonitor;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.Host;
-import io.vxseal.overlay.Memory;
+import io.vxseal.overlay.StateStore;
 import io.vxseal.plugin.PluginServer;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -33,8 +33,8 @@ final class Wiring {
      * Nodes find each other within seconds after a restart; states and entries towards one that does not are kept at least
      * this long, and until this node has been in the group for a while; but not for ever.
      */
-    private static final Upkeep.Linger LINGER =
-            new Upkeep.Linger(Duration.ofSeconds(90), Duration.ofSeconds(60), Duration.ofMinutes(10));
+    private static final Housekeeper.Linger LINGER =
+            new Housekeeper.Linger(Duration.ofSeconds(90), Duration.ofSeconds(60), Duration.ofMinutes(10));
     private static final Duration LOOK = Duration.ofSeconds(1);
 
     /** A plugin that was killed lets go of its locks within moments. */
@@ -88,14 +88,14 @@ final class Wiring {
         CompletableFuture<PluginServer> serving = CompletableFuture.supplyAsync(
                 () -> PluginServer.start(ready), Thread.ofPlatform().name("vxseal-server")::start);
         // Before anything of the kernel is looked at or touched.
-        Optional<Path> held = OnlyOne.held(settings.run(), settings.swarm(), PREDECESSOR);
+        Optional<Path> held = SingleInstance.held(settings.run(), settings.swarm(), PREDECESSOR);
         if (held.isPresent()) {
             refuse(settings, held.get(), ready);
         }
         Namespace own = Namespace.own();
         Host host = new Host(own, Route.in(own), settings.run().resolve("netns"), settings.vxlanPort());
         Encryption encryption = new Encryption(Xfrm.in(own), settings.vxlanPort());
-        Memory memory = new Memory(settings.state(), settings.run());
+        StateStore memory = new StateStore(settings.state(), settings.run());
         Cluster.Settings cluster = new Cluster.Settings(
                 settings.swarm().resolve("certificates"),
                 settings.swarm().resolve("state.json"),
@@ -123,17 +123,17 @@ final class Wiring {
             server.close();
         }));
         Thread.ofVirtual().name("vxseal-linger").start(() -> untilStopped(() ->
-                new Upkeep(LOOK, driver.errors()).forgetLingering(driver::isAlone, LINGER, driver::forgetLingering)));
-        Watch watch = Watch.in(own);
+                new Housekeeper(LOOK, driver.errors()).forgetLingering(driver::isAlone, LINGER, driver::forgetLingering)));
+        KernelMonitor watch = KernelMonitor.in(own);
         HeapTrim heap = new HeapTrim();
         // It waits in the kernel, where a virtual thread would keep others from running.
         Thread.ofPlatform().daemon().name("vxseal-repair").start(() -> untilStopped(() ->
-                new Upkeep(REST, driver.errors())
+                new Housekeeper(REST, driver.errors())
                         .keepRight(() -> watch.await(REPAIR), driver::repair, Rehearsal::run, heap::trim)));
         log.info("vxseal {} is up", PluginServer.version());
     }
 
-    private static void untilStopped(Upkeep.Waiting work) {
+    private static void untilStopped(Housekeeper.Waiting work) {
         try {
             work.await();
         } catch (InterruptedException stopped) {
@@ -153,7 +153,7 @@ final class Wiring {
         ready.completeExceptionally(DriverException.conflict(why));
         for (int refusals = 0; refusals < REFUSALS; refusals++) {
             Thread.sleep(LOOK);
-            if (OnlyOne.held(settings.run(), settings.swarm(), Duration.ZERO).isEmpty()) {
+            if (SingleInstance.held(settings.run(), settings.swarm(), Duration.ZERO).isEmpty()) {
                 break;
             }
         }

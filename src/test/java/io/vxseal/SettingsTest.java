@@ -3,7 +3,7 @@ package io.vxseal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.vxseal.kernel.Firewall.Backend;
+import io.vxseal.kernel.firewall.Firewall.Backend;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

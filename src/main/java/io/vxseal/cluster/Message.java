@@ -1,7 +1,7 @@
 package io.vxseal.cluster;
 
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import java.net.InetAddress;
 import java.security.cert.X509Certificate;
 import java.util.List;
@@ -85,7 +85,12 @@ sealed interface Message {
      * and not its to choose per endpoint.
      */
     record Own(Id id, Cidr address, MacAddress mac) {
-        /** @param network the network's id @param endpoint the endpoint's id */
+        /**
+         * What an endpoint is known by.
+         *
+         * @param network the network's id
+         * @param endpoint the endpoint's id
+         */
         record Id(String network, String endpoint) {}
     }
 }

@@ -1,5 +1,7 @@
 package io.vxseal.cluster;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Message.Announce;
 import io.vxseal.cluster.Message.Ask;
 import io.vxseal.cluster.Message.Away;
@@ -13,8 +15,6 @@ import io.vxseal.cluster.Message.Recall;
 import io.vxseal.cluster.Message.Recalled;
 import io.vxseal.cluster.Message.Ring;
 import io.vxseal.cluster.Message.Withdraw;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
 import io.vxseal.swarm.SwarmIdentity;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;

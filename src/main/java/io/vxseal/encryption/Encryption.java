@@ -1,12 +1,12 @@
 package io.vxseal.encryption;
 
-import io.vxseal.kernel.ForeignPolicy;
-import io.vxseal.kernel.KernelException;
-import io.vxseal.kernel.OutgoingPolicy;
-import io.vxseal.kernel.SecurityAssociation;
-import io.vxseal.kernel.SecurityPolicy;
-import io.vxseal.kernel.Xfrm;
-import io.vxseal.kernel.XfrmChange;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.xfrm.ForeignPolicy;
+import io.vxseal.kernel.xfrm.OutgoingPolicy;
+import io.vxseal.kernel.xfrm.SecurityAssociation;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
+import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.kernel.xfrm.XfrmChange;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.util.ArrayList;

@@ -1,8 +1,8 @@
 package io.vxseal.encryption;
 
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.SecurityAssociation;
-import io.vxseal.kernel.SecurityPolicy;
+import io.vxseal.address.Cidr;
+import io.vxseal.kernel.xfrm.SecurityAssociation;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.net.InetAddress;
 import java.security.SecureRandom;
 import java.util.Arrays;

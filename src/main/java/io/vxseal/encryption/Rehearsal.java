@@ -1,8 +1,8 @@
 package io.vxseal.encryption;
 
-import io.vxseal.kernel.KernelException;
-import io.vxseal.kernel.Namespace;
-import io.vxseal.kernel.Xfrm;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.xfrm.Xfrm;
 import java.net.InetAddress;
 import java.util.HashSet;
 import java.util.Set;

@@ -1,6 +1,6 @@
 package io.vxseal.encryption;
 
-import io.vxseal.kernel.Xfrm;
+import io.vxseal.kernel.xfrm.Xfrm;
 
 /** When a key has sealed so many packets that the next should take its place. */
 public final class SequenceNumbers {

@@ -1,5 +1,7 @@
 package io.vxseal.overlay;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.cluster.Status;
@@ -8,13 +10,11 @@ import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Handover;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.Firewall;
-import io.vxseal.kernel.KernelException;
-import io.vxseal.kernel.MacAddress;
-import io.vxseal.kernel.Route.Link;
-import io.vxseal.kernel.Segment;
-import io.vxseal.kernel.UdpPorts;
+import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.Segment;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.netns.UdpPorts;
+import io.vxseal.kernel.route.Route.Link;
 import io.vxseal.peers.Peer;
 import io.vxseal.peers.PeerDatabase;
 import io.vxseal.state.StateFile;
@@ -59,7 +59,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     private final Host host;
     private final Encryption encryption;
     private final Protection protection;
-    private final Memory memory;
+    private final StateStore memory;
     private final Duration patience;
     private final Cluster cluster;
 
@@ -69,13 +69,13 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     private final Map<String, Attachment> networks = new HashMap<>();
     private final Set<InetAddress> nodes = new LinkedHashSet<>();
-    private Vnis vnis = new Vnis(Map.of(), 0);
+    private VniAllocator vnis = new VniAllocator(Map.of(), 0);
     private Optional<Ends> ends = Optional.empty();
     /** The keys in force, or on their way there. */
     private KeyRing ring = KeyRing.EMPTY;
     private final Handover handover = new Handover();
-    private final Errors errors = new Errors();
-    private final Repairs repairs = new Repairs(errors);
+    private final ErrorLog errors = new ErrorLog();
+    private final RepairLog repairs = new RepairLog(errors);
     private boolean closed;
     /** Identity of the run folder on the host; empty if it cannot be told. */
     private String runFolder = "";
@@ -117,7 +117,11 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     /** Finds the firewall that the host uses. */
     public interface FirewallChoice {
-        /** @param transport which IP carries VXLAN between the nodes */
+        /**
+         * Returns the firewall that holds the host's rules.
+         *
+         * @param transport which IP carries VXLAN between the nodes
+         */
         Firewall choose(Firewall.Transport transport) throws IOException;
     }
 
@@ -145,7 +149,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             Host host,
             Encryption encryption,
             FirewallChoice firewalls,
-            Memory memory,
+            StateStore memory,
             Duration patience,
             Function<Cluster.Listener, Cluster> cluster) {
         this.host = host;
@@ -169,9 +173,9 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         try {
             encryption.adopt();
             List<NetworkScan.Pinned> pinned = NetworkScan.pinned(host, encryption.stands());
-            Memory.Lasting remembered = remembered(pinned);
+            StateStore.Lasting remembered = remembered(pinned);
             checkRunFolder(remembered, pinned);
-            vnis = new Vnis(remembered.vnis(), remembered.nextVni());
+            vnis = new VniAllocator(remembered.vnis(), remembered.nextVni());
             for (Network network : remembered.networks()) {
                 networks.put(network.id(), new Attachment(network));
             }
@@ -223,7 +227,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
      *
      * @throws DriverException naming both folders and the remedy
      */
-    private void checkRunFolder(Memory.Lasting remembered, List<NetworkScan.Pinned> pinned) throws DriverException, IOException {
+    private void checkRunFolder(StateStore.Lasting remembered, List<NetworkScan.Pinned> pinned) throws DriverException, IOException {
         runFolder = memory.runFolder();
         String before = remembered.runFolder();
         if (before.equals(runFolder) || !boot(before).equals(boot(runFolder)) || !pinned.isEmpty()) {
@@ -253,14 +257,14 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     }
 
     /** Returns what an earlier process wrote down, with the networks that are pinned and not in it. */
-    private Memory.Lasting remembered(List<NetworkScan.Pinned> pinned) throws IOException {
-        Memory.Lasting remembered;
+    private StateStore.Lasting remembered(List<NetworkScan.Pinned> pinned) throws IOException {
+        StateStore.Lasting remembered;
         Optional<Path> aside = Optional.empty();
         String damage = "";
         try {
-            remembered = memory.lasting.read().orElse(Memory.Lasting.NOTHING);
+            remembered = memory.lasting.read().orElse(StateStore.Lasting.NOTHING);
         } catch (IOException damaged) {
-            remembered = Memory.Lasting.NOTHING;
+            remembered = StateStore.Lasting.NOTHING;
             damage = damaged.getMessage();
             aside = Optional.of(memory.lasting.setAside());
         }
@@ -273,7 +277,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         if (found.isEmpty() && aside.isEmpty()) {
             return remembered;
         }
-        Memory.Lasting rebuilt = remembered.with(found);
+        StateStore.Lasting rebuilt = remembered.with(found);
         memory.lasting.write(rebuilt);
         List<String> ids = found.stream().map(Network::id).toList();
         if (aside.isPresent()) {
@@ -288,11 +292,11 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     /** Likewise; where they are lost, the other nodes may know those that have joined. */
     private List<Endpoint> endpoints() throws IOException {
         try {
-            Optional<Memory.Passing> read = memory.passing.read();
+            Optional<StateStore.Passing> read = memory.passing.read();
             if (read.isEmpty() && networks.values().stream().anyMatch(Attachment::up)) {
                 cluster.recall();
             }
-            return read.map(Memory.Passing::endpoints).orElse(List.of());
+            return read.map(StateStore.Passing::endpoints).orElse(List.of());
         } catch (IOException damaged) {
             Path aside = memory.passing.setAside();
             cluster.recall();
@@ -334,8 +338,8 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             goOnWithKeys();
             takeDownDeserted();
             removeOtherTunnels();
-            boolean guarded = repairs.attempt(Repairs.Kind.RULES, "this host", () -> protection.restore(devices(), vnis()));
-            repairs.attempt(Repairs.Kind.SEALING, "this host", () -> {
+            boolean guarded = repairs.attempt(RepairLog.Kind.RULES, "this host", () -> protection.restore(devices(), vnis()));
+            repairs.attempt(RepairLog.Kind.SEALING, "this host", () -> {
                 seal();
                 return encryption.repair();
             });
@@ -349,17 +353,17 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 NetworkNamespace namespace = attachment.namespace.orElseThrow();
                 String id = attachment.network.id();
                 if (attachment.network.encrypted()
-                        && !(guarded && repairs.attempt(Repairs.Kind.RULES, id, namespace::repairMark))) {
+                        && !(guarded && repairs.attempt(RepairLog.Kind.RULES, id, namespace::repairMark))) {
                     // Without its rules anybody could send into the network in clear, and without its mark it would send in clear.
-                    repairs.attempt(Repairs.Kind.LINKS, id, () -> {
+                    repairs.attempt(RepairLog.Kind.LINKS, id, () -> {
                         namespace.silence();
                         return 0;
                     });
                     continue;
                 }
                 List<Peer> remote = attachment.peers.walk().stream().filter(this::remote).toList();
-                if (repairs.attempt(Repairs.Kind.LINKS, id, () -> repairLinks(attachment, vtep)) && attachment.up()) {
-                    repairs.attempt(Repairs.Kind.ENTRIES, id, () -> namespace.repairEntries(remote, !unsettled));
+                if (repairs.attempt(RepairLog.Kind.LINKS, id, () -> repairLinks(attachment, vtep)) && attachment.up()) {
+                    repairs.attempt(RepairLog.Kind.ENTRIES, id, () -> namespace.repairEntries(remote, !unsettled));
                 }
             }
         } finally {
@@ -372,7 +376,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         for (Attachment attachment : networks.values()) {
             if (attachment.needsProtection()) {
                 NetworkNamespace namespace = attachment.namespace.orElseThrow();
-                repairs.attempt(Repairs.Kind.LINKS, attachment.network.id() + " without protection", () ->
+                repairs.attempt(RepairLog.Kind.LINKS, attachment.network.id() + " without protection", () ->
                         namespace.removeOtherTunnels(namespace.links(), ends.map(Ends::bind)));
             }
         }
@@ -458,7 +462,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     }
 
     /** Where what failed is kept for {@link #status}. */
-    public Errors errors() {
+    public ErrorLog errors() {
         return errors;
     }
 
@@ -481,7 +485,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     }
 
     /** How many things {@link #repair} has put right since the start. */
-    Map<Repairs.Kind, Long> repairs() {
+    Map<RepairLog.Kind, Long> repairs() {
         lock.lock();
         try {
             return repairs.counts();
@@ -494,7 +498,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     private void takeDownDeserted() {
         for (Attachment attachment : networks.values()) {
             if (attachment.up() && attachment.endpoints.values().stream().noneMatch(Endpoint::joined)) {
-                repairs.attempt(Repairs.Kind.LINKS, attachment.network.id(), () -> takeDownIfDeserted(attachment) ? 1 : 0);
+                repairs.attempt(RepairLog.Kind.LINKS, attachment.network.id(), () -> takeDownIfDeserted(attachment) ? 1 : 0);
             }
         }
     }
@@ -532,7 +536,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         try {
             NetworkOptions read = NetworkOptions.of(options);
             Network.check(pools);
-            Vnis before = vnis;
+            VniAllocator before = vnis;
             vnis = vnis.copy();
             List<Integer> chosen;
             try {
@@ -684,7 +688,8 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     public void deleteEndpoint(String network, String id) throws DriverException {
         lock.lock();
         try {
-            if (leaveStranger(attachment(network), id) | strangers.remove(id)) {
+            boolean left = leaveStranger(attachment(network), id);
+            if (strangers.remove(id) || left) {
                 return;
             }
             Endpoint endpoint = endpoint(network, id);
@@ -1228,13 +1233,13 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     private void remember() throws DriverException {
         List<Network> known = networks.values().stream().map(a -> a.network).toList();
-        write(memory.lasting, new Memory.Lasting(known, vnis.given(), List.copyOf(nodes), vnis.next(), runFolder));
+        write(memory.lasting, new StateStore.Lasting(known, vnis.given(), List.copyOf(nodes), vnis.next(), runFolder));
     }
 
     private void rememberEndpoints() throws DriverException {
         List<Endpoint> endpoints = new ArrayList<>();
         networks.values().forEach(attachment -> endpoints.addAll(attachment.endpoints.values()));
-        write(memory.passing, new Memory.Passing(endpoints));
+        write(memory.passing, new StateStore.Passing(endpoints));
     }
 
     private static <T> void write(StateFile<T> file, T value) throws DriverException {

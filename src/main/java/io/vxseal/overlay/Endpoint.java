@@ -1,7 +1,7 @@
 package io.vxseal.overlay;
 
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 
 /**
  * A container's interface on a network.

@@ -1,7 +1,7 @@
 package io.vxseal.overlay;
 
-import io.vxseal.kernel.Namespace;
-import io.vxseal.kernel.Route;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Route;
 import java.nio.file.Path;
 
 /**

@@ -1,7 +1,7 @@
 package io.vxseal.overlay;
 
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.Segment;
+import io.vxseal.address.Cidr;
+import io.vxseal.kernel.firewall.Segment;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.util.ArrayList;

@@ -1,16 +1,16 @@
 package io.vxseal.overlay;
 
 import io.vxseal.encryption.NodePlan;
-import io.vxseal.kernel.FrameMark;
-import io.vxseal.kernel.KernelException;
-import io.vxseal.kernel.Namespace;
-import io.vxseal.kernel.Route;
-import io.vxseal.kernel.Route.ContainerPort;
-import io.vxseal.kernel.Route.Link;
-import io.vxseal.kernel.Route.Port;
-import io.vxseal.kernel.Route.RemoteEndpoint;
-import io.vxseal.kernel.Route.StaticEntry;
-import io.vxseal.kernel.Route.Tunnel;
+import io.vxseal.kernel.firewall.FrameMark;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.route.Route.ContainerPort;
+import io.vxseal.kernel.route.Route.Link;
+import io.vxseal.kernel.route.Route.Port;
+import io.vxseal.kernel.route.Route.RemoteEndpoint;
+import io.vxseal.kernel.route.Route.StaticEntry;
+import io.vxseal.kernel.route.Route.Tunnel;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
 import java.net.Inet6Address;

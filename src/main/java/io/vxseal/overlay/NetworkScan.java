@@ -1,13 +1,13 @@
 package io.vxseal.overlay;
 
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.FirewallException;
-import io.vxseal.kernel.FrameMark;
-import io.vxseal.kernel.KernelException;
-import io.vxseal.kernel.Namespace;
-import io.vxseal.kernel.Route;
-import io.vxseal.kernel.Route.Link;
-import io.vxseal.kernel.Route.Tunnel;
+import io.vxseal.address.Cidr;
+import io.vxseal.kernel.firewall.FirewallException;
+import io.vxseal.kernel.firewall.FrameMark;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.route.Route.Link;
+import io.vxseal.kernel.route.Route.Tunnel;
 import java.io.IOException;
 import java.net.Inet6Address;
 import java.nio.file.Files;
@@ -108,7 +108,7 @@ final class NetworkScan {
             List<Subnet> subnets = new ArrayList<>();
             int mtu = 0;
             // In the order in which they were made, which is that of the definition.
-            for (Link bridge : links.stream().sorted(Comparator.comparing(Link::index)).toList()) {
+            for (Link bridge : links.stream().sorted(Comparator.comparingInt(Link::index)).toList()) {
                 Link vxlan = vxlans.get(bridge.index());
                 List<Cidr> gateways = route.addresses(bridge);
                 if (vxlan != null && !gateways.isEmpty()) {

@@ -29,7 +29,7 @@ public record Overview(
         Optional<Encryption.Tally> found,
         List<String> inTheWay,
         Repaired repaired,
-        List<Errors.Entry> errors) {
+        List<ErrorLog.Entry> errors) {
 
     /**
      * A network on this node.

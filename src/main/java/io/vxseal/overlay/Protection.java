@@ -2,11 +2,11 @@ package io.vxseal.overlay;
 
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.NodePlan;
-import io.vxseal.kernel.Firewall;
-import io.vxseal.kernel.Firewall.Transport;
-import io.vxseal.kernel.SealedPriority;
-import io.vxseal.kernel.Segment;
-import io.vxseal.kernel.UdpPorts;
+import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.Firewall.Transport;
+import io.vxseal.kernel.firewall.SealedPriority;
+import io.vxseal.kernel.firewall.Segment;
+import io.vxseal.kernel.netns.UdpPorts;
 import java.io.IOException;
 import java.net.Inet6Address;
 import java.net.InetAddress;

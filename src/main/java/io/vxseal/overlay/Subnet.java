@@ -1,6 +1,6 @@
 package io.vxseal.overlay;
 
-import io.vxseal.kernel.Cidr;
+import io.vxseal.address.Cidr;
 
 /**
  * A subnet of a network; each is a VXLAN segment of its own.

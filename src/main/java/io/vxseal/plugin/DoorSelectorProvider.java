@@ -9,9 +9,10 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.spi.AbstractSelector;
 import java.nio.channels.spi.SelectorProvider;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The JDK's own selector provider, but for the inherited channel, which is the {@link Door}'s listening socket: the way
+ * The JDK's own selector provider, but for the inherited channel, which is the {@link PluginSocket}'s listening socket: the way
  * in which Jetty takes over a socket that is bound already. The launcher names it in
  * {@code java.nio.channels.spi.SelectorProvider}.
  */
@@ -27,8 +28,8 @@ public final class DoorSelectorProvider extends SelectorProvider {
     }
 
     @Override
-    public Channel inheritedChannel() {
-        return Door.listening();
+    public @Nullable Channel inheritedChannel() {
+        return PluginSocket.listening();
     }
 
     @Override

@@ -26,7 +26,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The HTTP server behind the {@link Door}: the remote driver protocol, beside it what an operator may ask, and errors in
+ * The HTTP server behind the {@link PluginSocket}: the remote driver protocol, beside it what an operator may ask, and errors in
  * Docker's shape for both.
  */
 public final class PluginServer implements AutoCloseable {
@@ -38,7 +38,7 @@ public final class PluginServer implements AutoCloseable {
 
     private final CompletableFuture<Driver> driver;
     private final CompletableFuture<Protocol> protocol;
-    private final Calls calls = new Calls();
+    private final CallStats calls = new CallStats();
     private final Javalin javalin;
 
     /** A method of the protocol that reads a body. */
@@ -66,7 +66,7 @@ public final class PluginServer implements AutoCloseable {
     }
 
     /**
-     * Serves what comes in by the {@link Door}, which must be open.
+     * Serves what comes in by the {@link PluginSocket}, which must be open.
      *
      * @param driver whom all requests wait for, so that it can get ready while the server loads; a DriverException instead of
      *     it is the answer to all
@@ -101,7 +101,7 @@ public final class PluginServer implements AutoCloseable {
                     new UnixDomainServerConnector(server, 1, 1, new BlankHosts(http));
             connector.setInheritChannel(true);
             // The channel is inherited all the same; the path is for removing the socket when the server stops.
-            connector.setUnixDomainPath(Door.path());
+            connector.setUnixDomainPath(PluginSocket.path());
             return connector;
         });
 

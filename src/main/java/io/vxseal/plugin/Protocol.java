@@ -1,9 +1,9 @@
 package io.vxseal.plugin;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.Network;

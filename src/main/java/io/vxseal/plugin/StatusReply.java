@@ -4,7 +4,7 @@ import io.vxseal.cluster.Status;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.overlay.Endpoint;
-import io.vxseal.overlay.Errors;
+import io.vxseal.overlay.ErrorLog;
 import io.vxseal.overlay.Overview;
 import io.vxseal.peers.Peer;
 import io.vxseal.swarm.Role;
@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SortedMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What {@code GET /status} answers. The fields' names are part of the documentation: others read them. What is not
@@ -27,23 +28,29 @@ record StatusReply(
         String time,
         Node node,
         Cluster cluster,
-        Ring ring,
+        @Nullable Ring ring,
         List<Network> networks,
         Ipsec ipsec,
-        String firewall,
+        @Nullable String firewall,
         List<String> inTheWay,
         Overview.Repaired repairs,
-        SortedMap<String, Calls.Tally> calls,
+        SortedMap<String, CallStats.Tally> calls,
         List<Failure> errors) {
 
     /** This node; the addresses are Docker's data path address and the one that is listened on. */
-    record Node(String id, String swarm, String address, String bindAddress) {}
+    record Node(@Nullable String id, @Nullable String swarm, @Nullable String address, @Nullable String bindAddress) {}
 
-    record Cluster(String coordinator, String problem, long refusedMessages, List<Member> members) {}
+    record Cluster(@Nullable String coordinator, @Nullable String problem, long refusedMessages, List<Member> members) {}
 
-    record Member(String id, String role, String address, int endpoints, long ageSeconds) {}
+    record Member(@Nullable String id, @Nullable String role, @Nullable String address, int endpoints, long ageSeconds) {}
 
-    record Ring(long version, String author, String changedAt, Long ageSeconds, boolean fromEngine, List<Key> keys) {}
+    record Ring(
+            long version,
+            @Nullable String author,
+            @Nullable String changedAt,
+            @Nullable Long ageSeconds,
+            boolean fromEngine,
+            List<Key> keys) {}
 
     /** Of a key its tag alone, which both ends name it by. */
     record Key(long tag, boolean primary, long knownSeconds) {}
@@ -53,14 +60,14 @@ record StatusReply(
     record Subnet(String pool, String gateway, int vni) {}
 
     /** An endpoint; of those on other nodes only the ones that have joined are known. */
-    record Attached(String id, String address, String mac, boolean here, boolean joined, String node) {}
+    record Attached(String id, String address, String mac, boolean here, boolean joined, @Nullable String node) {}
 
-    record Ipsec(int statesWanted, Integer statesFound, int policiesWanted, Integer policiesFound) {}
+    record Ipsec(int statesWanted, @Nullable Integer statesFound, int policiesWanted, @Nullable Integer policiesFound) {}
 
     record Failure(String at, long times, String where, String error) {}
 
     static StatusReply of(
-            String version, Overview overview, SortedMap<String, Calls.Tally> calls, Instant now) {
+            String version, Overview overview, SortedMap<String, CallStats.Tally> calls, Instant now) {
         Status cluster = overview.cluster();
         Optional<Encryption.Tally> found = overview.found();
         return new StatusReply(
@@ -145,7 +152,7 @@ record StatusReply(
                 endpoints);
     }
 
-    private static Failure failure(Errors.Entry entry) {
+    private static Failure failure(ErrorLog.Entry entry) {
         return new Failure(print(entry.last()), entry.times(), entry.where(), entry.what());
     }
 
@@ -158,7 +165,7 @@ record StatusReply(
         return Math.max(0, Duration.between(since, now).toSeconds());
     }
 
-    private static <T> T orNull(Optional<T> known) {
+    private static <T> @Nullable T orNull(Optional<T> known) {
         return known.orElse(null);
     }
 }

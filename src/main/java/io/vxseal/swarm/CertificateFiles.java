@@ -22,7 +22,11 @@ public final class CertificateFiles {
         return !seen.equals(Optional.of(attributes()));
     }
 
-    /** @throws IdentityException see {@link SwarmIdentity#read} */
+    /**
+     * Reads the files.
+     *
+     * @throws IdentityException see {@link SwarmIdentity#read}
+     */
     public SwarmIdentity read() throws IdentityException {
         // Before the content: what is written while reading is then found changed the next time.
         seen = Optional.of(attributes());

@@ -116,7 +116,11 @@ public final class SwarmIdentity {
         return chain.equals(other.chain) && roots.equals(other.roots);
     }
 
-    /** @throws IllegalStateException if the platform has no such signature */
+    /**
+     * Signs with this node's key.
+     *
+     * @throws IllegalStateException if the platform has no such signature
+     */
     public byte[] sign(byte[] octets) {
         try {
             Signature signature = Signature.getInstance(algorithm(key.getAlgorithm()));
@@ -257,7 +261,11 @@ public final class SwarmIdentity {
         return ders;
     }
 
-    /** @throws CertificateException if one is no certificate */
+    /**
+     * Reads the DER forms of a chain's certificates.
+     *
+     * @throws CertificateException if one is no certificate
+     */
     public static List<X509Certificate> decode(List<byte[]> ders) throws CertificateException {
         CertificateFactory factory = CertificateFactory.getInstance("X.509");
         List<X509Certificate> chain = new ArrayList<>();

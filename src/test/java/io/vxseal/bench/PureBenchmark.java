@@ -1,14 +1,14 @@
 package io.vxseal.bench;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.encryption.NodePlan;
 import io.vxseal.encryption.Spi;
 import io.vxseal.encryption.Transition;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
-import io.vxseal.kernel.XfrmChange;
+import io.vxseal.kernel.xfrm.XfrmChange;
 import io.vxseal.peers.Peer;
 import io.vxseal.peers.PeerDatabase;
 import java.net.InetAddress;

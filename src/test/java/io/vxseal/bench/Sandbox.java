@@ -1,10 +1,10 @@
 package io.vxseal.bench;
 
-import io.vxseal.kernel.MacAddress;
-import io.vxseal.kernel.Namespace;
+import io.vxseal.address.MacAddress;
 import io.vxseal.kernel.OneByOne;
-import io.vxseal.kernel.Route.RemoteEndpoint;
-import io.vxseal.kernel.Route;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.route.Route.RemoteEndpoint;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;

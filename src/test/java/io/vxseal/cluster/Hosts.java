@@ -2,10 +2,10 @@ package io.vxseal.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
 import io.vxseal.peers.Peer;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;

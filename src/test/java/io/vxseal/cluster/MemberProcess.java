@@ -1,9 +1,9 @@
 package io.vxseal.cluster;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.nio.file.Path;
@@ -21,6 +21,8 @@ final class MemberProcess {
     private MemberProcess() {}
 
     /**
+     * Runs one member until its input ends.
+     *
      * @param words folder of certificates, file of managers, folder for the ring, port, seconds a key lives, address,
      *     seconds for which a silent member is kept
      */

@@ -3,6 +3,8 @@ package io.vxseal.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Message.Announce;
 import io.vxseal.cluster.Message.Ask;
 import io.vxseal.cluster.Message.Away;
@@ -16,8 +18,6 @@ import io.vxseal.cluster.Message.Recall;
 import io.vxseal.cluster.Message.Recalled;
 import io.vxseal.cluster.Message.Ring;
 import io.vxseal.cluster.Message.Withdraw;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;

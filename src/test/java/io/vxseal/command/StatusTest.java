@@ -8,14 +8,14 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
-import io.vxseal.kernel.Namespace;
-import io.vxseal.kernel.Route;
-import io.vxseal.kernel.Xfrm;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.Host;
-import io.vxseal.overlay.Memory;
-import io.vxseal.plugin.Door;
+import io.vxseal.overlay.StateStore;
 import io.vxseal.plugin.PluginServer;
+import io.vxseal.plugin.PluginSocket;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.TestSwarm;
 import java.io.IOException;
@@ -68,11 +68,11 @@ class StatusTest {
                 _ -> {
                     throw new IOException("no network, so no rules");
                 },
-                new Memory(folder, folder),
+                new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(settings, listener));
         Path socket = folder.resolve("vxseal.sock");
-        Door.open(socket);
+        PluginSocket.open(socket);
         running.add(driver);
         running.add(PluginServer.start(CompletableFuture.completedFuture(driver)));
         InetAddress loopback = InetAddress.ofLiteral("127.0.0.1");

@@ -2,11 +2,11 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.kernel.KernelException;
-import io.vxseal.kernel.SecurityAssociation;
 import io.vxseal.kernel.TestHost;
-import io.vxseal.kernel.Xfrm;
-import io.vxseal.kernel.XfrmChange;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.xfrm.SecurityAssociation;
+import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.kernel.xfrm.XfrmChange;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.Arrays;

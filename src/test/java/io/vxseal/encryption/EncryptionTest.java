@@ -3,15 +3,16 @@ package io.vxseal.encryption;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.KernelException;
-import io.vxseal.kernel.SecurityPolicy;
+import io.vxseal.address.Cidr;
 import io.vxseal.kernel.TestHost;
-import io.vxseal.kernel.Xfrm;
-import io.vxseal.kernel.XfrmChange;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
+import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.kernel.xfrm.XfrmChange;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -233,13 +234,13 @@ class EncryptionTest {
     private static String logged(Call call) throws Exception {
         PrintStream before = System.err;
         var written = new ByteArrayOutputStream();
-        System.setErr(new PrintStream(written, true));
+        System.setErr(new PrintStream(written, true, StandardCharsets.UTF_8));
         try {
             call.run();
         } finally {
             System.setErr(before);
         }
-        return written.toString();
+        return written.toString(StandardCharsets.UTF_8);
     }
 
     /** Without ESP the kernel refuses every state, as it refuses one that is in another's place. */

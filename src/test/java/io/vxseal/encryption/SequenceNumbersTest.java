@@ -2,8 +2,8 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.kernel.SecurityAssociation;
-import io.vxseal.kernel.Xfrm.Standing;
+import io.vxseal.kernel.xfrm.SecurityAssociation;
+import io.vxseal.kernel.xfrm.Xfrm.Standing;
 import java.net.InetAddress;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;

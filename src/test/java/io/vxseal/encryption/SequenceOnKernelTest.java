@@ -2,12 +2,12 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.kernel.KernelException;
-import io.vxseal.kernel.SecurityAssociation.AeadKey;
-import io.vxseal.kernel.SecurityAssociation;
 import io.vxseal.kernel.TestHost;
-import io.vxseal.kernel.Xfrm;
-import io.vxseal.kernel.XfrmChange;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.xfrm.SecurityAssociation;
+import io.vxseal.kernel.xfrm.SecurityAssociation.AeadKey;
+import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.kernel.xfrm.XfrmChange;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;

@@ -2,9 +2,9 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.kernel.SecurityAssociation;
-import io.vxseal.kernel.SecurityPolicy;
-import io.vxseal.kernel.XfrmChange;
+import io.vxseal.kernel.xfrm.SecurityAssociation;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
+import io.vxseal.kernel.xfrm.XfrmChange;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -14,7 +14,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import java.util.stream.Stream;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -198,6 +197,7 @@ class SequenceTest {
     }
 
     /** How many pairs of hosts were checked in a rotation. */
+    @SuppressWarnings("ReferenceEquality") // two hosts may have changed alike
     private static int play(Action action, List<Host> hosts) {
         if (action instanceof Action.Fail fail) {
             hosts.get(fail.host()).fault = Optional.of(fail);

@@ -3,7 +3,7 @@ package io.vxseal.encryption;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.kernel.TestHost;
-import io.vxseal.kernel.Xfrm;
+import io.vxseal.kernel.xfrm.Xfrm;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.Set;

@@ -2,8 +2,8 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.kernel.SecurityAssociation;
-import io.vxseal.kernel.XfrmChange;
+import io.vxseal.kernel.xfrm.SecurityAssociation;
+import io.vxseal.kernel.xfrm.XfrmChange;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -1,6 +1,6 @@
 package io.vxseal.encryption;
 
-import io.vxseal.kernel.SecurityPolicy;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.net.InetAddress;
 import java.util.LinkedHashMap;
 import java.util.Map;

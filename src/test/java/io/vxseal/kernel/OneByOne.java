@@ -1,12 +1,22 @@
 package io.vxseal.kernel;
 
-import static io.vxseal.kernel.NetlinkMessage.NLM_F_ACK;
-import static io.vxseal.kernel.NetlinkMessage.NLM_F_CREATE;
-import static io.vxseal.kernel.NetlinkMessage.NLM_F_EXCL;
-import static io.vxseal.kernel.NetlinkMessage.NLM_F_REPLACE;
-import static io.vxseal.kernel.NetlinkMessage.NLM_F_REQUEST;
+import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_ACK;
+import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_CREATE;
+import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_EXCL;
+import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_REPLACE;
+import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_REQUEST;
 
-import io.vxseal.kernel.Route.RemoteEndpoint;
+import io.vxseal.address.MacAddress;
+import io.vxseal.kernel.libc.Errno;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.libc.LibC;
+import io.vxseal.kernel.netlink.NetlinkMessage;
+import io.vxseal.kernel.netlink.NetlinkSocket;
+import io.vxseal.kernel.route.Route.RemoteEndpoint;
+import io.vxseal.kernel.xfrm.SecurityAssociation;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
+import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.kernel.xfrm.XfrmChange;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -157,7 +167,7 @@ public final class OneByOne implements AutoCloseable {
         request.put(0, octets, 0, length);
         if (LibC.INSTANCE.send(fd, requestMemory, length, 0) < 0
                 || LibC.INSTANCE.recv(fd, answerMemory, answer.capacity(), 0) < 0) {
-            throw LibC.failure("exchange " + written);
+            throw LibC.failure("exchange a request with the kernel");
         }
         return answer.getShort(4) == NLMSG_ERROR ? -answer.getInt(NetlinkMessage.NLMSG_HDRLEN) : 0;
     }

@@ -5,10 +5,10 @@ import java.nio.ByteBuffer;
 import java.util.HexFormat;
 
 /** Packets over the loopback link, octet for octet by RFC 791, RFC 8200, RFC 768 and RFC 7348. */
-final class Packet {
-    static final int HOP_BY_HOP = 0;
-    static final int FRAGMENT = 44;
-    static final int DESTINATION = 60;
+public final class Packet {
+    public static final int HOP_BY_HOP = 0;
+    public static final int FRAGMENT = 44;
+    public static final int DESTINATION = 60;
 
     private static final int UDP = 17;
     private static final int IDENTIFICATION = 4242;
@@ -16,24 +16,24 @@ final class Packet {
     private Packet() {}
 
     /** A VXLAN header and some of a frame. */
-    static byte[] vxlan(int vni) {
+    public static byte[] vxlan(int vni) {
         return ByteBuffer.allocate(32).put((byte) 8).putInt(4, vni << 8).array();
     }
 
     /** A datagram without a checksum, which IPv4 allows. */
-    static byte[] udp(int port, byte[] payload) {
+    public static byte[] udp(int port, byte[] payload) {
         ByteBuffer datagram = ByteBuffer.allocate(8 + payload.length);
         datagram.putShort((short) 4444).putShort((short) port).putShort((short) datagram.limit()).putShort((short) 0).put(payload);
         return datagram.array();
     }
 
     /** The kernel fills in checksum and length. */
-    static byte[] ipv4(byte[] options, byte[] datagram) {
+    public static byte[] ipv4(byte[] options, byte[] datagram) {
         return ipv4(options, 0, datagram);
     }
 
-    /** @param offset octets */
-    static byte[] ipv4Fragment(int offset, boolean more, byte[] part) {
+    /** Returns the fragment at an offset in octets. */
+    public static byte[] ipv4Fragment(int offset, boolean more, byte[] part) {
         return ipv4(new byte[0], offset / 8 | (more ? 0x2000 : 0), part);
     }
 
@@ -50,7 +50,7 @@ final class Packet {
     }
 
     /** A datagram with the checksum that IPv6 asks for. */
-    static byte[] udp6(int port, byte[] payload) {
+    public static byte[] udp6(int port, byte[] payload) {
         byte[] datagram = udp(port, payload);
         ByteBuffer summed = ByteBuffer.allocate(40 + datagram.length + (datagram.length & 1));
         summed.put(address()).put(address()).putInt(datagram.length).putInt(UDP).put(datagram);
@@ -65,8 +65,8 @@ final class Packet {
         return datagram;
     }
 
-    /** @param next what the first of the parts is */
-    static byte[] ipv6(int next, byte[]... parts) {
+    /** Returns a packet; {@code next} is the protocol of the first of its parts. */
+    public static byte[] ipv6(int next, byte[]... parts) {
         var payload = new ByteArrayOutputStream();
         for (byte[] part : parts) {
             payload.writeBytes(part);
@@ -85,7 +85,7 @@ final class Packet {
     }
 
     /** A header of options that are padding. */
-    static byte[] options(int next, int words) {
+    public static byte[] options(int next, int words) {
         byte[] header = new byte[8 * words];
         header[0] = (byte) next;
         header[1] = (byte) (words - 1);
@@ -96,7 +96,7 @@ final class Packet {
     }
 
     /** As many headers of options in a row. */
-    static byte[] manyOptions(int count) {
+    public static byte[] manyOptions(int count) {
         byte[] headers = new byte[8 * count];
         for (int n = 0; n < count; n++) {
             byte[] header = options(n == count - 1 ? UDP : DESTINATION, 1);
@@ -105,8 +105,8 @@ final class Packet {
         return headers;
     }
 
-    /** @param offset octets */
-    static byte[] fragment(int next, int offset, boolean more) {
+    /** Returns a fragment header with an offset in octets. */
+    public static byte[] fragment(int next, int offset, boolean more) {
         return ByteBuffer.allocate(8)
                 .put((byte) next).put((byte) 0).putShort((short) (offset | (more ? 1 : 0))).putInt(IDENTIFICATION)
                 .array();

@@ -1,18 +1,20 @@
 package io.vxseal.kernel;
 
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.libc.LibC;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /** A socket for whole frames, IP packets or datagrams, however wrong. Layouts are those of the kernel's headers. */
-final class RawSocket implements AutoCloseable {
+public final class RawSocket implements AutoCloseable {
     // linux/socket.h
-    static final int AF_INET = 2;
-    static final int AF_INET6 = 10;
-    static final int AF_PACKET = 17;
-    static final int SOCK_DGRAM = 2;
-    static final int SOCK_RAW = 3;
-    static final int MSG_DONTWAIT = 0x40;
+    public static final int AF_INET = 2;
+    public static final int AF_INET6 = 10;
+    public static final int AF_PACKET = 17;
+    public static final int SOCK_DGRAM = 2;
+    public static final int SOCK_RAW = 3;
+    public static final int MSG_DONTWAIT = 0x40;
     private static final short POLLIN = 1;
     private static final int SOCK_CLOEXEC = 0x80000;
 
@@ -51,16 +53,16 @@ final class RawSocket implements AutoCloseable {
      *
      * @param buffer of {@link #buffer}, which one thread may use for its sockets one after the other
      */
-    static RawSocket open(int domain, int type, int protocol, ByteBuffer buffer) throws KernelException {
+    public static RawSocket open(int domain, int type, int protocol, ByteBuffer buffer) throws KernelException {
         return new RawSocket(check(LibC.INSTANCE.socket(domain, type | SOCK_CLOEXEC, protocol), "open socket"), buffer);
     }
 
-    static ByteBuffer buffer() {
+    public static ByteBuffer buffer() {
         return direct(LARGEST);
     }
 
     /** Opens a socket that sends frames, each behind a struct virtio_net_hdr. */
-    static RawSocket sender(TestHost host, String link) throws KernelException {
+    public static RawSocket sender(TestHost host, String link) throws KernelException {
         RawSocket socket = packet(host, link, 0);
         check(socket.set(SOL_PACKET, PACKET_VNET_HDR, number(1)), "set PACKET_VNET_HDR");
         // Fragments that wait for others are the sender's as long.
@@ -69,7 +71,7 @@ final class RawSocket implements AutoCloseable {
     }
 
     /** Opens a socket that hears all frames that come in on a link. */
-    static RawSocket listener(TestHost host, String link) throws KernelException {
+    public static RawSocket listener(TestHost host, String link) throws KernelException {
         RawSocket socket = packet(host, link, ETH_P_ALL);
         check(socket.set(SOL_PACKET, PACKET_IGNORE_OUTGOING, number(1)), "set PACKET_IGNORE_OUTGOING");
         if (!socket.forceReceiveBuffer()) {
@@ -87,11 +89,11 @@ final class RawSocket implements AutoCloseable {
         return socket;
     }
 
-    static byte[] number(int value) {
+    public static byte[] number(int value) {
         return ByteBuffer.allocate(4).order(ByteOrder.nativeOrder()).putInt(value).array();
     }
 
-    int set(int level, int option, byte[] value) {
+    public int set(int level, int option, byte[] value) {
         return LibC.INSTANCE.setsockopt(fd, level, option, direct(value.length).put(value));
     }
 
@@ -101,7 +103,7 @@ final class RawSocket implements AutoCloseable {
      * @param address where to, empty where the octets say
      * @return whether the kernel took it
      */
-    boolean send(byte[] data, byte[] address, int flags) {
+    public boolean send(byte[] data, byte[] address, int flags) {
         octets.clear().put(data);
         name.clear().put(address);
         vector.putLong(0, LibC.address(octets)).putLong(8, data.length);
@@ -115,18 +117,18 @@ final class RawSocket implements AutoCloseable {
     }
 
     /** Has frames wait for a busy test; false if the thread lacks CAP_NET_ADMIN. */
-    boolean forceReceiveBuffer() {
+    public boolean forceReceiveBuffer() {
         return set(SOL_SOCKET, SO_RCVBUFFORCE, number(BUFFER)) == 0;
     }
 
     /** Waits for a frame to come in; false if none does. */
-    boolean awaitFrame(int milliseconds) {
+    public boolean awaitFrame(int milliseconds) {
         ByteBuffer descriptor = direct(8).putInt(0, fd).putShort(4, POLLIN);
         return LibC.INSTANCE.poll(LibC.address(descriptor), 1, milliseconds) > 0;
     }
 
     /** Returns a frame that came in, empty if none is there. */
-    byte[] receive() {
+    public byte[] receive() {
         int length = (int) LibC.INSTANCE.recv(fd, LibC.address(octets), LARGEST, MSG_DONTWAIT);
         byte[] frame = new byte[Math.max(0, length)];
         octets.get(0, frame);
@@ -134,7 +136,7 @@ final class RawSocket implements AutoCloseable {
     }
 
     /** Forgets frames that came in. */
-    void drain() {
+    public void drain() {
         while (receive().length > 0) {}
     }
 

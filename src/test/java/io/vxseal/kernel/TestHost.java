@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Route;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -17,9 +20,9 @@ import java.util.stream.Stream;
 public final class TestHost implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    final Path pin;
-    final Namespace namespace;
-    final Route route;
+    public final Path pin;
+    public final Namespace namespace;
+    public final Route route;
 
     public TestHost(Path pin) throws KernelException {
         this.pin = pin;
@@ -61,7 +64,7 @@ public final class TestHost implements AutoCloseable {
         return run(List.of(command.split(" ")));
     }
 
-    String run(List<String> command) {
+    public String run(List<String> command) {
         Outcome outcome = attempt(command);
         assertThat(outcome.status()).as("%s: %s", command, outcome.output()).isZero();
         return outcome.output();
@@ -73,7 +76,7 @@ public final class TestHost implements AutoCloseable {
         return outcome.status == 0 ? Optional.empty() : Optional.of(outcome.output);
     }
 
-    Outcome attempt(List<String> command) {
+    public Outcome attempt(List<String> command) {
         try {
             Process process = new ProcessBuilder(
                             Stream.concat(prefix().stream(), command.stream()).toList())
@@ -87,7 +90,7 @@ public final class TestHost implements AutoCloseable {
         }
     }
 
-    record Outcome(int status, String output) {}
+    public record Outcome(int status, String output) {}
 
     /** What a tool says in JSON. */
     public JsonNode json(String command) {

@@ -3,18 +3,18 @@ package io.vxseal.overlay;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.Firewall;
-import io.vxseal.kernel.MacAddress;
-import io.vxseal.kernel.Namespace;
-import io.vxseal.kernel.Segment;
 import io.vxseal.kernel.TestHost;
-import io.vxseal.kernel.Xfrm;
+import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.Segment;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
 import java.net.DatagramSocket;
@@ -84,7 +84,7 @@ class ProtectionTest {
                     }
                     return Firewall.choose(Firewall.Backend.NFTABLES, transport, host.prefix());
                 },
-                new Memory(folder.resolve("state"), folder.resolve(run)),
+                new StateStore(folder.resolve("state"), folder.resolve(run)),
                 Duration.ZERO,
                 listener -> new Cluster(
                         new Cluster.Settings(
@@ -311,14 +311,30 @@ class ProtectionTest {
     void marksFramesAgainAfterTheNamespaceWasFlushed() throws Exception {
         serve();
         driver.repair();
-        long before = driver.repairs().get(Repairs.Kind.RULES);
+        long before = driver.repairs().get(RepairLog.Kind.RULES);
         String rules = inside("nft list ruleset");
         inside("nft flush ruleset");
         driver.repair();
         assertThat(inside("nft list ruleset")).isEqualTo(rules);
-        assertThat(driver.repairs().get(Repairs.Kind.RULES)).isEqualTo(before + 1);
+        assertThat(driver.repairs().get(RepairLog.Kind.RULES)).isEqualTo(before + 1);
         driver.repair();
-        assertThat(driver.repairs().get(Repairs.Kind.RULES)).isEqualTo(before + 1);
+        assertThat(driver.repairs().get(RepairLog.Kind.RULES)).isEqualTo(before + 1);
+    }
+
+    @Test
+    void restoresThePriorityTableAndRemovesItWithTheLastNetwork() throws Exception {
+        String table = "nft list table inet vxseal-priority";
+        serve();
+        driver.repair();
+        long before = driver.repairs().get(RepairLog.Kind.RULES);
+        String rules = host.run(table);
+        host.run("nft flush chain inet vxseal-priority leaving");
+        driver.repair();
+        assertThat(host.run(table)).isEqualTo(rules);
+        assertThat(driver.repairs().get(RepairLog.Kind.RULES)).isEqualTo(before + 1);
+        driver.leave(NETWORK, "here");
+        driver.deleteEndpoint(NETWORK, "here");
+        assertThat(host.run("nft list tables")).doesNotContain("vxseal");
     }
 
     /** The engine names this node's address once. */

@@ -1,22 +1,22 @@
 package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.tuple;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.NodePlan;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.Firewall;
-import io.vxseal.kernel.FrameMark;
-import io.vxseal.kernel.MacAddress;
-import io.vxseal.kernel.Namespace;
 import io.vxseal.kernel.TestHost;
-import io.vxseal.kernel.Xfrm;
+import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FrameMark;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.nio.file.Files;
@@ -126,7 +126,7 @@ class RepairTest {
                 .collect(Collectors.joining("\n"));
     }
 
-    private long repaired(Repairs.Kind kind) {
+    private long repaired(RepairLog.Kind kind) {
         return driver.repairs().get(kind);
     }
 
@@ -150,7 +150,7 @@ class RepairTest {
         "ip link set vethhere nomaster"
     })
     void linksArePutBack(String damage) throws Exception {
-        isPutBack(damage, Repairs.Kind.LINKS);
+        isPutBack(damage, RepairLog.Kind.LINKS);
     }
 
     @ParameterizedTest
@@ -161,10 +161,10 @@ class RepairTest {
         "ip neigh replace 10.44.0.3 lladdr 02:00:00:00:00:01 nud permanent dev vx-001092-abcde"
     })
     void entriesArePutBack(String damage) throws Exception {
-        isPutBack(damage, Repairs.Kind.ENTRIES);
+        isPutBack(damage, RepairLog.Kind.ENTRIES);
     }
 
-    private void isPutBack(String damage, Repairs.Kind kind) throws Exception {
+    private void isPutBack(String damage, RepairLog.Kind kind) throws Exception {
         serve(false);
         String before = standing();
         inside(damage);
@@ -289,7 +289,7 @@ class RepairTest {
     @Test
     void anEndpointThatOthersRememberIsTakenUpIfItsLinkIsThere() throws Exception {
         serve(false);
-        Memory.Passing before = memory().passing.read().orElseThrow();
+        StateStore.Passing before = memory().passing.read().orElseThrow();
         driver.close();
         Files.writeString(folder.resolve("run/endpoints.json"), "");
         again();
@@ -307,7 +307,7 @@ class RepairTest {
 
     private void isTakenUpFromTheKernel(boolean encrypted) throws Exception {
         serve(encrypted);
-        Memory.Lasting before = memory().lasting.read().orElseThrow();
+        StateStore.Lasting before = memory().lasting.read().orElseThrow();
         String links = sameLinks();
         driver.close();
         for (String file : List.of("state/state.json", "run/endpoints.json")) {
@@ -339,8 +339,8 @@ class RepairTest {
         driver.self(new Ends(HERE, HERE));
     }
 
-    private Memory memory() {
-        return new Memory(folder.resolve("state"), folder.resolve("run"));
+    private StateStore memory() {
+        return new StateStore(folder.resolve("state"), folder.resolve("run"));
     }
 
     @Tag("esp")
@@ -363,7 +363,7 @@ class RepairTest {
         host.failure("iptables -D INPUT -p udp --dport 4800 -j ACCEPT");
         assertThat(standing()).isEqualTo(before);
         assertThat(driver.repairs().values()).filteredOn(count -> count > 0).hasSize(1);
-        Map<Repairs.Kind, Long> counted = driver.repairs();
+        Map<RepairLog.Kind, Long> counted = driver.repairs();
         driver.repair();
         assertThat(driver.repairs()).isEqualTo(counted);
     }

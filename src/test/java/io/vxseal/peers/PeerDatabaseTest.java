@@ -2,8 +2,8 @@ package io.vxseal.peers;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -32,7 +32,7 @@ class PluginServerTest {
 
     private EngineClient open() throws IOException {
         Path socket = folder.resolve("vxseal.sock");
-        Door.open(socket);
+        PluginSocket.open(socket);
         return new EngineClient(socket);
     }
 

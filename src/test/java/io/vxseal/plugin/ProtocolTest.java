@@ -3,19 +3,17 @@ package io.vxseal.plugin;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
-import io.vxseal.encryption.NodePlan;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.Firewall;
-import io.vxseal.kernel.MacAddress;
 import io.vxseal.kernel.TestHost;
-import io.vxseal.kernel.Xfrm;
+import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.Host;
-import io.vxseal.overlay.Memory;
+import io.vxseal.overlay.StateStore;
 import io.vxseal.peers.Peer;
 import io.vxseal.plugin.EngineClient.Answer;
 import java.io.IOException;
@@ -74,7 +72,7 @@ class ProtocolTest {
         driver = driver();
         driver.recover();
         Path socket = folder.resolve("vxseal.sock");
-        Door.open(socket);
+        PluginSocket.open(socket);
         engine = new EngineClient(socket);
         server = PluginServer.start(CompletableFuture.completedFuture(driver));
     }
@@ -84,7 +82,7 @@ class ProtocolTest {
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
                 transport -> Firewall.choose(Firewall.Backend.IPTABLES, transport, host.prefix()),
-                new Memory(folder, folder),
+                new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(
                         new Cluster.Settings(
@@ -98,7 +96,7 @@ class ProtocolTest {
         driver.close();
         try (Stream<Path> pins = Files.exists(folder.resolve("netns")) ? Files.list(folder.resolve("netns")) : Stream.of()) {
             for (Path pin : pins.toList()) {
-                io.vxseal.kernel.Namespace.unpin(pin);
+                io.vxseal.kernel.netns.Namespace.unpin(pin);
             }
         }
         host.close();
@@ -342,7 +340,7 @@ class ProtocolTest {
         Files.write(folder.resolve("endpoints.json"), endpoints);
         driver = driver();
         driver.recover();
-        Door.open(folder.resolve("vxseal.sock"));
+        PluginSocket.open(folder.resolve("vxseal.sock"));
         server = PluginServer.start(CompletableFuture.completedFuture(driver));
         done("DiscoverNew", SELF);
     }

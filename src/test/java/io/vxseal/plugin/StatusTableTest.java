@@ -44,7 +44,7 @@ class StatusTableTest {
             List.of("policy out 10.0.0.0/8 -> 10.0.0.0/8 priority 0\ncomes before ours"),
             new Overview.Repaired(0, 6, 0, 0),
             new TreeMap<>(Map.of(
-                    "CreateEndpoint", new Calls.Tally(3, 1.25, 2.5), "Join", new Calls.Tally(3, 4.123, 10.04))),
+                    "CreateEndpoint", new CallStats.Tally(3, 1.25, 2.5), "Join", new CallStats.Tally(3, 4.123, 10.04))),
             List.of(new StatusReply.Failure(
                     "2026-03-01T08:38:12Z", 2, "/NetworkDriver.Join", "encryption key is\nnot \u001b[31mpresent")));
 

@@ -1,12 +1,12 @@
 package io.vxseal.cluster.hub;
 
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.RefusedClaim.Reason;
 import io.vxseal.cluster.record.SubnetRecord;
-import io.vxseal.kernel.MacAddress;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.util.ArrayList;

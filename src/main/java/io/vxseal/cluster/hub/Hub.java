@@ -222,22 +222,26 @@ public final class Hub {
     }
 
     private void subscribe(HubSession session, Set<String> networks, boolean everything) throws RefusedException {
-        if (everything && role(session) != Role.MANAGER) {
+        if (everything && session.channel.peer().role() != Role.MANAGER) {
             throw new RefusedException("a worker's subscription to everything");
         }
-        Set<String> added = new HashSet<>(networks);
-        added.removeAll(session.networks);
+        session.wantsEverything = everything;
+        // Of those that it does not want any more, too: what it was told of them ends.
+        Set<String> changed = new HashSet<>(networks);
+        changed.removeAll(session.networks);
+        session.networks.stream().filter(network -> !networks.contains(network)).forEach(changed::add);
         unsubscribe(session);
         session.networks = networks;
-        session.everything = everything;
+        // One that was just promoted may not be on the engine's list yet.
+        session.everything = everything && role(session) == Role.MANAGER;
         networks.forEach(network -> subscribers.computeIfAbsent(network, _ -> new LinkedHashSet<>()).add(session));
-        if (everything) {
+        if (session.everything) {
             hubs.add(session);
             session.pending.addAll(records.directNodes());
         }
-        added.forEach(network -> session.pending.addAll(nodesByNetwork.getOrDefault(network, Set.of())));
+        changed.forEach(network -> session.pending.addAll(nodesByNetwork.getOrDefault(network, Set.of())));
         session.pending.remove(session.node());
-        session.completing = true;
+        session.completing = !everything || session.everything;
     }
 
     private void unsubscribe(HubSession session) {
@@ -406,11 +410,25 @@ public final class Hub {
     /** Names the managers whose hubs there should be. */
     public void managers(Set<String> nodes) {
         otherHubs = nodes;
+        for (HubSession session : List.copyOf(sessions.values())) {
+            if (session.wantsEverything && session.everything != (role(session) == Role.MANAGER)) {
+                resubscribe(session);
+            }
+        }
+    }
+
+    private void resubscribe(HubSession session) {
+        try {
+            subscribe(session, session.networks, true);
+            touch(session);
+        } catch (RefusedException e) {
+            refusals.refuse(session.node(), e.getMessage());
+        }
     }
 
     /** This node has a session with another hub. */
     public void hubOpened(String hub, long hubProcess) {
-        changed(records.hubOpened(hub, hubProcess));
+        changed(records.hubOpened(hub, hubProcess, timer.nanoTime()));
     }
 
     /** Another hub told what it hears from nodes. */

@@ -26,6 +26,7 @@ final class HubSession {
     final long opened;
     /** Set when the node has said which ring it has. */
     boolean greeted;
+    boolean wantsEverything;
     boolean everything;
     Set<String> networks = Set.of();
     /** The record that the node announced and that was not looked at yet. */

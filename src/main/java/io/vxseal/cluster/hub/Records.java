@@ -161,9 +161,9 @@ final class Records {
     }
 
     /** A session with another hub was opened. */
-    Set<String> hubOpened(String hub, long process) {
+    Set<String> hubOpened(String hub, long process, long now) {
         HubView view = hubs.computeIfAbsent(hub, _ -> new HubView(retention));
-        view.opened(process);
+        view.opened(process, now);
         return choose(view.nodes());
     }
 
@@ -215,7 +215,7 @@ final class Records {
             }
         }
         for (HubView hub : hubs.values()) {
-            changed.addAll(choose(hub.expire(now, Long.MIN_VALUE)));
+            changed.addAll(choose(hub.expire(now, Long.MIN_VALUE, true)));
         }
         return changed;
     }

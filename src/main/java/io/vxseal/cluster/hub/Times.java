@@ -1,10 +1,10 @@
 package io.vxseal.cluster.hub;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -71,9 +71,10 @@ public final class HubServer implements AutoCloseable {
         this.sessions = new Sessions(verifier);
         this.tls = new TlsContext(identity, (_, _) -> { });
         this.server = new Server(threads.pool(), threads.scheduler(), threads.buffers());
-        HttpConnectionFactory http = new HttpConnectionFactory(configuration());
-        http.setUseInputDirectByteBuffers(false);
-        http.setUseOutputDirectByteBuffers(false);
+        HttpConfiguration configuration = configuration();
+        configuration.setUseInputDirectByteBuffers(false);
+        configuration.setUseOutputDirectByteBuffers(false);
+        HttpConnectionFactory http = new HttpConnectionFactory(configuration);
         SslConnectionFactory ssl = new SslConnectionFactory(tls.server(), http.getProtocol());
         // It compares host names, of which a swarm's certificate has none.
         ssl.setEnsureSecureRequestCustomizer(false);

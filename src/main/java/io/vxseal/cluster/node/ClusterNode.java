@@ -300,7 +300,7 @@ public final class ClusterNode {
         if (up.feedsHub) {
             events.hubOpened(up.hub(), welcome.hub());
         } else {
-            events.changed(directory.opened(up.hub(), welcome.hub()));
+            events.changed(directory.opened(up.hub(), welcome.hub(), timer.nanoTime()));
         }
         heard(up, welcome.ring(), welcome.rotate());
         if (recalling) {

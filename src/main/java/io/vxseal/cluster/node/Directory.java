@@ -88,9 +88,9 @@ final class Directory {
     }
 
     /** A session with a hub began. */
-    List<PeerChange> opened(String hub, long process) {
+    List<PeerChange> opened(String hub, long process, long now) {
         HubView view = hubs.computeIfAbsent(hub, _ -> new HubView(retention));
-        view.opened(process);
+        view.opened(process, now);
         return choose(view.nodes());
     }
 
@@ -136,8 +136,11 @@ final class Directory {
             return List.of();
         }
         Set<String> changed = new HashSet<>();
+        HubView own = hubs.get(self);
         for (HubView view : hubs.values()) {
-            changed.addAll(view.expire(now, reached.get()));
+            // This process's own hub has heard from the others.
+            boolean witness = own != null && own.isComplete() || hubs.values().stream().anyMatch(other -> other.isWitness(view));
+            changed.addAll(view.expire(now, reached.get(), witness));
         }
         hubs.values().removeIf(view -> !view.isConnected() && view.isEmpty());
         return choose(changed);

@@ -1,7 +1,7 @@
 package io.vxseal.cluster.record;
 
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 
 /**
  * An endpoint as its own node announces it.

@@ -21,6 +21,8 @@ public final class HubView {
     private boolean connected;
     private boolean complete;
     private long hub;
+    /** When this node first had a session with that process. */
+    private long since;
     private boolean restarted;
     private long closed;
 
@@ -34,10 +36,13 @@ public final class HubView {
      *
      * @param process of the hub; another than before has told nothing from memory
      */
-    public void opened(long process) {
+    public void opened(long process, long now) {
         stale.putAll(told);
         told.clear();
         restarted = hub != 0 && hub != process;
+        if (hub != process) {
+            since = now;
+        }
         hub = process;
         connected = true;
         complete = false;
@@ -83,14 +88,15 @@ public final class HubView {
     /**
      * Forgets what was told before the session broke, once its time has passed.
      *
-     * @param since when somebody who could tell better was reached, at the earliest
+     * @param reached when another hub was reached, at the earliest
+     * @param witness whether a hub is reached that was there before the session broke: it would know of a node that is away
      * @return the nodes of which this changes what is known
      */
-    public Set<String> expire(long now, long since) {
+    public Set<String> expire(long now, long reached, boolean witness) {
         Set<String> gone = new HashSet<>();
         stale.values().removeIf(record -> {
-            long begin = Math.max(closed, since);
-            boolean over = now - begin >= retention.of(record).toNanos();
+            long begin = Math.max(closed, reached);
+            boolean over = now - begin >= (witness ? retention.silent() : retention.of(record)).toNanos();
             if (over) {
                 gone.add(record.node());
             }
@@ -129,6 +135,11 @@ public final class HubView {
     /** Returns whether the hub has told all it knows since the session began. */
     public boolean isComplete() {
         return complete;
+    }
+
+    /** Returns whether this hub is reached, has told all it knows, and was there when a session of another broke. */
+    public boolean isWitness(HubView of) {
+        return connected && complete && since < of.closed;
     }
 
     /** Returns whether nothing is known from this hub. */

@@ -1,6 +1,6 @@
 package io.vxseal.cluster.record;
 
-import io.vxseal.kernel.Cidr;
+import io.vxseal.address.Cidr;
 import java.net.InetAddress;
 import java.util.Arrays;
 

@@ -3,13 +3,13 @@ package io.vxseal.cluster.message;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.SubnetRecord;
-import io.vxseal.kernel.Cidr;
-import io.vxseal.kernel.MacAddress;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;

@@ -29,7 +29,8 @@ public record Footprint(Map<String, List<String>> traces) {
         COMMANDS.put("forwarding entries", "bridge fdb show | grep permanent");
         COMMANDS.put("permanent neighbours", "ip neigh show nud permanent");
         COMMANDS.put("network namespaces", "lsns -t net -n -o COMMAND; grep nsfs /proc/self/mountinfo | awk '{print $5}'");
-        COMMANDS.put("mounts", "awk '{print $5}' /proc/self/mountinfo");
+        // A plugin that is installed again has another id.
+        COMMANDS.put("mounts", "awk '{print $5}' /proc/self/mountinfo | sed -E 's:(/docker/plugins/)[0-9a-f]{64}:\\1ID:'");
         COMMANDS.put("rules", "{ iptables-save; ip6tables-save; } | sed '/^#/d; s/ \\[[0-9]*:[0-9]*\\]$//'");
         COMMANDS.put("nftables", "nft -s list ruleset 2>/dev/null");
         COMMANDS.put("states", "ip xfrm state list nokeys");

@@ -1,0 +1,75 @@
+package io.vxseal.address;
+
+import java.net.Inet4Address;
+import java.net.InetAddress;
+
+/**
+ * An address with the length of its network's prefix, as in {@code 10.44.0.2/24}. The address keeps its host bits;
+ * {@link #network()} clears them.
+ *
+ * @param address an IPv4 or IPv6 address
+ * @param prefix length in bits, at most the address's own
+ */
+public record Cidr(InetAddress address, int prefix) {
+    /** @throws IllegalArgumentException if the prefix does not fit the address */
+    public Cidr {
+        if (prefix < 0 || prefix > bits(address)) {
+            throw new IllegalArgumentException("prefix length " + prefix + " is not within 0 to " + bits(address));
+        }
+    }
+
+    /** How long an address is, and so the longest prefix. */
+    public static int bits(InetAddress address) {
+        return address instanceof Inet4Address ? 32 : 128;
+    }
+
+    /**
+     * Reads {@code address/prefix}; both parts must be there, and the address must be a literal.
+     *
+     * @throws IllegalArgumentException if the text is anything else
+     */
+    public static Cidr parse(String text) {
+        int slash = text.indexOf('/');
+        if (slash < 0) {
+            throw new IllegalArgumentException("want address/prefix, as in 10.44.0.2/24");
+        }
+        String prefix = text.substring(slash + 1);
+        if (prefix.isEmpty() || prefix.length() > 3 || !prefix.chars().allMatch(c -> c >= '0' && c <= '9')) {
+            throw new IllegalArgumentException("want a decimal prefix length after the slash, as in 10.44.0.2/24");
+        }
+        return new Cidr(InetAddress.ofLiteral(text.substring(0, slash)), Integer.parseInt(prefix));
+    }
+
+    /** The same prefix with the host bits cleared. */
+    public Cidr network() {
+        byte[] b = address.getAddress();
+        for (int bit = prefix; bit < 8 * b.length; bit++) {
+            b[bit / 8] &= (byte) ~(0x80 >>> bit % 8);
+        }
+        return new Cidr(of(b), prefix);
+    }
+
+    /** Whether {@code other} is of the same family and lies within this prefix. */
+    public boolean contains(InetAddress other) {
+        return other.getAddress().length == address.getAddress().length
+                && new Cidr(other, prefix).network().equals(network());
+    }
+
+    /** Whether the two prefixes share an address. */
+    public boolean overlaps(Cidr other) {
+        return prefix <= other.prefix ? contains(other.address) : other.contains(address);
+    }
+
+    private static InetAddress of(byte[] octets) {
+        try {
+            return InetAddress.getByAddress(octets);
+        } catch (java.net.UnknownHostException e) {
+            throw new IllegalStateException("an address of 4 or 16 octets was refused", e);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return address.getHostAddress() + "/" + prefix;
+    }
+}

@@ -1,4 +1,0 @@
-package io.vxseal.kernel;
-
-/** An outgoing XFRM policy as the kernel lists it: one of ours, or another maker's. */
-public sealed interface OutgoingPolicy permits SecurityPolicy, ForeignPolicy {}

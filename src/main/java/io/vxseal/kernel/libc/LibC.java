@@ -1,0 +1,193 @@
+package io.vxseal.kernel.libc;
+
+import com.kenai.jffi.CallContext;
+import com.kenai.jffi.CallingConvention;
+import com.kenai.jffi.Function;
+import com.kenai.jffi.Invoker;
+import com.kenai.jffi.LastError;
+import com.kenai.jffi.Library;
+import com.kenai.jffi.MemoryIO;
+import com.kenai.jffi.Type;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.function.LongUnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The C library, as far as this room calls it, by jffi: what jnr-ffi is made of. That would read these functions from an
+ * interface with annotations, for a tenth of a start's processor time.
+ */
+public final class LibC {
+    public static final Functions INSTANCE = new Functions();
+
+    /** {@code asm-generic/fcntl.h}. */
+    public static final int O_RDONLY = 0;
+
+    public static final int O_DIRECTORY = 0x10000;
+    public static final int O_CLOEXEC = 0x80000;
+
+    /** {@code sys/file.h}. */
+    public static final int LOCK_EX = 2;
+
+    public static final int LOCK_NB = 4;
+
+    /** {@code linux/sched.h}. */
+    public static final int CLONE_NEWNET = 0x40000000;
+
+    /** {@code linux/mount.h}. */
+    public static final long MS_NOSUID = 2;
+
+    public static final long MS_NODEV = 4;
+    public static final long MS_NOEXEC = 8;
+    public static final long MS_BIND = 4096;
+
+    /** {@code sys/mount.h}. */
+    public static final int MNT_DETACH = 2;
+
+    /** {@code linux/nsfs.h}: which kind of namespace a descriptor holds, as its CLONE_ flag. */
+    public static final long NS_GET_NSTYPE = 0xb703;
+
+    private LibC() {}
+
+    /** Where a direct buffer's memory begins, whatever its position is. The buffer must outlive its use. */
+    public static long address(ByteBuffer direct) {
+        return MemoryIO.getInstance().getDirectBufferAddress(direct);
+    }
+
+    /**
+     * The functions, each named and shaped as in its manual page (section 2), with addresses of memory for pointers, 0 for
+     * null. All answer -1 on failure; {@link #errno()} then says why, if asked by the same thread before it calls anything
+     * else.
+     */
+    public static final class Functions {
+        private static final Invoker CALL = Invoker.getInstance();
+        private static final Library LIBRARY = Library.getCachedInstance("libc.so.6", Library.LAZY);
+
+        private final Function open = function("open", Type.SINT, Type.POINTER, Type.SINT);
+        private final Function close = function("close", Type.SINT, Type.SINT);
+        private final Function flock = function("flock", Type.SINT, Type.SINT, Type.SINT);
+        private final Function ioctl = function("ioctl", Type.SINT, Type.SINT, Type.ULONG, Type.SLONG);
+        private final Function setns = function("setns", Type.SINT, Type.SINT, Type.SINT);
+        private final Function unshare = function("unshare", Type.SINT, Type.SINT);
+        private final Function mount =
+                function("mount", Type.SINT, Type.POINTER, Type.POINTER, Type.POINTER, Type.ULONG, Type.POINTER);
+        private final Function umount2 = function("umount2", Type.SINT, Type.POINTER, Type.SINT);
+        private final Function socket = function("socket", Type.SINT, Type.SINT, Type.SINT, Type.SINT);
+        private final Function bind = function("bind", Type.SINT, Type.SINT, Type.POINTER, Type.UINT);
+        private final Function setsockopt =
+                function("setsockopt", Type.SINT, Type.SINT, Type.SINT, Type.SINT, Type.POINTER, Type.UINT);
+        private final Function send = function("send", Type.SLONG, Type.SINT, Type.POINTER, Type.ULONG, Type.SINT);
+        private final Function recv = function("recv", Type.SLONG, Type.SINT, Type.POINTER, Type.ULONG, Type.SINT);
+        private final Function recvmmsg =
+                function("recvmmsg", Type.SINT, Type.SINT, Type.POINTER, Type.UINT, Type.SINT, Type.POINTER);
+        private final Function poll = function("poll", Type.SINT, Type.POINTER, Type.ULONG, Type.SINT);
+        private final Function syscall = function("syscall", Type.SLONG, Type.SLONG, Type.SLONG, Type.SLONG, Type.SLONG);
+        private final Function strerror = function("strerror", Type.POINTER, Type.SINT);
+
+        private static Function function(String name, Type returned, Type... parameters) {
+            return new Function(LIBRARY.getSymbolAddress(name),
+                    CallContext.getCallContext(returned, parameters, CallingConvention.DEFAULT, true));
+        }
+
+        public int open(String path, int flags) {
+            return with(text(path), at -> CALL.invokeNNrN(open, at, flags));
+        }
+
+        public int close(int fd) {
+            return (int) CALL.invokeNrN(close, fd);
+        }
+
+        public int flock(int fd, int operation) {
+            return (int) CALL.invokeNNrN(flock, fd, operation);
+        }
+
+        public int ioctl(int fd, long request, long argument) {
+            return (int) CALL.invokeNNNrN(ioctl, fd, request, argument);
+        }
+
+        public int setns(int fd, int kind) {
+            return (int) CALL.invokeNNrN(setns, fd, kind);
+        }
+
+        public int unshare(int flags) {
+            return (int) CALL.invokeNrN(unshare, flags);
+        }
+
+        /** Mounts a file system; {@code data} is null for none. */
+        public int mount(String source, String target, String type, long flags, @Nullable String data) {
+            return with(text(source), from -> with(text(target), to -> with(text(type), kind ->
+                    with(text(data == null ? "" : data), options ->
+                            CALL.invokeNNNNNrN(mount, from, to, kind, flags, data == null ? 0 : options)))));
+        }
+
+        public int umount2(String target, int flags) {
+            return with(text(target), at -> CALL.invokeNNrN(umount2, at, flags));
+        }
+
+        public int socket(int domain, int type, int protocol) {
+            return (int) CALL.invokeNNNrN(socket, domain, type, protocol);
+        }
+
+        /** Binds a socket to the address, all of a direct buffer. */
+        public int bind(int fd, ByteBuffer address) {
+            return with(address, at -> CALL.invokeNNNrN(bind, fd, at, address.capacity()));
+        }
+
+        /** Sets a socket option to the value, all of a direct buffer. */
+        public int setsockopt(int fd, int level, int option, ByteBuffer value) {
+            return with(value, at -> CALL.invokeNNNNNrN(setsockopt, fd, level, option, at, value.capacity()));
+        }
+
+        public long send(int fd, long octets, long length, int flags) {
+            return CALL.invokeNNNNrN(send, fd, octets, length, flags);
+        }
+
+        public long recv(int fd, long octets, long length, int flags) {
+            return CALL.invokeNNNNrN(recv, fd, octets, length, flags);
+        }
+
+        public int recvmmsg(int fd, long messages, int count, int flags, long timeout) {
+            return (int) CALL.invokeNNNNNrN(recvmmsg, fd, messages, count, flags, timeout);
+        }
+
+        public int poll(long descriptors, long count, int milliseconds) {
+            return (int) CALL.invokeNNNrN(poll, descriptors, count, milliseconds);
+        }
+
+        public long syscall(long number, long first, long second, long third) {
+            return CALL.invokeNNNNrN(syscall, number, first, second, third);
+        }
+
+        String strerror(int errno) {
+            byte[] text = MemoryIO.getInstance().getZeroTerminatedByteArray(CALL.invokeNrN(strerror, errno));
+            return new String(text, StandardCharsets.UTF_8);
+        }
+
+        /** Makes a call with the address of a direct buffer, which lasts at least as long. */
+        private static int with(ByteBuffer direct, LongUnaryOperator call) {
+            try {
+                return (int) call.applyAsLong(address(direct));
+            } finally {
+                Reference.reachabilityFence(direct);
+            }
+        }
+
+        /** With a NUL behind it, as C has them. */
+        private static ByteBuffer text(String words) {
+            byte[] octets = words.getBytes(StandardCharsets.UTF_8);
+            return ByteBuffer.allocateDirect(octets.length + 1).put(octets).put((byte) 0);
+        }
+    }
+
+    /** Why the calling thread's last call failed. */
+    public static int errno() {
+        return LastError.getInstance().get();
+    }
+
+    /** The exception for the calling thread's last call. */
+    public static KernelException failure(String what) {
+        int errno = errno();
+        return new KernelException(what, errno, Errno.text(errno));
+    }
+}

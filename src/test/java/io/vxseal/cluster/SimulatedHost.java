@@ -1,0 +1,399 @@
+package io.vxseal.cluster;
+
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.MessageChannel;
+import io.vxseal.cluster.message.Timer;
+import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.ring.KeyAuthority;
+import io.vxseal.cluster.ring.RingStore;
+import io.vxseal.cluster.ring.RingTrust;
+import io.vxseal.cluster.ring.SignedRing;
+import io.vxseal.cluster.ring.SimulatedTrust;
+import io.vxseal.encryption.Handover;
+import io.vxseal.encryption.KeyRing;
+import io.vxseal.peers.Peer;
+import io.vxseal.swarm.ManagerAddresses;
+import io.vxseal.swarm.NodeName;
+import io.vxseal.swarm.Role;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+
+/** A host of the simulation: its engine's containers, its kernel's keys, and a process that dies and comes back. */
+final class SimulatedHost implements RingStore {
+    static final Retention RETENTION = new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10));
+    private static final Duration TICK = Duration.ofSeconds(1);
+    private static final Instant EPOCH = Instant.parse("2026-01-01T00:00:00Z");
+
+    private final Simulation world;
+    final String id;
+    final InetAddress address;
+    Role role;
+    /** Of the wall clock. */
+    Duration offset = Duration.ZERO;
+    boolean left;
+
+    // The engine, and what it remembers.
+    final Map<String, Map<String, Peer>> containers = new TreeMap<>();
+    ManagerAddresses.Listing listing = ManagerAddresses.Listing.EMPTY;
+
+    // The kernel, which outlives the process.
+    KeyRing kernel = KeyRing.EMPTY;
+    private Optional<SignedRing> tmpfs = Optional.empty();
+
+    // The process.
+    private int process;
+    Optional<ClusterMember> member = Optional.empty();
+    /** By network and address, as the driver was told. */
+    private Map<String, Map<InetAddress, Peer>> known = new TreeMap<>();
+    private Handover handover = new Handover();
+    /** Endpoints of which the driver lost its memory, though their links are there. */
+    private final Set<String> forgotten = new HashSet<>();
+
+    SimulatedHost(Simulation world, String id, InetAddress address, Role role) {
+        this.world = world;
+        this.id = id;
+        this.address = address;
+        this.role = role;
+    }
+
+    NodeName name() {
+        return new NodeName("swarm", role, id);
+    }
+
+    boolean isUp() {
+        return member.isPresent();
+    }
+
+    private VirtualNetwork network() {
+        return world.network;
+    }
+
+    // ---- the process
+
+    /**
+     * Starts the process.
+     *
+     * @param remembers whether its driver still knows its endpoints
+     */
+    void start(boolean remembers) {
+        if (isUp() || left) {
+            return;
+        }
+        int number = ++process;
+        known = new TreeMap<>();
+        handover = new Handover();
+        KeyAuthority authority = new KeyAuthority(world.rotation, Duration.ofSeconds(10), 0, network().random);
+        ClusterMember started = new ClusterMember(authority, RETENTION, this, timer(number), network().random, new Outside(number));
+        member = Optional.of(started);
+        forgotten.clear();
+        if (!remembers && !containers.isEmpty()) {
+            started.node().recall();
+            containers.values().forEach(endpoints -> forgotten.addAll(endpoints.keySet()));
+        }
+        containers.forEach((network, endpoints) -> {
+            started.node().subscribe(network, world.subnets(network));
+            endpoints.values().stream().filter(peer -> !forgotten.contains(peer.endpoint())).forEach(started.node()::announce);
+        });
+        started.listed(listing);
+        started.become(trust());
+        started.vtep(address);
+        tick(number);
+    }
+
+    private RingTrust trust() {
+        return new SimulatedTrust(name(), world.signatures);
+    }
+
+    private void tick(int number) {
+        if (isProcess(number)) {
+            member.orElseThrow().tick();
+            step();
+            network().after(TICK, () -> tick(number));
+        }
+    }
+
+    private boolean isProcess(int number) {
+        return isUp() && process == number;
+    }
+
+    private Timer timer(int number) {
+        return new Timer() {
+            @Override
+            public long nanoTime() {
+                return network().now();
+            }
+
+            @Override
+            public Instant wallTime() {
+                return EPOCH.plusNanos(network().now()).plus(offset);
+            }
+
+            @Override
+            public void after(Duration delay, Runnable task) {
+                network().after(delay, () -> {
+                    if (isProcess(number)) {
+                        task.run();
+                    }
+                });
+            }
+        };
+    }
+
+    /** SIGKILL. */
+    void kill() {
+        if (isUp()) {
+            member = Optional.empty();
+            network().reset(id);
+        }
+    }
+
+    /** The host loses its power, and its containers with it. */
+    void powerOff() {
+        member = Optional.empty();
+        containers.clear();
+        kernel = KeyRing.EMPTY;
+        tmpfs = Optional.empty();
+        network().silence(id);
+    }
+
+    /** Forgets the ring, as when the tmpfs is gone. */
+    void forgetRing() {
+        tmpfs = Optional.empty();
+    }
+
+    /** SIGTERM: last words, and then the end. */
+    void stop() {
+        member.ifPresent(m -> {
+            int number = process;
+            m.away();
+            long limit = network().now() + Duration.ofSeconds(2).toNanos();
+            awaitHeard(number, limit);
+        });
+    }
+
+    private void awaitHeard(int number, long limit) {
+        if (isProcess(number)) {
+            if (member.orElseThrow().node().isHeard() || network().now() >= limit) {
+                kill();
+            } else {
+                network().after(Duration.ofMillis(20), () -> awaitHeard(number, limit));
+            }
+        }
+    }
+
+    /** {@code docker swarm leave}. */
+    void leave() {
+        containers.keySet().stream().toList().forEach(network ->
+                List.copyOf(containers.get(network).keySet()).forEach(endpoint -> remove(network, endpoint)));
+        member.ifPresent(m -> {
+            int number = process;
+            m.node().goodbye();
+            network().after(Duration.ofSeconds(1), () -> {
+                if (isProcess(number)) {
+                    kill();
+                }
+            });
+        });
+        left = true;
+    }
+
+    /** The engine renewed the certificate with another role. */
+    void become(Role now) {
+        role = now;
+        member.ifPresent(m -> {
+            network().reset(id);
+            m.become(trust());
+        });
+    }
+
+    void listed(ManagerAddresses.Listing now) {
+        listing = now;
+        member.ifPresent(m -> m.listed(now));
+    }
+
+    // ---- the engine and the driver
+
+    void add(String network, Peer peer) {
+        containers.computeIfAbsent(network, _ -> new LinkedHashMap<>()).put(peer.endpoint(), peer);
+        member.ifPresent(m -> {
+            m.node().subscribe(network, world.subnets(network));
+            m.node().announce(peer);
+        });
+    }
+
+    void remove(String network, String endpoint) {
+        Map<String, Peer> there = containers.get(network);
+        there.remove(endpoint);
+        member.ifPresent(m -> m.node().withdraw(network, endpoint));
+        if (there.isEmpty()) {
+            containers.remove(network);
+            member.ifPresent(m -> m.node().unsubscribe(network));
+            known.remove(network);
+        }
+    }
+
+    /** The endpoints of a network that this host's driver knows. */
+    List<Peer> announced(String network) {
+        return containers.getOrDefault(network, Map.of()).values().stream().filter(peer -> !forgotten.contains(peer.endpoint())).toList();
+    }
+
+    /** What the driver was told of a network. */
+    Map<InetAddress, Peer> known(String network) {
+        return known.getOrDefault(network, Map.of());
+    }
+
+    private final class Outside implements ClusterMember.Outside {
+        private final int number;
+
+        Outside(int number) {
+            this.number = number;
+        }
+
+        @Override
+        public void dial(InetAddress hub) {
+            SimulatedHost other = world.at(hub);
+            network().after(Duration.ofNanos(network().roundTrip()), () -> {
+                if (!isProcess(number)) {
+                    return;
+                }
+                boolean reached = other.isUp() && !network().isCut(id, other.id) && other.member.orElseThrow().hub().isPresent();
+                if (!reached) {
+                    network().after(Duration.ofMillis(network().random.nextInt(2000)), () -> {
+                        if (isProcess(number)) {
+                            member.orElseThrow().hubFailed(hub);
+                        }
+                    });
+                    return;
+                }
+                List<MessageChannel> ends = network().open(name(), up(number), other.name(), other.down(other.process));
+                other.member.orElseThrow().nodeOpened(ends.getLast());
+                member.orElseThrow().hubReached(hub, ends.getFirst());
+            });
+        }
+
+        @Override
+        public void changed(List<PeerChange> changes) {
+            for (PeerChange change : changes) {
+                Peer peer = change.peer();
+                Map<InetAddress, Peer> there = known.computeIfAbsent(peer.network(), _ -> new TreeMap<>(world.byOctets()));
+                if (change instanceof PeerChange.Added) {
+                    world.check(there.put(peer.address().address(), peer) == null, "%s was told of %s twice", id, peer);
+                } else {
+                    world.check(peer.equals(there.remove(peer.address().address())), "%s was told that %s is gone, and did not know it", id, peer);
+                }
+            }
+        }
+
+        @Override
+        public void recalled(List<Peer> endpoints, Runnable then) {
+            network().after(Duration.ofMillis(network().random.nextInt(3000)), () -> {
+                if (isProcess(number)) {
+                    for (Peer peer : endpoints) {
+                        if (peer.equals(containers.getOrDefault(peer.network(), Map.of()).get(peer.endpoint()))) {
+                            forgotten.remove(peer.endpoint());
+                            member.orElseThrow().node().announce(peer);
+                        }
+                    }
+                    then.run();
+                }
+            });
+        }
+
+        @Override
+        public void keys(KeyRing keys) {
+            boolean alone = known.values().stream().allMatch(Map::isEmpty);
+            kernel = handover.begin(alone ? KeyRing.EMPTY : kernel, keys, network().now());
+            handover.due(network().now()).ifPresent(due -> network().after(due, () -> {
+                if (isProcess(number)) {
+                    step();
+                }
+            }));
+        }
+
+        @Override
+        public void refuse(String node, String what) {
+            world.refused(id, node, what);
+        }
+    }
+
+    private void step() {
+        handover.next(network().now()).ifPresent(ring -> kernel = ring);
+    }
+
+    /** This process's end of a session with a hub. */
+    private VirtualNetwork.End up(int number) {
+        return new VirtualNetwork.End() {
+            @Override
+            public void received(MessageChannel channel, Message message) {
+                member.orElseThrow().hubReceived(channel, message);
+            }
+
+            @Override
+            public void drained(MessageChannel channel) {
+                member.orElseThrow().hubDrained(channel);
+            }
+
+            @Override
+            public void closed(MessageChannel channel) {
+                member.orElseThrow().hubClosed(channel);
+            }
+
+            @Override
+            public boolean isAlive() {
+                return isProcess(number);
+            }
+        };
+    }
+
+    /** This hub's end of a session with a node. */
+    private VirtualNetwork.End down(int number) {
+        return new VirtualNetwork.End() {
+            @Override
+            public void received(MessageChannel channel, Message message) {
+                member.orElseThrow().nodeReceived(channel, message);
+            }
+
+            @Override
+            public void drained(MessageChannel channel) {
+                member.orElseThrow().nodeDrained(channel);
+            }
+
+            @Override
+            public void closed(MessageChannel channel) {
+                member.orElseThrow().nodeClosed(channel);
+            }
+
+            @Override
+            public boolean isAlive() {
+                return isProcess(number);
+            }
+        };
+    }
+
+    /** A session for one that does not play by the rules. */
+    MessageChannel openFor(NodeName hostile, VirtualNetwork.End end) {
+        List<MessageChannel> ends = network().open(hostile, end, name(), down(process));
+        member.orElseThrow().nodeOpened(ends.getLast());
+        return ends.getFirst();
+    }
+
+    // ---- memory
+
+    @Override
+    public Optional<SignedRing> read(RingTrust trust) {
+        return tmpfs;
+    }
+
+    @Override
+    public void write(SignedRing ring) {
+        tmpfs = Optional.of(ring);
+    }
+}

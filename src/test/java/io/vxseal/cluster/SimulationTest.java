@@ -1,0 +1,47 @@
+package io.vxseal.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Random schedules of what happens to swarms. One that fails is replayed by its seed: -Dvxseal.seed=N. More of them:
+ * -Dvxseal.schedules=100000.
+ */
+class SimulationTest {
+    private static final int SCHEDULES = Integer.getInteger("vxseal.schedules", 2000);
+    private static final Long ONLY = Long.getLong("vxseal.seed");
+    private static final int MOST_FAILURES = 5;
+
+    @BeforeAll
+    static void quiet() {
+        System.setProperty("org.slf4j.simpleLogger.log.io.vxseal.cluster", "off");
+    }
+
+    @Test
+    void everyScheduleEndsWithOneRingAndAllEndpoints() {
+        List<String> failures = Collections.synchronizedList(new ArrayList<>());
+        long start = System.nanoTime();
+        LongStream seeds = ONLY != null ? LongStream.of(ONLY) : LongStream.rangeClosed(1, SCHEDULES);
+        seeds.parallel().forEach(seed -> {
+            if (failures.size() < MOST_FAILURES) {
+                try {
+                    new Simulation(seed).run();
+                } catch (AssertionError | RuntimeException e) {
+                    StringWriter trace = new StringWriter();
+                    e.printStackTrace(new PrintWriter(trace));
+                    failures.add("seed " + seed + ": " + trace);
+                }
+            }
+        });
+        System.out.printf("measured: %d schedules in %.1f s%n", SCHEDULES, (System.nanoTime() - start) / 1e9);
+        assertThat(failures).isEmpty();
+    }
+}

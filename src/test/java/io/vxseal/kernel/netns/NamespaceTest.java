@@ -1,0 +1,219 @@
+package io.vxseal.kernel.netns;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vxseal.kernel.TestHost;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.xfrm.Xfrm;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class NamespaceTest {
+    @TempDir
+    Path folder;
+
+    @AfterEach
+    void nothingStaysMounted() throws IOException {
+        assertThat(mounts()).noneMatch(line -> line.contains(folder.toString()));
+    }
+
+    private static List<String> mounts() throws IOException {
+        return Files.readAllLines(Path.of("/proc/mounts"));
+    }
+
+    private static List<Path> openFiles() throws IOException {
+        try (Stream<Path> descriptors = Files.list(Path.of("/proc/self/fd"))) {
+            return descriptors.toList();
+        }
+    }
+
+    private static String inode(String path) throws IOException {
+        return Files.getAttribute(Path.of(path), "unix:ino").toString();
+    }
+
+    @Test
+    void isMadeWithItsLoopbackUpAndWithFoldersForThePin() throws Exception {
+        try (TestHost host = new TestHost(folder.resolve("a/b/net"))) {
+            assertThat(host.json("ip -j link")).hasSize(1);
+            assertThat(host.link("lo").get("flags").toString()).contains("\"UP\"");
+            assertThat(mounts()).anyMatch(line -> line.startsWith("nsfs " + host.pin));
+        }
+        assertThat(folder.resolve("a/b/net")).doesNotExist();
+    }
+
+    @Test
+    void livesOnWithItsLinksWhenNobodyHoldsIt() throws Exception {
+        Path pin = folder.resolve("net");
+        try (Namespace made = Namespace.create(pin); Route route = Route.in(made)) {
+            route.addBridge(new Route.Bridge("br0", 1400, List.of()));
+        }
+        try (Namespace again = Namespace.open(pin).orElseThrow(); Route route = Route.in(again)) {
+            assertThat(route.link("br0")).isPresent();
+        }
+        Namespace.unpin(pin);
+    }
+
+    @Test
+    void isNotOpenedWhereNothingIsPinned() throws Exception {
+        Path plain = Files.createFile(folder.resolve("plain"));
+        Path other = Files.createSymbolicLink(folder.resolve("other"), Path.of("/proc/self/ns/mnt"));
+        assertThat(Namespace.open(plain)).isEmpty();
+        assertThat(Namespace.open(other)).as("a namespace of another kind").isEmpty();
+        assertThat(Namespace.open(folder.resolve("absent"))).isEmpty();
+        assertThat(Namespace.open(folder.resolve("absent/net"))).isEmpty();
+    }
+
+    @Test
+    void isPinnedOverAPlainFileLeftBehind() throws Exception {
+        Path pin = Files.createFile(folder.resolve("net"));
+        new TestHost(pin).close();
+        assertThat(pin).doesNotExist();
+    }
+
+    @Test
+    void isNotMadeTwice() throws Exception {
+        try (TestHost host = new TestHost(folder.resolve("net"))) {
+            assertThatThrownBy(() -> Namespace.create(host.pin))
+                    .isInstanceOf(KernelException.class)
+                    .hasMessageContaining("EEXIST");
+            assertThat(host.json("ip -j link")).hasSize(1);
+        }
+    }
+
+    @Test
+    void leavesNothingWhenItCannotBePinned() throws Exception {
+        Path file = Files.createFile(folder.resolve("file"));
+        int before = openFiles().size();
+        assertThatThrownBy(() -> Namespace.create(file.resolve("net")))
+                .isInstanceOf(KernelException.class)
+                .hasMessageContaining(file.toString());
+        Path loop = Files.createSymbolicLink(folder.resolve("loop"), folder.resolve("loop"));
+        assertThatThrownBy(() -> Namespace.create(loop)).isInstanceOf(KernelException.class);
+        assertThat(openFiles()).hasSize(before);
+    }
+
+    @Test
+    void isUnpinnedAsOftenAsOneLikes() throws Exception {
+        Path pin = folder.resolve("net");
+        Namespace.create(pin).close();
+        Namespace.unpin(pin);
+        Namespace.unpin(pin);
+        Namespace.unpin(Files.createFile(folder.resolve("plain")));
+        Namespace.unpin(folder.resolve("absent/net"));
+        assertThat(folder).isEmptyDirectory();
+    }
+
+    /** Somebody still holds the namespace, as a process that is just ending does. */
+    @Test
+    void isDeletedWithItsVxlanDevicesAndMadeAnewUnderItsPin() throws Exception {
+        Path pin = folder.resolve("net");
+        try (TestHost underlay = new TestHost(folder.resolve("underlay"));
+                Namespace held = Namespace.create(pin);
+                Route route = Route.in(held)) {
+            route.addBridge(new Route.Bridge("br0", 1400, List.of()));
+            var vxlan = new Route.Vxlan("vx0", 4097, 4789, 1400, Optional.empty(), "br0");
+            underlay.route.addVxlan(vxlan, held, route);
+            Namespace.delete(pin);
+            assertThat(route.link("vx0")).isEmpty();
+            try (Namespace again = Namespace.create(pin); Route other = Route.in(again)) {
+                other.addBridge(new Route.Bridge("br0", 1400, List.of()));
+                underlay.route.addVxlan(vxlan, again, other);
+            }
+            Namespace.delete(pin);
+        }
+        assertThat(pin).doesNotExist();
+        Namespace.delete(pin);
+        Namespace.delete(Files.createFile(pin));
+        assertThat(pin).doesNotExist();
+    }
+
+    /** The file cannot go while its folder may only be read. */
+    @Test
+    void deletionThatFailedIsDoneBySayingItAgain() throws Exception {
+        Path below = Files.createDirectory(folder.resolve("below"));
+        Path pin = below.resolve("net");
+        new ProcessBuilder("mount", "-t", "tmpfs", "tmpfs", below.toString()).inheritIO().start().waitFor();
+        try {
+            Namespace.create(pin).close();
+            new ProcessBuilder("mount", "-o", "remount,ro", below.toString()).inheritIO().start().waitFor();
+            assertThatThrownBy(() -> Namespace.delete(pin)).isInstanceOf(KernelException.class).hasMessageContaining("net");
+            new ProcessBuilder("mount", "-o", "remount,rw", below.toString()).inheritIO().start().waitFor();
+            Namespace.create(pin).close();
+            Namespace.delete(pin);
+            assertThat(pin).doesNotExist();
+        } finally {
+            new ProcessBuilder("umount", "-R", below.toString()).inheritIO().start().waitFor();
+        }
+    }
+
+    @Test
+    void noThreadOfOursStaysInIt() throws Exception {
+        String home = inode("/proc/self/ns/net");
+        try (TestHost host = new TestHost(folder.resolve("net"))) {
+            assertThat(inode(host.pin.toString())).isNotEqualTo(home);
+            assertThat(inode("/proc/thread-self/ns/net")).isEqualTo(home);
+            List<String> elsewhere = threadsNotIn(home);
+            // The thread that made it may take a moment to end.
+            for (int tries = 0; tries < 50 && !elsewhere.isEmpty(); tries++) {
+                Thread.sleep(100);
+                elsewhere = threadsNotIn(home);
+            }
+            assertThat(elsewhere).isEmpty();
+        }
+    }
+
+    private static List<String> threadsNotIn(String namespace) throws Exception {
+        List<String> elsewhere = new ArrayList<>();
+        try (Stream<Path> threads = Files.list(Path.of("/proc/self/task"))) {
+            for (Path thread : threads.toList()) {
+                try {
+                    if (!inode(thread + "/ns/net").equals(namespace)) {
+                        elsewhere.add(thread.toString());
+                    }
+                } catch (NoSuchFileException ended) {
+                    // between listing it and looking at it
+                }
+            }
+        }
+        return elsewhere;
+    }
+
+    @Test
+    void ownIsTheProcesssOne() throws Exception {
+        try (Namespace own = Namespace.own(); Route route = Route.in(own)) {
+            assertThat(own.within(() -> 7)).isEqualTo(7);
+            assertThat(route.link("lo")).isPresent();
+        }
+    }
+
+    @Test
+    void aClosedOneGivesNoDescriptor() throws Exception {
+        Namespace own = Namespace.own();
+        own.close();
+        own.close();
+        assertThatThrownBy(own::fd).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void leaksNoDescriptor() throws Exception {
+        new TestHost(folder.resolve("warm")).close();
+        int before = openFiles().size();
+        for (int i = 0; i < 20; i++) {
+            try (TestHost host = new TestHost(folder.resolve("net" + i)); Xfrm xfrm = Xfrm.in(host.namespace)) {
+                assertThat(xfrm.policies()).isEmpty();
+            }
+        }
+        assertThat(openFiles()).hasSize(before);
+    }
+}

@@ -1,0 +1,75 @@
+package io.vxseal.overlay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.StandardError;
+import java.io.IOException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class RepairLogTest {
+    private final ErrorLog errors = new ErrorLog();
+    private final RepairLog repairs = new RepairLog(errors);
+    private final StandardError log = new StandardError();
+
+    @AfterEach
+    void stopListening() {
+        log.close();
+    }
+
+    private boolean fails(String where, String why) {
+        return repairs.attempt(RepairLog.Kind.RULES, where, () -> {
+            throw new IOException(why);
+        });
+    }
+
+    /** How often the log says that something cannot be repaired. */
+    private long told() {
+        return log.said().lines().filter(line -> line.contains("cannot repair")).count();
+    }
+
+    @Test
+    void aFailureIsToldOnceHoweverItsWordsChange() {
+        for (int i = 0; i < 50; i++) {
+            assertThat(fails("this host", "iptables-save failed with 1: rule " + i + "\n-A X -j Y" + i)).isFalse();
+        }
+        assertThat(told()).isOne();
+        assertThat(errors.last()).hasSize(1);
+        assertThat(errors.last().getFirst().times()).isEqualTo(50);
+        assertThat(log.said()).contains("rule 0 -A X");
+    }
+
+    @Test
+    void aFailureIsToldAgainOfAnotherKindOrPlaceOrAfterAllWasRight() {
+        fails("this host", "one thing");
+        fails("this host", "another thing");
+        fails("this host", "one thing");
+        assertThat(told()).as("kinds that take turns").isEqualTo(2);
+        fails("network", "one thing");
+        assertThat(told()).isEqualTo(3);
+        assertThat(repairs.attempt(RepairLog.Kind.RULES, "this host", () -> 0)).isTrue();
+        assertThat(log.said()).contains("sets of firewall rules of this host are right again");
+        fails("this host", "one thing");
+        assertThat(told()).isEqualTo(4);
+    }
+
+    @Test
+    void whateverKindsThereAreTheLogStaysShort() {
+        for (char c = 'a'; c <= 'z'; c++) {
+            fails("this host", "failure " + c);
+        }
+        assertThat(told()).isEqualTo(8);
+    }
+
+    @Test
+    void anErrorIsOneStepsFailureAndToldWithItsTrace() {
+        boolean right = repairs.attempt(RepairLog.Kind.LINKS, "network", () -> {
+            throw new StackOverflowError("deep");
+        });
+        assertThat(right).isFalse();
+        assertThat(log.said())
+                .contains("cannot repair links of network")
+                .contains("at io.vxseal.overlay.RepairLogTest");
+        assertThat(errors.last().getFirst().what()).contains("java.lang.StackOverflowError: deep");
+    }
+}
