@@ -1,4 +1,6 @@
 import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.ClusterListener;
+import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.address.Cidr;
@@ -31,7 +33,7 @@ final class Crowd {
         List<Cluster> members = new ArrayList<>();
         for (int i = 0; i < names.size(); i++) {
             InetAddress at = plus(first, i);
-            Cluster.Settings settings = new Cluster.Settings(
+            ClusterSettings settings = new ClusterSettings(
                     swarm.resolve(names.get(i), "certificates"), swarm.resolve(names.get(i), "state.json"), PORT,
                     Duration.ofHours(12), 0, Optional.empty());
             Cluster member = new Cluster(settings, new Deaf());
@@ -55,7 +57,7 @@ final class Crowd {
     }
 
     /** Members that only tell. */
-    private static final class Deaf implements Cluster.Listener {
+    private static final class Deaf implements ClusterListener {
         @Override
         public void peersChanged(List<PeerChange> changes) {}
 

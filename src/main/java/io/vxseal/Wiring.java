@@ -1,6 +1,7 @@
 package io.vxseal;
 
 import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Rehearsal;
 import io.vxseal.kernel.filesystem.Tmpfs;
@@ -73,7 +74,7 @@ final class Wiring {
     /** Libraries speak of their own insides; what an operator needs to know of them, this program says itself. */
     private static void quiet(String level) {
         if (!level.equals("debug") && !level.equals("trace")) {
-            for (String library : List.of("org.jgroups", "org.eclipse.jetty", "io.javalin")) {
+            for (String library : List.of("org.eclipse.jetty", "io.javalin")) {
                 System.setProperty("org.slf4j.simpleLogger.log." + library, "warn");
             }
             // Two nodes that connect to each other at once each close one of the two connections, and log it as an error.
@@ -96,7 +97,7 @@ final class Wiring {
         Host host = new Host(own, Route.in(own), settings.run().resolve("netns"), settings.vxlanPort());
         Encryption encryption = new Encryption(Xfrm.in(own), settings.vxlanPort());
         StateStore memory = new StateStore(settings.state(), settings.run());
-        Cluster.Settings cluster = new Cluster.Settings(
+        ClusterSettings cluster = new ClusterSettings(
                 settings.swarm().resolve("certificates"),
                 settings.swarm().resolve("state.json"),
                 settings.clusterPort(),

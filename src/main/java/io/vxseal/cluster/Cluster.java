@@ -1,100 +1,48 @@
 package io.vxseal.cluster;
 
-import io.vxseal.encryption.Key;
+import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.record.SubnetRecord;
+import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
-import java.nio.file.Path;
-import java.time.Duration;
+import java.security.SecureRandom;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 
 /**
  * The other nodes of the swarm: which endpoints they have, and the keys shared with them.
  *
- * <p>Docker says where this node and the others are ({@link #self}, {@link #found}, {@link #lost}, and the managers'
- * addresses in the swarm's folder); the swarm's
- * certificates say who they are. From these a group is formed that tells every node's endpoints to every other and
- * holds one key ring:
+ * <p>Docker says where this node is ({@link #self}), the swarm's folder who the managers are and where, and the swarm's certificates who
+ * each node is. Every manager's plugin is a hub; every node has a session with each hub, five at most.
  *
  * <ul>
- *   <li>Each node speaks for its own endpoints only. What a node told goes when it leaves the swarm, and half a minute
- *       after it fell silent: one whose plugin is started again, or that was cut off for a moment, is not missed.
- *   <li>The ring is made and rotated by the first manager in the group (its coordinator, if that is one) and signed
- *       with its node key; all others verify the signature, the certificate's way to the swarm's root, its swarm and
- *       its role, and that the ring is newer than theirs. Of two rings the one with the higher version wins everywhere.
- *   <li>The ring is rotated only while most of the swarm's managers are in view of its maker, so that of a group cut in two
- *       one half at most rotates, and both have one ring when they meet again.
+ *   <li>A node announces its own endpoints only, over a session with its own certificate. They go when it leaves the swarm, and half a
+ *       minute after it fell silent: a node whose plugin is started again, or that was cut off for a moment, is not missed.
+ *   <li>The hubs tell a node of the endpoints in the networks that it {@linkplain #subscribe subscribed} to.
+ *   <li>The ring is made and rotated by one manager, the first by its id of those that are reached, and signed with its node key. All
+ *       others verify the signature, the certificate's way to the swarm's root, its swarm and its role, that its holder is still a
+ *       manager, and that the ring is newer than theirs. Of two rings the one with the higher version wins everywhere.
+ *   <li>The ring is rotated only while most of the swarm's managers are reached, so that of a swarm cut in two one half at most rotates.
  *   <li>Keys that the engine delivers ({@link #offer}) come before those the cluster makes.
  * </ul>
  *
- * <p>All methods return at once, from any thread. What they set off happens on a thread of the cluster's own, in
- * order; listeners are called on another, in order too, so that a listener may take its time. When a listener is
- * called, {@link #peers} and {@link #ring} know at least as much as it is told.
+ * <p>All methods return at once, from any thread. What they set off happens on a thread of the cluster's own, in order; listeners are
+ * called on another, in order too, so that a listener may take its time. When a listener is called, {@link #peers} and {@link #ring} know
+ * at least as much as it is told.
  */
 public final class Cluster implements AutoCloseable {
 
-    /**
-     * What the cluster has to be told.
-     *
-     * @param certificates the folder with swarm-node.crt, swarm-node.key and swarm-root-ca.crt, as the engine keeps
-     *     them; may appear later
-     * @param managers the file in which the engine keeps the managers' addresses, state.json; may appear later
-     * @param port of the group's TCP connections, the same on every node
-     * @param rotation life of a primary key; 12 hours is what the swarm itself uses
-     * @param replayWindow of the keys this node makes when that is its duty, packets; 0 for none
-     * @param ringFolder on a tmpfs, for the ring to outlive this process but not the host's power; without one it is
-     *     kept in this process's memory alone
-     */
-    public record Settings(
-            Path certificates,
-            Path managers,
-            int port,
-            Duration rotation,
-            int replayWindow,
-            Optional<Path> ringFolder) {
-        /** @throws IllegalArgumentException naming the setting that makes no sense */
-        public Settings {
-            if (port < 1 || port > 65535) {
-                throw new IllegalArgumentException("cluster port " + port + " is not within 1 to 65535");
-            }
-            if (rotation.compareTo(Duration.ofSeconds(1)) < 0) {
-                throw new IllegalArgumentException("rotation of keys every " + rotation + ", want a second at least");
-            }
-            if (!Key.isReplayWindow(replayWindow)) {
-                throw new IllegalArgumentException("no key has a replay window of " + replayWindow + " packets");
-            }
-        }
-    }
-
-    /** Hears of changes, one at a time and in order. */
-    public interface Listener {
-        /**
-         * Endpoints of other nodes, in the order in which they changed: those that came while the listener was busy with the
-         * ones before, all at once. One that is known in another shape is removed before it is added.
-         */
-        void peersChanged(List<PeerChange> changes);
-
-        /**
-         * After {@link #recall}: this node's endpoints as it told them before, by the word of another. Those that it
-         * announces in answer, it still has.
-         */
-        default void recalled(List<Peer> own) {}
-
-        /** The ring in force changed; empty only when this node moved to another swarm that has none yet. */
-        void ring(KeyRing ring);
-    }
-
-    private final Node node;
+    private final ClusterProcess process;
 
     /** Starts nothing yet and loads nothing heavy. */
-    public Cluster(Settings settings, Listener listener) {
-        this(settings, new KeyAuthority(settings.rotation(), settings.replayWindow()), Node.KEEP, listener);
+    public Cluster(ClusterSettings settings, ClusterListener listener) {
+        this(settings, new KeyAuthority(settings.rotation(), settings.replayWindow(), new SecureRandom()), ClusterProcess.RETENTION,
+                listener);
     }
 
-    Cluster(Settings settings, KeyAuthority authority, Node.Keep keep, Listener listener) {
-        this.node = new Node(settings, authority, keep, listener);
+    Cluster(ClusterSettings settings, KeyAuthority authority, Retention retention, ClusterListener listener) {
+        this.process = new ClusterProcess(settings, authority, retention, listener);
     }
 
     /**
@@ -105,12 +53,12 @@ public final class Cluster implements AutoCloseable {
      * @param bind the local address to listen on; the unspecified address for the advertised one
      */
     public void self(InetAddress advertise, InetAddress bind) {
-        node.post(() -> node.self(advertise, bind));
+        process.post(() -> process.self(advertise, bind));
     }
 
     /** Another node may be there: it is sought at once, and again until it is in the group or {@link #lost}. */
     public void found(InetAddress other) {
-        node.post(() -> node.found(other));
+        process.tell(member -> member.found(other));
     }
 
     /**
@@ -119,12 +67,12 @@ public final class Cluster implements AutoCloseable {
      * speaks for itself.
      */
     public void lost(InetAddress other) {
-        node.post(() -> node.lost(other));
+        process.tell(member -> member.lost(other));
     }
 
     /** An endpoint of this node, or its new shape; told to all members, now and as they join. Its VTEP is ignored. */
     public void announce(Peer own) {
-        node.post(() -> node.announce(own));
+        process.tell(member -> member.node().announce(own));
     }
 
     /**
@@ -132,12 +80,36 @@ public final class Cluster implements AutoCloseable {
      * it told them, and told nothing else before one has answered, or some seconds went by.
      */
     public void recall() {
-        node.post(node::recall);
+        process.tell(member -> member.node().recall());
+    }
+
+    /**
+     * Wants to hear of the endpoints of a network from now on.
+     *
+     * @param subnets as this node's engine defines them; claims of other addresses are not taken
+     */
+    public void subscribe(String network, List<SubnetRecord> subnets) {
+        process.tell(member -> member.node().subscribe(network, subnets));
+    }
+
+    /** Does not want to hear of a network any more. */
+    public void unsubscribe(String network) {
+        process.tell(member -> member.node().unsubscribe(network));
+    }
+
+    /** Tells the hubs how this node's engine defines a network of the swarm that may not be on this node. */
+    public void define(String network, List<SubnetRecord> subnets) {
+        process.tell(member -> member.node().define(network, subnets));
+    }
+
+    /** Takes that back. */
+    public void undefine(String network) {
+        process.tell(member -> member.node().undefine(network));
     }
 
     /** An endpoint of this node is no more. */
     public void withdraw(String network, String endpoint) {
-        node.post(() -> node.withdraw(network, endpoint));
+        process.tell(member -> member.node().withdraw(network, endpoint));
     }
 
     /**
@@ -146,7 +118,7 @@ public final class Cluster implements AutoCloseable {
      * word nobody takes, keeps to them alone until a manager's arrive: the engine delivers keys to every node itself.
      */
     public void offer(KeyRing ring) {
-        node.post(() -> node.offer(ring));
+        process.tell(member -> member.offer(ring));
     }
 
     /**
@@ -156,22 +128,22 @@ public final class Cluster implements AutoCloseable {
      * there. Where the engine delivered the keys, nobody here can rotate them; the log says so once.
      */
     public void rotate() {
-        node.post(node::rotate);
+        process.tell(ClusterMember::requestRotation);
     }
 
     /** The ring in force; {@link KeyRing#EMPTY} before any. */
     public KeyRing ring() {
-        return node.outlook().ring();
+        return process.outlook().ring();
     }
 
     /** Other nodes' endpoints in a network, in no order. */
     public Set<Peer> peers(String network) {
-        return node.outlook().peers(network);
+        return process.outlook().peers(network);
     }
 
     /** The cluster as it was a second ago at most. */
-    public Status status() {
-        return node.status();
+    public ClusterStatus status() {
+        return process.status();
     }
 
     /**
@@ -180,6 +152,6 @@ public final class Cluster implements AutoCloseable {
      */
     @Override
     public void close() {
-        node.close();
+        process.close();
     }
 }

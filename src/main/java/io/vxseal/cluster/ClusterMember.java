@@ -248,6 +248,12 @@ final class ClusterMember {
         dial();
     }
 
+    /** Tries all hubs at once: something changed that may have been in the way. */
+    void retry() {
+        selection.retry(timer.nanoTime());
+        dial();
+    }
+
     void found(InetAddress other) {
         hub.ifPresent(h -> h.found(other));
     }

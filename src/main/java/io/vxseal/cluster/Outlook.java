@@ -1,6 +1,5 @@
 package io.vxseal.cluster;
 
-import io.vxseal.cluster.Cluster.Listener;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.peers.Peer;
 import java.util.ArrayList;
@@ -22,13 +21,13 @@ import org.slf4j.LoggerFactory;
 final class Outlook implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Outlook.class);
 
-    private final Listener listener;
+    private final ClusterListener listener;
     private final ExecutorService thread;
     private final ConcurrentMap<String, Set<Peer>> peers = new ConcurrentHashMap<>();
     private final Untold untold = new Untold();
     private volatile KeyRing ring = KeyRing.EMPTY;
 
-    Outlook(Listener listener) {
+    Outlook(ClusterListener listener) {
         this.listener = listener;
         this.thread = Executors.newSingleThreadExecutor(
                 Thread.ofPlatform().daemon().name("vxseal-cluster-events").factory());

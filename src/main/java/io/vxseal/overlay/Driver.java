@@ -3,8 +3,10 @@ package io.vxseal.overlay;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.ClusterListener;
 import io.vxseal.cluster.PeerChange;
-import io.vxseal.cluster.Status;
+import io.vxseal.cluster.record.SubnetRecord;
+import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Handover;
@@ -50,7 +52,7 @@ import org.slf4j.LoggerFactory;
  * What each call of the remote driver protocol means. One lock guards all: calls are short, and what one changes (keys,
  * nodes, networks) the others read.
  */
-public final class Driver implements Cluster.Listener, AutoCloseable {
+public final class Driver implements ClusterListener, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Driver.class);
 
     /** Lines that status has of what is in the way. */
@@ -151,7 +153,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             FirewallChoice firewalls,
             StateStore memory,
             Duration patience,
-            Function<Cluster.Listener, Cluster> cluster) {
+            Function<ClusterListener, Cluster> cluster) {
         this.host = host;
         this.encryption = encryption;
         this.protection = new Protection(host, encryption, firewalls);
@@ -178,6 +180,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             vnis = new VniAllocator(remembered.vnis(), remembered.nextVni());
             for (Network network : remembered.networks()) {
                 networks.put(network.id(), new Attachment(network));
+                cluster.subscribe(network.id(), records(network.subnets()));
             }
             for (NetworkScan.Pinned found : pinned) {
                 recover(found);
@@ -473,7 +476,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
      * @throws DriverException if there is none, or the engine delivered it
      */
     public long rotate() throws DriverException {
-        Status.Ring ring = cluster.status()
+        RingStatus ring = cluster.status()
                 .ring()
                 .orElseThrow(() -> DriverException.conflict(
                         "there are no keys to rotate yet: no manager has made any known to this node"));
@@ -546,6 +549,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 vnis = before;
                 throw failure;
             }
+            cluster.define(id, pools.stream().map(pool -> new SubnetRecord(pool.pool(), pool.gateway().address())).toList());
             Map<String, String> all = new HashMap<>(options);
             all.put(NetworkOptions.VXLANID_LIST, NetworkOptions.print(chosen));
             return all;
@@ -559,6 +563,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         lock.lock();
         try {
             vnis.free(id);
+            cluster.undefine(id);
             remember();
         } finally {
             lock.unlock();
@@ -598,16 +603,22 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             }
             Attachment created = new Attachment(network);
             networks.put(network.id(), created);
+            cluster.subscribe(network.id(), records(network.subnets()));
             cluster.peers(network.id()).forEach(created.peers::add);
             try {
                 remember();
             } catch (DriverException failure) {
                 networks.remove(network.id());
+                cluster.unsubscribe(network.id());
                 throw failure;
             }
         } finally {
             lock.unlock();
         }
+    }
+
+    private static List<SubnetRecord> records(List<Subnet> subnets) {
+        return subnets.stream().map(subnet -> new SubnetRecord(subnet.pool(), subnet.gateway().address())).toList();
     }
 
     private static void refuseIfInUse(Attachment attachment, String why) throws DriverException {
@@ -632,6 +643,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 takeDown(attachment);
             }
             networks.remove(id);
+            cluster.unsubscribe(id);
             remember();
         } catch (IOException failure) {
             throw DriverException.system("could not take down network " + id, failure);

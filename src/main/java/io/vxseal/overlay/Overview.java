@@ -1,6 +1,6 @@
 package io.vxseal.overlay;
 
-import io.vxseal.cluster.Status;
+import io.vxseal.cluster.ClusterStatus;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.peers.Peer;
@@ -22,7 +22,7 @@ import java.util.Optional;
  */
 public record Overview(
         Optional<Ends> ends,
-        Status cluster,
+        ClusterStatus cluster,
         List<Attached> networks,
         Optional<String> firewall,
         Encryption.Tally wanted,

@@ -1,6 +1,7 @@
 package io.vxseal.plugin;
 
-import io.vxseal.cluster.Status;
+import io.vxseal.cluster.ClusterStatus;
+import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.overlay.Endpoint;
@@ -17,6 +18,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,9 +42,22 @@ record StatusReply(
     /** This node; the addresses are Docker's data path address and the one that is listened on. */
     record Node(@Nullable String id, @Nullable String swarm, @Nullable String address, @Nullable String bindAddress) {}
 
-    record Cluster(@Nullable String coordinator, @Nullable String problem, long refusedMessages, List<Member> members) {}
+    record Cluster(
+            @Nullable String problem,
+            long refusedMessages,
+            SortedMap<String, Long> rejections,
+            SortedMap<String, Integer> refusedClaims,
+            List<Hub> hubs,
+            List<Session> sessions,
+            List<Member> members) {}
 
-    record Member(@Nullable String id, @Nullable String role, @Nullable String address, int endpoints, long ageSeconds) {}
+    /** A hub that this node has a session with; whether the hub has this node's present endpoints. */
+    record Hub(String id, @Nullable String address, long ageSeconds, boolean upToDate) {}
+
+    /** A node's session with this hub; the lag counts the nodes whose change it is yet to be told of. */
+    record Session(String id, String role, long ageSeconds, int lag) {}
+
+    record Member(String id, @Nullable String role, @Nullable String address, int endpoints, long ageSeconds) {}
 
     record Ring(
             long version,
@@ -68,7 +83,7 @@ record StatusReply(
 
     static StatusReply of(
             String version, Overview overview, SortedMap<String, CallStats.Tally> calls, Instant now) {
-        Status cluster = overview.cluster();
+        ClusterStatus cluster = overview.cluster();
         Optional<Encryption.Tally> found = overview.found();
         return new StatusReply(
                 version,
@@ -79,9 +94,12 @@ record StatusReply(
                         orNull(overview.ends().map(Ends::advertise).map(InetAddress::getHostAddress)),
                         orNull(overview.ends().map(Ends::bind).map(InetAddress::getHostAddress))),
                 new Cluster(
-                        orNull(cluster.coordinator()),
                         orNull(cluster.problem()),
                         cluster.refused(),
+                        new TreeMap<>(cluster.rejections()),
+                        new TreeMap<>(cluster.refusedClaims()),
+                        cluster.hubs().stream().map(StatusReply::hub).toList(),
+                        cluster.sessions().stream().map(StatusReply::session).toList(),
                         cluster.members().stream().map(StatusReply::member).toList()),
                 orNull(cluster.ring().map(ring -> ring(ring, now))),
                 overview.networks().stream().map(network -> network(network, overview.ends())).toList(),
@@ -97,18 +115,30 @@ record StatusReply(
                 overview.errors().stream().map(StatusReply::failure).toList());
     }
 
-    private static Member member(Status.Member member) {
+    private static Hub hub(ClusterStatus.Hub hub) {
+        return new Hub(hub.node(), orNull(hub.address().map(InetAddress::getHostAddress)), hub.age().toSeconds(), hub.upToDate());
+    }
+
+    private static Session session(ClusterStatus.Session session) {
+        return new Session(session.node(), print(session.role()), session.age().toSeconds(), session.lag());
+    }
+
+    private static String print(Role role) {
+        return role.name().toLowerCase(Locale.ROOT);
+    }
+
+    private static Member member(ClusterStatus.Member member) {
         return new Member(
-                orNull(member.node()),
-                orNull(member.role().map(Role::name).map(name -> name.toLowerCase(Locale.ROOT))),
+                member.node(),
+                orNull(member.role().map(StatusReply::print)),
                 orNull(member.vtep().map(InetAddress::getHostAddress)),
                 member.endpoints(),
                 member.age().toSeconds());
     }
 
-    private static Ring ring(Status.Ring ring, Instant now) {
+    private static Ring ring(RingStatus ring, Instant now) {
         List<Key> keys = new ArrayList<>();
-        for (Status.Known key : ring.keys()) {
+        for (RingStatus.KnownKey key : ring.keys()) {
             keys.add(new Key(Integer.toUnsignedLong(key.tag()), keys.isEmpty(), key.age().toSeconds()));
         }
         // The engine's keys on a worker bear nobody's signature, and so no date.

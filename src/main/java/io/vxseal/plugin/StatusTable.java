@@ -19,7 +19,12 @@ final class StatusTable {
     static String print(StatusReply status) {
         StatusTable table = new StatusTable();
         table.head(status);
+        table.hubs(status.cluster().hubs());
+        if (!status.cluster().sessions().isEmpty()) {
+            table.sessions(status.cluster().sessions());
+        }
         table.members(status.cluster().members());
+        table.refused(status.cluster());
         if (status.ring() != null) {
             table.ring(status.ring());
         }
@@ -45,6 +50,27 @@ final class StatusTable {
         }
         status.inTheWay().forEach(line -> rows.add(row("in the way", line)));
         lines(rows);
+    }
+
+    private void hubs(List<StatusReply.Hub> hubs) {
+        section(row("HUB", "ADDRESS", "SESSION", "UP TO DATE"), hubs.stream()
+                .map(hub -> row(hub.id(), hub.address() == null ? "here" : hub.address(), age(hub.ageSeconds()), yes(hub.upToDate())))
+                .toList());
+    }
+
+    private void sessions(List<StatusReply.Session> sessions) {
+        section(row("SESSION OF", "ROLE", "AGE", "LAG"), sessions.stream()
+                .map(session -> row(session.id(), session.role(), age(session.ageSeconds()), String.valueOf(session.lag())))
+                .toList());
+    }
+
+    private void refused(StatusReply.Cluster cluster) {
+        List<List<String>> rows = new ArrayList<>();
+        cluster.refusedClaims().forEach((reason, count) -> rows.add(row("claims now", reason, String.valueOf(count))));
+        cluster.rejections().forEach((reason, count) -> rows.add(row("since the start", reason, String.valueOf(count))));
+        if (!rows.isEmpty()) {
+            section(row("REFUSED", "REASON", "COUNT"), rows);
+        }
     }
 
     private void members(List<StatusReply.Member> members) {

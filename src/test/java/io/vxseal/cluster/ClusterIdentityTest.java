@@ -2,9 +2,12 @@ package io.vxseal.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.address.Cidr;
-import io.vxseal.address.MacAddress;
-import io.vxseal.cluster.Message.Own;
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.ring.KeyAuthority;
+import io.vxseal.cluster.ring.RingTest;
+import io.vxseal.cluster.ring.RingTrust;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
@@ -16,12 +19,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.security.SecureRandom;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -111,37 +114,33 @@ class ClusterIdentityTest extends Hosts {
         byte[] old = Files.readAllBytes(ringFile(a));
 
         Rogue worker = rogue(2, Role.WORKER, a);
-        UUID target = worker.other();
+        worker.send(new Message.Hello(RingMark.NONE, false));
         KeyRing before = a.cluster().ring();
         // A ring that a worker signed: there is no honest way to make one, so take a manager's and replace the signer.
         SwarmIdentity manager = SwarmIdentity.read(swarm.node("node-9", Role.MANAGER));
         SwarmIdentity evil = SwarmIdentity.read(swarm.node("node-8", Role.WORKER));
-        byte[] good = SignedRing.sign(manager, 77, Instant.now(), false, keys(1, 2, 3)).octets();
+        byte[] good = RingTrust.of(manager).sign(77, Instant.now(), false, keys(1, 2, 3)).octets();
         byte[] forged = RingTest.resign(good, 3, evil);
 
         long refused = a.cluster().status().refused();
-        worker.send(target, Wire.encode(new Message.Ring(forged)));
+        worker.send(new Message.Ring(forged));
         await("a worker's ring refused", () -> a.cluster().status().refused() == refused + 1);
         for (byte[] garbage : List.of(new byte[0], new byte[] {1}, new byte[] {1, 99}, new byte[] {9, 1, 2, 3},
                 "hello, world".getBytes(StandardCharsets.US_ASCII), new byte[5000])) {
-            worker.send(target, garbage);
+            worker.send(garbage);
         }
         await("garbage refused", () -> a.cluster().status().refused() == refused + 7);
         assertThat(a.cluster().ring()).isEqualTo(before);
 
-        // A member that never introduced itself has nothing to say; it is asked who it is.
-        worker.send(target, Wire.encode(new Message.Everything(1, List.of(own("net", "ghost")))));
-        await("asked", () -> worker.received.stream().anyMatch(m -> m instanceof Message.Ask));
-        // One that introduces itself with another's certificate neither.
-        Message.Hello stolen = Introduction.make(manager, UUID.randomUUID(), a.at(), SignedRing.Mark.NONE);
-        worker.send(target, Wire.encode(stolen));
-        await("stolen introduction refused", () -> a.cluster().status().refused() == refused + 8);
+        // One that speaks as another node.
+        worker.send(new Message.Announce(new NodeRecord("node-1", Role.MANAGER, 1L << 61, 1, address(2), 0, false, false, List.of())));
+        await("refused to speak as another node", () -> a.cluster().status().refused() == refused + 8);
         assertThat(a.cluster().peers("net")).isEmpty();
 
         // A manager's newer ring is taken, whoever carries it; then the older one is a replay.
-        worker.send(target, Wire.encode(new Message.Ring(good)));
+        worker.send(new Message.Ring(good));
         await("newer ring taken", () -> a.cluster().ring().equals(keys(1, 2, 3)));
-        worker.send(target, Wire.encode(new Message.Ring(old)));
+        worker.send(new Message.Ring(old));
         await("older ring refused", () -> a.cluster().status().refused() == refused + 9);
         assertThat(a.cluster().ring()).isEqualTo(keys(1, 2, 3));
     }
@@ -152,13 +151,13 @@ class ClusterIdentityTest extends Hosts {
         Path late = temp.resolve("late").resolve("certificates");
         Witness heard = new Witness();
         Cluster cluster = new Cluster(
-                new Cluster.Settings(late, temp.resolve("late-state.json"), port, HALF_A_DAY, 0,
+                new ClusterSettings(late, temp.resolve("late-state.json"), port, HALF_A_DAY, 0,
                         Optional.of(temp.resolve("late-ring"))),
                 heard);
         open.add(cluster);
         Host b = new Host(
                 cluster, heard, address(2), late, temp.resolve("late-state.json"), temp.resolve("late-ring"));
-        a.start(b.at());
+        a.start();
         b.start(a.at());
         await("told why", () -> b.cluster().status().problem().orElse("").contains("swarm-node.crt is not there"));
         swarm.issue("node-2", Role.WORKER, late);
@@ -166,6 +165,8 @@ class ClusterIdentityTest extends Hosts {
         await("a worker", () -> a.cluster().status().members().stream()
                 .anyMatch(m -> m.role().equals(Optional.of(Role.WORKER))));
         swarm.issue("node-2", Role.MANAGER, late);
+        managerIds.put(b.at(), "node-2");
+        List.of(a, b).forEach(h -> h.lists(a.at(), b.at()));
         await("promoted, without leaving", () -> a.cluster().status().members().stream()
                 .allMatch(m -> m.role().equals(Optional.of(Role.MANAGER))));
         assertThat(a.members()).isEqualTo(2);
@@ -212,7 +213,7 @@ class ClusterIdentityTest extends Hosts {
         Host a = host(1, Role.MANAGER, HALF_A_DAY);
         Host b = host(2, Role.WORKER, HALF_A_DAY);
         TestSwarm next = TestSwarm.make(Files.createDirectories(temp.resolve("other")), "otherotherotherotherother");
-        Host n = host(3, "node-n", Role.MANAGER, next, new KeyAuthority(HALF_A_DAY, 0), HALF_A_DAY);
+        Host n = host(3, "node-n", Role.MANAGER, next, new KeyAuthority(HALF_A_DAY, 0, new SecureRandom()), HALF_A_DAY);
         List.of(a, b, n).forEach(h -> h.cluster().announce(peer("net", "ep" + h.at().getAddress()[3], h)));
         List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
         n.start();
@@ -224,7 +225,7 @@ class ClusterIdentityTest extends Hosts {
         }
         await("left", () -> a.cluster().peers("net").isEmpty() && b.cluster().peers("net").isEmpty());
         next.issue("node-b", Role.WORKER, b.certificates());
-        b.cluster().found(n.at());
+        b.lists(n.at());
         await("joined", () -> b.members() == 2 && sameRing(b, n) && n.members() == 2);
         await("endpoints", () -> b.cluster().peers("net").equals(Set.of(peer("net", "ep3", n)))
                 && n.cluster().peers("net").equals(Set.of(peer("net", "ep2", b))));
@@ -268,10 +269,5 @@ class ClusterIdentityTest extends Hosts {
             await("told", () -> a.cluster().status().problem().orElse("").contains("127.0.0.1:" + taken.getLocalPort()));
         }
         await("started", () -> a.members() == 1 && a.cluster().status().problem().isEmpty());
-    }
-
-    private static Own own(String network, String endpoint) {
-        Cidr address = Cidr.parse("10.44.0.9/24");
-        return new Own(new Own.Id(network, endpoint), address, MacAddress.of(address.address()));
     }
 }

@@ -4,6 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.cluster.link.Connection;
+import io.vxseal.cluster.link.ConnectionListener;
+import io.vxseal.cluster.link.HubClient;
+import io.vxseal.cluster.link.LinkThreads;
+import io.vxseal.cluster.link.LinkTimes;
+import io.vxseal.cluster.link.Rejections;
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.MessageCodec;
+import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.ring.KeyAuthority;
+import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.peers.Peer;
@@ -11,26 +23,25 @@ import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
 import io.vxseal.swarm.TestSwarm;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.jgroups.Address;
-import org.jgroups.EmptyMessage;
-import org.jgroups.protocols.pbcast.GMS;
-import org.jgroups.stack.Protocol;
-import org.jgroups.stack.ProtocolStack;
-import org.jgroups.util.MessageBatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Timeout;
@@ -38,7 +49,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Whole members on loopback addresses, with real sockets and real certificates. */
 @Timeout(240)
-abstract class Hosts {
+public abstract class Hosts {
     static final String SWARM = "swarmswarmswarmswarmswarm";
     static final Duration HALF_A_DAY = Duration.ofHours(12);
     /** For what a silent member told to outlive it, so that a test sees it end. */
@@ -52,6 +63,8 @@ abstract class Hosts {
     static TestSwarm swarm;
 
     final List<AutoCloseable> open = new ArrayList<>();
+    /** The managers among the hosts, by address. */
+    final Map<InetAddress, String> managerIds = new LinkedHashMap<>();
     final int port = freePort();
 
     @BeforeAll
@@ -67,12 +80,60 @@ abstract class Hosts {
     }
 
     /** One node: its cluster, what its listener heard, and where it is. */
-    record Host(
-            Cluster cluster, Witness heard, InetAddress at, Path certificates, Path managers, Path ring) {
+    final class Host {
+        private final Cluster cluster;
+        private final Witness heard;
+        private final InetAddress at;
+        private final Path certificates;
+        private final Path managers;
+        private final Path ring;
+
+        Host(Cluster cluster, Witness heard, InetAddress at, Path certificates, Path managers, Path ring) {
+            this.cluster = cluster;
+            this.heard = heard;
+            this.at = at;
+            this.certificates = certificates;
+            this.managers = managers;
+            this.ring = ring;
+        }
+
+        Cluster cluster() {
+            return cluster;
+        }
+
+        Witness heard() {
+            return heard;
+        }
+
+        InetAddress at() {
+            return at;
+        }
+
+        Path certificates() {
+            return certificates;
+        }
+
+        Path managers() {
+            return managers;
+        }
+
+        /** Starts it; its engine lists the managers among itself and the others, unless the test wrote a list. */
         void start(InetAddress... others) {
+            if (!Files.exists(managers)) {
+                lists(others);
+            }
             cluster.self(at, at);
-            for (InetAddress other : others) {
-                cluster.found(other);
+        }
+
+        /** Writes its engine's list of managers. */
+        void lists(InetAddress... others) {
+            String list = Stream.concat(Stream.of(at), Stream.of(others)).distinct().filter(managerIds::containsKey)
+                    .map(each -> "{\"node_id\":\"%s\",\"addr\":\"%s:2377\"}".formatted(managerIds.get(each), each.getHostAddress()))
+                    .collect(Collectors.joining(",", "[", "]"));
+            try {
+                Files.writeString(managers, list);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
             }
         }
 
@@ -82,105 +143,57 @@ abstract class Hosts {
     }
 
     static long version(Host host) {
-        return host.cluster.status().ring().map(Status.Ring::version).orElse(0L);
+        return host.cluster.status().ring().map(RingStatus::version).orElse(0L);
     }
 
-    /** A member of the group by its certificate that says what it likes. */
-    final class Rogue implements AutoCloseable {
+    /** A session with a host's hub, by its certificate, that says what it likes. */
+    final class Rogue implements AutoCloseable, ConnectionListener {
         final List<Message> received = new CopyOnWriteArrayList<>();
-        final AtomicReference<List<UUID>> view = new AtomicReference<>(List.of());
-        final GroupStack stack;
-        /** Who spoke last. */
-        volatile UUID from;
+        private final LinkThreads threads = new LinkThreads();
+        private final HubClient client;
+        private final Connection hub;
 
         Rogue(SwarmIdentity identity, InetAddress at, InetAddress other) throws Exception {
-            this(identity, at, other, false);
+            client = new HubClient(at, identity, threads, LinkTimes.DEFAULT, this, new Rejections());
+            hub = client.dial(new InetSocketAddress(other, port)).get(30, TimeUnit.SECONDS);
         }
 
-        /** @param apart whether it has a group of its own, and neither joins nor merges */
-        Rogue(SwarmIdentity identity, InetAddress at, InetAddress other, boolean apart) throws Exception {
-            stack = new GroupStack(identity, at, Optional.empty(), port, List.of(other), new Refusals(),
-                    new GroupStack.Events() {
-                        @Override
-                        public void view(List<UUID> members, boolean merged) {
-                            view.set(members);
-                        }
+        void send(Message message) {
+            send(MessageCodec.encode(message));
+        }
 
-                        @Override
-                        public void met(UUID stranger) { }
+        void send(byte[] octets) {
+            assertThat(hub.send(octets)).isTrue();
+        }
 
-                        @Override
-                        public void message(UUID from, byte[] octets) {
-                            try {
-                                Rogue.this.from = from;
-                                received.add(Wire.decode(octets));
-                            } catch (RefusedException e) {
-                                throw new IllegalStateException(e);
-                            }
-                        }
-                    });
-            if (apart) {
-                GMS membership = stack.channel.getProtocolStack().findProtocol(GMS.class);
-                stack.channel.getProtocolStack().insertProtocol(
-                        new Without(membership.getId()), ProtocolStack.Position.BELOW, GMS.class);
+        @Override
+        public void opened(Connection connection) {}
+
+        @Override
+        public void received(Connection connection, byte[] message) {
+            try {
+                MessageCodec.decode(message).ifPresent(received::add);
+            } catch (RefusedException e) {
+                throw new IllegalStateException(e);
             }
-            stack.connect();
         }
 
-        UUID other() {
-            return view.get().stream().filter(member -> !member.equals(stack.self())).findFirst().orElseThrow();
-        }
+        @Override
+        public void drained(Connection connection) {}
 
-        void send(UUID to, byte[] octets) throws Exception {
-            stack.send(to, octets);
-        }
-
-        /** To the coordinator, in another member's name. */
-        void sayThatItLeft(UUID member) throws Exception {
-            List<Address> members = stack.channel.getView().getMembers();
-            GMS gms = stack.channel.getProtocolStack().findProtocol(GMS.class);
-            Address other = members.get(view.get().indexOf(member));
-            stack.channel.send(new EmptyMessage(members.getFirst())
-                    .putHeader(gms.getId(), new GMS.GmsHeader(GMS.GmsHeader.LEAVE_REQ, other)));
-        }
+        @Override
+        public void closed(Connection connection, String reason) {}
 
         @Override
         public void close() {
-            stack.close();
-        }
-    }
-
-    /** Lets no message of one protocol through. */
-    private static final class Without extends Protocol {
-        private final short protocol;
-
-        Without(short protocol) {
-            this.protocol = protocol;
-        }
-
-        @Override
-        public Object down(org.jgroups.Message message) {
-            return message.getHeader(protocol) == null ? down_prot.down(message) : null;
-        }
-
-        @Override
-        public Object up(org.jgroups.Message message) {
-            return message.getHeader(protocol) == null ? up_prot.up(message) : null;
-        }
-
-        @Override
-        public void up(MessageBatch batch) {
-            batch.removeIf(message -> message.getHeader(protocol) != null, true);
-            if (!batch.isEmpty()) {
-                up_prot.up(batch);
-            }
+            client.close();
+            threads.close();
         }
     }
 
     Rogue rogue(int number, Role role, Host beside) throws Exception {
         Rogue rogue = new Rogue(SwarmIdentity.read(swarm.node("node-" + number, role)), address(number), beside.at);
         open.add(rogue);
-        await("rogue in", () -> beside.members() == 2);
         return rogue;
     }
 
@@ -189,11 +202,11 @@ abstract class Hosts {
     }
 
     Host host(int number, Role role, Duration keep) {
-        return host(number, "node-" + number, role, swarm, new KeyAuthority(HALF_A_DAY, 0), keep);
+        return host(number, "node-" + number, role, swarm, new KeyAuthority(HALF_A_DAY, 0, new SecureRandom()), keep);
     }
 
     Host host(int number, Role role, TestSwarm in, Duration rotation) {
-        return host(number, role, in, new KeyAuthority(rotation, 0));
+        return host(number, role, in, new KeyAuthority(rotation, 0, new SecureRandom()));
     }
 
     Host host(int number, Role role, TestSwarm in, KeyAuthority authority) {
@@ -210,10 +223,15 @@ abstract class Hosts {
         Path managers = temp.resolve("state-%d-%d.json".formatted(port, number));
         Witness heard = new Witness();
         Cluster cluster = new Cluster(
-                new Cluster.Settings(certificates, managers, port, HALF_A_DAY, 0, Optional.of(ring)),
-                authority, new Node.Keep(keep, away), heard);
+                new ClusterSettings(certificates, managers, port, HALF_A_DAY, 0, Optional.of(ring)),
+                authority, new Retention(keep, away), heard);
         open.add(cluster);
-        return new Host(cluster, heard, address(number), certificates, managers, ring);
+        List.of("net", "other").forEach(network -> cluster.subscribe(network, List.of()));
+        Host host = new Host(cluster, heard, address(number), certificates, managers, ring);
+        if (role == Role.MANAGER) {
+            managerIds.put(host.at, node);
+        }
+        return host;
     }
 
     static Path ringFile(Host host) {
@@ -225,7 +243,7 @@ abstract class Hosts {
         return !first.isEmpty() && Stream.of(hosts).allMatch(h -> h.cluster.ring().equals(first));
     }
 
-    static KeyRing keys(int... tags) {
+    public static KeyRing keys(int... tags) {
         List<Key> keys = new ArrayList<>();
         for (int tag : tags) {
             byte[] octets = new byte[16];
@@ -236,7 +254,7 @@ abstract class Hosts {
     }
 
     static Peer peer(String network, String endpoint, Host host) {
-        Cidr address = Cidr.parse("10.44.0." + (host.at.getAddress()[3] + 10) + "/24");
+        Cidr address = Cidr.parse("10.44.%d.%d/16".formatted(host.at.getAddress()[3], 10 + (endpoint.hashCode() & 0x7f)));
         return new Peer(network, endpoint, address, MacAddress.of(address.address()), host.at);
     }
 
@@ -266,7 +284,7 @@ abstract class Hosts {
     }
 
     static void await(String what, BooleanSupplier condition) {
-        // No measure of anything: a loaded machine takes half a minute to load JGroups.
+        // No measure of anything: a loaded machine takes half a minute to load everything.
         long deadline = System.nanoTime() + Duration.ofSeconds(90).toNanos();
         while (!condition.getAsBoolean()) {
             assertThat(System.nanoTime()).as(what).isLessThan(deadline);

@@ -2,11 +2,15 @@ package io.vxseal.cluster;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.ring.KeyAuthority;
+import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -28,10 +32,11 @@ final class MemberProcess {
      */
     public static void main(String[] words) throws Exception {
         InetAddress at = InetAddress.ofLiteral(words[5]);
-        KeyAuthority authority = new KeyAuthority(Duration.ofSeconds(Integer.parseInt(words[4])), 0);
-        Cluster.Settings settings = new Cluster.Settings(Path.of(words[0]), Path.of(words[1]),
+        KeyAuthority authority = new KeyAuthority(
+                Duration.ofSeconds(Integer.parseInt(words[4])), 0, new SecureRandom());
+        ClusterSettings settings = new ClusterSettings(Path.of(words[0]), Path.of(words[1]),
                 Integer.parseInt(words[3]), Duration.ofHours(12), 0, Optional.of(Path.of(words[2])));
-        Cluster.Listener listener = new Cluster.Listener() {
+        ClusterListener listener = new ClusterListener() {
             @Override
             public void peersChanged(List<PeerChange> changes) {
                 changes.forEach(change ->
@@ -43,16 +48,17 @@ final class MemberProcess {
                 say("* " + ring.keys().stream().map(Key::tag).toList());
             }
         };
-        Node.Keep keep = new Node.Keep(Duration.ofSeconds(Integer.parseInt(words[6])), Node.KEEP.away());
-        try (Cluster cluster = new Cluster(settings, authority, keep, listener)) {
+        Retention retention = new Retention(Duration.ofSeconds(Integer.parseInt(words[6])), ClusterProcess.RETENTION.away());
+        try (Cluster cluster = new Cluster(settings, authority, retention, listener)) {
             Cidr address = new Cidr(at, 24);
             cluster.announce(new Peer("net", at.getHostAddress(), address, MacAddress.of(at), at));
+            cluster.subscribe("net", List.of());
             cluster.self(at, at);
             while (System.in.available() == 0) {
-                Status status = cluster.status();
+                ClusterStatus status = cluster.status();
                 status.ring().ifPresent(ring -> say("= %d %d %s %s".formatted(
                         status.members().size(), ring.version(), ring.author(),
-                        ring.keys().stream().map(Status.Known::tag).toList())));
+                        ring.keys().stream().map(RingStatus.KnownKey::tag).toList())));
                 Thread.sleep(100);
             }
         }

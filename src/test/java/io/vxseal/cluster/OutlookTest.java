@@ -15,7 +15,7 @@ class OutlookTest {
 
     @Test
     void aListenersErrorIsToldAndItHearsWhatComesNext() throws InterruptedException {
-        Cluster.Listener listener = new Cluster.Listener() {
+        ClusterListener listener = new ClusterListener() {
             @Override
             public void peersChanged(List<PeerChange> changes) {}
 

@@ -64,7 +64,7 @@ class PartitionTest {
 
     @Test
     void onlyTheMajorityRotatesAndAllHaveOneRingWhenTheyMeetAgain() throws Exception {
-        List<Member> all = members(Node.KEEP.silent());
+        List<Member> all = members(ClusterProcess.RETENTION.silent());
         // The first of a group makes its rings: so it is the key maker that is cut off.
         Member cut = all.get(0);
         Member one = all.get(1);

@@ -7,7 +7,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
 /** Remembers what a listener was told, in order. */
-final class Witness implements Cluster.Listener {
+final class Witness implements ClusterListener {
     final List<String> told = new CopyOnWriteArrayList<>();
     final List<KeyRing> rings = new CopyOnWriteArrayList<>();
     /** What else to do when endpoints are recalled. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
 import io.vxseal.kernel.netns.Namespace;
@@ -59,7 +60,7 @@ class StatusTest {
         try (ServerSocket free = new ServerSocket(0)) {
             port = free.getLocalPort();
         }
-        Cluster.Settings settings = new Cluster.Settings(
+        ClusterSettings settings = new ClusterSettings(
                 certificates, folder.resolve("no-state.json"), port, Duration.ofHours(12), 0, Optional.empty());
         Namespace own = Namespace.own();
         Driver driver = new Driver(
@@ -101,7 +102,7 @@ class StatusTest {
         JsonNode status = json(socket);
         assertThat(status.path("node").path("id").asText()).isEqualTo("nodenode");
         assertThat(status.path("node").path("swarm").asText()).isEqualTo("swarmswarm");
-        assertThat(status.path("cluster").path("coordinator").asText()).isEqualTo("nodenode");
+        assertThat(status.path("cluster").path("hubs").findValuesAsText("id")).containsExactly("nodenode");
         assertThat(status.path("cluster").path("members").findValuesAsText("role")).containsExactly("manager");
         JsonNode ring = status.path("ring");
         assertThat(ring.path("version").asLong()).isEqualTo(1);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
@@ -87,7 +88,7 @@ class ProtectionTest {
                 new StateStore(folder.resolve("state"), folder.resolve(run)),
                 Duration.ZERO,
                 listener -> new Cluster(
-                        new Cluster.Settings(
+                        new ClusterSettings(
                                 folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
                         listener));
         driver.recover();

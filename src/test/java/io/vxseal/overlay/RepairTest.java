@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.tuple;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Ends;
@@ -67,7 +68,7 @@ class RepairTest {
                 memory(),
                 Duration.ZERO,
                 listener -> new Cluster(
-                        new Cluster.Settings(
+                        new ClusterSettings(
                                 folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
                         listener));
     }

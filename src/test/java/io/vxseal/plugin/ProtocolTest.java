@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.kernel.TestHost;
@@ -85,7 +86,7 @@ class ProtocolTest {
                 new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(
-                        new Cluster.Settings(
+                        new ClusterSettings(
                                 folder.resolve("no-swarm"), folder.resolve("no-state.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
                         listener));
     }

@@ -14,9 +14,14 @@ class StatusTableTest {
             "2026-03-01T12:00:00Z",
             new StatusReply.Node("n2d0w1l9", "k3vx8q", "192.0.2.11", "192.0.2.11"),
             new StatusReply.Cluster(
-                    "m7f4c0za",
                     null,
                     0,
+                    new TreeMap<>(Map.of("too many connections", 7L)),
+                    new TreeMap<>(Map.of("ADDRESS_TAKEN", 1)),
+                    List.of(
+                            new StatusReply.Hub("m7f4c0za", null, 12_100, true),
+                            new StatusReply.Hub("m9x2", "192.0.2.12", 40, false)),
+                    List.of(new StatusReply.Session("n2d0w1l9", "worker", 12_100, 3)),
                     List.of(
                             new StatusReply.Member("m7f4c0za", "manager", "192.0.2.10", 2, 360_100),
                             new StatusReply.Member("n2d0w1l9", "worker", "192.0.2.11", 1, 12_100))),
@@ -59,9 +64,20 @@ class StatusTableTest {
                 refused     0 messages
                 in the way  policy out 10.0.0.0/8 -> 10.0.0.0/8 priority 0 comes before ours
 
+                HUB       ADDRESS     SESSION  UP TO DATE
+                m7f4c0za  here        3h 21m   yes
+                m9x2      192.0.2.12  40s      no
+
+                SESSION OF  ROLE    AGE     LAG
+                n2d0w1l9    worker  3h 21m  3
+
                 MEMBER    ROLE     ADDRESS     ENDPOINTS  AGE
                 m7f4c0za  manager  192.0.2.10  2          4d 4h
                 n2d0w1l9  worker   192.0.2.11  1          3h 21m
+
+                REFUSED          REASON                COUNT
+                claims now       ADDRESS_TAKEN         1
+                since the start  too many connections  7
 
                 RING 9, by m7f4c0za, changed 3h 0m ago
                 KEY            USE            KNOWN FOR
@@ -94,7 +110,8 @@ class StatusTableTest {
                 "0.1.0",
                 "2026-03-01T12:00:00Z",
                 new StatusReply.Node(null, null, null, null),
-                new StatusReply.Cluster(null, "waiting for certificates", 0, List.of()),
+                new StatusReply.Cluster(
+                        "waiting for certificates", 0, new TreeMap<>(), new TreeMap<>(), List.of(), List.of(), List.of()),
                 null,
                 List.of(),
                 new StatusReply.Ipsec(0, null, 0, null),

@@ -1,21 +1,23 @@
-package io.vxseal.cluster;
+package io.vxseal.cluster.ring;
 
-import static io.vxseal.cluster.KeyAuthority.Duty.AWAIT_MAJORITY;
-import static io.vxseal.cluster.KeyAuthority.Duty.FIRST;
-import static io.vxseal.cluster.KeyAuthority.Duty.NOTHING;
-import static io.vxseal.cluster.KeyAuthority.Duty.ROTATE;
-import static io.vxseal.cluster.KeyAuthority.Duty.SIGN_AGAIN;
+import static io.vxseal.cluster.ring.KeyAuthority.Duty.AWAIT_MAJORITY;
+import static io.vxseal.cluster.ring.KeyAuthority.Duty.FIRST;
+import static io.vxseal.cluster.ring.KeyAuthority.Duty.NOTHING;
+import static io.vxseal.cluster.ring.KeyAuthority.Duty.ROTATE;
+import static io.vxseal.cluster.ring.KeyAuthority.Duty.SIGN_AGAIN;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.cluster.KeyAuthority.InForce;
-import io.vxseal.cluster.KeyAuthority.Situation;
+import io.vxseal.cluster.ring.KeyAuthority.InForce;
+import io.vxseal.cluster.ring.KeyAuthority.Situation;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -25,7 +27,7 @@ class KeyAuthorityTest {
     private static final Duration LONG = Duration.ofDays(1);
     private static final Duration SHORT = Duration.ofSeconds(1);
 
-    private final KeyAuthority authority = new KeyAuthority(Duration.ofHours(12), 0);
+    private final KeyAuthority authority = new KeyAuthority(Duration.ofHours(12), 0, new SecureRandom());
 
     @Test
     void theFirstRingWaitsForOthersToBringOne() {
@@ -79,7 +81,7 @@ class KeyAuthorityTest {
 
     @Test
     void aNewReplayWindowComesWithNewKeysOnly() {
-        KeyAuthority guarded = new KeyAuthority(Duration.ofHours(12), 128);
+        KeyAuthority guarded = new KeyAuthority(Duration.ofHours(12), 128, new SecureRandom());
         assertThat(guarded.first().keys()).extracting(Key::replayWindow).containsExactly(128, 128, 128);
         KeyRing switched = guarded.rotate(authority.first());
         assertThat(switched.keys()).extracting(Key::replayWindow).containsExactly(0, 0, 128);
@@ -103,11 +105,8 @@ class KeyAuthorityTest {
 
     @Property(tries = 50)
     void aDeliveredRingOfAnySizeBecomesOneOfThree(@ForAll @IntRange(min = 1, max = 8) int size) {
-        int[] tags = new int[size];
-        for (int i = 0; i < size; i++) {
-            tags[i] = 100 + i;
-        }
-        KeyRing after = authority.rotate(Hosts.keys(tags));
+        List<Key> keys = IntStream.range(0, size).mapToObj(i -> new Key(new byte[16], 100 + i)).toList();
+        KeyRing after = authority.rotate(new KeyRing(keys));
         assertThat(after.keys()).hasSize(3);
         assertThat(after.keys().get(1).tag()).as("the current key is still accepted").isEqualTo(100);
         assertThat(List.of(after.keys().get(0), after.keys().get(2))).doesNotContain(after.keys().get(1));

@@ -1,8 +1,11 @@
-package io.vxseal.cluster;
+package io.vxseal.cluster.ring;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.vxseal.cluster.Hosts;
+import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.cluster.message.RingMark;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.swarm.NodeName;
@@ -26,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A signed ring is believed only as it was signed, by a manager of this swarm. */
-class RingTest {
+public class RingTest {
     private static final String SWARM = "swarmswarmswarmswarmswarm";
 
     @TempDir
@@ -49,7 +52,7 @@ class RingTest {
         Instant made = Instant.ofEpochMilli(1_700_000_000_123L);
         SignedRing ring = SignedRing.open(worker, SignedRing.sign(manager, 9, made, true, keys).octets());
         assertThat(ring.keys()).isEqualTo(keys);
-        assertThat(ring.mark()).isEqualTo(new SignedRing.Mark(9, "manager1", made.toEpochMilli()));
+        assertThat(ring.mark()).isEqualTo(new RingMark(9, "manager1", made.toEpochMilli()));
         assertThat(ring.made()).isEqualTo(made);
         assertThat(ring.external()).isTrue();
         assertThat(ring.until()).isAfter(Instant.now());
@@ -57,8 +60,8 @@ class RingTest {
 
     @Test
     void ofTwoRingsTheLaterVersionCountsAndOfOneVersionTheEarlierMade() {
-        assertThat(List.of(new SignedRing.Mark(2, "a", 5), new SignedRing.Mark(1, "c", 8), new SignedRing.Mark(1, "b", 8),
-                        new SignedRing.Mark(1, "z", 9), SignedRing.Mark.NONE))
+        assertThat(List.of(new RingMark(2, "a", 5), new RingMark(1, "c", 8), new RingMark(1, "b", 8),
+                        new RingMark(1, "z", 9), RingMark.NONE))
                 .isSortedAccordingTo(Comparator.reverseOrder());
     }
 
@@ -117,16 +120,16 @@ class RingTest {
     @Test
     void theFileIsClosedToOthersAndOnlyBelievedWhenSigned() throws Exception {
         RingFile file = new RingFile(temp.resolve("tmpfs"));
-        assertThat(file.read(worker)).isEmpty();
+        assertThat(file.read(RingTrust.of(worker))).isEmpty();
         SignedRing ring = SignedRing.sign(manager, 3, Instant.now(), false, Hosts.keys(1, 2, 3));
         file.write(ring);
-        assertThat(file.read(worker).orElseThrow().mark()).isEqualTo(ring.mark());
+        assertThat(file.read(RingTrust.of(worker)).orElseThrow().mark()).isEqualTo(ring.mark());
         file.write(SignedRing.sign(manager, 4, Instant.now(), false, Hosts.keys(2, 3, 4)));
-        assertThat(file.read(worker).orElseThrow().mark().version()).isEqualTo(4);
+        assertThat(file.read(RingTrust.of(worker)).orElseThrow().mark().version()).isEqualTo(4);
         Path at = temp.resolve("tmpfs").resolve("ring");
         assertThat(Files.getPosixFilePermissions(at)).hasToString("[OWNER_READ, OWNER_WRITE]");
         Files.write(at, Arrays.copyOf(Files.readAllBytes(at), 200));
-        assertThat(file.read(worker)).isEmpty();
+        assertThat(file.read(RingTrust.of(worker))).isEmpty();
     }
 
     @Test
@@ -160,7 +163,7 @@ class RingTest {
     }
 
     /** The same ring in the name of another, honestly or not: its chain in place of the author's, and its signature. */
-    static byte[] resign(byte[] ring, int keys, SwarmIdentity as) throws IOException {
+    public static byte[] resign(byte[] ring, int keys, SwarmIdentity as) throws IOException {
         int head = 1 + 8 + 8 + 1 + 1 + keys * (4 + 2 + 1 + KeyAuthority.KEY_OCTETS);
         ByteArrayOutputStream octets = new ByteArrayOutputStream();
         try (DataOutputStream out = new DataOutputStream(octets)) {

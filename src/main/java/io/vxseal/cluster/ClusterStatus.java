@@ -1,0 +1,70 @@
+package io.vxseal.cluster;
+
+import io.vxseal.cluster.ring.RingStatus;
+import io.vxseal.swarm.Role;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The cluster at one moment, for people. No key octets in it.
+ *
+ * @param swarm the swarm's id; empty before the certificates were read
+ * @param node this node's id; empty before the certificates were read
+ * @param problem what keeps this node from the others, in words; empty when nothing does
+ * @param members this node and those that it knows of: on a manager all, on a worker the hubs and the nodes with endpoints on its
+ *     networks; none before a hub has told all it knows
+ * @param hubs the hubs that this node has sessions with
+ * @param sessions the nodes that have sessions with this node's hub; none on a worker
+ * @param ring the ring in force; empty before any
+ * @param refused messages and connections refused since the start
+ * @param rejections the refused connections, sessions and messages, by reason
+ * @param refusedClaims claims that have no effect now: of all nodes on a manager, of this one on a worker; by reason
+ */
+public record ClusterStatus(
+        Optional<String> swarm,
+        Optional<String> node,
+        Optional<String> problem,
+        List<Member> members,
+        List<Hub> hubs,
+        List<Session> sessions,
+        Optional<RingStatus> ring,
+        long refused,
+        Map<String, Long> rejections,
+        Map<String, Integer> refusedClaims) {
+
+    /** The status of a cluster that has not begun. */
+    static final ClusterStatus EMPTY = new ClusterStatus(Optional.empty(), Optional.empty(), Optional.empty(), List.of(), List.of(),
+            List.of(), Optional.empty(), 0, Map.of(), Map.of());
+
+    /**
+     * A node.
+     *
+     * @param node its id
+     * @param role by its certificate; empty if a hub did not say
+     * @param vtep its address for VXLAN; empty if it is not known
+     * @param endpoints that it announced, as far as this node is told
+     * @param age since this node first heard of it
+     */
+    public record Member(String node, Optional<Role> role, Optional<InetAddress> vtep, int endpoints, Duration age) {}
+
+    /**
+     * A session with a hub.
+     *
+     * @param node of the hub
+     * @param address where it was dialled; empty for this node's own
+     * @param age of the session
+     * @param upToDate whether the hub has this node's present record
+     */
+    public record Hub(String node, Optional<InetAddress> address, Duration age, boolean upToDate) {}
+
+    /**
+     * A node's session with this hub.
+     *
+     * @param age of the session
+     * @param lag nodes whose change it is yet to be told of
+     */
+    public record Session(String node, Role role, Duration age, int lag) {}
+}

@@ -1,0 +1,30 @@
+package io.vxseal.cluster;
+
+import io.vxseal.cluster.link.Connection;
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.MessageChannel;
+import io.vxseal.cluster.message.MessageCodec;
+import io.vxseal.swarm.NodeName;
+
+/** Messages over a session. Two channels are equal if they are over the same session. */
+record ConnectionChannel(Connection connection) implements MessageChannel {
+    @Override
+    public NodeName peer() {
+        return connection.peer();
+    }
+
+    @Override
+    public boolean send(Message message) {
+        return connection.send(MessageCodec.encode(message));
+    }
+
+    @Override
+    public void close(String reason) {
+        connection.close(reason);
+    }
+
+    @Override
+    public long lastReceived() {
+        return connection.lastReceived();
+    }
+}
