@@ -18,7 +18,8 @@ import java.util.SequencedSet;
  * newest, not the other way round: an honest handshake takes milliseconds, so it is over before its turn comes, while
  * idle connections cannot occupy the places. If all sources together have too many, a source with more than its share
  * loses its oldest; if there is none, as when a swarm's nodes start at once, newcomers wait in the kernel's queue, but no
- * longer than a slow handshake takes.
+ * longer than some times what connections have lately needed to become sessions. So idle connections from many addresses
+ * give way within a second, while handshakes on a busy machine, which all finish late, are not cut off in vain.
  */
 final class Admission {
     /**
@@ -27,7 +28,8 @@ final class Admission {
      * @param pendingPerSource connections of one source that are no sessions yet
      * @param pending those of all sources
      * @param share pending connections of one source that others wait for
-     * @param patienceNanos how long others wait for them
+     * @param minPatience nanoseconds that others wait for them at least
+     * @param maxPatience and at most
      * @param perSource connections of one source, sessions included
      * @param all connections of all sources
      * @param attemptsPerSecond connections that one source may open, on average
@@ -37,18 +39,20 @@ final class Admission {
             int pendingPerSource,
             int pending,
             int share,
-            long patienceNanos,
+            long minPatience,
+            long maxPatience,
             int perSource,
             int all,
             double attemptsPerSecond,
             double burst) {
-        /**
-         * Few pending ones at a time, as handshakes that share a processor finish late together: displacing them then
-         * would waste their work and never end. At 64 the patience suffices for 13 handshakes a second.
-         */
-        static final Limits DEFAULT = new Limits(16, 64, 4, 5_000_000_000L, 64, 4096, 50, 100);
+        /** Few pending ones at a time, as handshakes that share a processor finish late together. */
+        static final Limits DEFAULT = new Limits(16, 64, 4, 1_000_000_000L, 15_000_000_000L, 64, 4096, 50, 100);
     }
 
+    /** Times the average that others wait, and the weight of one connection in that average: as of TCP's retransmission. */
+    private static final int PATIENCE_FACTOR = 4;
+
+    private static final int AVERAGE_WEIGHT = 8;
     private static final int MAX_SOURCES = 8192;
 
     /** Octets of a /64. */
@@ -60,9 +64,13 @@ final class Admission {
     private final SequencedSet<Entry> pending = new LinkedHashSet<>();
     private int count;
 
+    /** Average of the nanoseconds that connections needed to become sessions; long until some did. */
+    private long average;
+
     Admission(Limits limits) {
         this.limits = limits;
         this.attempts = new RateLimit<>(limits.attemptsPerSecond(), limits.burst(), MAX_SOURCES);
+        this.average = limits.maxPatience() / PATIENCE_FACTOR;
     }
 
     /** Connections of one source. */
@@ -128,7 +136,12 @@ final class Admission {
     }
 
     /** Notes that a connection became a session. */
-    void settle(Entry entry) {
+    void settle(Entry entry, long now) {
+        average += (now - entry.since - average) / AVERAGE_WEIGHT;
+        endPending(entry);
+    }
+
+    private void endPending(Entry entry) {
         Source source = sources.get(entry.source);
         if (source != null) {
             source.pending.remove(entry);
@@ -142,7 +155,7 @@ final class Admission {
             return;
         }
         entry.left = true;
-        settle(entry);
+        endPending(entry);
         count--;
         Source source = sources.get(entry.source);
         if (--source.count == 0) {
@@ -174,7 +187,11 @@ final class Admission {
             return Optional.of(largest.pending.getFirst());
         }
         Entry oldest = pending.getFirst();
-        return now - oldest.since > limits.patienceNanos() ? Optional.of(oldest) : Optional.empty();
+        return now - oldest.since > patience() ? Optional.of(oldest) : Optional.empty();
+    }
+
+    private long patience() {
+        return Math.clamp(PATIENCE_FACTOR * average, limits.minPatience(), limits.maxPatience());
     }
 
     /** Returns what counts as one source: an IPv4 address, or the /64 of an IPv6 address, as whoever has one has all of it. */

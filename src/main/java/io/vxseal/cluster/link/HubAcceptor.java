@@ -145,7 +145,7 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
         synchronized (admission) {
             Admission.Entry entry = entries.get(channel(endPoint));
             if (entry != null) {
-                admission.settle(entry);
+                admission.settle(entry, System.nanoTime());
                 admission.notifyAll();
             }
         }

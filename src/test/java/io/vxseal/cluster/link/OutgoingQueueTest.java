@@ -1,0 +1,73 @@
+package io.vxseal.cluster.link;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.Size;
+import org.junit.jupiter.api.Test;
+
+class OutgoingQueueTest {
+    private final MemoryBudget budget = new MemoryBudget(100_000);
+    private final OutgoingQueue queue = new OutgoingQueue(50_000, 10, budget);
+
+    @Property(tries = 200)
+    void writesAcceptedMessagesInOrder(@ForAll @Size(max = 20) List<@IntRange(max = 40_000) Integer> sizes) throws Exception {
+        MemoryBudget shared = new MemoryBudget(100_000);
+        OutgoingQueue any = new OutgoingQueue(50_000, 10, shared);
+        List<Integer> accepted = new ArrayList<>();
+        for (int size : sizes) {
+            if (any.offer(new byte[size])) {
+                accepted.add(size);
+            }
+        }
+        List<Integer> written = new ArrayList<>();
+        FrameReader reader = new FrameReader(50_000, new MemoryBudget(100_000));
+        for (ByteBuffer next = any.next(); next != null; next = any.next()) {
+            reader.read(next, (_, payload) -> written.add(payload.length));
+        }
+        assertThat(written).isEqualTo(accepted);
+        assertThat(any.isEmpty()).isTrue();
+        assertThat(shared.used()).isZero();
+    }
+
+    @Test
+    void refusesBeyondItsBoundsAndReportsRoomOnce() {
+        for (int i = 0; i < 10; i++) {
+            assertThat(queue.offer(new byte[100])).isTrue();
+        }
+        assertThat(queue.offer(new byte[100])).as("the eleventh message").isFalse();
+        assertThat(queue.takeDrained()).isFalse();
+        assertThat(queue.next().remaining()).as("small messages are written together").isEqualTo(1040);
+        assertThat(queue.next()).isNull();
+        assertThat(queue.takeDrained()).isTrue();
+        assertThat(queue.takeDrained()).isFalse();
+        assertThat(queue.offer(new byte[60_000])).as("one of any size where there is none").isTrue();
+        assertThat(queue.offer(new byte[1])).isFalse();
+    }
+
+    @Test
+    void sharesItsBudgetWithOthers() {
+        List<String> called = new ArrayList<>();
+        OutgoingQueue other = new OutgoingQueue(200_000, 10, budget);
+        assertThat(other.offer(new byte[90_000])).isTrue();
+        assertThat(queue.offer(new byte[20_000])).isFalse();
+        budget.callWhenFree(() -> called.add("free"));
+        assertThat(called).isEmpty();
+        assertThat(other.clear()).as("nothing was written yet").isTrue();
+        assertThat(called).containsExactly("free");
+        assertThat(queue.offer(new byte[20_000])).isTrue();
+    }
+
+    @Test
+    void knowsWhenItStopsInsideFrame() {
+        queue.offer(new byte[30_000]);
+        queue.next();
+        assertThat(queue.clear()).isFalse();
+        assertThat(budget.used()).isZero();
+    }
+}
