@@ -133,7 +133,7 @@ class ClusterIdentityTest extends Hosts {
         assertThat(a.cluster().ring()).isEqualTo(before);
 
         // One that speaks as another node.
-        worker.send(new Message.Announce(new NodeRecord("node-1", Role.MANAGER, 1L << 61, 1, address(2), 0, false, false, List.of())));
+        worker.send(new Message.Announce(new NodeRecord("node-1", Role.MANAGER, 1L << 61, 1, address(2), 0, false, false, false, List.of())));
         await("refused to speak as another node", () -> a.cluster().status().refused() == refused + 8);
         assertThat(a.cluster().peers("net")).isEmpty();
 

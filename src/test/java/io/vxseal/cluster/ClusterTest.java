@@ -133,11 +133,11 @@ class ClusterTest extends Hosts {
         a.start();
         await("started", () -> a.members() == 1);
         Rogue leaving = rogue(2, Role.WORKER, a);
-        NodeRecord away = new NodeRecord("node-2", Role.WORKER, 1, 2, address(2), 0, true, false, List.of());
+        NodeRecord away = new NodeRecord("node-2", Role.WORKER, 1, 2, address(2), 0, true, false, false, List.of());
         leaving.send(new Message.Hello(RingMark.NONE, false));
         leaving.send(new Message.Announce(away));
         await("answered", () -> leaving.received.contains(new Message.Acknowledge(1, 2, List.of())));
-        leaving.send(new Message.Goodbye(1));
+        leaving.send(new Message.Goodbye(1, 3));
         await("answered", () -> leaving.received.contains(new Message.Acknowledge(0, 0, List.of())));
     }
 

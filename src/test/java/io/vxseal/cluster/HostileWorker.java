@@ -93,7 +93,7 @@ final class HostileWorker {
     }
 
     private NodeRecord record(String node, long incarnation, InetAddress vtep, List<NetworkRecord> networks) {
-        return new NodeRecord(node, Role.MANAGER, incarnation, ++revision, vtep, 1, false, false, networks);
+        return new NodeRecord(node, Role.MANAGER, incarnation, ++revision, vtep, 1, false, false, false, networks);
     }
 
     /** Only what others have, or nobody may have: what is free anybody may have. */

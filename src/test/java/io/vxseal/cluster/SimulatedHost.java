@@ -72,6 +72,11 @@ final class SimulatedHost implements RingStore {
         return member.isPresent();
     }
 
+    /** Returns which process of the host this is. */
+    String processId() {
+        return id + "-" + process;
+    }
+
     private VirtualNetwork network() {
         return world.network;
     }

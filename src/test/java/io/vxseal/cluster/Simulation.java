@@ -55,10 +55,12 @@ final class Simulation {
     /** The ring that each host had at the last look, and since when it has missed no ring. */
     private final Map<String, RingMark> marks = new HashMap<>();
     private final Map<String, Long> currentSince = new HashMap<>();
-    /** Since when each host reaches a hub that has the newest ring. */
+    /** Since when each host's process reaches a hub that has the newest ring. */
     private final Map<String, Long> reachedSince = new HashMap<>();
     private RingMark reachedRing = RingMark.NONE;
     private int endpoints;
+    /** Endpoints whose successors are there already. */
+    private final Set<String> replaced = new HashSet<>();
     private final Map<RingMark, SignedRing> byMark = new HashMap<>();
     private int read;
     private final Set<String> managers = new LinkedHashSet<>();
@@ -180,6 +182,7 @@ final class Simulation {
     /** An endpoint that its host has and that may go. */
     private Optional<Peer> someEndpoint(SimulatedHost host) {
         List<Peer> all = host.containers.values().stream().flatMap(each -> each.values().stream())
+                .filter(peer -> !replaced.contains(peer.endpoint()))
                 .filter(peer -> enemies.stream().noneMatch(enemy -> enemy.claimed.contains(peer.address().address()))).toList();
         return all.isEmpty() ? Optional.empty() : Optional.of(all.get(random.nextInt(all.size())));
     }
@@ -296,6 +299,7 @@ final class Simulation {
         Peer old = moving.get();
         Peer moved = new Peer(old.network(), "e" + endpoints++, old.address(), old.mac(), to.address);
         note("%s moves from %s to %s as %s", old.endpoint(), from.id, to.id, moved.endpoint());
+        replaced.add(old.endpoint());
         boolean together = random.nextBoolean();
         if (together) {
             to.add(old.network(), moved);
@@ -381,8 +385,11 @@ final class Simulation {
             become(host);
             host.listed(listing());
         }
-        // Whatever was to happen later.
-        network.after(Duration.ofSeconds(1), network::mendAll);
+        // Whatever was to happen later, and what was about to stop.
+        network.after(Duration.ofSeconds(3), () -> {
+            network.mendAll();
+            hosts.forEach(host -> host.start(true));
+        });
     }
 
     // ---- what must hold all the time
@@ -435,12 +442,16 @@ final class Simulation {
             }
         }
         checkRingCame(newest);
+        Set<Key> sentWith = new HashSet<>();
         for (SimulatedHost sender : hosts) {
             Long since = currentSince.get(sender.id);
             if (since == null || network.now() - since < HANDOVER.toNanos() || sender.kernel.isEmpty()) {
                 continue;
             }
             Key primary = sender.kernel.primary().orElseThrow();
+            if (!sentWith.add(primary)) {
+                continue;
+            }
             for (SimulatedHost receiver : hosts) {
                 if (newest.equals(marks.get(receiver.id)) && receiver.isUp()) {
                     check(receiver.kernel.keys().contains(primary), "%s sends with key %d, and %s has %s", sender.id, primary.tag(),
@@ -460,8 +471,8 @@ final class Simulation {
                     other.id.equals(hub.node()) && other.isUp() && newest.equals(marks.get(other.id)) && !network.isCut(host.id, other.id))))
                     .isPresent();
             if (!reached) {
-                reachedSince.remove(host.id);
-            } else if (network.now() - reachedSince.computeIfAbsent(host.id, _ -> network.now()) > RING_WAY.toNanos()) {
+                reachedSince.remove(host.processId());
+            } else if (network.now() - reachedSince.computeIfAbsent(host.processId(), _ -> network.now()) > RING_WAY.toNanos()) {
                 check(newest.equals(marks.get(host.id)), "%s reaches a hub with ring %d, and has %d", host.id, newest.version(),
                         marks.get(host.id).version());
             }

@@ -10,13 +10,16 @@ import java.util.List;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Random schedules of what happens to swarms. One that fails is replayed by its seed: -Dvxseal.seed=N. More of them:
- * -Dvxseal.schedules=100000.
+ * -Dvxseal.schedules=100000, from -Dvxseal.first=N on.
  */
 class SimulationTest {
     private static final int SCHEDULES = Integer.getInteger("vxseal.schedules", 2000);
+    private static final long FIRST = Long.getLong("vxseal.first", 1);
     private static final Long ONLY = Long.getLong("vxseal.seed");
     private static final int MOST_FAILURES = 5;
 
@@ -25,11 +28,18 @@ class SimulationTest {
         System.setProperty("org.slf4j.simpleLogger.log.io.vxseal.cluster", "off");
     }
 
+    /** Each seed once found an error of its own; 1056, 1018 and 1689 in classes whose tests have the case in short. */
+    @ParameterizedTest
+    @ValueSource(longs = {6, 19, 190, 196, 208, 316, 324, 404, 878, 1018, 1056, 1063, 1426, 1689, 1728, 1741})
+    void scheduleThatOnceFailedEndsWell(long seed) {
+        new Simulation(seed).run();
+    }
+
     @Test
     void everyScheduleEndsWithOneRingAndAllEndpoints() {
         List<String> failures = Collections.synchronizedList(new ArrayList<>());
         long start = System.nanoTime();
-        LongStream seeds = ONLY != null ? LongStream.of(ONLY) : LongStream.rangeClosed(1, SCHEDULES);
+        LongStream seeds = ONLY != null ? LongStream.of(ONLY) : LongStream.range(FIRST, FIRST + SCHEDULES);
         seeds.parallel().forEach(seed -> {
             if (failures.size() < MOST_FAILURES) {
                 try {

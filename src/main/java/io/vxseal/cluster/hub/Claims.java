@@ -21,6 +21,7 @@ import java.util.NavigableSet;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
@@ -36,8 +37,10 @@ final class Claims {
     private final Map<String, NodeRecord> records = new HashMap<>();
     private final Map<String, Judged> judged = new HashMap<>();
     private final Map<Contended, NavigableSet<Claimant>> claimants = new HashMap<>();
-    /** By network: what managers' engines defined. */
-    private final Map<String, Map<String, List<SubnetRecord>>> defined = new HashMap<>();
+    /** By network and manager: what the managers' engines defined. */
+    private final Map<String, Map<String, List<SubnetRecord>>> definitions = new HashMap<>();
+    /** By network: what any manager's engine defined. */
+    private final Map<String, List<SubnetRecord>> defined = new HashMap<>();
     private Optional<InetAddress> self = Optional.empty();
 
     /**
@@ -151,22 +154,28 @@ final class Claims {
         if (networks.isEmpty()) {
             return;
         }
-        for (String network : networks) {
-            Map<String, List<SubnetRecord>> all = defined.computeIfAbsent(network, _ -> new HashMap<>());
-            if (now.containsKey(network)) {
-                all.put(node, now.get(network));
-            } else {
-                all.remove(node);
-            }
-            if (all.isEmpty()) {
-                defined.remove(network);
-            }
-        }
-        for (NodeRecord record : records.values()) {
+        networks.removeIf(network -> !define(network, node, now.getOrDefault(network, List.of())));
+        for (NodeRecord record : networks.isEmpty() ? List.<NodeRecord>of() : records.values()) {
             if (record.networks().stream().anyMatch(network -> networks.contains(network.id()))) {
                 affected.add(record.node());
             }
         }
+    }
+
+    /** @return whether other addresses are in the network now */
+    private boolean define(String network, String manager, List<SubnetRecord> subnets) {
+        Map<String, List<SubnetRecord>> all = definitions.computeIfAbsent(network, _ -> new TreeMap<>());
+        if (subnets.isEmpty()) {
+            all.remove(manager);
+        } else {
+            all.put(manager, subnets);
+        }
+        List<SubnetRecord> merged = all.values().stream().flatMap(List::stream).distinct().toList();
+        if (merged.isEmpty()) {
+            definitions.remove(network);
+            return defined.remove(network) != null;
+        }
+        return !merged.equals(defined.put(network, merged));
     }
 
     private static Map<String, List<SubnetRecord>> definitions(Optional<NodeRecord> record) {
@@ -263,8 +272,7 @@ final class Claims {
 
     /** A manager's word counts; without one the claimant's own, which nodes that are on the network compare with their engine's. */
     private List<SubnetRecord> subnets(NetworkRecord network) {
-        Map<String, List<SubnetRecord>> managers = defined.get(network.id());
-        return managers == null ? network.subnets() : managers.values().stream().flatMap(List::stream).distinct().toList();
+        return defined.getOrDefault(network.id(), network.subnets());
     }
 
     private static boolean isHost(MacAddress mac) {

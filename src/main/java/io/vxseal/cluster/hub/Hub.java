@@ -159,9 +159,8 @@ public final class Hub {
             case Message.Hello(var ring, var rotate) -> {
                 session.greeted = true;
                 session.ring = ring;
-                Optional<NodeRecord> known = records.chosen(session.node());
                 session.answer(new Message.Welcome(process, rings.mark(), rings.isRotationRequested(),
-                        known.map(NodeRecord::incarnation).orElse(0L), known.map(NodeRecord::revision).orElse(0L)));
+                        records.incarnation(session.node()), records.chosen(session.node()).map(NodeRecord::revision).orElse(0L)));
                 heard(session, ring, rotate);
                 if (recalling) {
                     session.answer(new Message.Recall());
@@ -179,10 +178,10 @@ public final class Hub {
             }
             case Message.Recall() -> recall(session);
             case Message.Recalled(var networks) -> recalled(networks);
-            case Message.Goodbye(_) -> {
+            case Message.Goodbye(var incarnation, var revision) -> {
                 session.announced = Optional.empty();
                 session.answer(new Message.Acknowledge(0, 0, List.of()));
-                changed(records.goodbye(session.node()));
+                changed(records.goodbye(session.node(), incarnation, revision, timer.nanoTime()));
                 rings.onRemoval(session.node());
             }
             case Message.Welcome _, Message.Acknowledge _, Message.Records _ ->
@@ -241,7 +240,9 @@ public final class Hub {
             session.pending.addAll(records.directNodes());
         }
         changed.forEach(network -> session.pending.addAll(nodesByNetwork.getOrDefault(network, Set.of())));
-        session.pending.remove(session.node());
+        if (!session.everything) {
+            session.pending.remove(session.node());
+        }
         session.completing = !everything || session.everything;
     }
 
@@ -321,14 +322,12 @@ public final class Hub {
         });
     }
 
+    /** Tells other hubs of their own nodes, too: what this hub admitted earlier than they did counts as admitted then. */
     private void tellHubs() {
-        for (String node : records.takeDirectChanges()) {
-            for (HubSession hub : hubs) {
-                if (!hub.node().equals(node)) {
-                    hub.pending.add(node);
-                    dirty.add(hub);
-                }
-            }
+        Set<String> changed = records.takeDirectChanges();
+        if (!changed.isEmpty()) {
+            hubs.forEach(hub -> hub.pending.addAll(changed));
+            dirty.addAll(hubs);
         }
     }
 
@@ -399,7 +398,7 @@ public final class Hub {
     }
 
     private Optional<Message> acknowledge(HubSession session) {
-        return records.direct(session.node()).map(record -> {
+        return records.direct(session.node()).filter(record -> !record.ended()).map(record -> {
             List<RefusedClaim> refused = claims.judged(session.node()).map(Claims.Judged::refused).orElse(List.of());
             return new Message.Acknowledge(record.incarnation(), record.revision(),
                     refused.subList(0, Math.min(refused.size(), Message.Acknowledge.MOST_REFUSED)));
@@ -434,7 +433,7 @@ public final class Hub {
 
     /** Another hub told what it hears from nodes. */
     public void hubTold(String hub, Message.Records told) {
-        changed(records.told(hub, told));
+        changed(records.told(hub, told, timer.nanoTime()));
     }
 
     /** This node's session with another hub ended. */
@@ -461,7 +460,7 @@ public final class Hub {
 
     /** The engine says that the node at this address is not there. */
     public void lost(InetAddress vtep) {
-        changed(records.lost(vtep));
+        changed(records.lost(vtep, timer.nanoTime()));
     }
 
     /** The engine says that a node is at this address. */

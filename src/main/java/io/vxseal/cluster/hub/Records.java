@@ -21,6 +21,9 @@ import java.util.Set;
  * as one hub vouches for it, and a hub vouches for a node with which it has a session, and for some time after that broke: a node whose
  * plugin dies keeps forwarding.
  *
+ * <p>What is left of a record that ended is kept, and told to the other hubs, for as long as any of them may hold an earlier copy: one that
+ * was cut off when the node came back and left still takes it for one that is away.
+ *
  * <p>Pure, one thread. Methods return the nodes whose record changed.
  */
 final class Records {
@@ -33,11 +36,11 @@ final class Records {
     private Set<String> directChanges = new HashSet<>();
     private final Set<InetAddress> lost = new HashSet<>();
 
-    /** A record that its node announced here. */
+    /** A record that its node announced here, or what is left of it. */
     private static final class Direct {
         NodeRecord record;
         boolean live;
-        /** When it ends, unless the node is back by then. */
+        /** When it ends, unless the node is back by then; of one that ended, when it is forgotten. */
         long until;
 
         Direct(NodeRecord record) {
@@ -53,7 +56,7 @@ final class Records {
     /** The node has a session with this hub, and announces its record by and by. */
     Set<String> opened(String node) {
         Direct known = direct.get(node);
-        if (known == null || known.live) {
+        if (known == null || known.live || known.record.ended()) {
             return Set.of();
         }
         known.live = true;
@@ -127,29 +130,55 @@ final class Records {
         }
         directChanges.add(node);
         if (lost.contains(known.record.vtep())) {
-            return gone(node);
+            return giveUp(known.record, now);
         }
         return choose(Set.of(node));
     }
 
-    /** The node left the swarm. */
-    Set<String> goodbye(String node) {
-        return gone(node);
+    /**
+     * The node left the swarm.
+     *
+     * @param incarnation of its process
+     * @param revision later than all that it announced
+     */
+    Set<String> goodbye(String node, long incarnation, long revision, long now) {
+        Direct own = direct.get(node);
+        NodeRecord known = own == null ? chosen.get(node) : own.record;
+        if (known == null) {
+            return Set.of();
+        }
+        boolean isLater = incarnation > known.incarnation();
+        return end(node, known.ended(Math.max(incarnation, known.incarnation()),
+                Math.max(isLater ? 1 : Math.min(known.revision() + 1, NodeRecord.GREATEST), revision)), now);
     }
 
-    private Set<String> gone(String node) {
+    /** Ends a record of which nothing was heard. Any other hub's copy of the same incarnation counts more: that hub may hear from the node. */
+    private Set<String> giveUp(NodeRecord known, long now) {
+        return end(known.node(), known.ended(known.incarnation(), 1), now);
+    }
+
+    private Set<String> end(String node, NodeRecord left, long now) {
+        Direct ended = new Direct(left);
+        ended.until = now + retention.away().toNanos();
+        direct.put(node, ended);
+        directChanges.add(node);
+        return choose(Set.of(node));
+    }
+
+    private Set<String> forget(String node) {
         direct.remove(node);
         directChanges.add(node);
         return choose(Set.of(node));
     }
 
     /** The engine says that the node at this address is not there: it goes, unless it has a session. */
-    Set<String> lost(InetAddress vtep) {
+    Set<String> lost(InetAddress vtep, long now) {
         lost.add(vtep);
         Set<String> changed = new HashSet<>();
         for (Map.Entry<String, Direct> each : List.copyOf(direct.entrySet())) {
-            if (!each.getValue().live && each.getValue().record.vtep().equals(vtep)) {
-                changed.addAll(gone(each.getKey()));
+            Direct known = each.getValue();
+            if (!known.live && !known.record.ended() && known.record.vtep().equals(vtep)) {
+                changed.addAll(giveUp(known.record, now));
             }
         }
         return changed;
@@ -168,23 +197,31 @@ final class Records {
     }
 
     /** Another hub tells of the nodes that it vouches for. */
-    Set<String> told(String hub, Message.Records told) {
+    Set<String> told(String hub, Message.Records records, long now) {
         HubView view = hubs.get(hub);
         if (view == null || !view.isConnected()) {
             return Set.of();
         }
-        Set<String> changed = view.tell(told.records(), told.gone(), told.complete());
-        for (NodeRecord record : told.records()) {
-            adopt(record);
+        Set<String> told = view.tell(records.records(), records.gone(), records.complete());
+        Set<String> changed = new HashSet<>();
+        for (NodeRecord record : records.records()) {
+            changed.addAll(adopt(record, now));
         }
-        return choose(changed);
+        changed.addAll(choose(told));
+        return changed;
     }
 
-    /** A claim was admitted when the first hub admitted it. */
-    private void adopt(NodeRecord record) {
+    /** A claim was admitted when the first hub admitted it; and a record ended if another hub heard the node later. */
+    private Set<String> adopt(NodeRecord record, long now) {
         Direct own = direct.get(record.node());
         if (own == null) {
-            return;
+            return Set.of();
+        }
+        if (!own.live && record.ended() && record.isNewerThan(own.record)) {
+            return end(record.node(), record, now);
+        }
+        if (!own.live && record.incarnation() > own.record.incarnation()) {
+            return forget(record.node());
         }
         Times times = new Times();
         times.add(record);
@@ -193,6 +230,7 @@ final class Records {
             own.record = earlier;
             directChanges.add(record.node());
         }
+        return Set.of();
     }
 
     /** The session with another hub ended. */
@@ -210,13 +248,17 @@ final class Records {
         Set<String> changed = new HashSet<>();
         for (Map.Entry<String, Direct> each : List.copyOf(direct.entrySet())) {
             Direct known = each.getValue();
-            if (!known.live && (now - known.until >= 0 || claims.isReplaced(each.getKey()))) {
-                changed.addAll(gone(each.getKey()));
+            boolean over = now - known.until >= 0;
+            if (known.record.ended()) {
+                changed.addAll(over ? forget(each.getKey()) : Set.of());
+            } else if (!known.live && (over || claims.isReplaced(each.getKey()))) {
+                changed.addAll(giveUp(known.record, now));
             }
         }
         for (HubView hub : hubs.values()) {
             changed.addAll(choose(hub.expire(now, Long.MIN_VALUE, true)));
         }
+        hubs.values().removeIf(hub -> !hub.isConnected() && hub.isEmpty());
         return changed;
     }
 
@@ -234,6 +276,10 @@ final class Records {
     }
 
     private Optional<NodeRecord> choose(String node) {
+        return newest(node).filter(record -> !record.ended());
+    }
+
+    private Optional<NodeRecord> newest(String node) {
         List<NodeRecord> live = new ArrayList<>();
         List<NodeRecord> silent = new ArrayList<>();
         Optional.ofNullable(direct.get(node)).ifPresent(each -> (each.live ? live : silent).add(each.record));
@@ -241,10 +287,14 @@ final class Records {
             hub.told(node).ifPresent(record -> (record.silent() ? silent : live).add(record));
             hub.stale(node).ifPresent(silent::add);
         }
-        Times times = new Times();
-        live.forEach(times::add);
-        silent.forEach(times::add);
-        return NodeRecord.choose(live, silent).map(record -> times.applyTo(record).silent(live.isEmpty()));
+        Optional<NodeRecord> newest = NodeRecord.choose(live, silent);
+        if (live.size() + silent.size() > 1) {
+            Times times = new Times();
+            live.forEach(times::add);
+            silent.forEach(times::add);
+            newest = newest.map(times::applyTo);
+        }
+        return newest.map(record -> record.silent(live.isEmpty()));
     }
 
     /** Returns the record of a node that counts here. */
@@ -252,7 +302,16 @@ final class Records {
         return Optional.ofNullable(chosen.get(node));
     }
 
-    /** Returns a node's record as this hub vouches for it; empty if it does not. */
+    /** Returns the highest incarnation of a node that is known, of a record that ended as well; 0 if none. */
+    long incarnation(String node) {
+        long highest = direct(node).map(NodeRecord::incarnation).orElse(0L);
+        for (HubView hub : hubs.values()) {
+            highest = Math.max(highest, hub.told(node).or(() -> hub.stale(node)).map(NodeRecord::incarnation).orElse(0L));
+        }
+        return highest;
+    }
+
+    /** Returns a node's record as this hub vouches for it, or what is left of it; empty if there is neither. */
     Optional<NodeRecord> direct(String node) {
         return Optional.ofNullable(direct.get(node)).map(each -> each.record.silent(!each.live));
     }

@@ -53,6 +53,6 @@ final class Times {
         }
         long since = Math.min(record.vtepSince(), vteps.getOrDefault(record.vtep(), Long.MAX_VALUE));
         return new NodeRecord(record.node(), record.role(), record.incarnation(), record.revision(), record.vtep(), since,
-                record.away(), record.silent(), networks);
+                record.away(), record.silent(), record.ended(), networks);
     }
 }

@@ -135,8 +135,15 @@ public sealed interface Message {
      * The sender's node left the swarm: its record ends. From a node to a hub.
      *
      * @param incarnation of the record that ends
+     * @param revision later than all of that record
      */
-    record Goodbye(long incarnation) implements Message {}
+    record Goodbye(long incarnation, long revision) implements Message {
+        public Goodbye {
+            if (incarnation < 0 || incarnation > NodeRecord.GREATEST || revision < 0 || revision > NodeRecord.GREATEST) {
+                throw new IllegalArgumentException("end of incarnation %d, revision %d".formatted(incarnation, revision));
+            }
+        }
+    }
 
     private static RingMark orNone(RingMark mark) {
         return mark == null ? RingMark.NONE : mark;

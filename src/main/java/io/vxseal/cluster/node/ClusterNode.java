@@ -185,7 +185,8 @@ public final class ClusterNode {
 
     /** Says that this node left the swarm. */
     public void goodbye() {
-        uplinks.values().forEach(up -> up.send(Message.Goodbye.class, () -> Optional.of(new Message.Goodbye(incarnation))));
+        revision++;
+        uplinks.values().forEach(up -> up.send(Message.Goodbye.class, () -> Optional.of(new Message.Goodbye(incarnation, revision))));
     }
 
     /** Forgets which endpoints this node has; hubs are asked for them before anything is announced. */
@@ -222,7 +223,7 @@ public final class ClusterNode {
             all.add(new NetworkRecord(id, subnets, List.copyOf(own.getOrDefault(id, Map.of()).values())));
         }
         try {
-            return Optional.of(new NodeRecord(self.get().node(), self.get().role(), incarnation, revision, vtep.get(), 0, away, false, all));
+            return Optional.of(new NodeRecord(self.get().node(), self.get().role(), incarnation, revision, vtep.get(), 0, away, false, false, all));
         } catch (IllegalArgumentException e) {
             LOG.error("this node's endpoints are not announced: {}", e.getMessage());
             return Optional.empty();

@@ -140,6 +140,9 @@ final class Directory {
         HubView own = hubs.get(self);
         for (Map.Entry<String, HubView> each : hubs.entrySet()) {
             HubView view = each.getValue();
+            if (!view.isStale()) {
+                continue;
+            }
             // This process's own hub has heard from the others, and they from its nodes if it is no hub any more.
             boolean witness = own != null && own.isComplete() || each.getKey().equals(self)
                     || hubs.values().stream().anyMatch(other -> other.isWitness(view));

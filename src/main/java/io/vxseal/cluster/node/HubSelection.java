@@ -34,6 +34,10 @@ public final class HubSelection {
         long notBefore;
         /** The hub is this node's own. */
         boolean self;
+
+        boolean isReady(long now) {
+            return !busy && !self && now - notBefore >= 0;
+        }
     }
 
     /** A selection among no hubs yet. */
@@ -59,9 +63,17 @@ public final class HubSelection {
 
     /** Returns the hubs to connect to now; they count as busy until they failed or closed. */
     public List<InetAddress> take(long now, int most) {
-        long busy = candidates.values().stream().filter(candidate -> candidate.busy).count();
+        long busy = 0;
+        boolean ready = false;
+        for (Candidate candidate : candidates.values()) {
+            busy += candidate.busy ? 1 : 0;
+            ready |= candidate.isReady(now);
+        }
+        if (!ready) {
+            return List.of();
+        }
         List<Map.Entry<InetAddress, Candidate>> free = candidates.entrySet().stream()
-                .filter(each -> !each.getValue().busy && !each.getValue().self && now - each.getValue().notBefore >= 0)
+                .filter(each -> each.getValue().isReady(now))
                 .sorted(Comparator.comparingInt(each -> each.getValue().failures))
                 .limit(Math.max(0, most - busy))
                 .toList();

@@ -128,6 +128,11 @@ public final class HubView {
         return all;
     }
 
+    /** Returns whether something is known that the hub told before its session broke, and not again. */
+    public boolean isStale() {
+        return !stale.isEmpty();
+    }
+
     /** Returns whether a session with the hub is open. */
     public boolean isConnected() {
         return connected;

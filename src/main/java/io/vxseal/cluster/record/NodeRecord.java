@@ -21,6 +21,7 @@ import java.util.function.Predicate;
  * @param vtepSince when a hub first admitted that address for this node, epoch milliseconds; set by hubs
  * @param away whether the process was stopped in good order, to be replaced perhaps
  * @param silent whether the hub that tells this record has no session with the node; set by hubs
+ * @param ended whether this is no record any more, but says that the ones before it ended; set by hubs, see {@link #ended(long, long)}
  * @param networks that its engine defined on it
  */
 public record NodeRecord(
@@ -32,6 +33,7 @@ public record NodeRecord(
         long vtepSince,
         boolean away,
         boolean silent,
+        boolean ended,
         List<NetworkRecord> networks) {
     /** Most endpoints that are taken from one node. */
     public static final int MOST_ENDPOINTS = 1000;
@@ -74,7 +76,7 @@ public record NodeRecord(
 
     /**
      * Chooses among copies of one node's record. The incarnation is the highest that is alive, else the highest; of that, the highest
-     * revision, from whichever copy.
+     * revision, from whichever copy. Of two copies with the same revision one that has not ended counts.
      *
      * @param live copies of tellers that are in touch with the node
      * @param silent other copies
@@ -84,12 +86,24 @@ public record NodeRecord(
         Optional<NodeRecord> chosen = Optional.empty();
         for (Collection<NodeRecord> copies : List.of(live, silent)) {
             for (NodeRecord copy : copies) {
-                if (copy.incarnation == incarnation && (chosen.isEmpty() || copy.revision > chosen.get().revision)) {
+                if (copy.incarnation == incarnation && chosen.filter(best -> !copy.isBetterThan(best)).isEmpty()) {
                     chosen = Optional.of(copy);
                 }
             }
         }
         return chosen;
+    }
+
+    private boolean isBetterThan(NodeRecord other) {
+        return revision != other.revision ? revision > other.revision : other.ended && !ended;
+    }
+
+    /**
+     * Returns what is left of a record that ended, so that copies which others still hold end, too: those with a lower incarnation, and of
+     * this incarnation those with a lower revision.
+     */
+    public NodeRecord ended(long lastIncarnation, long lastRevision) {
+        return new NodeRecord(node, role, lastIncarnation, lastRevision, vtep, vtepSince, false, true, true, List.of());
     }
 
     /** Returns the endpoints of all networks, counted. */
@@ -103,17 +117,17 @@ public record NodeRecord(
 
     /** Returns this record with other networks. */
     public NodeRecord with(List<NetworkRecord> others) {
-        return new NodeRecord(node, role, incarnation, revision, vtep, vtepSince, away, silent, others);
+        return new NodeRecord(node, role, incarnation, revision, vtep, vtepSince, away, silent, ended, others);
     }
 
     /** Returns this record as told by a hub that has a session with the node, or has none. */
     public NodeRecord silent(boolean now) {
-        return now == silent ? this : new NodeRecord(node, role, incarnation, revision, vtep, vtepSince, away, now, networks);
+        return now == silent ? this : new NodeRecord(node, role, incarnation, revision, vtep, vtepSince, away, now, ended, networks);
     }
 
     /** Returns this record with what a hub sets. */
     public NodeRecord admitted(Role as, long since, List<NetworkRecord> stamped) {
-        return new NodeRecord(node, as, incarnation, revision, vtep, since, away, false, stamped);
+        return new NodeRecord(node, as, incarnation, revision, vtep, since, away, false, false, stamped);
     }
 
     /** Returns the part of a record that a node needs: some networks, those with endpoints, without their definitions. */

@@ -59,6 +59,11 @@ public final class KeyAuthority {
         this.random = random;
     }
 
+    /** Returns the least time between two rotations. */
+    Duration apart() {
+        return apart;
+    }
+
     /** What to do now. */
     enum Duty {
         /** Leave all as it is. */
@@ -91,7 +96,8 @@ public final class KeyAuthority {
      * The ring in force.
      *
      * @param external whether the engine delivered the keys
-     * @param valid whether its signature can still be verified with today's root, and its author is still a manager
+     * @param valid whether its signature can still be verified with today's root, its author is still a manager, and no former manager's
+     *     ring counts more somewhere
      * @param left until its author's certificate ends
      * @param outlasted whether this node's own certificate ends later, so that signing again would help
      * @param age since its keys were made, by the author's clock and ours; may be nonsense if they differ

@@ -30,6 +30,8 @@ public final class RingKeeper {
 
     /** Most versions that a ring may be ahead of this node's: years of rotations. */
     static final long LONGEST_STEP = 1_000_000;
+    /** Most versions by which a ring of a former manager is outdone; the outdoing has to stay within every node's longest step. */
+    static final long LONGEST_CONTEST = 1000;
 
     private final KeyAuthority authority;
     private final RingStore store;
@@ -46,6 +48,8 @@ public final class RingKeeper {
     /** What this node's engine delivered and no manager has confirmed. */
     private Optional<KeyRing> offered = Optional.empty();
     private boolean rotationRequested;
+    /** When the ring in force came. */
+    private long taken;
     private KeyRing published = KeyRing.EMPTY;
     private long known;
     /** The tags of the keys in force, and when each first was. */
@@ -72,6 +76,7 @@ public final class RingKeeper {
         this.isManager = isManager;
         this.events = events;
         this.known = timer.nanoTime();
+        this.taken = known;
     }
 
     /** Takes this node's certificates, new or renewed; the ring of another swarm ends. */
@@ -221,7 +226,7 @@ public final class RingKeeper {
         Instant now = timer.wallTime();
         RingTrust self = trust.orElseThrow();
         Optional<InForce> inForce = signed.map(ring -> new InForce(ring.external(),
-                verified && isManager.test(ring.mark().author()),
+                verified && isManager.test(ring.mark().author()) && !isContested(),
                 Duration.between(now, ring.until()), self.until().isAfter(ring.until()),
                 Duration.between(ring.made(), now), Duration.ofNanos(timer.nanoTime() - known)));
         KeyAuthority.Duty duty = authority.duty(
@@ -238,8 +243,22 @@ public final class RingKeeper {
         return duty == KeyAuthority.Duty.AWAIT_MAJORITY;
     }
 
+    /**
+     * Returns whether a former manager's ring, which is not taken here, counts more where it was taken before its author was demoted. Signing
+     * again under a later version ends that.
+     */
+    private boolean isContested() {
+        return contest().isPresent() && timer.nanoTime() - taken >= authority.apart().toNanos();
+    }
+
+    private Optional<SignedRing> contest() {
+        return unlisted.filter(ring -> ring.mark().compareTo(mark()) > 0 && ring.mark().version() - mark().version() <= LONGEST_CONTEST
+                && !isManager.test(ring.mark().author()));
+    }
+
     private void make(KeyRing keys, Instant made, boolean external) {
-        SignedRing ring = trust.orElseThrow().sign(mark().version() + 1, made, external, keys);
+        long version = Math.max(mark().version(), contest().map(ring -> ring.mark().version()).orElse(0L)) + 1;
+        SignedRing ring = trust.orElseThrow().sign(version, made, external, keys);
         LOG.info("made {}", ring);
         inForce(ring);
     }
@@ -247,6 +266,7 @@ public final class RingKeeper {
     private void inForce(SignedRing ring) {
         signed = Optional.of(ring);
         verified = true;
+        taken = timer.nanoTime();
         if (ring.external()) {
             offered = Optional.empty();
         }

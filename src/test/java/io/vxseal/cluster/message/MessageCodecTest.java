@@ -20,7 +20,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class MessageCodecTest {
-    private static final NodeRecord RECORD = new NodeRecord("node-1", Role.MANAGER, 7, 3, InetAddress.ofLiteral("192.0.2.1"), 12, true, true,
+    private static final NodeRecord RECORD = new NodeRecord("node-1", Role.MANAGER, 7, 3, InetAddress.ofLiteral("192.0.2.1"), 12, true, true, false,
             List.of(new NetworkRecord("net", List.of(new SubnetRecord(Cidr.parse("10.0.1.0/24"), InetAddress.ofLiteral("10.0.1.1"))),
                     List.of(new EndpointRecord("ep", Cidr.parse("10.0.1.2/24"), MacAddress.parse("02:42:0a:00:01:02"), 99)))));
     private static final RingMark MARK = new RingMark(5, "node-1", 17);
@@ -35,7 +35,7 @@ class MessageCodecTest {
             new Message.Ping(),
             new Message.Recall(),
             new Message.Recalled(RECORD.networks()),
-            new Message.Goodbye(7));
+            new Message.Goodbye(7, 4));
 
     @Test
     void readsWhatItWrites() throws RefusedException {
@@ -58,7 +58,7 @@ class MessageCodecTest {
         assertThat(read("{\"later\":{\"x\":1}}")).isEmpty();
         assertThat(read("{\"records\":{\"records\":[{\"node\":\"n\",\"incarnation\":1,\"revision\":1,\"vtep\":\"192.0.2.1\",\"x\":[]}]}}"))
                 .contains(new Message.Records(List.of(new NodeRecord(
-                        "n", Role.WORKER, 1, 1, InetAddress.ofLiteral("192.0.2.1"), 0, false, false, List.of())), List.of(), false));
+                        "n", Role.WORKER, 1, 1, InetAddress.ofLiteral("192.0.2.1"), 0, false, false, false, List.of())), List.of(), false));
     }
 
     @Test

@@ -1,0 +1,248 @@
+package io.vxseal.cluster.hub;
+
+import static io.vxseal.cluster.record.TestRecords.NET;
+import static io.vxseal.cluster.record.TestRecords.endpoint;
+import static io.vxseal.cluster.record.TestRecords.manager;
+import static io.vxseal.cluster.record.TestRecords.worker;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.cluster.message.ManualTimer;
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.RecordedChannel;
+import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.record.EndpointRecord;
+import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RefusedClaim;
+import io.vxseal.cluster.record.TestRecords;
+import io.vxseal.swarm.Role;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class HubTest {
+    private static final Duration BATCH = Duration.ofMillis(20);
+    private static final RingMark MARK = new RingMark(3, "m1", 9);
+
+    private final ManualTimer timer = new ManualTimer();
+    private final Set<String> managers = new HashSet<>(Set.of("m1", "m2"));
+    private final List<String> refused = new ArrayList<>();
+    private final List<String> removed = new ArrayList<>();
+    private final Hub hub = new Hub("m1", 1, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer, managers::contains,
+            new NoKeys(), (node, what) -> refused.add(node + ": " + what));
+
+    /** A ring of which only the mark counts. */
+    private final class NoKeys implements Hub.Rings {
+        @Override
+        public RingMark mark() {
+            return MARK;
+        }
+
+        @Override
+        public Optional<Message.Ring> newerThan(RingMark theirs) {
+            return MARK.compareTo(theirs) > 0 ? Optional.of(new Message.Ring(new byte[] {3})) : Optional.empty();
+        }
+
+        @Override
+        public void take(byte[] octets) {
+            throw new AssertionError("no ring is brought here");
+        }
+
+        @Override
+        public boolean isRotationRequested() {
+            return false;
+        }
+
+        @Override
+        public void onRotationRequest(RingMark ring) {
+            throw new AssertionError("no rotation is requested here");
+        }
+
+        @Override
+        public void onRemoval(String node) {
+            removed.add(node);
+        }
+    }
+
+    @BeforeEach
+    void synchronize() {
+        timer.pass(Hub.SYNCHRONIZE);
+        hub.tick();
+    }
+
+    private RecordedChannel open(String node, Role role) {
+        RecordedChannel channel = new RecordedChannel(node, role, timer);
+        hub.opened(channel);
+        hub.received(channel, new Message.Hello(MARK, false));
+        return channel;
+    }
+
+    private void say(RecordedChannel channel, Message message) {
+        hub.received(channel, message);
+        timer.pass(BATCH);
+    }
+
+    private RecordedChannel subscriber(String node, String... networks) {
+        RecordedChannel channel = open(node, Role.WORKER);
+        say(channel, new Message.Subscribe(Set.of(networks), false));
+        channel.take();
+        return channel;
+    }
+
+    private static List<String> endpoints(List<Message.Records> told) {
+        return told.stream().flatMap(each -> each.records().stream()).flatMap(record -> record.networks().stream())
+                .flatMap(network -> network.endpoints().stream()).map(EndpointRecord::id).toList();
+    }
+
+    @Test
+    void subscriberHearsOfItsNetworksOnly() {
+        RecordedChannel on = subscriber("w1", NET);
+        RecordedChannel off = subscriber("w2", "other");
+        say(open("w3", Role.WORKER), new Message.Announce(worker("w3", 1, 3, endpoint(7))));
+        assertThat(endpoints(on.take(Message.Records.class))).containsExactly("ep7");
+        assertThat(off.take()).isEmpty();
+    }
+
+    @Test
+    void newSubscriberGetsTheRingBeforeTheRecords() {
+        say(open("w3", Role.WORKER), new Message.Announce(worker("w3", 1, 3, endpoint(7))));
+        RecordedChannel late = new RecordedChannel("w1", Role.WORKER, timer);
+        hub.opened(late);
+        hub.received(late, new Message.Hello(RingMark.NONE, false));
+        say(late, new Message.Subscribe(Set.of(NET), false));
+        List<Message> sent = late.take();
+        assertThat(sent).extracting(Message::getClass).map(Class::getSimpleName).containsExactly("Welcome", "Ring", "Records");
+        assertThat(((Message.Records) sent.getLast()).complete()).isTrue();
+    }
+
+    @Test
+    void unsubscribedNetworkIsToldToBeGone() {
+        say(open("w3", Role.WORKER), new Message.Announce(worker("w3", 1, 3, endpoint(7))));
+        RecordedChannel channel = subscriber("w1", NET);
+        say(channel, new Message.Subscribe(Set.of(), false));
+        assertThat(channel.take(Message.Records.class).getFirst().gone()).containsExactly("w3");
+    }
+
+    @Test
+    void recordOfAnotherNodeIsRefused() {
+        say(open("w3", Role.WORKER), new Message.Announce(worker("w4", 1, 3, endpoint(7))));
+        assertThat(refused).singleElement().asString().startsWith("w3: a record of node w4");
+        assertThat(hub.nodes()).isEmpty();
+    }
+
+    @Test
+    void onlyListedManagersSubscribeToEverything() {
+        say(open("w3", Role.WORKER), new Message.Announce(worker("w3", 1, 3, endpoint(7))));
+        RecordedChannel worker = open("w1", Role.WORKER);
+        say(worker, new Message.Subscribe(Set.of(), true));
+        assertThat(refused).containsExactly("w1: a worker's subscription to everything");
+        managers.remove("m2");
+        RecordedChannel demoted = open("m2", Role.MANAGER);
+        say(demoted, new Message.Subscribe(Set.of(), true));
+        assertThat(demoted.take(Message.Records.class)).isEmpty();
+        managers.add("m2");
+        hub.managers(managers);
+        timer.pass(BATCH);
+        assertThat(endpoints(demoted.take(Message.Records.class))).containsExactly("ep7");
+    }
+
+    @Test
+    void roleInTheRecordIsTheCertificates() {
+        NodeRecord lie = manager("w3", 3, TestRecords.SUBNETS);
+        say(open("w3", Role.WORKER), new Message.Announce(lie));
+        assertThat(hub.nodes()).singleElement().extracting(NodeRecord::role).isEqualTo(Role.WORKER);
+    }
+
+    @Test
+    void refusedClaimIsCountedAndItsNodeToldUntilItStands() {
+        RecordedChannel first = open("w3", Role.WORKER);
+        say(first, new Message.Announce(worker("w3", 1, 3, endpoint("a", 7))));
+        RecordedChannel second = open("w4", Role.WORKER);
+        say(second, new Message.Announce(worker("w4", 1, 4, endpoint("b", 7))));
+        assertThat(second.take(Message.Acknowledge.class).getLast().refused())
+                .containsExactly(new RefusedClaim(NET, "b", RefusedClaim.Reason.ADDRESS_TAKEN));
+        assertThat(hub.refusedClaims()).containsEntry(RefusedClaim.Reason.ADDRESS_TAKEN, 1);
+        assertThat(refused).hasSize(1);
+        say(first, new Message.Announce(worker("w3", 2, 3)));
+        assertThat(second.take(Message.Acknowledge.class).getLast().refused()).isEmpty();
+        assertThat(hub.refusedClaims()).isEmpty();
+    }
+
+    @Test
+    void slowReaderGetsThePresentStateInsteadOfABacklog() {
+        RecordedChannel slow = subscriber("w1", NET);
+        slow.room = 0;
+        RecordedChannel busy = open("w3", Role.WORKER);
+        for (int revision = 1; revision <= 50; revision++) {
+            say(busy, new Message.Announce(worker("w3", revision, 3, endpoint("ep" + revision, 7))));
+        }
+        assertThat(hub.sessions()).filteredOn(session -> session.node().equals("w1")).extracting(Hub.SessionStatus::lag).containsExactly(1);
+        slow.room = Integer.MAX_VALUE;
+        hub.drained(slow);
+        timer.pass(BATCH);
+        assertThat(endpoints(slow.take(Message.Records.class))).containsExactly("ep50");
+    }
+
+    @Test
+    void goodbyeIsAcknowledgedEndsTheRecordAndRotatesTheKeys() {
+        RecordedChannel other = subscriber("w1", NET);
+        RecordedChannel leaving = open("w3", Role.WORKER);
+        say(leaving, new Message.Announce(worker("w3", 1, 3, endpoint(7))));
+        other.take();
+        say(leaving, new Message.Goodbye(1, 2));
+        assertThat(other.take(Message.Records.class).getFirst().gone()).containsExactly("w3");
+        assertThat(leaving.take(Message.Acknowledge.class)).contains(new Message.Acknowledge(0, 0, List.of()));
+        assertThat(removed).containsExactly("w3");
+    }
+
+    /** Seeds 1689 and 1741: a hub that admitted its own node's claim later than another hub did gave it to a rival. */
+    @Test
+    void otherHubIsToldWhenItsOwnNodesClaimsWereAdmitted() {
+        RecordedChannel other = open("m2", Role.MANAGER);
+        say(other, new Message.Subscribe(Set.of(), true));
+        say(other, new Message.Announce(new NodeRecord("m2", Role.MANAGER, 1, 1, TestRecords.vtep(2), 0, false, false, false,
+                worker("m2", 1, 2, endpoint(7)).networks())));
+        assertThat(endpoints(other.take(Message.Records.class))).containsExactly("ep7");
+    }
+
+    @Test
+    void newerSessionOfANodeReplacesTheOlder() {
+        RecordedChannel old = subscriber("w1", NET);
+        RecordedChannel now = subscriber("w1", NET);
+        assertThat(old.closed).isTrue();
+        hub.closed(old);
+        say(open("w3", Role.WORKER), new Message.Announce(worker("w3", 1, 3, endpoint(7))));
+        assertThat(endpoints(now.take(Message.Records.class))).containsExactly("ep7");
+        assertThat(old.take()).isEmpty();
+    }
+
+    @Test
+    void messagesThatOnlyHubsSendAreRefused() {
+        RecordedChannel channel = open("w1", Role.WORKER);
+        say(channel, new Message.Records(List.of(), List.of("m1"), true));
+        say(channel, new Message.Acknowledge(1, 1, List.of()));
+        assertThat(refused).hasSize(2).allMatch(what -> what.equals("w1: a message that only hubs send"));
+    }
+
+    @Test
+    void startingHubTellsNothingBeforeItHeardFromTheOthers() {
+        Hub starting = new Hub("m1", 2, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer, managers::contains, new NoKeys(),
+                (node, what) -> refused.add(what));
+        starting.managers(managers);
+        RecordedChannel channel = new RecordedChannel("w1", Role.WORKER, timer);
+        starting.opened(channel);
+        starting.received(channel, new Message.Hello(MARK, false));
+        starting.received(channel, new Message.Subscribe(Set.of(NET), false));
+        timer.pass(BATCH);
+        assertThat(channel.take(Message.Records.class)).isEmpty();
+        starting.hubOpened("m2", 7);
+        starting.hubTold("m2", new Message.Records(List.of(worker("w3", 1, 3, endpoint(7))), List.of(), true));
+        timer.pass(BATCH.multipliedBy(2));
+        assertThat(endpoints(channel.take(Message.Records.class))).containsExactly("ep7");
+    }
+}

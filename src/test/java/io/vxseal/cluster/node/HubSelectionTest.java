@@ -1,0 +1,98 @@
+package io.vxseal.cluster.node;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.net.InetAddress;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class HubSelectionTest {
+    private final HubSelection selection = new HubSelection(new Random(1));
+
+    private static InetAddress hub(int number) {
+        return InetAddress.ofLiteral("10.0.0." + number);
+    }
+
+    private static Set<InetAddress> hubs(int some) {
+        Set<InetAddress> all = new LinkedHashSet<>();
+        for (int n = 1; n <= some; n++) {
+            all.add(hub(n));
+        }
+        return all;
+    }
+
+    private static long at(double seconds) {
+        return (long) (seconds * 1e9);
+    }
+
+    @Test
+    void takesNoMoreThanItMay() {
+        selection.listed(hubs(7), at(0));
+        List<InetAddress> taken = selection.take(at(0), HubSelection.MOST_HUBS);
+        assertThat(taken).hasSize(5).doesNotHaveDuplicates();
+        assertThat(selection.take(at(1), HubSelection.MOST_HUBS)).isEmpty();
+        assertThat(selection.take(at(1), Integer.MAX_VALUE)).hasSize(2).doesNotContainAnyElementsOf(taken);
+    }
+
+    @Test
+    void nodesSpreadOverTheHubs() {
+        Set<InetAddress> used = new HashSet<>();
+        for (int seed = 0; seed < 50; seed++) {
+            HubSelection each = new HubSelection(new Random(seed));
+            each.listed(hubs(7), at(0));
+            used.addAll(each.take(at(0), 1));
+        }
+        assertThat(used).hasSize(7);
+    }
+
+    @Test
+    void hubThatFailsIsTriedEverMoreSeldomAndAfterTheOthers() {
+        selection.listed(hubs(1), at(0));
+        double now = 0;
+        double longest = 0;
+        for (int n = 0; n < 8; n++) {
+            double waited = now;
+            while (selection.take(at(now), 1).isEmpty()) {
+                now += 0.05;
+            }
+            longest = Math.max(longest, now - waited);
+            selection.closed(hub(1), at(now));
+        }
+        assertThat(longest).isBetween(3.0, 4.6);
+        selection.listed(hubs(2), at(now));
+        now += 10;
+        assertThat(selection.take(at(now), 1)).containsExactly(hub(2));
+    }
+
+    @Test
+    void hubWhoseSessionEndedIsTriedAtOnce() {
+        selection.listed(hubs(1), at(0));
+        selection.take(at(0), 1);
+        selection.connected(hub(1));
+        selection.closed(hub(1), at(5));
+        assertThat(selection.take(at(5), 1)).containsExactly(hub(1));
+    }
+
+    @Test
+    void ownHubIsNotTriedUntilSomethingChanged() {
+        selection.listed(hubs(1), at(0));
+        selection.take(at(0), 1);
+        selection.isSelf(hub(1));
+        assertThat(selection.take(at(100), 1)).isEmpty();
+        selection.retry(at(100));
+        assertThat(selection.take(at(100), 1)).containsExactly(hub(1));
+    }
+
+    @Test
+    void hubOffTheListIsForgotten() {
+        selection.listed(hubs(2), at(0));
+        selection.take(at(0), 5);
+        selection.listed(hubs(1), at(1));
+        selection.closed(hub(2), at(1));
+        assertThat(selection.take(at(3600), 5)).isEmpty();
+    }
+}

@@ -1,0 +1,101 @@
+package io.vxseal.cluster.ring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vxseal.cluster.message.ManualTimer;
+import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.cluster.message.RingMark;
+import io.vxseal.encryption.KeyRing;
+import io.vxseal.swarm.NodeName;
+import io.vxseal.swarm.Role;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class RingKeeperTest {
+    private static final Duration ROTATION = Duration.ofHours(12);
+    private static final Duration APART = Duration.ofSeconds(60);
+
+    private final ManualTimer timer = new ManualTimer();
+    private final Set<String> managers = new HashSet<>(Set.of("m1", "m2"));
+    private final List<SignedRing> signatures = SimulatedTrust.none();
+    private final RingKeeper m1 = keeper("m1");
+    private final RingKeeper m2 = keeper("m2");
+
+    private RingKeeper keeper(String node) {
+        KeyAuthority authority = new KeyAuthority(ROTATION, APART, 0, new Random(node.hashCode()));
+        RingKeeper keeper = new RingKeeper(authority, RingStore.NONE, timer, managers::contains, new RingKeeper.Events() {
+            @Override
+            public void keys(KeyRing keys) {
+                // What is in force is asked for.
+            }
+
+            @Override
+            public void changed() {
+                // Nobody else is there.
+            }
+        });
+        keeper.become(new SimulatedTrust(new NodeName("swarm", Role.MANAGER, node), signatures));
+        return keeper;
+    }
+
+    private static boolean keep(RingKeeper keeper) {
+        return keeper.keep(true, true, true, Duration.ofSeconds(10));
+    }
+
+    private static byte[] octets(RingKeeper of) {
+        return of.newerThan(RingMark.NONE).orElseThrow().octets();
+    }
+
+    /** Makes two rings of one version: m1 made the one that counts more, and was demoted. */
+    private void contest() throws RefusedException {
+        keep(m1);
+        m2.take(octets(m1));
+        timer.pass(ROTATION);
+        keep(m1);
+        timer.pass(Duration.ofMillis(500));
+        keep(m2);
+        managers.remove("m1");
+        assertThat(m1.mark().version()).isEqualTo(m2.mark().version());
+        assertThat(m1.mark()).isGreaterThan(m2.mark());
+        assertThatThrownBy(() -> m2.take(octets(m1))).hasMessageContaining("no manager of the swarm now");
+    }
+
+    /** Seeds 1018 and 1426: half of the swarm kept the one ring, half the other, until the next rotation. */
+    @Test
+    void ringThatAFormerManagersOutranksElsewhereIsSignedAgain() throws RefusedException {
+        contest();
+        KeyRing keys = m2.keys();
+        timer.pass(APART);
+        keep(m2);
+        assertThat(m2.mark()).isGreaterThan(m1.mark());
+        assertThat(m2.keys()).isEqualTo(keys);
+        m1.take(octets(m2));
+        assertThat(m1.keys()).isEqualTo(keys);
+    }
+
+    @Test
+    void formerManagerCausesNoMoreThanOneSignatureInTheLeastTime() throws RefusedException {
+        contest();
+        for (int second = 0; second < 59; second++) {
+            timer.pass(Duration.ofSeconds(1));
+            keep(m2);
+        }
+        assertThat(m2.mark().version()).isEqualTo(2);
+    }
+
+    @Test
+    void ringOfFormerManagerThatIsFarAheadIsNotOutdone() throws RefusedException {
+        contest();
+        SimulatedTrust former = new SimulatedTrust(new NodeName("swarm", Role.MANAGER, "m1"), signatures);
+        byte[] ahead = former.sign(m2.mark().version() + RingKeeper.LONGEST_CONTEST + 1, timer.wallTime(), false, m1.keys()).octets();
+        assertThatThrownBy(() -> m2.take(ahead)).hasMessageContaining("no manager of the swarm now");
+        timer.pass(APART);
+        keep(m2);
+        assertThat(m2.mark().version()).isEqualTo(2);
+    }
+}
