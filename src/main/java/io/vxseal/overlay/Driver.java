@@ -2,11 +2,11 @@ package io.vxseal.overlay;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.cluster.Status;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Handover;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
@@ -70,7 +70,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     private final Map<String, Attachment> networks = new HashMap<>();
     private final Set<InetAddress> nodes = new LinkedHashSet<>();
     private VniAllocator vnis = new VniAllocator(Map.of(), 0);
-    private Optional<Ends> ends = Optional.empty();
+    private Optional<NodeAddresses> ends = Optional.empty();
     /** The keys in force, or on their way there. */
     private KeyRing ring = KeyRing.EMPTY;
     private final Handover handover = new Handover();
@@ -168,7 +168,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         lock.lock();
         try {
             encryption.adopt();
-            List<NetworkScan.Pinned> pinned = NetworkScan.pinned(host, encryption.stands());
+            List<NetworkScan.Pinned> pinned = NetworkScan.pinned(host, encryption.holdsAnything());
             StateStore.Lasting remembered = remembered(pinned);
             checkRunFolder(remembered, pinned);
             vnis = new VniAllocator(remembered.vnis(), remembered.nextVni());
@@ -187,10 +187,10 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             }
             unsettled = networks.values().stream().anyMatch(Attachment::up);
             boolean encrypted = networks.values().stream().anyMatch(Attachment::needsProtection);
-            if (encryption.stands() && networks.values().stream().noneMatch(attachment -> attachment.network.encrypted())) {
+            if (encryption.holdsAnything() && networks.values().stream().noneMatch(attachment -> attachment.network.encrypted())) {
                 protection.keepBlock();
             }
-            lingering = encrypted ? encryption.adopted() : Set.of();
+            lingering = encrypted ? encryption.remoteNodes() : Set.of();
             seal();
             remembered.nodes().forEach(this::found);
             if (!networks.isEmpty()) {
@@ -339,7 +339,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
                 seal();
                 return encryption.repair();
             });
-            if (encryption.wantsOtherKeys()) {
+            if (encryption.needsRotation()) {
                 cluster.rotate();
             }
             for (Attachment attachment : networks.values()) {
@@ -373,7 +373,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             if (attachment.needsProtection()) {
                 NetworkNamespace namespace = attachment.namespace.orElseThrow();
                 repairs.attempt(RepairLog.Kind.LINKS, attachment.network.id() + " without protection", () ->
-                        namespace.removeOtherTunnels(namespace.links(), ends.map(Ends::bind)));
+                        namespace.removeOtherTunnels(namespace.links(), ends.map(NodeAddresses::bind)));
             }
         }
     }
@@ -436,7 +436,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     /** Returns what keeps packets from being sealed or opened, a line each. */
     private List<String> inTheWay() {
-        List<String> lines = new ArrayList<>(encryption.inTheWay());
+        List<String> lines = new ArrayList<>(encryption.conflictingPolicies());
         encryption.failures().forEach((node, why) -> lines.add("node %s: %s".formatted(node.getHostAddress(), why)));
         Set<InetAddress> unreachable = new LinkedHashSet<>();
         networks.values().forEach(attachment -> attachment.peers.vteps().stream()
@@ -450,7 +450,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     private Optional<Encryption.Tally> found() {
         try {
-            return Optional.of(encryption.found());
+            return Optional.of(encryption.installed());
         } catch (KernelException failure) {
             errors.add("status", failure.getMessage());
             return Optional.empty();
@@ -723,7 +723,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             }
             Attachment attachment = attachment(network);
             Endpoint endpoint = notJoined(attachment, endpoint(network, id));
-            Ends local = ends.orElseThrow(() -> DriverException.forbidden(
+            NodeAddresses local = ends.orElseThrow(() -> DriverException.forbidden(
                     "this node's address is not known yet: is its engine part of a swarm?"));
             Subnet subnet = attachment.network.subnetOf(endpoint.address().address()).orElseThrow();
             Deque<Undo> undo = new ArrayDeque<>();
@@ -829,11 +829,11 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
      *
      * @param named as the engine names them: the address that the other nodes are told, and the one that it is bound to
      */
-    public void self(Ends named) {
+    public void self(NodeAddresses named) {
         lock.lock();
         try {
             InetAddress advertise = named.advertise();
-            Ends now = new Ends(isLocal(advertise) ? advertise : named.bind(), advertise);
+            NodeAddresses now = new NodeAddresses(advertise, isLocal(advertise) ? advertise : named.bind());
             ends = Optional.of(now);
             protection.local(now.bind());
             cluster.self(advertise, named.bind());
@@ -854,7 +854,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
             });
             // Frames of version 0.1.0 bear another mark, whose policies go with the step after this.
             networks.values().stream().filter(Attachment::needsProtection).forEach(this::mark);
-            tryTo("bring IPsec states and policies to this node's address", () -> encryption.ends(now));
+            tryTo("bring IPsec states and policies to this node's address", () -> encryption.addresses(now));
             tryTo("seal to the nodes of the networks that are up", this::seal);
             told.signalAll();
         } finally {
@@ -1040,7 +1040,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     }
 
     /** The order matters: rules and block policy stand before the first link of an encrypted network comes up. */
-    private void bringUp(Attachment attachment, Ends local, Deque<Undo> undo) throws IOException, DriverException {
+    private void bringUp(Attachment attachment, NodeAddresses local, Deque<Undo> undo) throws IOException, DriverException {
         Network network = attachment.network;
         undo.push(() -> takeDown(attachment));
         if (network.encrypted()) {
@@ -1127,7 +1127,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         return ends.isEmpty() || (node instanceof Inet6Address) == (ends.get().bind() instanceof Inet6Address);
     }
 
-    private static Peer own(Endpoint endpoint, Ends local) {
+    private static Peer own(Endpoint endpoint, NodeAddresses local) {
         return new Peer(endpoint.network(), endpoint.id(), endpoint.address(), endpoint.mac(), local.advertise());
     }
 

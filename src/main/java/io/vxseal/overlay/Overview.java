@@ -1,8 +1,8 @@
 package io.vxseal.overlay;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Status;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.peers.Peer;
 import java.util.List;
 import java.util.Optional;
@@ -21,7 +21,7 @@ import java.util.Optional;
  * @param errors the last ones, the newest first
  */
 public record Overview(
-        Optional<Ends> ends,
+        Optional<NodeAddresses> ends,
         Status cluster,
         List<Attached> networks,
         Optional<String> firewall,

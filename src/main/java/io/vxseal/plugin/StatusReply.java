@@ -1,9 +1,9 @@
 package io.vxseal.plugin;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Role;
 import io.vxseal.cluster.Status;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.overlay.Endpoint;
 import io.vxseal.overlay.ErrorLog;
 import io.vxseal.overlay.Overview;
@@ -69,8 +69,8 @@ record StatusReply(
                 new Node(
                         orNull(cluster.node()),
                         orNull(cluster.swarm()),
-                        orNull(overview.ends().map(Ends::advertise).map(InetAddress::getHostAddress)),
-                        orNull(overview.ends().map(Ends::bind).map(InetAddress::getHostAddress))),
+                        orNull(overview.ends().map(NodeAddresses::advertise).map(InetAddress::getHostAddress)),
+                        orNull(overview.ends().map(NodeAddresses::bind).map(InetAddress::getHostAddress))),
                 new Cluster(
                         orNull(cluster.coordinator()),
                         orNull(cluster.problem()),
@@ -115,7 +115,7 @@ record StatusReply(
                 keys);
     }
 
-    private static Network network(Overview.Attached attached, Optional<Ends> ends) {
+    private static Network network(Overview.Attached attached, Optional<NodeAddresses> ends) {
         List<Attached> endpoints = new ArrayList<>();
         for (Endpoint endpoint : attached.here()) {
             endpoints.add(new Attached(
@@ -124,7 +124,7 @@ record StatusReply(
                     endpoint.mac().toString(),
                     true,
                     endpoint.joined(),
-                    orNull(ends.map(Ends::advertise).map(InetAddress::getHostAddress))));
+                    orNull(ends.map(NodeAddresses::advertise).map(InetAddress::getHostAddress))));
         }
         for (Peer peer : attached.elsewhere()) {
             endpoints.add(new Attached(
