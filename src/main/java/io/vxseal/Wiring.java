@@ -2,7 +2,6 @@ package io.vxseal;
 
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Rehearsal;
 import io.vxseal.kernel.filesystem.Tmpfs;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.monitor.KernelMonitor;
@@ -14,6 +13,7 @@ import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.Host;
 import io.vxseal.overlay.StateStore;
 import io.vxseal.plugin.PluginServer;
+import io.vxseal.plugin.PluginSocket;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -54,14 +54,14 @@ final class Wiring {
 
     private Wiring() {}
 
-    static void run(Map<String, String> environment) {
+    static void run(Map<String, String> environment, PluginSocket socket) {
         try {
             Settings settings = Settings.of(environment);
             System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", settings.logLevel());
             System.setProperty("org.slf4j.simpleLogger.showThreadName", "false");
             quiet(settings.logLevel());
             System.setProperty("org.slf4j.simpleLogger.showShortLogName", "true");
-            start(settings);
+            start(settings, socket);
         } catch (IllegalArgumentException | IOException | DriverException failure) {
             System.err.println("vxseal: " + failure.getMessage());
             System.exit(1);
@@ -81,12 +81,12 @@ final class Wiring {
         }
     }
 
-    private static void start(Settings settings) throws IOException, DriverException, InterruptedException {
+    private static void start(Settings settings, PluginSocket socket) throws IOException, DriverException, InterruptedException {
         Logger log = LoggerFactory.getLogger(Wiring.class);
         // Most of a start is loading. What the server needs and what the driver needs is loaded side by side.
         CompletableFuture<Driver> ready = new CompletableFuture<>();
         CompletableFuture<PluginServer> serving = CompletableFuture.supplyAsync(
-                () -> PluginServer.start(ready), Thread.ofPlatform().name("vxseal-server")::start);
+                () -> PluginServer.start(socket, ready), Thread.ofPlatform().name("vxseal-server")::start);
         // Before anything of the kernel is looked at or touched.
         Optional<Path> held = SingleInstance.held(settings.run(), settings.swarm(), PREDECESSOR);
         if (held.isPresent()) {
@@ -129,7 +129,7 @@ final class Wiring {
         // It waits in the kernel, where a virtual thread would keep others from running.
         Thread.ofPlatform().daemon().name("vxseal-repair").start(() -> untilStopped(() ->
                 new Housekeeper(REST, driver.errors())
-                        .keepRight(() -> watch.await(REPAIR), driver::repair, Rehearsal::run, heap::trim)));
+                        .keepRight(() -> watch.await(REPAIR), driver::repair, heap::trim)));
         log.info("vxseal {} is up", PluginServer.version());
     }
 

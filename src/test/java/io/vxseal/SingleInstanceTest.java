@@ -50,8 +50,6 @@ class SingleInstanceTest {
         command.addAll(List.of(
                 Path.of(System.getProperty("java.home"), "bin/java").toString(),
                 "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow",
-                "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
-                "-Djava.nio.channels.spi.SelectorProvider=io.vxseal.plugin.DoorSelectorProvider",
                 "-cp", System.getProperty("java.class.path"), "io.vxseal.Main"));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(log(alias).toFile());
         builder.environment().putAll(java.util.Map.of(
