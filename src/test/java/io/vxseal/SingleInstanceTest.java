@@ -77,8 +77,18 @@ class SingleInstanceTest {
         assertThat(said(alias)).contains(words);
     }
 
-    private EngineClient.Answer capabilities(String alias) throws IOException {
-        return new EngineClient(socket(alias)).call("GetCapabilities", "{}");
+    /** Asks as soon as the server listens: only in the image the socket is there before the program. */
+    private EngineClient.Answer capabilities(String alias) throws Exception {
+        for (int tries = 1; ; tries++) {
+            try {
+                return new EngineClient(socket(alias)).call("GetCapabilities", "{}");
+            } catch (IOException notYet) {
+                if (tries == 1200) {
+                    throw notYet;
+                }
+                Thread.sleep(100);
+            }
+        }
     }
 
     /** Both ways that a second one can be set: to the run folder of the first, and to another. */
