@@ -94,7 +94,7 @@ class CollisionTest {
     }
 
     @Test
-    void nodesWithOneSpiShareAStateThatOutlivesEither() throws Exception {
+    void sharedStateOutlivesEitherNode() throws Exception {
         encryption.ring(ring(1, 2));
         encryption.nodes(Set.of(TWIN), true);
         encryption.nodes(Set.of(TWIN, SECOND_TWIN), true);
@@ -179,7 +179,7 @@ class CollisionTest {
 
     /** Numbers of two senders in one window would make each other's look repeated. */
     @Test
-    void sharedStateWithAReplayWindowIsTheSecondNodesFailure() throws Exception {
+    void sharedReplayWindowFailsTheSecondNode() throws Exception {
         encryption.ring(new KeyRing(List.of(key(1, 64))));
         encryption.nodes(Set.of(TWIN), true);
         encryption.nodes(Set.of(TWIN, SECOND_TWIN), true);
@@ -191,7 +191,7 @@ class CollisionTest {
     }
 
     @Test
-    void nodeThatCameLaterFailsWhereItsSpiIsTaken() throws Exception {
+    void takenSpiFailsTheNodeThatCameLater() throws Exception {
         encryption.ring(ring(1, 2));
         encryption.nodes(Set.of(VICTIM), true);
         encryption.nodes(Set.of(VICTIM, INTRUDER, OTHER), true);
@@ -208,7 +208,7 @@ class CollisionTest {
 
     /** The later node has the place already when the earlier one's next key asks for it. */
     @Test
-    void nodeThatCameLaterGivesWayToTheNextKeyOfAnEarlierOne() throws Exception {
+    void laterNodeIsDisplacedByTheNextKeyOfAnEarlierOne() throws Exception {
         encryption.ring(ring(1));
         encryption.nodes(Set.of(VICTIM), true);
         encryption.nodes(Set.of(VICTIM, INTRUDER, OTHER), true);
@@ -226,7 +226,7 @@ class CollisionTest {
     }
 
     @Test
-    void stateOfAnotherMakerFailsOneNodeUntilItIsGone() throws Exception {
+    void foreignStateFailsOneNodeUntilItIsGone() throws Exception {
         encryption.ring(ring(1));
         String theirs = "src 10.55.0.2 dst 10.55.0.1 proto esp spi 0x%08x".formatted(Spi.of(OTHER, HERE, 1));
         host.run("ip xfrm state add " + theirs + " reqid 1 mode transport aead rfc4106(gcm(aes)) 0x" + "77".repeat(20) + " 64");
