@@ -3,8 +3,6 @@ package io.vxseal.encryption;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import java.security.MessageDigest;
 import java.util.Arrays;
-import java.util.Objects;
-
 /**
  * Key of the ring: AES key octets, the tag by which both ends name it, and the replay window of its states. The window belongs
  * to the key because both ends of a flow must use the same.
@@ -89,7 +87,7 @@ public final class Key {
 
     @Override
     public int hashCode() {
-        return Objects.hash(tag);
+        return Integer.hashCode(tag);
     }
 
     /** Returns the tag alone; moby also prints 20 bits of the key. */
