@@ -33,7 +33,7 @@ final class Protection {
 
     private final Host host;
     private final Encryption encryption;
-    private final Driver.FirewallChoice firewalls;
+    private final FirewallChoice firewalls;
 
     private Optional<Firewall> firewall = Optional.empty();
     private Optional<SealedPriority> priority = Optional.empty();
@@ -51,7 +51,7 @@ final class Protection {
     /** Whether an earlier process blocked marked datagrams for networks of which none is known here. */
     private boolean blockUnexplained;
 
-    Protection(Host host, Encryption encryption, Driver.FirewallChoice firewalls) {
+    Protection(Host host, Encryption encryption, FirewallChoice firewalls) {
         this.host = host;
         this.encryption = encryption;
         this.firewalls = firewalls;

@@ -182,7 +182,9 @@ public final class PluginServer implements AutoCloseable {
     }
 
     private void status(Context context) throws DriverException, JsonProcessingException {
-        StatusReply reply = StatusReply.of(version(), ready(driver).status(), calls.tallies(), Instant.now());
+        Driver running = ready(driver);
+        StatusReply reply = StatusReply.of(
+                version(), running.status(), running.clusterStatus(), calls.tallies(), Instant.now());
         if (wantsText(context)) {
             context.contentType(TEXT).result(StatusTable.print(reply));
         } else {

@@ -6,6 +6,7 @@ import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
+import io.vxseal.overlay.Joined;
 import io.vxseal.overlay.Network;
 import java.net.InetAddress;
 import java.util.List;
@@ -89,7 +90,7 @@ final class Protocol {
         if (Fields.orEmpty(request.sandboxKey()).isEmpty()) {
             throw DriverException.invalid("SandboxKey", "", "want the path of the container's network namespace");
         }
-        Driver.Joined joined = driver.join(network, id);
+        Joined joined = driver.join(network, id);
         String nextHop = joined.gateway().getHostAddress();
         return new Replies.Joined(
                 new Replies.InterfaceName(joined.link(), "eth"),

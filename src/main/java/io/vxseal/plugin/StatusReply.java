@@ -60,8 +60,7 @@ record StatusReply(
     record Failure(String at, long times, String where, String error) {}
 
     static StatusReply of(
-            String version, Overview overview, SortedMap<String, CallStats.Tally> calls, Instant now) {
-        Status cluster = overview.cluster();
+            String version, Overview overview, Status cluster, SortedMap<String, CallStats.Tally> calls, Instant now) {
         Optional<Encryption.Tally> found = overview.found();
         return new StatusReply(
                 version,
@@ -69,15 +68,15 @@ record StatusReply(
                 new Node(
                         orNull(cluster.node()),
                         orNull(cluster.swarm()),
-                        orNull(overview.ends().map(Ends::advertise).map(InetAddress::getHostAddress)),
-                        orNull(overview.ends().map(Ends::bind).map(InetAddress::getHostAddress))),
+                        orNull(overview.addresses().map(Ends::advertise).map(InetAddress::getHostAddress)),
+                        orNull(overview.addresses().map(Ends::bind).map(InetAddress::getHostAddress))),
                 new Cluster(
                         orNull(cluster.coordinator()),
                         orNull(cluster.problem()),
                         cluster.refused(),
                         cluster.members().stream().map(StatusReply::member).toList()),
                 orNull(cluster.ring().map(ring -> ring(ring, now))),
-                overview.networks().stream().map(network -> network(network, overview.ends())).toList(),
+                overview.networks().stream().map(network -> network(network, overview.addresses())).toList(),
                 new Ipsec(
                         overview.wanted().states(),
                         orNull(found.map(Encryption.Tally::states)),
@@ -115,7 +114,7 @@ record StatusReply(
                 keys);
     }
 
-    private static Network network(Overview.Attached attached, Optional<Ends> ends) {
+    private static Network network(Overview.Attached attached, Optional<Ends> addresses) {
         List<Attached> endpoints = new ArrayList<>();
         for (Endpoint endpoint : attached.here()) {
             endpoints.add(new Attached(
@@ -124,7 +123,7 @@ record StatusReply(
                     endpoint.mac().toString(),
                     true,
                     endpoint.joined(),
-                    orNull(ends.map(Ends::advertise).map(InetAddress::getHostAddress))));
+                    orNull(addresses.map(Ends::advertise).map(InetAddress::getHostAddress))));
         }
         for (Peer peer : attached.elsewhere()) {
             endpoints.add(new Attached(

@@ -54,13 +54,13 @@ public final class StateFile<T> {
         try {
             T value = json.readValue(Files.readAllBytes(file), type);
             if (value == null) {
-                throw new IOException("the state in " + file + " cannot be read: it is null");
+                throw new IOException("state file " + file + " cannot be read: it is null");
             }
             return Optional.of(value);
         } catch (NoSuchFileException none) {
             return Optional.empty();
         } catch (JsonProcessingException torn) {
-            throw new IOException("the state in " + file + " cannot be read: " + torn.getOriginalMessage(), torn);
+            throw new IOException("state file " + file + " cannot be read: " + torn.getOriginalMessage(), torn);
         }
     }
 

@@ -329,7 +329,7 @@ class ProtectionTest {
         recover(PORT, "run");
         firewallFails.set(true);
         driver.self(new Ends(HERE, HERE));
-        assertThat(driver.status().ends()).contains(new Ends(HERE, HERE));
+        assertThat(driver.status().addresses()).contains(new Ends(HERE, HERE));
         driver.repair();
         assertThat(inside("ip -o link show " + DEVICE)).as("without rules that can be looked after").doesNotContain("UP");
         firewallFails.set(false);
@@ -377,7 +377,7 @@ class ProtectionTest {
         InetAddress dataPath = InetAddress.ofLiteral("10.56.0.1");
         host.run("ip address add 10.56.0.1/24 dev lo");
         driver.self(new Ends(HERE, dataPath));
-        assertThat(driver.status().ends()).contains(new Ends(dataPath, dataPath));
+        assertThat(driver.status().addresses()).contains(new Ends(dataPath, dataPath));
         serve();
         assertThat(inside("ip -d link show " + DEVICE)).contains("local 10.56.0.1");
     }
@@ -386,7 +386,7 @@ class ProtectionTest {
     void sendsFromTheBoundAddressBehindNat() throws Exception {
         InetAddress translated = InetAddress.ofLiteral("203.0.113.9");
         driver.self(new Ends(HERE, translated));
-        assertThat(driver.status().ends()).contains(new Ends(HERE, translated));
+        assertThat(driver.status().addresses()).contains(new Ends(HERE, translated));
     }
 
     @ParameterizedTest

@@ -48,7 +48,7 @@ class RepairLogTest {
         fails("network", "one thing");
         assertThat(told()).isEqualTo(3);
         assertThat(repairs.attempt(RepairLog.Kind.RULES, "this host", () -> 0)).isTrue();
-        assertThat(log.said()).contains("sets of firewall rules of this host are right again");
+        assertThat(log.said()).contains("sets of firewall rules of this host are correct again");
         fails("this host", "one thing");
         assertThat(told()).isEqualTo(4);
     }

@@ -289,12 +289,12 @@ class RepairTest {
     @Test
     void anEndpointThatOthersRememberIsTakenUpIfItsLinkIsThere() throws Exception {
         serve(false);
-        StateStore.Passing before = memory().passing.read().orElseThrow();
+        StateStore.Ephemeral before = memory().ephemeralFile.read().orElseThrow();
         driver.close();
         Files.writeString(folder.resolve("run/endpoints.json"), "");
         again();
         driver.recalled(List.of(peer("here", "10.44.0.2", HERE), peer("gone", "10.44.0.4", HERE)));
-        assertThat(memory().passing.read()).contains(before);
+        assertThat(memory().ephemeralFile.read()).contains(before);
         driver.leave(NETWORK, "here");
         driver.deleteEndpoint(NETWORK, "here");
         assertThat(Namespace.open(pin())).isEmpty();
@@ -307,7 +307,7 @@ class RepairTest {
 
     private void isTakenUpFromTheKernel(boolean encrypted) throws Exception {
         serve(encrypted);
-        StateStore.Lasting before = memory().lasting.read().orElseThrow();
+        StateStore.Persistent before = memory().persistentFile.read().orElseThrow();
         String links = sameLinks();
         driver.close();
         for (String file : List.of("state/state.json", "run/endpoints.json")) {
@@ -319,7 +319,7 @@ class RepairTest {
         assertThat(sameLinks()).isEqualTo(links);
         assertThat(folder.resolve("state/state.json.damaged")).exists();
         assertThat(folder.resolve("run/endpoints.json.damaged")).exists();
-        assertThat(memory().lasting.read().orElseThrow().networks()).isEqualTo(before.networks());
+        assertThat(memory().persistentFile.read().orElseThrow().networks()).isEqualTo(before.networks());
         // As an engine does that starts again.
         driver.createNetwork(before.networks().getFirst());
         again();
