@@ -1,5 +1,6 @@
 package io.vxseal.encryption;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.xfrm.ForeignPolicy;
 import io.vxseal.kernel.xfrm.OutgoingPolicy;
@@ -64,7 +65,7 @@ public final class Encryption {
     /** Whether the kernel keeps keys to itself: a state of ours under an id that is wanted is taken for the one wanted. */
     private boolean redacted;
 
-    private Optional<Ends> ends = Optional.empty();
+    private Optional<NodeAddresses> ends = Optional.empty();
     private KeyRing ring = KeyRing.EMPTY;
     private boolean sealing;
     private boolean worn;
@@ -138,7 +139,7 @@ public final class Encryption {
     }
 
     /** Whether the kernel holds anything of ours: an encrypted network was up. */
-    public boolean stands() {
+    public boolean holdsAnything() {
         return !blocks.isEmpty() || holdsAny();
     }
 
@@ -163,7 +164,7 @@ public final class Encryption {
     }
 
     /** The nodes that the kernel holds states or policies for. */
-    public Set<InetAddress> adopted() {
+    public Set<InetAddress> remoteNodes() {
         Set<InetAddress> adopted = new HashSet<>();
         for (Node node : nodes.values()) {
             if (!node.held.isEmpty()) {
@@ -201,7 +202,7 @@ public final class Encryption {
     }
 
     /** Sets this node's addresses, and moves states and policies to them. */
-    public void ends(Ends now) throws KernelException {
+    public void addresses(NodeAddresses now) throws KernelException {
         ends = Optional.of(now);
         nodes.values().forEach(node -> node.plan = null);
         applyAll();
@@ -219,7 +220,7 @@ public final class Encryption {
      * Policies of other makers that take datagrams before ours do, or may, a line for each: {@value #TOLD} at most. As the
      * kernel had them when it was last compared with.
      */
-    public List<String> inTheWay() {
+    public List<String> conflictingPolicies() {
         List<String> lines = new ArrayList<>();
         if (sealing && ends.isPresent()) {
             for (ForeignPolicy policy : foreign) {
@@ -275,7 +276,7 @@ public final class Encryption {
      * Whether the ring should be replaced before its time: its numbers run out ({@link SequenceNumbers}), or states that
      * others guard with a replay window had to be made anew here and count from 1 again.
      */
-    public boolean wantsOtherKeys() {
+    public boolean needsRotation() {
         return worn;
     }
 
@@ -380,7 +381,7 @@ public final class Encryption {
     }
 
     /** What the kernel holds of ours. Looking changes nothing, not even what the next repair compares with. */
-    public Tally found() throws KernelException {
+    public Tally installed() throws KernelException {
         return new Tally(xfrm.standing().size(), xfrm.policies().size());
     }
 
@@ -400,7 +401,7 @@ public final class Encryption {
         if (ends.isEmpty()) {
             return new Outcome(List.of(), true);
         }
-        Ends local = ends.get();
+        NodeAddresses local = ends.get();
         Map<InetAddress, String> refused = new HashMap<>();
         Transition transition = new Transition(concerned.size());
         for (Node node : concerned) {
@@ -553,7 +554,7 @@ public final class Encryption {
     }
 
     /** Why a node is not planned for as others are, without asking the kernel. */
-    private Optional<String> obstacle(Ends local, Node node) {
+    private Optional<String> obstacle(NodeAddresses local, Node node) {
         if (!isOfFamily(local, node)) {
             return Optional.of("its address is %s, and that of this node, %s, is %s: give both addresses of one kind".formatted(
                     kind(node.address), local.bind().getHostAddress(), kind(local.bind())));
@@ -570,12 +571,12 @@ public final class Encryption {
         return address instanceof Inet4Address ? "IPv4" : "IPv6";
     }
 
-    private static boolean isOfFamily(Ends local, Node node) {
+    private static boolean isOfFamily(NodeAddresses local, Node node) {
         return local.bind() instanceof Inet4Address == node.address instanceof Inet4Address;
     }
 
     /** The node whose states open what this one sends, where several have the same SPIs; empty if it is the only one. */
-    private Optional<Node> opener(Ends local, Node node) {
+    private Optional<Node> opener(NodeAddresses local, Node node) {
         if (isShared(node)) {
             for (Node other : nodes.values()) {
                 if (other.wanted && other.source == node.source && isOfFamily(local, other)) {
@@ -587,7 +588,7 @@ public final class Encryption {
     }
 
     /** What the kernel should hold for a node. */
-    private NodePlan plan(Ends local, Node node) {
+    private NodePlan plan(NodeAddresses local, Node node) {
         if (ring.isEmpty() && (node.wanted || sealing && isShared(node))) {
             // Before this process knows any key, what an earlier one left goes on working.
             return node.held.underOurMark();
@@ -613,7 +614,7 @@ public final class Encryption {
         return redacted ? node.held.withKeysOf(planned) : node.held;
     }
 
-    private Optional<SecurityPolicy> wantedBlock(Ends local) {
+    private Optional<SecurityPolicy> wantedBlock(NodeAddresses local) {
         return sealing ? Optional.of(NodePlan.block(local.bind(), port)) : Optional.empty();
     }
 

@@ -1,6 +1,7 @@
 package io.vxseal.encryption;
 
 import io.vxseal.address.Cidr;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.net.InetAddress;
@@ -68,7 +69,7 @@ public final class NodePlan {
      *
      * @param port UDP port of VXLAN
      */
-    public static NodePlan of(Ends local, InetAddress remote, KeyRing ring, int port) {
+    public static NodePlan of(NodeAddresses local, InetAddress remote, KeyRing ring, int port) {
         if (ring.isEmpty()) {
             return EMPTY;
         }
@@ -79,7 +80,7 @@ public final class NodePlan {
      * The steady state under another ring, after this one under the ring before, towards the same node. What is received
      * under a key that both have is this plan's own state, which costs nothing to make and is seen to be the same at once.
      */
-    NodePlan turned(KeyRing before, KeyRing ring, Ends local, InetAddress remote, int port) {
+    NodePlan turned(KeyRing before, KeyRing ring, NodeAddresses local, InetAddress remote, int port) {
         byte[] here = local.advertise().getAddress();
         byte[] there = remote.getAddress();
         List<Key> keys = ring.keys();
@@ -214,7 +215,7 @@ public final class NodePlan {
      * A state of the kind that {@link #of} plans, from this node to itself and under a key that nobody has: of no use but
      * to try.
      */
-    static SecurityAssociation probe(Ends local) {
+    static SecurityAssociation probe(NodeAddresses local) {
         byte[] octets = new byte[16];
         new SecureRandom().nextBytes(octets);
         return association(local.bind(), local.bind(), new Key(octets, 0), Spi.of(local.bind(), local.bind(), 0));

@@ -1,5 +1,6 @@
 package io.vxseal.encryption;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -35,7 +36,7 @@ public final class Rehearsal {
         }
         try (Namespace own = Namespace.own(); Xfrm xfrm = Xfrm.rehearsing(own)) {
             Encryption encryption = new Encryption(xfrm, PORT);
-            encryption.ends(new Ends(here, here));
+            encryption.addresses(new NodeAddresses(here, here));
             encryption.ring(ring(1, 2, 3));
             encryption.nodes(nodes, true);
             encryption.ring(ring(2, 3, 4));

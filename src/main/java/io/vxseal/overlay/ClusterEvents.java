@@ -1,8 +1,8 @@
 package io.vxseal.overlay;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
-import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.peers.Peer;
@@ -94,7 +94,7 @@ final class ClusterEvents implements Cluster.Listener {
                 && attachment.namespace.get().hasLink(peer.endpoint());
     }
 
-    private void recover(Attachment attachment, Peer peer, Ends addresses) throws KernelException {
+    private void recover(Attachment attachment, Peer peer, NodeAddresses addresses) throws KernelException {
         Endpoint endpoint = new Endpoint(peer.endpoint(), peer.network(), peer.address(), peer.mac(), true);
         attachment.endpoints.put(endpoint.id(), endpoint);
         Peer own = endpoint.asPeer(addresses.advertise());

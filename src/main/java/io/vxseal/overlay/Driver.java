@@ -2,11 +2,11 @@ package io.vxseal.overlay;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.cluster.Status;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.kernel.libc.KernelException;
@@ -216,9 +216,9 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
      *
      * @param named the address that the other nodes know this one by, and the one that the engine is bound to
      */
-    public void self(Ends named) {
+    public void self(NodeAddresses named) {
         lock.runLocked(() -> {
-            Ends addresses = local.set(named);
+            NodeAddresses addresses = local.set(named);
             cluster.self(named.advertise(), named.bind());
             reconciler.moveTo(addresses);
             readiness.signal();
@@ -319,7 +319,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     /** Returns what keeps packets from being sealed or opened, a line each. */
     private List<String> inTheWay() {
-        List<String> lines = new ArrayList<>(encryption.inTheWay());
+        List<String> lines = new ArrayList<>(encryption.conflictingPolicies());
         encryption.failures().forEach((node, why) -> lines.add("node %s: %s".formatted(node.getHostAddress(), why)));
         Set<InetAddress> unreachable = new LinkedHashSet<>();
         networks.all().forEach(attachment -> attachment.peers.vteps().stream()
@@ -333,7 +333,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     private Optional<Encryption.Tally> found() {
         try {
-            return Optional.of(encryption.found());
+            return Optional.of(encryption.installed());
         } catch (KernelException failure) {
             errors.add("status", failure.getMessage());
             return Optional.empty();

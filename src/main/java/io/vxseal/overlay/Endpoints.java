@@ -2,8 +2,8 @@ package io.vxseal.overlay;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
-import io.vxseal.encryption.Ends;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
@@ -109,7 +109,7 @@ final class Endpoints {
         // Other calls may have come in while this one waited.
         Attachment attachment = networks.get(network);
         Endpoint endpoint = notJoined(attachment, get(attachment, id));
-        Ends addresses = local.addresses().orElseThrow(() -> DriverException.forbidden(
+        NodeAddresses addresses = local.addresses().orElseThrow(() -> DriverException.forbidden(
                 "this node's address is not known yet: is its engine part of a swarm?"));
         Peer own = endpoint.asPeer(addresses.advertise());
         Subnet subnet = attachment.network.subnetOf(endpoint.address().address()).orElseThrow();

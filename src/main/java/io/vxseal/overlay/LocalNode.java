@@ -1,6 +1,6 @@
 package io.vxseal.overlay;
 
-import io.vxseal.encryption.Ends;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.peers.Peer;
 import java.net.Inet6Address;
@@ -14,7 +14,7 @@ final class LocalNode {
     private static final Logger log = LoggerFactory.getLogger(LocalNode.class);
 
     private final Host host;
-    private Optional<Ends> addresses = Optional.empty();
+    private Optional<NodeAddresses> addresses = Optional.empty();
 
     LocalNode(Host host) {
         this.host = host;
@@ -27,8 +27,8 @@ final class LocalNode {
      * @param named addresses as the engine names them
      * @return the addresses for VXLAN
      */
-    Ends set(Ends named) {
-        Ends now = new Ends(isHosts(named.advertise()) ? named.advertise() : named.bind(), named.advertise());
+    NodeAddresses set(NodeAddresses named) {
+        NodeAddresses now = new NodeAddresses(named.advertise(), isHosts(named.advertise()) ? named.advertise() : named.bind());
         addresses = Optional.of(now);
         return now;
     }
@@ -44,7 +44,7 @@ final class LocalNode {
     }
 
     /** Returns the addresses for VXLAN; empty until the engine has named them. */
-    Optional<Ends> addresses() {
+    Optional<NodeAddresses> addresses() {
         return addresses;
     }
 

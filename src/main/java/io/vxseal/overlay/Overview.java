@@ -1,7 +1,7 @@
 package io.vxseal.overlay;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.peers.Peer;
 import java.util.List;
 import java.util.Optional;
@@ -19,7 +19,7 @@ import java.util.Optional;
  * @param errors last errors, the newest first
  */
 public record Overview(
-        Optional<Ends> addresses,
+        Optional<NodeAddresses> addresses,
         List<Attached> networks,
         Optional<String> firewall,
         Encryption.Tally wanted,

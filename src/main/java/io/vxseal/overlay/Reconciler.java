@@ -1,8 +1,8 @@
 package io.vxseal.overlay;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.kernel.route.Route.Link;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
@@ -52,7 +52,7 @@ final class Reconciler {
     }
 
     /** Moves the networks that are up to this node's addresses. The next repair retries what fails. */
-    void moveTo(Ends addresses) {
+    void moveTo(NodeAddresses addresses) {
         protection.local(addresses.bind());
         for (Attachment attachment : networks.all()) {
             for (Endpoint endpoint : attachment.endpoints.values()) {
@@ -71,7 +71,7 @@ final class Reconciler {
         });
         // Version 0.1.0 gave frames another mark. The step after this removes its policies.
         networks.all().stream().filter(Attachment::needsProtection).forEach(this::mark);
-        repairs.tryOnce("move IPsec states and policies to this node's address", () -> encryption.ends(addresses));
+        repairs.tryOnce("move IPsec states and policies to this node's address", () -> encryption.addresses(addresses));
         repairs.tryOnce("program IPsec for the nodes of the networks that are up", dataPath::seal);
     }
 
@@ -93,7 +93,7 @@ final class Reconciler {
      * the kernel's and a firewall command or two.
      */
     void repair() {
-        Optional<Ends> addresses = local.addresses();
+        Optional<NodeAddresses> addresses = local.addresses();
         if (addresses.isEmpty()) {
             return;
         }
@@ -106,7 +106,7 @@ final class Reconciler {
             dataPath.seal();
             return encryption.repair();
         });
-        if (encryption.wantsOtherKeys()) {
+        if (encryption.needsRotation()) {
             cluster.rotate();
         }
         for (Attachment attachment : networks.all()) {
@@ -149,7 +149,7 @@ final class Reconciler {
             if (attachment.needsProtection()) {
                 NetworkNamespace namespace = attachment.namespace.orElseThrow();
                 repairs.attempt(RepairLog.Kind.LINKS, attachment.id() + " without protection", () ->
-                        namespace.removeOtherTunnels(namespace.links(), local.addresses().map(Ends::bind)));
+                        namespace.removeOtherTunnels(namespace.links(), local.addresses().map(NodeAddresses::bind)));
             }
         }
     }

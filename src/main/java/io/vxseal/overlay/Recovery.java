@@ -55,7 +55,7 @@ final class Recovery {
      */
     void recover() throws IOException, DriverException {
         encryption.adopt();
-        List<NetworkScan.Pinned> pinned = NetworkScan.pinned(host, encryption.stands());
+        List<NetworkScan.Pinned> pinned = NetworkScan.pinned(host, encryption.holdsAnything());
         StateStore.Persistent recovered = readPersistent(pinned);
         String runFolder = store.runFolder();
         checkRunFolder(recovered.runFolder(), runFolder, pinned);
@@ -71,9 +71,9 @@ final class Recovery {
             }
         }
         if (networks.all().stream().anyMatch(Attachment::isUp)) {
-            dataPath.expectPeers(networks.needProtection() ? encryption.adopted() : Set.of());
+            dataPath.expectPeers(networks.needProtection() ? encryption.remoteNodes() : Set.of());
         }
-        if (encryption.stands() && networks.all().stream().noneMatch(attachment -> attachment.network.encrypted())) {
+        if (encryption.holdsAnything() && networks.all().stream().noneMatch(attachment -> attachment.network.encrypted())) {
             protection.keepBlock();
         }
         dataPath.seal();

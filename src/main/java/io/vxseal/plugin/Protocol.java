@@ -2,7 +2,7 @@ package io.vxseal.plugin;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
-import io.vxseal.encryption.Ends;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.encryption.Key;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
@@ -138,7 +138,7 @@ final class Protocol {
         }
         boolean bound = !Fields.orEmpty(data.bindAddress()).isEmpty();
         InetAddress bind = bound ? Fields.address("BindAddress", data.bindAddress()) : address;
-        driver.self(new Ends(bind.isAnyLocalAddress() ? address : bind, address));
+        driver.self(new NodeAddresses(address, bind.isAnyLocalAddress() ? address : bind));
     }
 
     private void updateKeys(Requests.DiscoveryData data) throws DriverException {

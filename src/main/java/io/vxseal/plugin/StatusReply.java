@@ -1,9 +1,9 @@
 package io.vxseal.plugin;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Role;
 import io.vxseal.cluster.Status;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.overlay.Endpoint;
 import io.vxseal.overlay.ErrorLog;
 import io.vxseal.overlay.Overview;
@@ -68,8 +68,8 @@ record StatusReply(
                 new Node(
                         orNull(cluster.node()),
                         orNull(cluster.swarm()),
-                        orNull(overview.addresses().map(Ends::advertise).map(InetAddress::getHostAddress)),
-                        orNull(overview.addresses().map(Ends::bind).map(InetAddress::getHostAddress))),
+                        orNull(overview.addresses().map(NodeAddresses::advertise).map(InetAddress::getHostAddress)),
+                        orNull(overview.addresses().map(NodeAddresses::bind).map(InetAddress::getHostAddress))),
                 new Cluster(
                         orNull(cluster.coordinator()),
                         orNull(cluster.problem()),
@@ -114,7 +114,7 @@ record StatusReply(
                 keys);
     }
 
-    private static Network network(Overview.Attached attached, Optional<Ends> addresses) {
+    private static Network network(Overview.Attached attached, Optional<NodeAddresses> addresses) {
         List<Attached> endpoints = new ArrayList<>();
         for (Endpoint endpoint : attached.here()) {
             endpoints.add(new Attached(
@@ -123,7 +123,7 @@ record StatusReply(
                     endpoint.mac().toString(),
                     true,
                     endpoint.joined(),
-                    orNull(addresses.map(Ends::advertise).map(InetAddress::getHostAddress))));
+                    orNull(addresses.map(NodeAddresses::advertise).map(InetAddress::getHostAddress))));
         }
         for (Peer peer : attached.elsewhere()) {
             endpoints.add(new Attached(

@@ -1,7 +1,7 @@
 package io.vxseal.bench;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.encryption.NodePlan;
@@ -34,7 +34,7 @@ public final class Programming {
     private static final int KEY_OCTETS = 16;
     private static final int FIRST_TAG = 1;
 
-    static final Ends ENDS = new Ends(LOCAL, LOCAL);
+    static final NodeAddresses ENDS = new NodeAddresses(LOCAL, LOCAL);
     static final int PORT = 4789;
     static final KeyRing RING = new KeyRing(List.of(key(FIRST_TAG + 1), key(FIRST_TAG), key(FIRST_TAG + 2)));
 
@@ -114,7 +114,7 @@ public final class Programming {
                 xfrm = Xfrm.in(own);
             }
             encryption = new Encryption(xfrm, PORT);
-            encryption.ends(ENDS);
+            encryption.addresses(ENDS);
         }
 
         @Override

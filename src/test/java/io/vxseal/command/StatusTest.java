@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.Role;
 import io.vxseal.cluster.TestSwarm;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.Route;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -76,7 +76,7 @@ class StatusTest {
         running.add(driver);
         running.add(PluginServer.start(CompletableFuture.completedFuture(driver)));
         InetAddress loopback = InetAddress.ofLiteral("127.0.0.1");
-        driver.self(new Ends(loopback, loopback));
+        driver.self(new NodeAddresses(loopback, loopback));
         return socket;
     }
 

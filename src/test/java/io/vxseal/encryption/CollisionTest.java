@@ -2,6 +2,7 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
@@ -25,7 +26,7 @@ class CollisionTest {
     private static final int PORT = 4789;
     private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
     private static final InetAddress OTHER = InetAddress.ofLiteral("10.55.0.2");
-    private static final Ends ENDS = new Ends(HERE, HERE);
+    private static final NodeAddresses ENDS = new NodeAddresses(HERE, HERE);
 
     /** Their SPIs are the same under every key, towards everybody. */
     private static final InetAddress TWIN = InetAddress.ofLiteral("10.28.72.182");
@@ -53,7 +54,7 @@ class CollisionTest {
                 xfrm.apply(List.of(new XfrmChange.AddState(probe), new XfrmChange.DeleteState(probe.id())));
         Assumptions.assumeTrue(failures.isEmpty(), () -> failures.getFirst().reason().getMessage());
         encryption = new Encryption(xfrm, PORT);
-        encryption.ends(ENDS);
+        encryption.addresses(ENDS);
     }
 
     @AfterEach
@@ -88,7 +89,7 @@ class CollisionTest {
 
     private void assertRight() throws KernelException {
         assertThat(encryption.failures()).isEmpty();
-        assertThat(encryption.found()).isEqualTo(encryption.wanted());
+        assertThat(encryption.installed()).isEqualTo(encryption.wanted());
         assertThat(encryption.repair()).isZero();
     }
 
@@ -98,7 +99,7 @@ class CollisionTest {
         encryption.nodes(Set.of(TWIN), true);
         encryption.nodes(Set.of(TWIN, SECOND_TWIN), true);
         assertRight();
-        assertThat(encryption.found()).as("a state to send to each, and one for each key").isEqualTo(new Encryption.Tally(4, 3));
+        assertThat(encryption.installed()).as("a state to send to each, and one for each key").isEqualTo(new Encryption.Tally(4, 3));
 
         encryption.nodes(Set.of(SECOND_TWIN), true);
         assertThat(senders()).as("those of before, not made anew").containsExactly(TWIN, TWIN);
@@ -112,7 +113,7 @@ class CollisionTest {
         assertThat(senders()).hasSize(2);
         assertRight();
         encryption.nodes(Set.of(), false);
-        assertThat(encryption.found()).isEqualTo(new Encryption.Tally(0, 0));
+        assertThat(encryption.installed()).isEqualTo(new Encryption.Tally(0, 0));
     }
 
     @Test
@@ -125,12 +126,12 @@ class CollisionTest {
         encryption = new Encryption(xfrm, PORT);
         encryption.adopt();
         encryption.nodes(Set.of(SECOND_TWIN), true);
-        encryption.ends(ENDS);
+        encryption.addresses(ENDS);
         encryption.ring(ring(1, 2));
         assertThat(senders()).containsExactly(TWIN, TWIN);
         assertRight();
         encryption.nodes(Set.of(), false);
-        assertThat(encryption.found()).isEqualTo(new Encryption.Tally(0, 0));
+        assertThat(encryption.installed()).isEqualTo(new Encryption.Tally(0, 0));
     }
 
     /** What the kernel does with it: a state opens whatever comes with its SPI, whoever sent it. */
@@ -153,7 +154,7 @@ class CollisionTest {
                 other.run("ip route add 10.55.0.1 dev wire");
                 other.run("iptables -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 0x76d0c4e3");
                 Encryption there = new Encryption(sealing, PORT);
-                there.ends(new Ends(address, address));
+                there.addresses(new NodeAddresses(address, address));
                 there.ring(ring(1));
                 there.nodes(Set.of(HERE), true);
                 other.run("bash -c echo>/dev/udp/10.55.0.1/4789");
@@ -238,7 +239,7 @@ class CollisionTest {
         }
         encryption.ring(new KeyRing(List.of(key(1, 0), key(2, 64))));
         assertThat(encryption.repair()).isZero();
-        assertThat(encryption.wantsOtherKeys()).isFalse();
+        assertThat(encryption.needsRotation()).isFalse();
 
         host.run("ip xfrm state delete " + theirs);
         assertThat(encryption.repair()).isEqualTo(1);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vxseal.address.Cidr;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
@@ -34,7 +35,7 @@ class EncryptionTest {
     private static final InetAddress THERE = address("10.55.0.2");
     private static final InetAddress THIRD = address("10.55.0.3");
     private static final InetAddress SIXTH = address("fd00:55::6");
-    private static final Ends ENDS = new Ends(HERE, HERE);
+    private static final NodeAddresses ENDS = new NodeAddresses(HERE, HERE);
     private static final KeyRing RING = new KeyRing(List.of(new Key(new byte[16], 1), new Key(new byte[16], 2)));
     private static final KeyRing GUARDED = new KeyRing(List.of(new Key(new byte[16], 3, 64)));
 
@@ -66,7 +67,7 @@ class EncryptionTest {
     }
 
     private void start(KeyRing ring, InetAddress... nodes) throws KernelException {
-        encryption.ends(ENDS);
+        encryption.addresses(ENDS);
         encryption.ring(ring);
         encryption.nodes(Set.of(nodes), true);
     }
@@ -90,12 +91,12 @@ class EncryptionTest {
                 new XfrmChange.PutPolicy(block(old)),
                 new XfrmChange.PutPolicy(seal(THERE, old))));
         encryption.adopt();
-        assertThat(encryption.stands()).isTrue();
+        assertThat(encryption.holdsAnything()).isTrue();
 
         // As a restarted driver does, which knows its nodes before its address, and that before the keys.
         List<String> events = policyChanges(() -> {
             encryption.nodes(Set.of(THERE), true);
-            encryption.ends(ENDS);
+            encryption.addresses(ENDS);
         });
 
         assertThat(xfrm.policies()).containsExactlyInAnyOrder(block(NodePlan.MARK), seal(THERE, NodePlan.MARK));
@@ -147,16 +148,16 @@ class EncryptionTest {
             """)
     void namesForeignPoliciesThatComeBeforeOurs(String selector, String policy, String overtaken) throws Exception {
         start(RING, THERE, THIRD);
-        assertThat(encryption.inTheWay()).isEmpty();
+        assertThat(encryption.conflictingPolicies()).isEmpty();
         host.run("ip xfrm policy add dir out action block " + selector.strip());
         encryption.repair();
-        assertThat(encryption.inTheWay()).singleElement().asString()
+        assertThat(encryption.conflictingPolicies()).singleElement().asString()
                 .isIn("policy out %s comes before %s: raise its priority number or remove it".formatted(policy, overtaken),
                         // Of two nodes either is named.
                         "policy out %s comes before %s: raise its priority number or remove it"
                                 .formatted(policy, overtaken.replace("10.55.0.2 and", "10.55.0.3 and")));
         encryption.nodes(Set.of(), false);
-        assertThat(encryption.inTheWay()).as("with nothing to seal").isEmpty();
+        assertThat(encryption.conflictingPolicies()).as("with nothing to seal").isEmpty();
     }
 
     @ParameterizedTest
@@ -177,7 +178,7 @@ class EncryptionTest {
         start(RING, THERE);
         host.run("ip xfrm policy add action block " + policy);
         encryption.repair();
-        assertThat(encryption.inTheWay()).isEmpty();
+        assertThat(encryption.conflictingPolicies()).isEmpty();
     }
 
     @Test
@@ -187,7 +188,7 @@ class EncryptionTest {
             host.run("ip xfrm policy add dir out src 10.55.0.1 dst 10.56.0.%d priority 7 action block".formatted(n));
         }
         encryption.repair();
-        assertThat(encryption.inTheWay()).hasSize(10);
+        assertThat(encryption.conflictingPolicies()).hasSize(10);
     }
 
     @Test
@@ -201,8 +202,8 @@ class EncryptionTest {
         assertThat(encryption.failures().get(SIXTH)).isEqualTo("its address is IPv6, and that of this node, 10.55.0.1, is IPv4:"
                 + " give both addresses of one kind");
         assertThat(xfrm.policies()).containsExactly(block(NodePlan.MARK));
-        assertThat(encryption.wanted()).isEqualTo(encryption.found()).isEqualTo(new Encryption.Tally(0, 1));
-        assertThat(encryption.wantsOtherKeys()).as("keys replaced without need").isFalse();
+        assertThat(encryption.wanted()).isEqualTo(encryption.installed()).isEqualTo(new Encryption.Tally(0, 1));
+        assertThat(encryption.needsRotation()).as("keys replaced without need").isFalse();
 
         encryption.nodes(Set.of(), true);
         assertThat(encryption.failures()).isEmpty();
@@ -211,7 +212,7 @@ class EncryptionTest {
     @Test
     void tellsANodesFailureOnceWhenItBeginsAndOnceWhenItEnds() throws Exception {
         String told = logged(() -> {
-            encryption.ends(ENDS);
+            encryption.addresses(ENDS);
             encryption.ring(RING);
             encryption.nodes(Set.of(SIXTH), true);
             encryption.repair();
@@ -254,10 +255,10 @@ class EncryptionTest {
         assertThat(encryption.failures().get(THIRD)).contains("10.55.0.3").contains("the kernel lacks");
 
         assertThat(encryption.repair()).as("nothing could be touched").isZero();
-        assertThat(encryption.wantsOtherKeys()).as("keys replaced without need").isFalse();
+        assertThat(encryption.needsRotation()).as("keys replaced without need").isFalse();
         host.run("ip xfrm policy flush");
         assertThat(encryption.repair()).isEqualTo(3);
-        assertThat(encryption.wantsOtherKeys()).isFalse();
+        assertThat(encryption.needsRotation()).isFalse();
 
         encryption.nodes(Set.of(THIRD), true);
         assertThat(encryption.failures()).containsOnlyKeys(THIRD);
@@ -267,7 +268,7 @@ class EncryptionTest {
     void blockingFailsOnAKernelThatCannotSeal() throws Exception {
         assumeNoEsp();
         Encryption probing = new Encryption(xfrm, PORT);
-        probing.ends(ENDS);
+        probing.addresses(ENDS);
         assertThatThrownBy(probing::block).isInstanceOf(KernelException.class).hasMessageContaining("the kernel lacks");
         assertThat(xfrm.policies()).as("meanwhile nothing leaves in clear").containsExactly(block(NodePlan.MARK));
     }
@@ -295,7 +296,7 @@ class EncryptionTest {
         host.run("nft add chain ip marks out { type route hook output priority mangle ; }");
         host.run("nft add rule ip marks out udp dport 4789 meta mark set 0x76d0c4e3");
         assertThat(sends("10.55.0.2")).as("before").isTrue();
-        encryption.ends(ENDS);
+        encryption.addresses(ENDS);
         encryption.ring(RING);
         encryption.block();
         encryption.nodes(Set.of(THERE), true);

@@ -2,6 +2,7 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.Xfrm.Standing;
 import java.net.InetAddress;
@@ -21,7 +22,7 @@ class SequenceNumbersTest {
     })
     void aStateIsWornFromTheMiddleOfTheNumbersWithoutEsn(String sent, boolean worn) {
         SecurityAssociation state = NodePlan.of(
-                        new Ends(InetAddress.ofLiteral("10.55.0.1"), InetAddress.ofLiteral("10.55.0.1")),
+                        new NodeAddresses(InetAddress.ofLiteral("10.55.0.1"), InetAddress.ofLiteral("10.55.0.1")),
                         InetAddress.ofLiteral("10.55.0.2"),
                         new KeyRing(List.of(KeyRingTest.key(1))),
                         4789)

@@ -2,6 +2,7 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.XfrmChange;
@@ -66,7 +67,7 @@ class SequenceTest {
         private Optional<Action.Fail> fault = Optional.empty();
         private boolean whole = true;
 
-        private Host(Ends ends) {
+        private Host(NodeAddresses ends) {
             wanted = new Wanted(ends, KeyRing.EMPTY, Set.of(), false);
         }
 
@@ -270,7 +271,7 @@ class SequenceTest {
         }
         KeyRing old = sender.before().ring();
         KeyRing now = sender.after().ring();
-        Ends end = receiver.after().ends();
+        NodeAddresses end = receiver.after().ends();
         KeyRing ofOld = without(old, now);
         KeyRing ofNow = without(now, old);
         KeyRing shared = new KeyRing(old.keys().stream().filter(now.keys()::contains).toList());
@@ -308,17 +309,17 @@ class SequenceTest {
                 .toList());
     }
 
-    private static boolean knows(Held receiving, Ends end, InetAddress from, KeyRing ring) {
+    private static boolean knows(Held receiving, NodeAddresses end, InetAddress from, KeyRing ring) {
         return receiving.states().values().containsAll(NodePlan.of(end, from, ring, Wanted.PORT).receive());
     }
 
-    private static SecurityAssociation seals(Ends end, InetAddress to, Key key) {
+    private static SecurityAssociation seals(NodeAddresses end, InetAddress to, Key key) {
         NodePlan plan = NodePlan.of(end, to, new KeyRing(List.of(key)), Wanted.PORT);
         return plan.send().getFirst();
     }
 
     /** As the kernel looks it up: by SPI, with the same key and salt. */
-    private static boolean opens(Held receiving, Ends end, InetAddress from, SecurityAssociation used) {
+    private static boolean opens(Held receiving, NodeAddresses end, InetAddress from, SecurityAssociation used) {
         SecurityAssociation known = receiving.states()
                 .get(new SecurityAssociation.Id(from, end.bind(), used.id().spi()));
         return known != null && known.key().equals(used.key());

@@ -2,6 +2,7 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.xfrm.Xfrm;
 import java.net.InetAddress;
@@ -24,18 +25,18 @@ class TallyTest {
             Encryption.Tally block = new Encryption.Tally(0, 1);
             assertThat(encryption.wanted()).isEqualTo(none);
 
-            encryption.ends(new Ends(HERE, HERE));
+            encryption.addresses(new NodeAddresses(HERE, HERE));
             encryption.nodes(Set.of(), true);
             assertThat(encryption.wanted()).isEqualTo(block);
-            assertThat(encryption.found()).isEqualTo(block);
+            assertThat(encryption.installed()).isEqualTo(block);
 
             host.run("ip xfrm policy flush");
-            assertThat(encryption.found()).isEqualTo(none);
+            assertThat(encryption.installed()).isEqualTo(none);
             encryption.nodes(Set.of(), true);
-            assertThat(encryption.found()).isEqualTo(none);
+            assertThat(encryption.installed()).isEqualTo(none);
             assertThat(encryption.wanted()).isEqualTo(block);
             assertThat(encryption.repair()).isEqualTo(1);
-            assertThat(encryption.found()).isEqualTo(block);
+            assertThat(encryption.installed()).isEqualTo(block);
         }
     }
 }

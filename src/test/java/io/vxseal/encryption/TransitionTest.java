@@ -2,6 +2,7 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.XfrmChange;
 import java.net.InetAddress;
@@ -20,7 +21,7 @@ class TransitionTest {
     private static final int PORT = 4789;
     private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
     private static final InetAddress THERE = InetAddress.ofLiteral("10.55.0.2");
-    private static final Ends LOCAL = new Ends(HERE, HERE);
+    private static final NodeAddresses LOCAL = new NodeAddresses(HERE, HERE);
 
     private static KeyRing ring(Random random) {
         List<Integer> tags = new ArrayList<>(List.of(1, 2, 3, 4, 5, 6));
@@ -44,7 +45,7 @@ class TransitionTest {
     @Test
     void theSpiIsOfTheAdvertisedAddressAndTheStateOfTheBoundOne() {
         InetAddress advertised = InetAddress.ofLiteral("192.0.2.1");
-        NodePlan plan = NodePlan.of(new Ends(HERE, advertised), THERE, new KeyRing(List.of(KeyRingTest.key(1))), PORT);
+        NodePlan plan = NodePlan.of(new NodeAddresses(advertised, HERE), THERE, new KeyRing(List.of(KeyRingTest.key(1))), PORT);
         assertThat(plan.send())
                 .extracting(SecurityAssociation::id)
                 .containsExactly(new SecurityAssociation.Id(HERE, THERE, Spi.of(advertised, THERE, 1)));
@@ -163,7 +164,7 @@ class TransitionTest {
     void aNodeThatExchangesItsAddressWithAnotherKeepsTheStatesThatServeTheOtherWayRound() {
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1)));
         NodePlan before = NodePlan.of(LOCAL, THERE, ring, PORT);
-        NodePlan after = NodePlan.of(new Ends(THERE, THERE), HERE, ring, PORT);
+        NodePlan after = NodePlan.of(new NodeAddresses(THERE, THERE), HERE, ring, PORT);
         Held held = Held.of(before);
 
         new Transition(1).add(before, NodePlan.EMPTY).add(NodePlan.EMPTY, after).steps().forEach(held::take);
@@ -175,7 +176,7 @@ class TransitionTest {
     void anotherBindAddressBehindTheSameAdvertisedOneTakesThePlaceOfTheStateThatWasSentWith() {
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1)));
         NodePlan before = NodePlan.of(LOCAL, THERE, ring, PORT);
-        NodePlan after = NodePlan.of(new Ends(InetAddress.ofLiteral("10.55.0.3"), HERE), THERE, ring, PORT);
+        NodePlan after = NodePlan.of(new NodeAddresses(HERE, InetAddress.ofLiteral("10.55.0.3")), THERE, ring, PORT);
         Held held = Held.of(before);
 
         new Transition(1).add(before, after).steps().forEach(held::take);

@@ -1,5 +1,6 @@
 package io.vxseal.encryption;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.net.InetAddress;
 import java.util.LinkedHashMap;
@@ -16,10 +17,10 @@ import java.util.stream.Collectors;
  * @param nodes VTEPs of the encrypted networks here
  * @param sealing whether an encrypted network is up here
  */
-record Wanted(Ends ends, KeyRing ring, Set<InetAddress> nodes, boolean sealing) {
+record Wanted(NodeAddresses ends, KeyRing ring, Set<InetAddress> nodes, boolean sealing) {
     static final int PORT = 4789;
 
-    Wanted ends(Ends now) {
+    Wanted ends(NodeAddresses now) {
         return new Wanted(now, ring, nodes, sealing);
     }
 

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
@@ -95,7 +95,7 @@ class ProtectionTest {
 
     private void start(int port, String run) throws Exception {
         recover(port, run);
-        driver.self(new Ends(HERE, HERE));
+        driver.self(new NodeAddresses(HERE, HERE));
     }
 
     private Path pin() {
@@ -247,7 +247,7 @@ class ProtectionTest {
         recover(OTHER_PORT, "run");
         assertThat(inside("ip -o link")).doesNotContain(DEVICE);
         assertThat(isProtected(PORT)).isTrue();
-        driver.self(new Ends(HERE, HERE));
+        driver.self(new NodeAddresses(HERE, HERE));
         keys();
         driver.repair();
         assertThat(inside("ip -d link show " + DEVICE)).contains("dstport " + OTHER_PORT);
@@ -303,7 +303,7 @@ class ProtectionTest {
         inside("nft flush ruleset");
         recover(PORT, "run");
         firewallFails.set(true);
-        driver.self(new Ends(HERE, HERE));
+        driver.self(new NodeAddresses(HERE, HERE));
         assertThat(inside("nft list ruleset")).contains("mark set 0x76d0c4e3");
     }
 
@@ -328,8 +328,8 @@ class ProtectionTest {
         driver.close();
         recover(PORT, "run");
         firewallFails.set(true);
-        driver.self(new Ends(HERE, HERE));
-        assertThat(driver.status().addresses()).contains(new Ends(HERE, HERE));
+        driver.self(new NodeAddresses(HERE, HERE));
+        assertThat(driver.status().addresses()).contains(new NodeAddresses(HERE, HERE));
         driver.repair();
         assertThat(inside("ip -o link show " + DEVICE)).as("without rules that can be looked after").doesNotContain("UP");
         firewallFails.set(false);
@@ -376,8 +376,8 @@ class ProtectionTest {
     void sendsFromTheAddressThatOthersAreTold() throws Exception {
         InetAddress dataPath = InetAddress.ofLiteral("10.56.0.1");
         host.run("ip address add 10.56.0.1/24 dev lo");
-        driver.self(new Ends(HERE, dataPath));
-        assertThat(driver.status().addresses()).contains(new Ends(dataPath, dataPath));
+        driver.self(new NodeAddresses(dataPath, HERE));
+        assertThat(driver.status().addresses()).contains(new NodeAddresses(dataPath, dataPath));
         serve();
         assertThat(inside("ip -d link show " + DEVICE)).contains("local 10.56.0.1");
     }
@@ -385,8 +385,8 @@ class ProtectionTest {
     @Test
     void sendsFromTheBoundAddressBehindNat() throws Exception {
         InetAddress translated = InetAddress.ofLiteral("203.0.113.9");
-        driver.self(new Ends(HERE, translated));
-        assertThat(driver.status().addresses()).contains(new Ends(HERE, translated));
+        driver.self(new NodeAddresses(translated, HERE));
+        assertThat(driver.status().addresses()).contains(new NodeAddresses(translated, HERE));
     }
 
     @ParameterizedTest

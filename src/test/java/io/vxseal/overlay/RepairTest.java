@@ -6,10 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.TestHost;
@@ -56,7 +56,7 @@ class RepairTest {
         host = new TestHost(folder.resolve("host"));
         driver = driver();
         driver.recover();
-        driver.self(new Ends(HERE, HERE));
+        driver.self(new NodeAddresses(HERE, HERE));
     }
 
     private Driver driver() throws Exception {
@@ -217,7 +217,7 @@ class RepairTest {
         driver.close();
         driver = driver();
         driver.recover();
-        driver.self(new Ends(HERE, HERE));
+        driver.self(new NodeAddresses(HERE, HERE));
         driver.repair();
         assertThat(Namespace.open(pin())).isEmpty();
     }
@@ -336,7 +336,7 @@ class RepairTest {
         driver.close();
         driver = driver();
         driver.recover();
-        driver.self(new Ends(HERE, HERE));
+        driver.self(new NodeAddresses(HERE, HERE));
     }
 
     private StateStore memory() {

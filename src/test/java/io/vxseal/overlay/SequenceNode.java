@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
@@ -194,8 +194,8 @@ final class SequenceNode implements AutoCloseable {
                         listener));
     }
 
-    private Ends ends() {
-        return new Ends(here(address), here(address));
+    private NodeAddresses ends() {
+        return new NodeAddresses(here(address), here(address));
     }
 
     private boolean running() {
