@@ -21,7 +21,7 @@ public final class Main {
         Map<String, String> environment = System.getenv();
         Path socket = Settings.socket(environment);
         // Meanwhile, for it is the longest to load of what both the server and the driver need.
-        Thread.ofPlatform().name("vxseal-json").start(Json::practise);
+        Thread.ofPlatform().name("vxseal-json").start(Json::preload);
         try {
             // Before the rest of this program is loaded: the engine waits for a listening socket, and not for long.
             PluginSocket.open(socket);

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 
 class HousekeeperTest {
     private final ErrorLog errors = new ErrorLog();
-    private final Housekeeper upkeep = new Housekeeper(Duration.ofMillis(1), errors);
+    private final Housekeeper housekeeper = new Housekeeper(Duration.ofMillis(1), errors);
     private final AtomicInteger rounds = new AtomicInteger();
 
     private final StandardError log = new StandardError();
@@ -35,7 +35,7 @@ class HousekeeperTest {
     @Test
     void repairGoesOnAfterFailuresOfEveryKind() {
         List<String> done = new ArrayList<>();
-        assertThatThrownBy(() -> upkeep.keepRight(
+        assertThatThrownBy(() -> housekeeper.repairForever(
                         () -> {
                             await(7);
                             if (rounds.get() == 1) {
@@ -75,7 +75,7 @@ class HousekeeperTest {
     void lingeringNodesAreForgottenThoughAnErrorComesBetween() throws Exception {
         AtomicInteger asked = new AtomicInteger();
         AtomicInteger forgotten = new AtomicInteger();
-        upkeep.forgetLingering(
+        housekeeper.forgetLingering(
                 () -> {
                     if (asked.incrementAndGet() == 2) {
                         throw new StackOverflowError("asking");
@@ -96,7 +96,7 @@ class HousekeeperTest {
     @Test
     void lingeringEndsAtLastThoughTheNodeStaysAlone() throws Exception {
         AtomicInteger forgotten = new AtomicInteger();
-        upkeep.forgetLingering(
+        housekeeper.forgetLingering(
                 () -> true,
                 new Housekeeper.Linger(Duration.ofMillis(5), Duration.ofHours(1), Duration.ofMillis(20)),
                 forgotten::incrementAndGet);
@@ -106,7 +106,7 @@ class HousekeeperTest {
     @Test
     void lingeringLastsWhileTheNodeIsAlone() {
         AtomicInteger forgotten = new AtomicInteger();
-        assertThatThrownBy(() -> upkeep.forgetLingering(
+        assertThatThrownBy(() -> housekeeper.forgetLingering(
                         () -> {
                             if (rounds.incrementAndGet() > 20) {
                                 Thread.currentThread().interrupt();

@@ -92,8 +92,8 @@ class SingleInstanceTest {
         Process second = start("second", run);
         awaitWords("second", "another vxseal runs on this host");
         assertThat(said("second").lines().filter(line -> line.startsWith("vxseal: ")))
-                .containsExactly("vxseal: another vxseal runs on this host, and holds the folder " + folder.resolve(held)
-                        + ": disable the one or the other (docker plugin ls)");
+                .containsExactly("vxseal: another vxseal runs on this host and holds folder " + folder.resolve(held)
+                        + ": disable one of the two (docker plugin ls)");
         EngineClient.Answer answer = capabilities("second");
         assertThat(answer.status()).isEqualTo(409);
         assertThat(answer.text()).contains("another vxseal runs on this host");

@@ -14,9 +14,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** Reads a request's fields into the driver's terms; each refusal names the field, the value and the remedy. */
+/** Parser of the fields of requests. Each refusal names the field, the value and the remedy. */
 final class Fields {
-    /** Under which CreateNetwork has the user's options. */
+    /** Name under which CreateNetwork has the user's options. */
     private static final String GENERIC = "com.docker.network.generic";
 
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,127}");
@@ -24,7 +24,7 @@ final class Fields {
 
     private Fields() {}
 
-    /** An id of Docker's; it becomes part of names and paths, so it is held to what those allow. */
+    /** Reads an id. It becomes part of names and paths, so it may contain only what these allow. */
     static String id(String field, String value) throws DriverException {
         if (value == null || !ID.matcher(value).matches()) {
             throw DriverException.invalid(
@@ -116,7 +116,7 @@ final class Fields {
         return keys;
     }
 
-    /** The refusal never shows the octets. */
+    /** Reads a key. A refusal never contains its octets. */
     static Key key(String field, byte[] octets, Long tag) throws DriverException {
         int unsigned = tag("Tag of " + field, tag);
         try {

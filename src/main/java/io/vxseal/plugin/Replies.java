@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What the engine is answered, a record per reply (moby, libnetwork/drivers/remote/api), whose names are the fields'
+ * Replies to the engine, a record each (moby, libnetwork/drivers/remote/api). The components' names are the fields' names
  * ({@link ProtocolNames}).
  */
 final class Replies {
@@ -16,12 +16,12 @@ final class Replies {
 
     record GwAllocCheck(boolean skipIpv4, boolean skipIpv6) {}
 
-    /** Nothing to say: {@code {}}. */
+    /** The empty reply, {@code {}}. */
     record Empty() {}
 
     record Allocated(Map<String, String> options) {}
 
-    /** Null is left out: the engine's own address is not to be said again. */
+    /** Without a MAC address (null) if the engine gave one: it must not be repeated. */
     record Interface(String macAddress) {}
 
     record EndpointCreated(Interface interface_) {}
@@ -30,7 +30,7 @@ final class Replies {
 
     record InterfaceName(String srcName, String dstPrefix) {}
 
-    /** RouteType 0: by the next hop. */
+    /** RouteType 0 is a route by next hop. */
     record StaticRoute(String destination, int routeType, String nextHop) {}
 
     record Joined(InterfaceName interfaceName, List<StaticRoute> staticRoutes) {}

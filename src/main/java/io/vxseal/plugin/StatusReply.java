@@ -19,8 +19,8 @@ import java.util.Optional;
 import java.util.SortedMap;
 
 /**
- * What {@code GET /status} answers. The fields' names are part of the documentation: others read them. What is not
- * known is left out, which is null here and nowhere else.
+ * Reply of {@code GET /status}. The components' names are documented, because other programs read them. What is not known is omitted,
+ * and null here and nowhere else.
  */
 record StatusReply(
         String version,
@@ -36,7 +36,7 @@ record StatusReply(
         SortedMap<String, CallStats.Tally> calls,
         List<Failure> errors) {
 
-    /** This node; the addresses are Docker's data path address and the one that is listened on. */
+    /** This node. The addresses are Docker's data path address and the one that it listens on. */
     record Node(String id, String swarm, String address, String bindAddress) {}
 
     record Cluster(String coordinator, String problem, long refusedMessages, List<Member> members) {}
@@ -45,14 +45,14 @@ record StatusReply(
 
     record Ring(long version, String author, String changedAt, Long ageSeconds, boolean fromEngine, List<Key> keys) {}
 
-    /** Of a key its tag alone, which both ends name it by. */
+    /** A key's tag, by which both ends name it. Never its octets. */
     record Key(long tag, boolean primary, long knownSeconds) {}
 
     record Network(String id, boolean encrypted, boolean up, List<Subnet> subnets, List<Attached> endpoints) {}
 
     record Subnet(String pool, String gateway, int vni) {}
 
-    /** An endpoint; of those on other nodes only the ones that have joined are known. */
+    /** An endpoint. Of those on other nodes only the ones that have joined are known. */
     record Attached(String id, String address, String mac, boolean here, boolean joined, String node) {}
 
     record Ipsec(int statesWanted, Integer statesFound, int policiesWanted, Integer policiesFound) {}
@@ -103,7 +103,7 @@ record StatusReply(
         for (Status.Known key : ring.keys()) {
             keys.add(new Key(Integer.toUnsignedLong(key.tag()), keys.isEmpty(), key.age().toSeconds()));
         }
-        // The engine's keys on a worker bear nobody's signature, and so no date.
+        // Keys that the engine delivers to a worker are not signed, and so have no date.
         boolean dated = ring.version() > 0;
         return new Ring(
                 ring.version(),
@@ -152,7 +152,7 @@ record StatusReply(
         return time.truncatedTo(ChronoUnit.SECONDS).toString();
     }
 
-    /** Not below 0, where the clock that dated it is ahead of ours. */
+    /** Returns the seconds since a time, 0 if the clock that it was read from is ahead of ours. */
     private static long seconds(Instant since, Instant now) {
         return Math.max(0, Duration.between(since, now).toSeconds());
     }

@@ -113,7 +113,7 @@ class StatusTest {
         assertThat(out.toString()).contains("nodenode", "manager", "RING 1, by nodenode", "send, receive");
 
         assertThat(run("rotate --socket " + socket)).as(err.toString()).isZero();
-        assertThat(out.toString()).contains("ring 1 is replaced");
+        assertThat(out.toString()).contains("ring 1 will be replaced");
         assertThat(err.toString()).isEmpty();
     }
 

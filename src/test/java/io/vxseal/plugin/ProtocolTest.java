@@ -573,7 +573,7 @@ class ProtocolTest {
     void aWrongWayToAskIsSaidInDockersShape() throws IOException {
         Answer rotate = engine.get("/keys/rotate", "application/json");
         assertThat(rotate.status()).isEqualTo(405);
-        assertThat(rotate.error()).isEqualTo("/keys/rotate is not for GET: want POST");
+        assertThat(rotate.error()).isEqualTo("/keys/rotate does not accept GET: want POST");
         assertThat(rotate.head()).contains("Allow: POST");
         assertThat(engine.post("/status", "").status()).isEqualTo(405);
         Answer unknown = engine.get("/state", "application/json");
