@@ -1,6 +1,5 @@
 package io.vxseal;
 
-import io.vxseal.encryption.Rehearsal;
 import io.vxseal.kernel.monitor.KernelMonitor;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
@@ -73,7 +72,7 @@ final class Housekeeper {
         HeapTrim heap = new HeapTrim();
         // It waits in the kernel, where a virtual thread would block its carrier.
         Thread.ofPlatform().daemon().name("vxseal-repair").start(() -> untilInterrupted(() ->
-                repair.repairForever(() -> monitor.await(REPAIR_INTERVAL), driver::repair, Rehearsal::run, heap::trim)));
+                repair.repairForever(() -> monitor.await(REPAIR_INTERVAL), driver::repair, heap::trim)));
     }
 
     private static void untilInterrupted(Waiting work) {
@@ -89,19 +88,13 @@ final class Housekeeper {
      *
      * @param waiting before each round
      * @param repair in each round
-     * @param rehearsal after the first round that succeeds: a start has enough to do
      * @param trim at the end of each round
      */
-    void repairForever(Waiting waiting, Runnable repair, Runnable rehearsal, Runnable trim) throws InterruptedException {
-        boolean rehearsed = false;
+    void repairForever(Waiting waiting, Runnable repair, Runnable trim) throws InterruptedException {
         while (true) {
             try {
                 waiting.await();
                 repair.run();
-                if (!rehearsed) {
-                    rehearsed = true;
-                    rehearsal.run();
-                }
                 trim.run();
                 logged = "";
             } catch (InterruptedException stopped) {

@@ -13,6 +13,8 @@ import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.Host;
 import io.vxseal.overlay.StateStore;
 import io.vxseal.plugin.PluginServer;
+import io.vxseal.plugin.PluginSocket;
+import io.vxseal.plugin.PluginSocket;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -31,11 +33,11 @@ final class Wiring {
     private Wiring() {}
 
     /** Runs the plugin; returns when it has started. */
-    static void run(Map<String, String> environment) {
+    static void run(Map<String, String> environment, PluginSocket socket) {
         try {
             Settings settings = Settings.of(environment);
             configureLog(settings.logLevel());
-            start(settings);
+            start(settings, socket);
         } catch (IllegalArgumentException | IOException | DriverException failure) {
             System.err.println("vxseal: " + failure.getMessage());
             System.exit(1);
@@ -59,12 +61,12 @@ final class Wiring {
         }
     }
 
-    private static void start(Settings settings) throws IOException, DriverException, InterruptedException {
+    private static void start(Settings settings, PluginSocket socket) throws IOException, DriverException, InterruptedException {
         Logger log = LoggerFactory.getLogger(Wiring.class);
         // Most of a start is loading of classes. Server and driver load theirs in parallel.
         CompletableFuture<Driver> ready = new CompletableFuture<>();
         CompletableFuture<PluginServer> serving = CompletableFuture.supplyAsync(
-                () -> PluginServer.start(ready), Thread.ofPlatform().name("vxseal-server")::start);
+                () -> PluginServer.start(socket, ready), Thread.ofPlatform().name("vxseal-server")::start);
         // Before anything of the kernel is read or changed.
         Optional<Path> held = SingleInstance.acquire(settings.run(), settings.swarm());
         if (held.isPresent()) {

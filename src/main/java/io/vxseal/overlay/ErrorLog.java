@@ -43,7 +43,7 @@ public final class ErrorLog {
         private static final long serialVersionUID = 1;
 
         @Override
-        protected boolean removeEldestEntry(Map.Entry<Failure, Entry> eldest) {
+        protected boolean removeEldestEntry(Map.Entry<Failure, ErrorLog.Entry> eldest) {
             return size() > MAX_ENTRIES;
         }
     };

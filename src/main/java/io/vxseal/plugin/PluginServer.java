@@ -36,6 +36,7 @@ public final class PluginServer implements AutoCloseable {
     private static final String TEXT = "text/plain; charset=utf-8";
     private static final int MAX_BODY = 1 << 20;
 
+    private final PluginSocket socket;
     private final CompletableFuture<Driver> driver;
     private final CompletableFuture<Protocol> protocol;
     private final CallStats calls = new CallStats();
@@ -59,21 +60,23 @@ public final class PluginServer implements AutoCloseable {
         }
     }
 
-    private PluginServer(CompletableFuture<Driver> driver) {
+    private PluginServer(PluginSocket socket, CompletableFuture<Driver> driver) {
+        this.socket = socket;
         this.driver = driver;
         protocol = driver.thenApply(Protocol::new);
         javalin = Javalin.create(this::configure);
     }
 
     /**
-     * Starts a server on the {@link PluginSocket}, which must be open.
+     * Starts a server on a socket.
      *
      * @param driver all requests wait for it, so that it can get ready while the server loads. If it fails with a DriverException, that is
      *     the answer to all requests
      */
-    public static PluginServer start(CompletableFuture<Driver> driver) {
-        PluginServer server = new PluginServer(driver);
+    public static PluginServer start(PluginSocket socket, CompletableFuture<Driver> driver) {
+        PluginServer server = new PluginServer(socket, driver);
         server.javalin.start();
+        socket.restrict();
         return server;
     }
 
@@ -99,9 +102,7 @@ public final class PluginServer implements AutoCloseable {
             http.setSendServerVersion(false);
             UnixDomainServerConnector connector =
                     new UnixDomainServerConnector(server, 1, 1, new BlankHosts(http));
-            connector.setInheritChannel(true);
-            // The channel is inherited all the same; the path is for removing the socket when the server stops.
-            connector.setUnixDomainPath(PluginSocket.path());
+            socket.configure(connector);
             return connector;
         });
 

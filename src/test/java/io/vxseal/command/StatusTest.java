@@ -72,9 +72,8 @@ class StatusTest {
                 Duration.ZERO,
                 listener -> new Cluster(settings, listener));
         Path socket = folder.resolve("vxseal.sock");
-        PluginSocket.open(socket);
         running.add(driver);
-        running.add(PluginServer.start(CompletableFuture.completedFuture(driver)));
+        running.add(PluginServer.start(PluginSocket.at(socket), CompletableFuture.completedFuture(driver)));
         InetAddress loopback = InetAddress.ofLiteral("127.0.0.1");
         driver.self(new NodeAddresses(loopback, loopback));
         return socket;

@@ -49,7 +49,7 @@ class CollisionTest {
     void open() throws Exception {
         host = new TestHost(folder.resolve("host"));
         xfrm = Xfrm.in(host.namespace());
-        SecurityAssociation probe = NodePlan.probe(ENDS);
+        SecurityAssociation probe = EspProbe.state(HERE);
         List<Xfrm.Failure> failures =
                 xfrm.apply(List.of(new XfrmChange.AddState(probe), new XfrmChange.DeleteState(probe.id())));
         Assumptions.assumeTrue(failures.isEmpty(), () -> failures.getFirst().reason().getMessage());

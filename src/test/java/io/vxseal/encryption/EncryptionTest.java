@@ -223,7 +223,7 @@ class EncryptionTest {
         assertThat(told.lines().filter(line -> line.contains("fd00:55:0:0:0:0:0:6")))
                 .satisfiesExactly(
                         begins -> assertThat(begins).contains("cannot seal to node").contains("IPv6"),
-                        ends -> assertThat(ends).contains("nothing keeps node"));
+                        ends -> assertThat(ends).contains("the failure to seal to node"));
     }
 
     private interface Call {
@@ -275,11 +275,11 @@ class EncryptionTest {
 
     @Test
     void keyOfTheProbeIsAnotherEachTime() {
-        assertThat(NodePlan.probe(ENDS).key()).isNotEqualTo(NodePlan.probe(ENDS).key());
+        assertThat(EspProbe.state(HERE).key()).isNotEqualTo(EspProbe.state(HERE).key());
     }
 
     private void assumeNoEsp() throws KernelException {
-        List<Xfrm.Failure> refused = xfrm.apply(List.of(new XfrmChange.AddState(NodePlan.probe(ENDS))));
+        List<Xfrm.Failure> refused = xfrm.apply(List.of(new XfrmChange.AddState(EspProbe.state(HERE))));
         Assumptions.assumeFalse(refused.isEmpty(), "this kernel has ESP: SequenceOnKernelTest shows it");
     }
 

@@ -20,13 +20,13 @@ class SequenceNumbersTest {
         "0x100000000, true",
         "-1, true"
     })
-    void aStateIsWornFromTheMiddleOfTheNumbersWithoutEsn(String sent, boolean worn) {
+    void areHalfUsedFromTheMiddleOfTheNumbersWithoutEsn(String sent, boolean half) {
         SecurityAssociation state = NodePlan.of(
                         new NodeAddresses(InetAddress.ofLiteral("10.55.0.1"), InetAddress.ofLiteral("10.55.0.1")),
                         InetAddress.ofLiteral("10.55.0.2"),
                         new KeyRing(List.of(KeyRingTest.key(1))),
                         4789)
                 .send().getFirst();
-        assertThat(SequenceNumbers.worn(new Standing(state, Long.decode(sent)))).isEqualTo(worn);
+        assertThat(SequenceNumbers.areHalfUsed(new Standing(state, Long.decode(sent)))).isEqualTo(half);
     }
 }

@@ -109,13 +109,13 @@ class TransitionTest {
     void onlyAStateToSendWithThatHasAReplayWindowRestsAndOnlyAsLongAsItsKeyIsThePrimary() {
         Key guarded = new Key(KeyRingTest.key(1).octets(), 1, 64);
         NodePlan held = plan(new KeyRing(List.of(guarded, KeyRingTest.key(2))));
-        NodePlan rest = held.atRest(held);
+        NodePlan rest = held.retained(held);
         assertThat(rest).isEqualTo(new NodePlan(List.of(), held.send(), List.of()));
-        assertThat(held.atRest(rest)).as("still").isEqualTo(rest);
-        assertThat(held.atRest(NodePlan.EMPTY)).as("nothing is made for it").isEqualTo(NodePlan.EMPTY);
-        assertThat(plan(new KeyRing(List.of(KeyRingTest.key(2), guarded))).atRest(rest)).isEqualTo(NodePlan.EMPTY);
+        assertThat(held.retained(rest)).as("still").isEqualTo(rest);
+        assertThat(held.retained(NodePlan.EMPTY)).as("nothing is made for it").isEqualTo(NodePlan.EMPTY);
+        assertThat(plan(new KeyRing(List.of(KeyRingTest.key(2), guarded))).retained(rest)).isEqualTo(NodePlan.EMPTY);
         NodePlan open = plan(new KeyRing(List.of(KeyRingTest.key(2))));
-        assertThat(open.atRest(open)).isEqualTo(NodePlan.EMPTY);
+        assertThat(open.retained(open)).isEqualTo(NodePlan.EMPTY);
     }
 
     @Test

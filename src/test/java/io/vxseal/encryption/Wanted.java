@@ -5,7 +5,6 @@ import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.net.InetAddress;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -52,15 +51,15 @@ record Wanted(NodeAddresses ends, KeyRing ring, Set<InetAddress> nodes, boolean 
         return plans;
     }
 
-    Optional<SecurityPolicy> block() {
-        return sealing ? Optional.of(NodePlan.block(ends.bind(), PORT)) : Optional.empty();
+    Set<SecurityPolicy> blocks() {
+        return sealing ? Set.of(NodePlan.block(ends.bind(), PORT)) : Set.of();
     }
 
     /** Exactly what the kernel should hold. */
     Held held() {
         Held held = Held.nothing();
         plans().values().forEach(held::with);
-        block().ifPresent(held::with);
+        blocks().forEach(held::with);
         return held;
     }
 }

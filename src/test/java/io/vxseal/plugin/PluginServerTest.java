@@ -30,17 +30,15 @@ class PluginServerTest {
         log.close();
     }
 
-    private EngineClient open() throws IOException {
-        Path socket = folder.resolve("vxseal.sock");
-        PluginSocket.open(socket);
-        return new EngineClient(socket);
+    private Path socket() {
+        return folder.resolve("vxseal.sock");
     }
 
     @Test
     void whyThereIsNoDriverIsTheAnswerToAll() throws IOException {
-        EngineClient engine = open();
+        EngineClient engine = new EngineClient(socket());
         CompletableFuture<Driver> refused = CompletableFuture.failedFuture(DriverException.conflict("another one runs"));
-        try (PluginServer server = PluginServer.start(refused)) {
+        try (PluginServer server = PluginServer.start(PluginSocket.at(socket()), refused)) {
             for (String method : new String[] {"GetCapabilities", "Join", "DiscoverNew"}) {
                 EngineClient.Answer answer = engine.call(method, "{}");
                 assertThat(answer.status()).as(method).isEqualTo(409);
@@ -61,8 +59,8 @@ class PluginServerTest {
 
     @Test
     void anErrorIsTheAnswerToItsCallAndEndsNothingElse() throws IOException {
-        EngineClient engine = open();
-        try (PluginServer server = PluginServer.start(new Faulty())) {
+        EngineClient engine = new EngineClient(socket());
+        try (PluginServer server = PluginServer.start(PluginSocket.at(socket()), new Faulty())) {
             for (int calls = 0; calls < 3; calls++) {
                 EngineClient.Answer answer = engine.get("/status", "application/json");
                 assertThat(answer.status()).isEqualTo(500);

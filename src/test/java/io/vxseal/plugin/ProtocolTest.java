@@ -73,9 +73,8 @@ class ProtocolTest {
         driver = driver();
         driver.recover();
         Path socket = folder.resolve("vxseal.sock");
-        PluginSocket.open(socket);
         engine = new EngineClient(socket);
-        server = PluginServer.start(CompletableFuture.completedFuture(driver));
+        server = PluginServer.start(PluginSocket.at(socket), CompletableFuture.completedFuture(driver));
     }
 
     private Driver driver() throws IOException {
@@ -341,8 +340,7 @@ class ProtocolTest {
         Files.write(folder.resolve("endpoints.json"), endpoints);
         driver = driver();
         driver.recover();
-        PluginSocket.open(folder.resolve("vxseal.sock"));
-        server = PluginServer.start(CompletableFuture.completedFuture(driver));
+        server = PluginServer.start(PluginSocket.at(folder.resolve("vxseal.sock")), CompletableFuture.completedFuture(driver));
         done("DiscoverNew", SELF);
     }
 
