@@ -16,6 +16,7 @@ public final class Command implements Runnable {
     private CommandLine.Model.CommandSpec spec;
 
     @CommandLine.Option(names = "--help", usageHelp = true, description = "Prints this help.")
+    @SuppressWarnings("UnusedVariable") // picocli reads the annotation
     private boolean help;
 
     @Override

@@ -1,5 +1,7 @@
 package io.vxseal.overlay;
 
+import org.jspecify.annotations.Nullable;
+
 /** Refusal or failure of a call, which changed nothing. The message is for the operator. */
 public final class DriverException extends Exception {
     /** Reasons, named as Docker's error classes (moby, errdefs). */
@@ -16,7 +18,7 @@ public final class DriverException extends Exception {
 
     private final Kind kind;
 
-    private DriverException(Kind kind, String message, Throwable cause) {
+    private DriverException(Kind kind, String message, @Nullable Throwable cause) {
         super(message, cause);
         this.kind = kind;
     }
@@ -28,7 +30,7 @@ public final class DriverException extends Exception {
      * @param value as given
      * @param remedy what is accepted
      */
-    public static DriverException invalid(String field, Object value, String remedy) {
+    public static DriverException invalid(String field, @Nullable Object value, String remedy) {
         return new DriverException(
                 Kind.INVALID_PARAMETER, "invalid %s \"%s\": %s".formatted(field, value, remedy), null);
     }

@@ -70,7 +70,8 @@ final class Endpoints {
     /** Deletes an endpoint. One that has not left leaves first. */
     void delete(String network, String id) throws DriverException {
         Attachment attachment = networks.get(network);
-        if (leaveStranger(attachment, id) | strangers.remove(id)) {
+        boolean left = leaveStranger(attachment, id);
+        if (strangers.remove(id) || left) {
             return;
         }
         if (get(attachment, id).joined()) {

@@ -23,10 +23,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reader of the networks that an earlier process left up. The pin of a namespace bears the network's id, its bridges have the
- * gateways' addresses, its VXLAN devices the VNIs. Whether a network is encrypted is written in their alias; networks of version
- * 0.1.0 have none, but their frames are marked. Who is on a network the kernel does not tell: a link bears seven characters of the
- * endpoint's id and no more.
+ * Reader of the networks that a previous process left up.
+ *
+ * <p>The file that a namespace is pinned on is named after the network's id. Its bridges have the gateways' addresses, and its VXLAN
+ * devices the VNIs. Their alias says whether the network is encrypted. Networks of version 0.1.0 have no alias, but the frames of the
+ * encrypted ones are marked. The kernel does not tell the endpoints: a link's name has only seven characters of the endpoint's id.
  */
 final class NetworkScan {
     private static final Logger log = LoggerFactory.getLogger(NetworkScan.class);
@@ -39,14 +40,14 @@ final class NetworkScan {
      * A namespace that is pinned.
      *
      * @param id of the network
-     * @param network as far as the kernel tells; empty if it is not whole
+     * @param network as read from the kernel; empty if it is incomplete
      */
     record Pinned(String id, Optional<Network> network) {}
 
     private enum Evidence {
         ENCRYPTED,
         PLAIN,
-        /** Of version 0.1.0 and not marked: plain, or of a kernel that could not mark. */
+        /** Version 0.1.0, not marked: plain, or on a kernel that could not mark. */
         NONE
     }
 
@@ -57,8 +58,8 @@ final class NetworkScan {
     /**
      * Returns the namespaces that are pinned in the run folder.
      *
-     * @param sealed whether the kernel shows that an encrypted network was up. If it was and no network is told to be encrypted, those
-     *     without evidence are taken for encrypted: a plain one that is cut off does less harm than one that sends in clear
+     * @param sealed whether the kernel shows that an encrypted network was up. If so, and if no network is known to be encrypted, those
+     *     without evidence are treated as encrypted: a plain network that is cut off does less harm than an encrypted one in clear
      */
     static List<Pinned> pinned(Host host, boolean sealed) throws IOException {
         List<Found> found = new ArrayList<>();
@@ -107,8 +108,8 @@ final class NetworkScan {
                     .forEach(vxlan -> vxlan.master().ifPresent(bridge -> vxlans.put(bridge, vxlan)));
             List<Subnet> subnets = new ArrayList<>();
             int mtu = 0;
-            // In the order in which they were made, which is that of the definition.
-            for (Link bridge : links.stream().sorted(Comparator.comparing(Link::index)).toList()) {
+            // In order of creation, which is that of the definition.
+            for (Link bridge : links.stream().sorted(Comparator.comparingInt(Link::index)).toList()) {
                 Link vxlan = vxlans.get(bridge.index());
                 List<Cidr> gateways = route.addresses(bridge);
                 if (vxlan != null && !gateways.isEmpty()) {
@@ -145,7 +146,7 @@ final class NetworkScan {
         try {
             return FrameMark.isSet(namespace);
         } catch (FirewallException failure) {
-            log.warn("cannot tell whether the frames of network {} are marked: {}", id, failure.getMessage());
+            log.warn("cannot determine whether the frames of network {} are marked: {}", id, failure.getMessage());
             return false;
         }
     }

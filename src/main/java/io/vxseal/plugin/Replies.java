@@ -2,6 +2,7 @@ package io.vxseal.plugin;
 
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Replies to the engine, a record each (moby, libnetwork/drivers/remote/api). The components' names are the fields' names
@@ -22,7 +23,7 @@ final class Replies {
     record Allocated(Map<String, String> options) {}
 
     /** Without a MAC address (null) if the engine gave one: it must not be repeated. */
-    record Interface(String macAddress) {}
+    record Interface(@Nullable String macAddress) {}
 
     record EndpointCreated(Interface interface_) {}
 

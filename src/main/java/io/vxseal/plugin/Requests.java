@@ -2,6 +2,7 @@ package io.vxseal.plugin;
 
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Requests of the engine, a record each (moby, libnetwork/drivers/remote/api and libnetwork/discoverapi). The components' names are the
@@ -10,43 +11,43 @@ import java.util.Map;
 final class Requests {
     private Requests() {}
 
-    record IpamData(String addressSpace, String pool, String gateway) {}
+    record IpamData(@Nullable String addressSpace, @Nullable String pool, @Nullable String gateway) {}
 
     /** Request of AllocateNetwork, with the user's options, and of CreateNetwork, with the engine's. */
     record Definition(
-            String networkId,
-            Map<String, Object> options,
-            List<IpamData> ipv4Data,
-            List<IpamData> ipv6Data) {}
+            @Nullable String networkId,
+            @Nullable Map<String, Object> options,
+            @Nullable List<IpamData> ipv4Data,
+            @Nullable List<IpamData> ipv6Data) {}
 
     /** Request of FreeNetwork and DeleteNetwork. */
-    record NetworkOnly(String networkId) {}
+    record NetworkOnly(@Nullable String networkId) {}
 
-    record Interface(String address, String addressIpv6, String macAddress) {}
+    record Interface(@Nullable String address, @Nullable String addressIpv6, @Nullable String macAddress) {}
 
-    record CreateEndpoint(String networkId, String endpointId, Interface interface_) {}
+    record CreateEndpoint(@Nullable String networkId, @Nullable String endpointId, @Nullable Interface interface_) {}
 
     /** Request of DeleteEndpoint, EndpointOperInfo, Leave, ProgramExternalConnectivity and RevokeExternalConnectivity. */
-    record EndpointOnly(String networkId, String endpointId) {}
+    record EndpointOnly(@Nullable String networkId, @Nullable String endpointId) {}
 
-    record Join(String networkId, String endpointId, String sandboxKey) {}
+    record Join(@Nullable String networkId, @Nullable String endpointId, @Nullable String sandboxKey) {}
 
-    record Discovery(int discoveryType, DiscoveryData discoveryData) {}
+    record Discovery(int discoveryType, @Nullable DiscoveryData discoveryData) {}
 
     /**
      * Union of the three kinds of discovery data. The numbers of the types differ between engines (3 is initial keys in 20.10 and 23.0, a
      * key update in 24.0 and later), so the fields that are present tell them apart.
      */
     record DiscoveryData(
-            String address,
-            String bindAddress,
+            @Nullable String address,
+            @Nullable String bindAddress,
             boolean self,
-            List<byte[]> keys,
-            List<Long> tags,
-            byte[] key,
+            @Nullable List<byte[]> keys,
+            @Nullable List<Long> tags,
+            byte @Nullable [] key,
             long tag,
-            byte[] primary,
+            byte @Nullable [] primary,
             long primaryTag,
-            byte[] prune,
+            byte @Nullable [] prune,
             long pruneTag) {}
 }
