@@ -21,7 +21,7 @@ class HousekeeperTest {
     private final StandardError log = new StandardError();
 
     @AfterEach
-    void stopListening() {
+    void closeLog() {
         log.close();
     }
 
@@ -33,7 +33,7 @@ class HousekeeperTest {
     }
 
     @Test
-    void repairGoesOnAfterFailuresOfEveryKind() {
+    void continuesRepairAfterFailuresOfEveryKind() {
         List<String> done = new ArrayList<>();
         assertThatThrownBy(() -> housekeeper.repairForever(
                         () -> {
@@ -67,7 +67,7 @@ class HousekeeperTest {
     }
 
     @Test
-    void lingeringNodesAreForgottenThoughAnErrorComesBetween() throws Exception {
+    void forgetsLingeringNodesDespiteErrors() throws Exception {
         AtomicInteger asked = new AtomicInteger();
         AtomicInteger forgotten = new AtomicInteger();
         housekeeper.forgetLingering(
@@ -89,7 +89,7 @@ class HousekeeperTest {
     }
 
     @Test
-    void lingeringEndsAtLastThoughTheNodeStaysAlone() throws Exception {
+    void endsLingeringOfNodeThatStaysAlone() throws Exception {
         AtomicInteger forgotten = new AtomicInteger();
         housekeeper.forgetLingering(
                 () -> true,
@@ -99,7 +99,7 @@ class HousekeeperTest {
     }
 
     @Test
-    void lingeringLastsWhileTheNodeIsAlone() {
+    void keepsLingeringWhileNodeIsAlone() {
         AtomicInteger forgotten = new AtomicInteger();
         assertThatThrownBy(() -> housekeeper.forgetLingering(
                         () -> {

@@ -116,17 +116,17 @@ class SingleInstanceTest {
     }
 
     @Test
-    void aSecondPluginInTheSameRunFolderIsRefused() throws Exception {
+    void refusesSecondPluginInSameRunFolder() throws Exception {
         assertIsRefused("run", "run");
     }
 
     @Test
-    void aSecondPluginInAnotherRunFolderIsRefused() throws Exception {
+    void refusesSecondPluginInAnotherRunFolder() throws Exception {
         assertIsRefused("other", "swarm");
     }
 
     @Test
-    void aPluginThatWasKilledIsFollowedByTheNextAtOnce() throws Exception {
+    void startsAtOnceAfterKilledPlugin() throws Exception {
         start("first", "run");
         awaitWords("first", "is up");
         started.getFirst().destroyForcibly();
@@ -136,7 +136,7 @@ class SingleInstanceTest {
     }
 
     @Test
-    void withoutASwarmsFolderTheRunFolderCounts() throws Exception {
+    void locksRunFolderWithoutSwarmFolder() throws Exception {
         Files.delete(folder.resolve("swarm"));
         start("first", "run");
         awaitWords("first", "is up");

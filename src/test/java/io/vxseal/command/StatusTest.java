@@ -92,7 +92,7 @@ class StatusTest {
     }
 
     @Test
-    void aManagerIsShownAndItsKeysAreRotated() throws Exception {
+    void showsManagerAndRotatesItsKeys() throws Exception {
         Path socket = start();
         while (!json(socket).has("ring")) {
             Thread.sleep(100);
@@ -117,7 +117,7 @@ class StatusTest {
     }
 
     @Test
-    void aRefusalIsSaid() throws Exception {
+    void printsRefusal() throws Exception {
         Path socket = start();
         assertThat(run("rotate --socket " + socket)).isEqualTo(1);
         assertThat(out.toString()).isEmpty();
@@ -125,7 +125,7 @@ class StatusTest {
     }
 
     @Test
-    void nobodyThereIsSaidWithTheRemedy() throws IOException {
+    void printsRemedyIfPluginDoesNotAnswer() throws IOException {
         assertThat(run("status --socket " + folder.resolve("none.sock"))).isEqualTo(1);
         assertThat(err.toString()).contains("none.sock", "docker plugin ls").hasLineCount(1);
         Path dead = Files.createFile(folder.resolve("dead.sock"));
@@ -136,7 +136,7 @@ class StatusTest {
     }
 
     @Test
-    void theSocketIsFoundWhereAnOperatorOrAnEngineSays() throws IOException {
+    void findsSocketOfOperatorOrEngine() throws IOException {
         Path plugins = Files.createDirectory(folder.resolve("plugins"));
         assertThatThrownBy(() -> RunningPlugin.find(Map.of(), plugins))
                 .hasMessageContaining("VXSEAL_SOCKET")

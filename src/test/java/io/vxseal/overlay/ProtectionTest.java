@@ -210,7 +210,7 @@ class ProtectionTest {
 
     /** A namespace in the other run folder still sends to the port that it was made with. */
     @Test
-    void keepsTheBlockOfAnotherPortForDevicesThatItCannotSee() throws Exception {
+    void keepsBlockOfAnotherPortForDevicesThatItCannotSee() throws Exception {
         serve();
         driver.close();
         delete("state");
@@ -227,7 +227,7 @@ class ProtectionTest {
 
     /** Its networks ended while no plugin ran; a port of another program says nothing of theirs. */
     @Test
-    void takesAnotherRunFolderOnceNoDeviceIsLeft() throws Exception {
+    void acceptsAnotherRunFolderOnceNoDeviceIsLeft() throws Exception {
         serve();
         driver.close();
         inside("ip link delete " + DEVICE);
@@ -241,7 +241,7 @@ class ProtectionTest {
     }
 
     @Test
-    void removesDeviceBeforeProtectionWhenThePortChanges() throws Exception {
+    void removesDeviceBeforeProtectionWhenPortChanges() throws Exception {
         serve();
         driver.close();
         recover(OTHER_PORT, "run");
@@ -257,7 +257,7 @@ class ProtectionTest {
 
     /** The swarm's ingress network has a device on the usual port on every node. */
     @Test
-    void lowersProtectionOfAPortThatOthersStillUse() throws Exception {
+    void lowersProtectionOfPortThatOthersStillUse() throws Exception {
         host.run("ip link add ingress type vxlan id 4096 dstport %d local 10.55.0.1".formatted(PORT));
         host.run("ip link set ingress up");
         serve();
@@ -273,7 +273,7 @@ class ProtectionTest {
     }
 
     @Test
-    void setsVxlanDevicesOfOthersDownInAnEncryptedNetwork() throws Exception {
+    void setsForeignVxlanDevicesOfEncryptedNetworkDown() throws Exception {
         serve();
         host.run("ip link add vxother type vxlan id %d dstport 4810 local 10.55.0.1".formatted(VNI));
         host.run("ip link set vxother netns " + pin());
@@ -285,7 +285,7 @@ class ProtectionTest {
 
     /** The VNI is the renamed device's, so none can be made beside it. */
     @Test
-    void replacesAVxlanDeviceThatWasRenamed() throws Exception {
+    void replacesRenamedVxlanDevice() throws Exception {
         serve();
         inside("ip link set " + DEVICE + " down");
         inside("ip link set " + DEVICE + " name renamed");
@@ -297,7 +297,7 @@ class ProtectionTest {
 
     /** Policies for the mark of version 0.1.0 go once this node's address is known. */
     @Test
-    void marksFramesAnewWhereTheFirewallFails() throws Exception {
+    void marksFramesEvenIfFirewallFails() throws Exception {
         serve();
         driver.close();
         inside("nft flush ruleset");
@@ -308,7 +308,7 @@ class ProtectionTest {
     }
 
     @Test
-    void marksFramesAgainAfterTheNamespaceWasFlushed() throws Exception {
+    void marksFramesAgainAfterNamespaceIsFlushed() throws Exception {
         serve();
         driver.repair();
         long before = driver.repairs().get(RepairLog.Kind.RULES);
@@ -323,7 +323,7 @@ class ProtectionTest {
 
     /** The engine names this node's address once. */
     @Test
-    void takesThisNodesAddressWhenTheFirewallFails() throws Exception {
+    void setsAddressesEvenIfFirewallFails() throws Exception {
         serve();
         driver.close();
         recover(PORT, "run");
@@ -340,7 +340,7 @@ class ProtectionTest {
 
     /** More mounts on the pin than a removal takes at once make it fail; the next repair tries again. */
     @Test
-    void retriesTheRemovalOfANamespace() throws Exception {
+    void retriesRemovalOfNamespace() throws Exception {
         serve();
         for (int mount = 0; mount < 20; mount++) {
             new ProcessBuilder("mount", "--bind", pin().toString(), pin().toString()).inheritIO().start().waitFor();
@@ -355,7 +355,7 @@ class ProtectionTest {
     }
 
     @Test
-    void networkOfTheSwarmReplacesOneThatIsNotUpHere() throws Exception {
+    void replacesUnusedNetworkByOneOfTheSwarm() throws Exception {
         driver.createNetwork(network("ghost", VNI, false));
         driver.createNetwork(network("newer", VNI, true));
         assertThat(driver.status().networks()).extracting(attached -> attached.network().id()).containsExactly("newer");
@@ -364,7 +364,7 @@ class ProtectionTest {
     }
 
     @Test
-    void refusesAVniWhoseNetworkHasContainersHere() throws Exception {
+    void refusesVniOfNetworkWithContainersHere() throws Exception {
         serve();
         assertThatThrownBy(() -> driver.createNetwork(network("newer", VNI, false)))
                 .hasMessageContaining("" + VNI).hasMessageContaining(NETWORK);
@@ -373,7 +373,7 @@ class ProtectionTest {
 
     /** As with {@code --data-path-addr}. */
     @Test
-    void sendsFromTheAddressThatOthersAreTold() throws Exception {
+    void sendsFromAdvertisedAddressOfTheHost() throws Exception {
         InetAddress dataPath = InetAddress.ofLiteral("10.56.0.1");
         host.run("ip address add 10.56.0.1/24 dev lo");
         driver.self(new NodeAddresses(dataPath, HERE));
@@ -383,7 +383,7 @@ class ProtectionTest {
     }
 
     @Test
-    void sendsFromTheBoundAddressBehindNat() throws Exception {
+    void sendsFromBindAddressBehindNat() throws Exception {
         InetAddress translated = InetAddress.ofLiteral("203.0.113.9");
         driver.self(new NodeAddresses(translated, HERE));
         assertThat(driver.status().addresses()).contains(new NodeAddresses(translated, HERE));
@@ -391,7 +391,7 @@ class ProtectionTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"fd00:55::2", "10.55.0.2"})
-    void reachesOnlyNodesOfItsOwnFamily(String node) throws Exception {
+    void reachesOnlyNodesOfItsOwnIpVersion(String node) throws Exception {
         serve();
         InetAddress address = InetAddress.ofLiteral("10.44.0.9");
         driver.peersChanged(List.of(new PeerChange.Added(new Peer(

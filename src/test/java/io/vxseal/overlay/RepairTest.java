@@ -64,7 +64,7 @@ class RepairTest {
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
                 transport -> Firewall.choose(Firewall.Backend.AUTO, transport, host.prefix()),
-                memory(),
+                store(),
                 Duration.ZERO,
                 listener -> new Cluster(
                         new Cluster.Settings(
@@ -131,7 +131,7 @@ class RepairTest {
     }
 
     @Test
-    void nothingIsTouchedWhereNothingIsWrong() throws Exception {
+    void changesNothingThatIsCorrect() throws Exception {
         serve(false);
         driver.repair();
         String before = standing();
@@ -149,8 +149,8 @@ class RepairTest {
         "ip link delete ov-001092-abcde",
         "ip link set vethhere nomaster"
     })
-    void linksArePutBack(String damage) throws Exception {
-        isPutBack(damage, RepairLog.Kind.LINKS);
+    void restoresLinks(String damage) throws Exception {
+        assertRestored(damage, RepairLog.Kind.LINKS);
     }
 
     @ParameterizedTest
@@ -160,11 +160,11 @@ class RepairTest {
         "ip neigh flush nud permanent",
         "ip neigh replace 10.44.0.3 lladdr 02:00:00:00:00:01 nud permanent dev vx-001092-abcde"
     })
-    void entriesArePutBack(String damage) throws Exception {
-        isPutBack(damage, RepairLog.Kind.ENTRIES);
+    void restoresEntries(String damage) throws Exception {
+        assertRestored(damage, RepairLog.Kind.ENTRIES);
     }
 
-    private void isPutBack(String damage, RepairLog.Kind kind) throws Exception {
+    private void assertRestored(String damage, RepairLog.Kind kind) throws Exception {
         serve(false);
         String before = standing();
         inside(damage);
@@ -179,7 +179,7 @@ class RepairTest {
     /** Both claims are known for a moment, in either order; the node that has the endpoint now is in the entry. */
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
-    void anAddressThatMovesEndsInTheRightEntry(boolean newcomerFirst) throws Exception {
+    void movesTheEntryOfAnAddressThatMoves(boolean newcomerFirst) throws Exception {
         serve(false);
         Peer old = peer("there", "10.44.0.3", THERE);
         Peer now = peer("elsewhere", "10.44.0.3", ELSEWHERE);
@@ -199,7 +199,7 @@ class RepairTest {
 
     /** A container that moved here is not reached through the node it was on. */
     @Test
-    void anAddressThatMovesHereHasNoEntry() throws Exception {
+    void removesTheEntryOfAnAddressThatMovesHere() throws Exception {
         serve(false);
         driver.createEndpoint(NETWORK, "moved", Cidr.parse("10.44.0.3/24"), Optional.empty());
         driver.join(NETWORK, "moved");
@@ -210,7 +210,7 @@ class RepairTest {
 
     /** What a process leaves that dies in the middle of the first Join. */
     @Test
-    void aNetworkThatNobodyIsOnIsTakenDown() throws Exception {
+    void takesDownNetworkWithoutEndpoints() throws Exception {
         serve(false);
         driver.leave(NETWORK, "here");
         Namespace.create(pin()).close();
@@ -224,7 +224,7 @@ class RepairTest {
 
     /** As while the plugin is disabled: the engine's Leave reaches nobody, and is not repeated. */
     @Test
-    void aContainerThatEndedWhileNobodyWasHereHasLeft() throws Exception {
+    void leavesEndpointWhoseContainerEndedUnnoticed() throws Exception {
         serve(false);
         driver.createEndpoint(NETWORK, "stays", Cidr.parse("10.44.0.4/24"), Optional.empty());
         driver.join(NETWORK, "stays");
@@ -242,7 +242,7 @@ class RepairTest {
 
     /** Until the cluster has told this process of others' endpoints, those that the kernel knows are taken to be there. */
     @Test
-    void entriesOfAnEarlierProcessStandUntilOthersHaveHadTheTimeToTell() throws Exception {
+    void keepsEntriesOfPreviousProcessUntilLingeringEnds() throws Exception {
         serve(false);
         String entries = inside("bridge fdb show dev vx-001092-abcde");
         again();
@@ -258,7 +258,7 @@ class RepairTest {
     }
 
     @Test
-    void networkOfVersion010IsEncryptedIfMarkedOrIfNoneCanBe() throws Exception {
+    void readsEncryptionOfVersion010FromMarkOrPolicies() throws Exception {
         serve(false);
         Host here = new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT);
         inside("ip link set vx-001092-abcde alias none");
@@ -277,24 +277,24 @@ class RepairTest {
 
     @Tag("esp")
     @Test
-    void anEncryptedNetworkWhoseStateFileIsDamagedIsTakenUpFromTheKernel() throws Exception {
-        isTakenUpFromTheKernel(true);
+    void recoversEncryptedNetworkFromDamagedStateFile() throws Exception {
+        assertRecoveredFromKernel(true);
     }
 
     @Test
-    void aNetworkWhoseStateFileIsDamagedIsTakenUpFromTheKernel() throws Exception {
-        isTakenUpFromTheKernel(false);
+    void recoversPlainNetworkFromDamagedStateFile() throws Exception {
+        assertRecoveredFromKernel(false);
     }
 
     @Test
-    void anEndpointThatOthersRememberIsTakenUpIfItsLinkIsThere() throws Exception {
+    void recoversEndpointThatOthersKnowIfItHasALink() throws Exception {
         serve(false);
-        StateStore.Ephemeral before = memory().ephemeralFile.read().orElseThrow();
+        StateStore.Ephemeral before = store().ephemeralFile.read().orElseThrow();
         driver.close();
         Files.writeString(folder.resolve("run/endpoints.json"), "");
         again();
         driver.recalled(List.of(peer("here", "10.44.0.2", HERE), peer("gone", "10.44.0.4", HERE)));
-        assertThat(memory().ephemeralFile.read()).contains(before);
+        assertThat(store().ephemeralFile.read()).contains(before);
         driver.leave(NETWORK, "here");
         driver.deleteEndpoint(NETWORK, "here");
         assertThat(Namespace.open(pin())).isEmpty();
@@ -305,9 +305,9 @@ class RepairTest {
         return inside("ip -o link").replaceAll("<[^>]*>|state \\S+", "");
     }
 
-    private void isTakenUpFromTheKernel(boolean encrypted) throws Exception {
+    private void assertRecoveredFromKernel(boolean encrypted) throws Exception {
         serve(encrypted);
-        StateStore.Persistent before = memory().persistentFile.read().orElseThrow();
+        StateStore.Persistent before = store().persistentFile.read().orElseThrow();
         String links = sameLinks();
         driver.close();
         for (String file : List.of("state/state.json", "run/endpoints.json")) {
@@ -319,7 +319,7 @@ class RepairTest {
         assertThat(sameLinks()).isEqualTo(links);
         assertThat(folder.resolve("state/state.json.damaged")).exists();
         assertThat(folder.resolve("run/endpoints.json.damaged")).exists();
-        assertThat(memory().persistentFile.read().orElseThrow().networks()).isEqualTo(before.networks());
+        assertThat(store().persistentFile.read().orElseThrow().networks()).isEqualTo(before.networks());
         // As an engine does that starts again.
         driver.createNetwork(before.networks().getFirst());
         again();
@@ -339,7 +339,7 @@ class RepairTest {
         driver.self(new NodeAddresses(HERE, HERE));
     }
 
-    private StateStore memory() {
+    private StateStore store() {
         return new StateStore(folder.resolve("state"), folder.resolve("run"));
     }
 
@@ -353,7 +353,7 @@ class RepairTest {
         "iptables -t mangle -F",
         "iptables -I INPUT -p udp --dport 4800 -j ACCEPT"
     })
-    void statesPoliciesAndRulesArePutBack(String damage) throws Exception {
+    void restoresStatesPoliciesAndRules(String damage) throws Exception {
         serve(true);
         driver.repair();
         String before = standing();
@@ -371,7 +371,7 @@ class RepairTest {
     /** Two networks seal to one node with the same states; they stay for the one that is left. */
     @Tag("esp")
     @Test
-    void theLastNetworkTakesTheStatesOfANode() throws Exception {
+    void removesStatesOfNodeWithItsLastNetwork() throws Exception {
         serve(true);
         String one = host.run("ip xfrm state");
         driver.createNetwork(Network.of("other", Map.of(NetworkOptions.VXLANID_LIST, "4243", NetworkOptions.ENCRYPTED, ""),

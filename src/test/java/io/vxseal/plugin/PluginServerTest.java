@@ -26,7 +26,7 @@ class PluginServerTest {
     }
 
     @AfterEach
-    void stopListening() {
+    void closeLog() {
         log.close();
     }
 
@@ -35,7 +35,7 @@ class PluginServerTest {
     }
 
     @Test
-    void whyThereIsNoDriverIsTheAnswerToAll() throws IOException {
+    void answersAllRequestsWithFailureOfDriver() throws IOException {
         EngineClient engine = new EngineClient(socket());
         CompletableFuture<Driver> refused = CompletableFuture.failedFuture(DriverException.conflict("another one runs"));
         try (PluginServer server = PluginServer.start(PluginSocket.at(socket()), refused)) {
@@ -58,7 +58,7 @@ class PluginServerTest {
     }
 
     @Test
-    void anErrorIsTheAnswerToItsCallAndEndsNothingElse() throws IOException {
+    void answersErrorWith500AndContinues() throws IOException {
         EngineClient engine = new EngineClient(socket());
         try (PluginServer server = PluginServer.start(PluginSocket.at(socket()), new Faulty())) {
             for (int calls = 0; calls < 3; calls++) {
