@@ -51,19 +51,13 @@ final class Housekeeper {
      *
      * @param waiting before each round
      * @param repair in each round
-     * @param rehearsal after the first round that succeeds: a start has enough to do
      * @param trim at the end of each round
      */
-    void keepRight(Waiting waiting, Runnable repair, Runnable rehearsal, Runnable trim) throws InterruptedException {
-        boolean rehearsed = false;
+    void keepRight(Waiting waiting, Runnable repair, Runnable trim) throws InterruptedException {
         while (true) {
             try {
                 waiting.await();
                 repair.run();
-                if (!rehearsed) {
-                    rehearsed = true;
-                    rehearsal.run();
-                }
                 trim.run();
                 told = "";
             } catch (InterruptedException stopped) {

@@ -2,9 +2,8 @@ package io.vxseal;
 
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Rehearsal;
 import io.vxseal.kernel.filesystem.Tmpfs;
-import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.monitor.KernelMonitor;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.Route;
@@ -106,7 +105,7 @@ final class Wiring {
         Driver driver = new Driver(
                 host,
                 encryption,
-                transport -> Firewall.choose(settings.firewall(), transport, List.of()),
+                new FirewallDetector(settings.firewall(), List.of())::detect,
                 memory,
                 JOIN_PATIENCE,
                 listener -> new Cluster(cluster, listener));
@@ -129,7 +128,7 @@ final class Wiring {
         // It waits in the kernel, where a virtual thread would keep others from running.
         Thread.ofPlatform().daemon().name("vxseal-repair").start(() -> untilStopped(() ->
                 new Housekeeper(REST, driver.errors())
-                        .keepRight(() -> watch.await(REPAIR), driver::repair, Rehearsal::run, heap::trim)));
+                        .keepRight(() -> watch.await(REPAIR), driver::repair, heap::trim)));
         log.info("vxseal {} is up", PluginServer.version());
     }
 

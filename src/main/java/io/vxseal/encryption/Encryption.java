@@ -2,11 +2,13 @@ package io.vxseal.encryption;
 
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.xfrm.ForeignPolicy;
+import io.vxseal.kernel.xfrm.InstalledState;
 import io.vxseal.kernel.xfrm.OutgoingPolicy;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
+import io.vxseal.kernel.xfrm.XfrmRefusal;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.util.ArrayList;
@@ -192,7 +194,7 @@ public final class Encryption {
         seal(true);
         if (probes && !holdsAny() && ends.isPresent()) {
             SecurityAssociation probe = NodePlan.probe(ends.get());
-            List<Xfrm.Failure> failures = xfrm.apply(
+            List<XfrmRefusal> failures = xfrm.apply(
                     List.of(new XfrmChange.AddState(probe), new XfrmChange.DeleteState(probe.id())));
             if (!failures.isEmpty()) {
                 throw failures.getFirst().reason();
@@ -223,7 +225,7 @@ public final class Encryption {
         List<String> lines = new ArrayList<>();
         if (sealing && ends.isPresent()) {
             for (ForeignPolicy policy : foreign) {
-                if (lines.size() < TOLD && policy.takesFrom(ends.get().bind(), port, NodePlan.MARK)) {
+                if (lines.size() < TOLD && policy.takesFrom(ends.get().bind(), port, SecurityPolicy.MARK)) {
                     lines.add("%s comes before %s: raise its priority number or remove it"
                             .formatted(policy, overtaken(policy)));
                 }
@@ -235,7 +237,7 @@ public final class Encryption {
     /** Which of our policies: those that seal come first, and the one that blocks after all of these. */
     private String overtaken(ForeignPolicy policy) {
         List<String> covered = new ArrayList<>();
-        if (policy.comesBefore(SecurityPolicy.Action.Seal.PRIORITY)) {
+        if (policy.mayPrecede(SecurityPolicy.Action.Seal.PRIORITY)) {
             for (Node node : nodes.values()) {
                 if (node.wanted && policy.destination().contains(node.address)) {
                     covered.add(node.address.getHostAddress());
@@ -358,8 +360,8 @@ public final class Encryption {
         read();
         int touched = 0;
         for (XfrmChange step : applyAll()) {
-            touched += step instanceof XfrmChange.Moment ? 0 : 1;
-            worn |= step instanceof XfrmChange.AddState add && add.association().isGuarded();
+            touched += step instanceof XfrmChange.Barrier ? 0 : 1;
+            worn |= step instanceof XfrmChange.AddState add && add.association().hasReplayWindow();
         }
         return touched;
     }
@@ -381,7 +383,7 @@ public final class Encryption {
 
     /** What the kernel holds of ours. Looking changes nothing, not even what the next repair compares with. */
     public Tally found() throws KernelException {
-        return new Tally(xfrm.standing().size(), xfrm.policies().size());
+        return new Tally(xfrm.installedStates().size(), xfrm.policies().size());
     }
 
     private List<XfrmChange> applyAll() throws KernelException {
@@ -412,7 +414,7 @@ public final class Encryption {
         }
         Optional<SecurityPolicy> block = wantedBlock(local);
         List<XfrmChange> steps = withBlocks(transition.steps(), block);
-        List<Xfrm.Failure> failed = List.of();
+        List<XfrmRefusal> failed = List.of();
         if (!steps.isEmpty()) {
             log.debug("ring {}, nodes {}: {}", ring.keys(), nodes.keySet(), steps);
             boolean before = asPlanned;
@@ -457,8 +459,8 @@ public final class Encryption {
         return steps;
     }
 
-    private static void throwIfBlockFailed(List<Xfrm.Failure> failed) throws KernelException {
-        for (Xfrm.Failure failure : failed) {
+    private static void throwIfBlockFailed(List<XfrmRefusal> failed) throws KernelException {
+        for (XfrmRefusal failure : failed) {
             if (farEnd(failure.change(), Set.of()).isEmpty()) {
                 throw failure.reason();
             }
@@ -482,7 +484,7 @@ public final class Encryption {
             case XfrmChange.DeleteState(var id) -> Optional.of(farEnd(id, own));
             case XfrmChange.PutPolicy(var policy) -> farEnd(policy.id());
             case XfrmChange.DeletePolicy(var id) -> farEnd(id);
-            case XfrmChange.Moment _ -> Optional.empty();
+            case XfrmChange.Barrier _ -> Optional.empty();
         };
     }
 
@@ -501,11 +503,11 @@ public final class Encryption {
      *
      * @return the failures left
      */
-    private List<Xfrm.Failure> giveWay(List<Xfrm.Failure> failed, Map<InetAddress, String> refused) throws KernelException {
-        List<Xfrm.Failure> left = new ArrayList<>();
+    private List<XfrmRefusal> giveWay(List<XfrmRefusal> failed, Map<InetAddress, String> refused) throws KernelException {
+        List<XfrmRefusal> left = new ArrayList<>();
         List<XfrmChange> steps = new ArrayList<>();
-        for (Xfrm.Failure failure : failed) {
-            if (failure.isTaken()
+        for (XfrmRefusal failure : failed) {
+            if (failure.isSlotTaken()
                     && failure.change() instanceof XfrmChange.AddState(var wanted)
                     && nodes.get(farEnd(wanted.id(), own)) instanceof Node asks
                     && younger(asks, wanted.id()) instanceof SecurityAssociation.Id there) {
@@ -530,7 +532,7 @@ public final class Encryption {
         for (Node node : nodes.values()) {
             if (node.since > than.since) {
                 for (SecurityAssociation state : node.held.receive) {
-                    if (state.id().isInPlaceOf(place)) {
+                    if (state.id().sharesSlotWith(place)) {
                         return state.id();
                     }
                 }
@@ -622,9 +624,9 @@ public final class Encryption {
         Set<InetAddress> own = new HashSet<>();
         Set<SecurityPolicy> blocks = new HashSet<>();
         List<ForeignPolicy> foreign = new ArrayList<>();
-        for (OutgoingPolicy listed : xfrm.outgoing()) {
+        for (OutgoingPolicy listed : xfrm.outgoingPolicies()) {
             if (listed instanceof ForeignPolicy other) {
-                if (other.comesBefore(SecurityPolicy.Action.Block.PRIORITY)) {
+                if (other.mayPrecede(SecurityPolicy.Action.Block.PRIORITY)) {
                     foreign.add(other);
                 }
             } else if (listed instanceof SecurityPolicy policy) {
@@ -637,7 +639,7 @@ public final class Encryption {
             }
         }
         ends.ifPresent(local -> own.add(local.bind()));
-        for (Xfrm.Standing standing : xfrm.standing()) {
+        for (InstalledState standing : xfrm.installedStates()) {
             worn |= SequenceNumbers.worn(standing);
             SecurityAssociation state = standing.association();
             redacted |= state.key().isRedacted();

@@ -1,6 +1,6 @@
 package io.vxseal.encryption;
 
-import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.kernel.xfrm.InstalledState;
 
 /** When a key has sealed so many packets that the next should take its place. */
 public final class SequenceNumbers {
@@ -17,7 +17,7 @@ public final class SequenceNumbers {
     private SequenceNumbers() {}
 
     /** Whether a state asks for other keys. One that only receives never does. */
-    public static boolean worn(Xfrm.Standing state) {
+    public static boolean worn(InstalledState state) {
         return Long.compareUnsigned(state.sent(), WORN) >= 0;
     }
 }

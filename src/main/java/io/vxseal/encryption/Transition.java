@@ -170,7 +170,7 @@ public final class Transition {
         /** Where it is, or would be. */
         private int slot(SecurityAssociation.Id id) {
             int slot = id.spi() & table.length - 1;
-            while (table[slot] != null && !table[slot].id().isInPlaceOf(id)) {
+            while (table[slot] != null && !table[slot].id().sharesSlotWith(id)) {
                 slot = slot + 1 & table.length - 1;
             }
             return slot;

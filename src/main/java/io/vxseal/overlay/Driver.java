@@ -14,7 +14,7 @@ import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.UdpPorts;
-import io.vxseal.kernel.route.Route.Link;
+import io.vxseal.kernel.route.Link;
 import io.vxseal.peers.Peer;
 import io.vxseal.peers.PeerDatabase;
 import io.vxseal.state.StateFile;
@@ -877,7 +877,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     private boolean isLocal(InetAddress address) {
         try {
-            return host.route().hasAddress(address);
+            return host.route().links().hasAddress(address);
         } catch (KernelException failure) {
             log.warn("cannot tell whether {} is an address of this host: {}", address.getHostAddress(), failure.getMessage());
             return false;

@@ -1,12 +1,12 @@
 package io.vxseal.overlay;
 
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.Firewall.Transport;
 import io.vxseal.kernel.firewall.SealedPriority;
 import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.netns.UdpPorts;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.io.IOException;
 import java.net.Inet6Address;
 import java.net.InetAddress;
@@ -131,7 +131,7 @@ final class Protection {
 
     private Set<Segment> unexplained(Set<Integer> vnis) throws IOException {
         if (!swept) {
-            unexplained = firewall().standing();
+            unexplained = firewall().protectedSegments();
         }
         if (!swept || blocksUnexplained()) {
             Set<Integer> bound = UdpPorts.bound(host.namespace());
@@ -154,7 +154,7 @@ final class Protection {
 
     private SealedPriority priority() throws IOException {
         if (priority.isEmpty()) {
-            priority = Optional.of(SealedPriority.in(host.namespace(), NodePlan.MARK));
+            priority = Optional.of(SealedPriority.in(host.namespace(), SecurityPolicy.MARK));
         }
         return priority.get();
     }

@@ -2,8 +2,8 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.kernel.xfrm.InstalledState;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
-import io.vxseal.kernel.xfrm.Xfrm.Standing;
 import java.net.InetAddress;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,6 +26,6 @@ class SequenceNumbersTest {
                         new KeyRing(List.of(KeyRingTest.key(1))),
                         4789)
                 .send().getFirst();
-        assertThat(SequenceNumbers.worn(new Standing(state, Long.decode(sent)))).isEqualTo(worn);
+        assertThat(SequenceNumbers.worn(new InstalledState(state, Long.decode(sent)))).isEqualTo(worn);
     }
 }

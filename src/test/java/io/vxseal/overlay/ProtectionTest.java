@@ -12,6 +12,7 @@ import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -82,7 +83,7 @@ class ProtectionTest {
                     if (firewallFails.get()) {
                         throw new IOException("no firewall works");
                     }
-                    return Firewall.choose(Firewall.Backend.NFTABLES, transport, host.prefix());
+                    return new FirewallDetector(Firewall.Backend.NFTABLES, host.prefix()).detect(transport);
                 },
                 new StateStore(folder.resolve("state"), folder.resolve(run)),
                 Duration.ZERO,
@@ -128,8 +129,8 @@ class ProtectionTest {
     }
 
     private boolean isProtected(int port) throws Exception {
-        return Firewall.choose(Firewall.Backend.NFTABLES, Firewall.Transport.IPV4, host.prefix())
-                .standing().contains(new Segment(port, VNI));
+        return new FirewallDetector(Firewall.Backend.NFTABLES, host.prefix()).detect(Firewall.Transport.IPV4)
+                .protectedSegments().contains(new Segment(port, VNI));
     }
 
     private boolean isBlocked() {

@@ -8,10 +8,9 @@ import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
-import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.Host;
@@ -83,7 +82,7 @@ class ProtocolTest {
         return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
-                transport -> Firewall.choose(Firewall.Backend.IPTABLES, transport, host.prefix()),
+                transport -> new FirewallDetector(Firewall.Backend.IPTABLES, host.prefix()).detect(transport),
                 new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(

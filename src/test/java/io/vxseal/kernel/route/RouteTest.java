@@ -9,7 +9,6 @@ import io.vxseal.address.MacAddress;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
-import io.vxseal.kernel.route.Route.RemoteEndpoint;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
@@ -53,13 +52,13 @@ class RouteTest {
     }
 
     private void bridge() throws Exception {
-        overlay.route.addBridge(new Route.Bridge("br0", 1424, List.of()));
+        overlay.route.links().addBridge(new Bridge("br0", 1424, List.of()));
     }
 
     private void vxlan(Optional<InetAddress> local) throws Exception {
         bridge();
-        underlay.route.addVxlan(
-                new Route.Vxlan("vx0", 4097, 4789, 1424, local, "br0"), overlay.namespace, overlay.route);
+        underlay.route.links().addVxlan(
+                new Vxlan("vx0", 4097, 4789, 1424, local, "br0"), overlay.namespace, overlay.route.links());
     }
 
     private static InetAddress ip(String literal) {
@@ -68,7 +67,7 @@ class RouteTest {
 
     @Test
     void bridgeIsUpWithItsAddressesAndForwards() throws Exception {
-        overlay.route.addBridge(new Route.Bridge(
+        overlay.route.links().addBridge(new Bridge(
                 "ov-001001-abcde", 1424, List.of(Cidr.parse("10.44.0.1/24"), Cidr.parse("fd00:44::1/64"))));
 
         JsonNode link = overlay.link("ov-001001-abcde");
@@ -85,10 +84,10 @@ class RouteTest {
     @Test
     void bridgeThatCannotHaveItsAddressIsTakenBack() throws Exception {
         Cidr twice = Cidr.parse("10.44.0.1/24");
-        assertThatThrownBy(() -> overlay.route.addBridge(new Route.Bridge("br0", 1424, List.of(twice, twice))))
+        assertThatThrownBy(() -> overlay.route.links().addBridge(new Bridge("br0", 1424, List.of(twice, twice))))
                 .isInstanceOf(KernelException.class)
                 .hasMessageContaining("add address 10.44.0.1/24 to br0: EEXIST");
-        assertThat(overlay.route.link("br0")).isEmpty();
+        assertThat(overlay.route.links().find("br0")).isEmpty();
     }
 
     @Test
@@ -131,27 +130,27 @@ class RouteTest {
     void vxlanOnIpv6NeedsNoParticularSource() throws Exception {
         vxlan(Optional.of(ip("::")));
         assertThat(underlay.run("ss -Hlun")).contains("[::]:4789");
-        overlay.route.addRemoteEndpoints("vx0", List.of(new RemoteEndpoint(ip("10.44.0.7"), MAC, ip("fd00:55::2"))));
-        assertThat(overlay.route.remoteEndpoints("vx0")).hasSize(1);
+        overlay.route.neighbours().add("vx0", List.of(new RemoteEndpoint(ip("10.44.0.7"), MAC, ip("fd00:55::2"))));
+        assertThat(overlay.route.neighbours().list("vx0")).hasSize(1);
     }
 
     @Test
     void vxlanOfAVniThatIsTakenIsRefusedAndNothingStays() throws Exception {
         vxlan(Optional.empty());
-        assertThatThrownBy(() -> underlay.route.addVxlan(
-                        new Route.Vxlan("vx1", 4097, 4789, 1424, Optional.empty(), "br0"),
-                        overlay.namespace, overlay.route))
+        assertThatThrownBy(() -> underlay.route.links().addVxlan(
+                        new Vxlan("vx1", 4097, 4789, 1424, Optional.empty(), "br0"),
+                        overlay.namespace, overlay.route.links()))
                 .isInstanceOfSatisfying(KernelException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EEXIST))
                 .hasMessageContaining("add VXLAN device vx1 with VNI 4097: EEXIST")
                 .hasMessageContaining("already exists");
-        assertThat(overlay.route.link("vx1")).isEmpty();
+        assertThat(overlay.route.links().find("vx1")).isEmpty();
     }
 
     @Test
     void vxlanWithoutItsBridgeIsRefused() {
-        assertThatThrownBy(() -> underlay.route.addVxlan(
-                        new Route.Vxlan("vx0", 4097, 4789, 1424, Optional.empty(), "br0"),
-                        overlay.namespace, overlay.route))
+        assertThatThrownBy(() -> underlay.route.links().addVxlan(
+                        new Vxlan("vx0", 4097, 4789, 1424, Optional.empty(), "br0"),
+                        overlay.namespace, overlay.route.links()))
                 .isInstanceOf(KernelException.class)
                 .hasMessageContaining("find link br0: ENODEV");
     }
@@ -159,7 +158,7 @@ class RouteTest {
     @Test
     void vethHasOneEndOnTheBridgeAndTheOtherElsewhere() throws Exception {
         bridge();
-        overlay.route.addVeth(new Route.Veth("veth0", "br0", "vxs0123456", MAC, 1424), underlay.namespace);
+        overlay.route.links().addVeth(new Veth("veth0", "br0", "vxs0123456", MAC, 1424), underlay.namespace);
 
         JsonNode here = overlay.link("veth0");
         assertThat(here.get("master").asText()).isEqualTo("br0");
@@ -180,23 +179,23 @@ class RouteTest {
         vxlan(Optional.empty());
         assertThat(port("vx0").get("learning").asBoolean()).isFalse();
         assertThat(port("vx0").get("flood").asBoolean()).isTrue();
-        Route.Link link = overlay.route.link("vx0").orElseThrow();
-        assertThat(link.port()).contains(Route.Port.OF_VXLAN);
-        assertThat(link.tunnel()).contains(new Route.Tunnel(4097, 4789, Optional.empty(), false));
+        Link link = overlay.route.links().find("vx0").orElseThrow();
+        assertThat(link.port()).contains(BridgePort.TO_VXLAN);
+        assertThat(link.tunnel()).contains(new VxlanTunnel(4097, 4789, Optional.empty(), false));
     }
 
     @Test
     void containerPortIsGivenItsMacAndNothingElse() throws Exception {
         bridge();
-        overlay.route.addVeth(new Route.Veth("veth0", "br0", "vxs0", MAC, 1424), underlay.namespace);
+        overlay.route.links().addVeth(new Veth("veth0", "br0", "vxs0", MAC, 1424), underlay.namespace);
         assertThat(port("veth0").get("learning").asBoolean()).isFalse();
         assertThat(port("veth0").get("flood").asBoolean()).isFalse();
         assertThat(overlay.run("bridge -d fdb show br br0 brport veth0"))
                 .containsPattern(MAC + " (dev veth0 )?.*sticky.*static");
-        Route.Link link = overlay.route.link("veth0").orElseThrow();
-        assertThat(link.port()).contains(Route.Port.OF_CONTAINER);
-        assertThat(overlay.route.staticEntries()).containsExactly(new Route.StaticEntry(link.index(), MAC));
-        assertThat(overlay.route.link("br0").orElseThrow().port()).isEmpty();
+        Link link = overlay.route.links().find("veth0").orElseThrow();
+        assertThat(link.port()).contains(BridgePort.TO_CONTAINER);
+        assertThat(overlay.route.ports().staticEntries()).containsExactly(new StaticFdbEntry(link.index(), MAC));
+        assertThat(overlay.route.links().find("br0").orElseThrow().port()).isEmpty();
     }
 
     /** As earlier versions made them. */
@@ -211,72 +210,72 @@ class RouteTest {
         overlay.run("bridge fdb add " + MAC + " dev vx0 master dynamic");
         overlay.run("bridge fdb add 02:00:00:00:00:02 dev vx0 self dynamic dst 10.55.0.9");
         overlay.run("bridge fdb add 02:00:00:00:00:03 dev vx0 self permanent dst 10.55.0.9");
-        Route.Link vxlan = overlay.route.link("vx0").orElseThrow();
-        Route.Link veth = overlay.route.link("veth0").orElseThrow();
-        int bridge = overlay.route.link("br0").orElseThrow().index();
-        assertThat(vxlan.port()).contains(new Route.Port(true, true));
+        Link vxlan = overlay.route.links().find("vx0").orElseThrow();
+        Link veth = overlay.route.links().find("veth0").orElseThrow();
+        int bridge = overlay.route.links().find("br0").orElseThrow().index();
+        assertThat(vxlan.port()).contains(new BridgePort(true, true));
         assertThat(vxlan.tunnel().orElseThrow().learning()).isTrue();
-        assertThat(overlay.route.staticEntries()).isEmpty();
+        assertThat(overlay.route.ports().staticEntries()).isEmpty();
 
-        overlay.route.setContainerPorts(List.of(new Route.ContainerPort(veth.index(), bridge, MAC)));
-        overlay.route.setPorts(Map.of(vxlan.index(), Route.Port.OF_VXLAN));
-        overlay.route.setLearning("vx0", false);
+        overlay.route.ports().setContainerPorts(List.of(new ContainerPort(veth.index(), bridge, MAC)));
+        overlay.route.ports().set(Map.of(vxlan.index(), BridgePort.TO_VXLAN));
+        overlay.route.neighbours().setLearning("vx0", false);
 
-        assertThat(overlay.route.link("veth0").orElseThrow().port()).contains(Route.Port.OF_CONTAINER);
-        assertThat(overlay.route.link("vx0").orElseThrow().port()).contains(Route.Port.OF_VXLAN);
+        assertThat(overlay.route.links().find("veth0").orElseThrow().port()).contains(BridgePort.TO_CONTAINER);
+        assertThat(overlay.route.links().find("vx0").orElseThrow().port()).contains(BridgePort.TO_VXLAN);
         assertThat(overlay.link("vx0").at("/linkinfo/info_data/learning").asBoolean()).isFalse();
         assertThat(overlay.run("bridge fdb show"))
                 .doesNotContain("02:00:00:00:00:01", "02:00:00:00:00:02")
                 .contains("02:00:00:00:00:03")
                 .containsPattern(MAC + " dev veth0 .*static");
-        assertThat(overlay.route.staticEntries()).containsExactly(new Route.StaticEntry(veth.index(), MAC));
-        overlay.route.setLearning("vx0", true);
+        assertThat(overlay.route.ports().staticEntries()).containsExactly(new StaticFdbEntry(veth.index(), MAC));
+        overlay.route.neighbours().setLearning("vx0", true);
         assertThat(overlay.link("vx0").at("/linkinfo/info_data/learning").asBoolean()).isTrue();
     }
 
     @Test
     void containerPortOnAnotherBridgeIsBroughtBackAsOne() throws Exception {
         bridge();
-        overlay.route.addBridge(new Route.Bridge("br1", 1424, List.of()));
-        overlay.route.addVeth(new Route.Veth("veth0", "br0", "vxs0", MAC, 1424), underlay.namespace);
+        overlay.route.links().addBridge(new Bridge("br1", 1424, List.of()));
+        overlay.route.links().addVeth(new Veth("veth0", "br0", "vxs0", MAC, 1424), underlay.namespace);
         overlay.run("ip link set veth0 master br1");
-        int veth = overlay.route.link("veth0").orElseThrow().index();
-        int bridge = overlay.route.link("br0").orElseThrow().index();
-        overlay.route.setContainerPorts(List.of(new Route.ContainerPort(veth, bridge, MAC)));
-        Route.Link link = overlay.route.link("veth0").orElseThrow();
+        int veth = overlay.route.links().find("veth0").orElseThrow().index();
+        int bridge = overlay.route.links().find("br0").orElseThrow().index();
+        overlay.route.ports().setContainerPorts(List.of(new ContainerPort(veth, bridge, MAC)));
+        Link link = overlay.route.links().find("veth0").orElseThrow();
         assertThat(link.master()).hasValue(bridge);
-        assertThat(link.port()).contains(Route.Port.OF_CONTAINER);
-        assertThat(overlay.route.staticEntries()).containsExactly(new Route.StaticEntry(veth, MAC));
+        assertThat(link.port()).contains(BridgePort.TO_CONTAINER);
+        assertThat(overlay.route.ports().staticEntries()).containsExactly(new StaticFdbEntry(veth, MAC));
     }
 
     @Test
     void everyRefusedPortIsNamedAndTheOthersAreRight() throws Exception {
         bridge();
-        overlay.route.addVeth(new Route.Veth("veth0", "br0", "vxs0", MAC, 1424), underlay.namespace);
+        overlay.route.links().addVeth(new Veth("veth0", "br0", "vxs0", MAC, 1424), underlay.namespace);
         overlay.run("bridge link set dev veth0 flood on learning on");
-        int veth = overlay.route.link("veth0").orElseThrow().index();
-        int bridge = overlay.route.link("br0").orElseThrow().index();
-        assertThatThrownBy(() -> overlay.route.setContainerPorts(List.of(
-                        new Route.ContainerPort(9999, bridge, MAC), new Route.ContainerPort(veth, bridge, MAC))))
+        int veth = overlay.route.links().find("veth0").orElseThrow().index();
+        int bridge = overlay.route.links().find("br0").orElseThrow().index();
+        assertThatThrownBy(() -> overlay.route.ports().setContainerPorts(List.of(
+                        new ContainerPort(9999, bridge, MAC), new ContainerPort(veth, bridge, MAC))))
                 .isInstanceOf(KernelException.class)
                 .hasMessageContaining("index 9999")
                 .hasMessageContaining("ENODEV");
-        assertThat(overlay.route.link("veth0").orElseThrow().port()).contains(Route.Port.OF_CONTAINER);
+        assertThat(overlay.route.links().find("veth0").orElseThrow().port()).contains(BridgePort.TO_CONTAINER);
     }
 
     @Test
     void vethWhosePeersNameIsTakenLeavesNothing() throws Exception {
         bridge();
         assertThatThrownBy(() ->
-                        overlay.route.addVeth(new Route.Veth("veth0", "br0", "lo", MAC, 1424), underlay.namespace))
+                        overlay.route.links().addVeth(new Veth("veth0", "br0", "lo", MAC, 1424), underlay.namespace))
                 .isInstanceOf(KernelException.class)
                 .hasMessageContaining("add veth pair veth0 and lo: EEXIST");
-        assertThat(overlay.route.link("veth0")).isEmpty();
+        assertThat(overlay.route.links().find("veth0")).isEmpty();
     }
 
     @Test
     void aNameTooLongIsTheKernelsToRefuse() {
-        assertThatThrownBy(() -> overlay.route.addBridge(new Route.Bridge("a-name-that-is-far-too-long", 1400, List.of())))
+        assertThatThrownBy(() -> overlay.route.links().addBridge(new Bridge("a-name-that-is-far-too-long", 1400, List.of())))
                 .isInstanceOf(KernelException.class)
                 .hasMessageContaining("add bridge a-name-that-is-far-too-long")
                 .hasMessageContaining("Attribute failed policy validation");
@@ -285,13 +284,13 @@ class RouteTest {
     @Test
     void linksAreReadAsIproute2ReadsThem() throws Exception {
         vxlan(Optional.empty());
-        overlay.route.addVeth(new Route.Veth("veth0", "br0", "vxs0", MAC, 1424), underlay.namespace);
+        overlay.route.links().addVeth(new Veth("veth0", "br0", "vxs0", MAC, 1424), underlay.namespace);
 
-        List<Route.Link> links = overlay.route.links();
+        List<Link> links = overlay.route.links().list();
         JsonNode reference = overlay.json("ip -d -j link");
         assertThat(links).hasSameSizeAs(reference);
         for (int i = 0; i < links.size(); i++) {
-            Route.Link link = links.get(i);
+            Link link = links.get(i);
             JsonNode expected = reference.get(i);
             assertThat(link.index()).isEqualTo(expected.get("ifindex").asInt());
             assertThat(link.name()).isEqualTo(expected.get("ifname").asText());
@@ -300,27 +299,27 @@ class RouteTest {
             assertThat(link.mac()).hasToString(expected.get("address").asText());
             assertThat(link.up()).isTrue();
             assertThat(link.master().isPresent()).isEqualTo(expected.has("master"));
-            assertThat(link.tunnel().map(Route.Tunnel::vni).orElse(0)).isEqualTo(expected.at("/linkinfo/info_data/id").asInt());
-            assertThat(overlay.route.link(link.name())).contains(link);
+            assertThat(link.tunnel().map(VxlanTunnel::vni).orElse(0)).isEqualTo(expected.at("/linkinfo/info_data/id").asInt());
+            assertThat(overlay.route.links().find(link.name())).contains(link);
         }
-        int bridge = overlay.route.link("br0").orElseThrow().index();
-        assertThat(overlay.route.link("vx0").orElseThrow().master()).hasValue(bridge);
-        assertThat(overlay.route.link("absent")).isEmpty();
+        int bridge = overlay.route.links().find("br0").orElseThrow().index();
+        assertThat(overlay.route.links().find("vx0").orElseThrow().master()).hasValue(bridge);
+        assertThat(overlay.route.links().find("absent")).isEmpty();
     }
 
     @Test
     void manyLinksComeInSeveralParts() throws Exception {
         for (int i = 0; i < 60; i++) {
-            overlay.route.addBridge(new Route.Bridge("br" + i, 1400, List.of()));
+            overlay.route.links().addBridge(new Bridge("br" + i, 1400, List.of()));
         }
-        assertThat(overlay.route.links()).hasSize(61).doesNotHaveDuplicates();
+        assertThat(overlay.route.links().list()).hasSize(61).doesNotHaveDuplicates();
     }
 
     @Test
     void deletedIsToldFromAbsent() throws Exception {
         bridge();
-        assertThat(overlay.route.deleteLink("br0")).isTrue();
-        assertThat(overlay.route.deleteLink("br0")).isFalse();
+        assertThat(overlay.route.links().delete("br0")).isTrue();
+        assertThat(overlay.route.links().delete("br0")).isFalse();
         assertThat(overlay.json("ip -j link")).hasSize(1);
     }
 
@@ -328,11 +327,11 @@ class RouteTest {
     void remoteEndpointIsNeighbourAndForwardingEntry() throws Exception {
         vxlan(Optional.empty());
         var endpoint = new RemoteEndpoint(ip("10.44.0.7"), MAC, ip("10.55.0.2"));
-        overlay.route.addRemoteEndpoints("vx0", List.of(endpoint));
+        overlay.route.neighbours().add("vx0", List.of(endpoint));
 
         assertThat(overlay.run("ip neigh show dev vx0")).contains("10.44.0.7 lladdr " + MAC + " PERMANENT");
         assertThat(overlay.run("bridge fdb show dev vx0")).containsPattern(MAC + " dst 10.55.0.2 .*self permanent");
-        assertThat(overlay.route.remoteEndpoints("vx0")).containsExactly(endpoint);
+        assertThat(overlay.route.neighbours().list("vx0")).containsExactly(endpoint);
     }
 
     @Test
@@ -340,38 +339,38 @@ class RouteTest {
         vxlan(Optional.empty());
         var before = new RemoteEndpoint(ip("10.44.0.7"), MAC, ip("10.55.0.2"));
         var moved = new RemoteEndpoint(ip("10.44.0.7"), MAC, ip("10.55.0.3"));
-        overlay.route.addRemoteEndpoints("vx0", List.of(before));
-        overlay.route.addRemoteEndpoints("vx0", List.of(moved));
-        assertThat(overlay.route.remoteEndpoints("vx0")).containsExactly(moved);
+        overlay.route.neighbours().add("vx0", List.of(before));
+        overlay.route.neighbours().add("vx0", List.of(moved));
+        assertThat(overlay.route.neighbours().list("vx0")).containsExactly(moved);
         assertThat(overlay.run("bridge fdb show dev vx0")).doesNotContain("10.55.0.2");
 
         MacAddress other = MacAddress.parse("02:42:00:00:00:01");
         var renamed = new RemoteEndpoint(ip("10.44.0.7"), other, ip("10.55.0.3"));
-        overlay.route.addRemoteEndpoints("vx0", List.of(renamed));
-        assertThat(overlay.route.remoteEndpoints("vx0")).containsExactly(renamed);
+        overlay.route.neighbours().add("vx0", List.of(renamed));
+        assertThat(overlay.route.neighbours().list("vx0")).containsExactly(renamed);
     }
 
     @Test
     void ipv6EndpointIsANeighbourToo() throws Exception {
         vxlan(Optional.empty());
         var endpoint = new RemoteEndpoint(ip("fd00:44::7"), MAC, ip("10.55.0.2"));
-        overlay.route.addRemoteEndpoints("vx0", List.of(endpoint));
+        overlay.route.neighbours().add("vx0", List.of(endpoint));
         assertThat(overlay.run("ip -6 neigh show dev vx0")).contains("fd00:44::7 lladdr " + MAC + " PERMANENT");
-        assertThat(overlay.route.remoteEndpoints("vx0")).containsExactly(endpoint);
-        overlay.route.removeRemoteEndpoints("vx0", List.of(endpoint));
-        assertThat(overlay.route.remoteEndpoints("vx0")).isEmpty();
+        assertThat(overlay.route.neighbours().list("vx0")).containsExactly(endpoint);
+        overlay.route.neighbours().remove("vx0", List.of(endpoint));
+        assertThat(overlay.route.neighbours().list("vx0")).isEmpty();
     }
 
     @Test
     void removalOfWhatIsGoneIsNoError() throws Exception {
         vxlan(Optional.empty());
         var endpoint = new RemoteEndpoint(ip("10.44.0.7"), MAC, ip("10.55.0.2"));
-        overlay.route.addRemoteEndpoints("vx0", List.of(endpoint));
-        overlay.route.removeRemoteEndpoints("vx0", List.of(endpoint));
-        overlay.route.removeRemoteEndpoints("vx0", List.of(endpoint));
+        overlay.route.neighbours().add("vx0", List.of(endpoint));
+        overlay.route.neighbours().remove("vx0", List.of(endpoint));
+        overlay.route.neighbours().remove("vx0", List.of(endpoint));
         assertThat(overlay.run("ip neigh show dev vx0")).isBlank();
         assertThat(overlay.run("bridge fdb show dev vx0")).doesNotContain("10.55.0.2");
-        overlay.route.removeRemoteEndpoints("absent", List.of(endpoint));
+        overlay.route.neighbours().remove("absent", List.of(endpoint));
     }
 
     @Test
@@ -379,9 +378,9 @@ class RouteTest {
         vxlan(Optional.empty());
         var before = new RemoteEndpoint(ip("10.44.0.7"), MAC, ip("10.55.0.2"));
         var moved = new RemoteEndpoint(ip("10.44.0.7"), MAC, ip("10.55.0.3"));
-        overlay.route.addRemoteEndpoints("vx0", List.of(before));
-        overlay.route.addRemoteEndpoints("vx0", List.of(moved));
-        overlay.route.removeRemoteEndpoints("vx0", List.of(before));
+        overlay.route.neighbours().add("vx0", List.of(before));
+        overlay.route.neighbours().add("vx0", List.of(moved));
+        overlay.route.neighbours().remove("vx0", List.of(before));
         assertThat(overlay.run("bridge fdb show dev vx0")).contains(MAC + " dst 10.55.0.3");
     }
 
@@ -391,21 +390,21 @@ class RouteTest {
         var good = new RemoteEndpoint(ip("10.44.0.7"), MAC, ip("10.55.0.2"));
         var ofOtherFamily = new RemoteEndpoint(
                 ip("10.44.0.8"), MacAddress.parse("02:42:0a:2c:00:08"), ip("fd00::2"));
-        assertThatThrownBy(() -> overlay.route.addRemoteEndpoints("vx0", List.of(ofOtherFamily, good)))
+        assertThatThrownBy(() -> overlay.route.neighbours().add("vx0", List.of(ofOtherFamily, good)))
                 .isInstanceOf(KernelException.class)
                 .hasMessageContaining("add forwarding entry")
                 .hasMessageContaining("10.44.0.8");
-        assertThat(overlay.route.remoteEndpoints("vx0")).containsExactly(good);
+        assertThat(overlay.route.neighbours().list("vx0")).containsExactly(good);
     }
 
     @Test
     void thousandsOfEndpointsGoInAndOutBatched() throws Exception {
         vxlan(Optional.empty());
         List<RemoteEndpoint> many = endpoints(3000);
-        overlay.route.addRemoteEndpoints("vx0", many);
-        assertThat(overlay.route.remoteEndpoints("vx0")).containsExactlyInAnyOrderElementsOf(many);
-        overlay.route.removeRemoteEndpoints("vx0", many);
-        assertThat(overlay.route.remoteEndpoints("vx0")).isEmpty();
+        overlay.route.neighbours().add("vx0", many);
+        assertThat(overlay.route.neighbours().list("vx0")).containsExactlyInAnyOrderElementsOf(many);
+        overlay.route.neighbours().remove("vx0", many);
+        assertThat(overlay.route.neighbours().list("vx0")).isEmpty();
     }
 
     @Test
@@ -417,16 +416,16 @@ class RouteTest {
             for (int i = 0; i < 50; i++) {
                 List<RemoteEndpoint> share = many.subList(10 * i, 10 * i + 10);
                 done.add(threads.submit(() -> {
-                    overlay.route.addRemoteEndpoints("vx0", share);
-                    overlay.route.links();
-                    return overlay.route.remoteEndpoints("vx0");
+                    overlay.route.neighbours().add("vx0", share);
+                    overlay.route.links().list();
+                    return overlay.route.neighbours().list("vx0");
                 }));
             }
             for (var each : done) {
                 each.get();
             }
         }
-        assertThat(overlay.route.remoteEndpoints("vx0")).containsExactlyInAnyOrderElementsOf(many);
+        assertThat(overlay.route.neighbours().list("vx0")).containsExactlyInAnyOrderElementsOf(many);
     }
 
     private static List<RemoteEndpoint> endpoints(int count) {
@@ -443,7 +442,7 @@ class RouteTest {
         Route route = Route.in(overlay.namespace);
         route.close();
         route.close();
-        assertThatThrownBy(route::links).isInstanceOf(KernelException.class).hasMessageContaining("closed");
+        assertThatThrownBy(route.links()::list).isInstanceOf(KernelException.class).hasMessageContaining("closed");
     }
 
     /** Two hosts on a wire, a container on each: the frames find their way by what was told, nothing is flooded. */
@@ -479,12 +478,12 @@ class RouteTest {
             remote(overlay, 2);
             remote(otherOverlay, 1);
             assertDatagramArrives(otherContainer, container, ip("10.44.0.11"));
-            otherOverlay.route.deleteLink("veth0");
-            overlay.route.removeRemoteEndpoints("vx0", overlay.route.remoteEndpoints("vx0"));
+            otherOverlay.route.links().delete("veth0");
+            overlay.route.neighbours().remove("vx0", overlay.route.neighbours().list("vx0"));
 
             MacAddress mac = MacAddress.of(ip("10.44.0.12"));
-            overlay.route.addVeth(new Route.Veth("veth1", "br0", "eth0", mac, 1424), moved.namespace);
-            otherOverlay.route.addRemoteEndpoints(
+            overlay.route.links().addVeth(new Veth("veth1", "br0", "eth0", mac, 1424), moved.namespace);
+            otherOverlay.route.neighbours().add(
                     "vx0", List.of(new RemoteEndpoint(ip("10.44.0.12"), mac, ip("10.55.0.1"))));
             listenOnly(moved, mac);
             container.run("ip neigh replace 10.44.0.12 lladdr " + mac + " dev eth0 nud permanent");
@@ -492,7 +491,7 @@ class RouteTest {
             assertDatagramArrives(container, moved, ip("10.44.0.12"));
             try (TestHost neighbour = new TestHost(folder.resolve("neighbour"))) {
                 MacAddress ofNeighbour = MacAddress.of(ip("10.44.0.13"));
-                otherOverlay.route.addVeth(new Route.Veth("veth3", "br0", "eth0", ofNeighbour, 1424), neighbour.namespace);
+                otherOverlay.route.links().addVeth(new Veth("veth3", "br0", "eth0", ofNeighbour, 1424), neighbour.namespace);
                 neighbour.run("ip address add 10.44.0.13/24 dev eth0");
                 neighbour.run("ip link set eth0 up");
                 assertDatagramArrives(neighbour, moved, ip("10.44.0.12"));
@@ -526,7 +525,7 @@ class RouteTest {
             remote(overlay, 2);
             remote(otherOverlay, 1);
             MacAddress mac = MacAddress.of(ip("10.44.0.13"));
-            overlay.route.addVeth(new Route.Veth("veth3", "br0", "eth0", mac, 1424), victim.namespace);
+            overlay.route.links().addVeth(new Veth("veth3", "br0", "eth0", mac, 1424), victim.namespace);
             victim.run("ip address add 10.44.0.13/24 dev eth0");
             victim.run("ip link set eth0 up");
 
@@ -556,7 +555,7 @@ class RouteTest {
             for (TestHost host : List.of(victim, forger)) {
                 int number = host == victim ? 3 : 4;
                 MacAddress mac = MacAddress.of(ip("10.44.0.1" + number));
-                overlay.route.addVeth(new Route.Veth("veth" + number, "br0", "eth0", mac, 1424), host.namespace);
+                overlay.route.links().addVeth(new Veth("veth" + number, "br0", "eth0", mac, 1424), host.namespace);
                 host.run("ip address add 10.44.0.1" + number + "/24 dev eth0");
             }
             forger.run("ip link set eth0 address 02:42:0a:2c:00:0c");
@@ -576,7 +575,7 @@ class RouteTest {
             for (TestHost host : List.of(sender, bystander)) {
                 int number = host == sender ? 3 : 4;
                 MacAddress mac = MacAddress.of(ip("10.44.0.1" + number));
-                overlay.route.addVeth(new Route.Veth("veth" + number, "br0", "eth0", mac, 1424), host.namespace);
+                overlay.route.links().addVeth(new Veth("veth" + number, "br0", "eth0", mac, 1424), host.namespace);
                 host.run("ip address add 10.44.0.1" + number + "/24 dev eth0");
                 host.run("ip link set eth0 up");
             }
@@ -650,11 +649,11 @@ class RouteTest {
     private static void host(TestHost underlay, TestHost overlay, TestHost container, int number) throws Exception {
         underlay.run("ip address add 10.55.0." + number + "/24 dev wire");
         underlay.run("ip link set wire up");
-        overlay.route.addBridge(new Route.Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
-        underlay.route.addVxlan(
-                new Route.Vxlan("vx0", 4097, 4789, 1424, Optional.empty(), "br0"), overlay.namespace, overlay.route);
+        overlay.route.links().addBridge(new Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
+        underlay.route.links().addVxlan(
+                new Vxlan("vx0", 4097, 4789, 1424, Optional.empty(), "br0"), overlay.namespace, overlay.route.links());
         MacAddress mac = MacAddress.of(ip("10.44.0.1" + number));
-        overlay.route.addVeth(new Route.Veth("veth0", "br0", "eth0", mac, 1424), container.namespace);
+        overlay.route.links().addVeth(new Veth("veth0", "br0", "eth0", mac, 1424), container.namespace);
         container.run("ip address add 10.44.0.1" + number + "/24 dev eth0");
         container.run("ip address add fd00:44::1" + number + "/64 dev eth0 nodad");
         container.run("ip link set eth0 up");
@@ -663,7 +662,7 @@ class RouteTest {
     private static void remote(TestHost overlay, int number) throws Exception {
         MacAddress mac = MacAddress.of(ip("10.44.0.1" + number));
         InetAddress vtep = ip("10.55.0." + number);
-        overlay.route.addRemoteEndpoints("vx0", List.of(
+        overlay.route.neighbours().add("vx0", List.of(
                 new RemoteEndpoint(ip("10.44.0.1" + number), mac, vtep),
                 new RemoteEndpoint(ip("fd00:44::1" + number), mac, vtep)));
     }
