@@ -86,6 +86,7 @@ class ProtectionSequenceTest {
         play(seed, new Random(seed), STEPS_IN_GUESTS, true);
     }
 
+    @SuppressWarnings("EnumOrdinal") // any one will do
     private void play(int seed, Random random, int count, boolean seals) throws Exception {
         boolean ipv6 = seed % 4 == 0;
         Firewall.Backend backend = Firewall.Backend.values()[seed % Firewall.Backend.values().length];

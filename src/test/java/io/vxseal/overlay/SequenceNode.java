@@ -343,6 +343,7 @@ final class SequenceNode implements AutoCloseable {
         return true;
     }
 
+    @SuppressWarnings("EnumOrdinal") // any other one will do
     private boolean happen(NodeStep step) throws Exception {
         switch (step.kind()) {
             case STARTED -> start(step.variant());

@@ -15,6 +15,8 @@ public final class FirewallDetector {
     private final CommandRunner runner;
 
     /**
+     * Creates a detector.
+     *
      * @param backend what makes the rules
      * @param prefix words before each command, as in {@code nsenter --net=…}; empty to run it in this process's namespace
      */

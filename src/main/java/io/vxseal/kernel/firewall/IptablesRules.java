@@ -123,6 +123,10 @@ record IptablesRules(List<Jump> jumps, Map<String, List<List<String>>> chains) {
 
     @SafeVarargs
     private static List<String> joined(List<String>... words) {
-        return Stream.of(words).flatMap(List::stream).toList();
+        List<String> joined = new ArrayList<>();
+        for (List<String> some : words) {
+            joined.addAll(some);
+        }
+        return joined;
     }
 }

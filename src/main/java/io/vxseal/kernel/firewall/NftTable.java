@@ -55,6 +55,7 @@ final class NftTable implements AutoCloseable {
         RULE(NFT_MSG_GETRULE, Set.of(NFTA_RULE_HANDLE, NFTA_RULE_POSITION));
 
         private final int request;
+        @SuppressWarnings("ImmutableEnumChecker") // the sets above are
         private final Set<Integer> varying;
 
         Kind(int request, Set<Integer> varying) {

@@ -12,6 +12,7 @@ import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.function.LongUnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The functions of the C library that the kernel's packages call, bound by jffi. jnr-ffi, which is built on jffi, reads the
@@ -112,8 +113,8 @@ public final class LibC {
             return (int) CALL.invokeNrN(unshare, flags);
         }
 
-        /** @param data options of the file system; null for none */
-        public int mount(String source, String target, String type, long flags, String data) {
+        /** Mounts a file system; {@code data} contains its options, null for none. */
+        public int mount(String source, String target, String type, long flags, @Nullable String data) {
             return with(string(source), from -> with(string(target), to -> with(string(type), kind ->
                     with(string(data == null ? "" : data), options ->
                             CALL.invokeNNNNNrN(mount, from, to, kind, flags, data == null ? 0 : options)))));
@@ -127,12 +128,12 @@ public final class LibC {
             return (int) CALL.invokeNNNrN(socket, domain, type, protocol);
         }
 
-        /** @param address a direct buffer; its whole capacity is the address */
+        /** Binds a socket to the address, the whole capacity of a direct buffer. */
         public int bind(int fd, ByteBuffer address) {
             return with(address, at -> CALL.invokeNNNrN(bind, fd, at, address.capacity()));
         }
 
-        /** @param value a direct buffer; its whole capacity is the value */
+        /** Sets a socket option to the value, the whole capacity of a direct buffer. */
         public int setsockopt(int fd, int level, int option, ByteBuffer value) {
             return with(value, at -> CALL.invokeNNNNNrN(setsockopt, fd, level, option, at, value.capacity()));
         }

@@ -51,7 +51,11 @@ public final class NetlinkSocket implements AutoCloseable {
         return open(namespace, protocol, SOCKET_BUFFER);
     }
 
-    /** @param receiveBuffer size of the receive buffer in octets; the kernel doubles it */
+    /**
+     * Opens a socket with a receive buffer of another size.
+     *
+     * @param receiveBuffer in octets; the kernel doubles it
+     */
     static NetlinkSocket open(Namespace namespace, int protocol, int receiveBuffer) throws KernelException {
         NetlinkDescriptor descriptor = NetlinkDescriptor.open(namespace, protocol);
         // Refused to a process without CAP_NET_ADMIN in the initial user namespace; the default sizes suffice then.

@@ -6,7 +6,9 @@ import io.vxseal.kernel.libc.LibC;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A network namespace, held open by a file descriptor (network_namespaces(7)). A pinned one is bind-mounted on a file, and
@@ -139,8 +141,8 @@ public final class Namespace implements AutoCloseable {
     /** Starts a process in this namespace. */
     public Process start(ProcessBuilder builder) throws IOException {
         var started = new Object() {
-            Process process;
-            IOException refused;
+            @Nullable Process process;
+            @Nullable IOException refused;
         };
         // A child is in the network namespace of the thread that forks it.
         within(() -> {
@@ -154,14 +156,14 @@ public final class Namespace implements AutoCloseable {
         if (started.refused != null) {
             throw started.refused;
         }
-        return started.process;
+        return Objects.requireNonNull(started.process);
     }
 
     private static int onNewThread(Step step) throws KernelException {
         var outcome = new Object() {
             int value;
-            KernelException refused;
-            Throwable unexpected;
+            @Nullable KernelException refused;
+            @Nullable Throwable unexpected;
         };
         Thread thread = Thread.ofPlatform().name("network namespace").start(() -> {
             try {
