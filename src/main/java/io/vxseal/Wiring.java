@@ -3,7 +3,7 @@ package io.vxseal;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.kernel.filesystem.Tmpfs;
-import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.monitor.KernelMonitor;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.Route;
@@ -101,7 +101,7 @@ final class Wiring {
         return new Driver(
                 new Host(own, Route.in(own), settings.run().resolve("netns"), settings.vxlanPort()),
                 new Encryption(Xfrm.in(own), settings.vxlanPort()),
-                transport -> Firewall.choose(settings.firewall(), transport, List.of()),
+                new FirewallDetector(settings.firewall(), List.of()),
                 new StateStore(settings.state(), settings.run()),
                 JOIN_PATIENCE,
                 listener -> new Cluster(cluster, listener));

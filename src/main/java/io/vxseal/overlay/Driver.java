@@ -9,6 +9,7 @@ import io.vxseal.cluster.Status;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
@@ -58,7 +59,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     private boolean closed;
 
     /**
-     * @param firewalls asked once, when the first rule is needed
+     * @param detector detects the firewall, once, when the first rule is needed
      * @param store of what the engine does not repeat
      * @param patience how long a Join waits for this node's address, and on an encrypted network for the first keys
      * @param cluster creates the cluster, which reports to this driver
@@ -66,14 +67,14 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     public Driver(
             Host host,
             Encryption encryption,
-            FirewallChoice firewalls,
+            FirewallDetector detector,
             StateStore store,
             Duration patience,
             Function<Cluster.Listener, Cluster> cluster) {
         this.encryption = encryption;
         this.store = store;
         this.cluster = cluster.apply(this);
-        protection = new Protection(host, encryption, firewalls);
+        protection = new Protection(host, encryption, detector);
         local = new LocalNode(host);
         networks = new Networks(store);
         dataPath = new DataPath(host, encryption, protection, networks, local);

@@ -35,7 +35,7 @@ final class LocalNode {
 
     private boolean isHosts(InetAddress address) {
         try {
-            return host.route().hasAddress(address);
+            return host.route().links().hasAddress(address);
         } catch (KernelException failure) {
             log.warn("cannot determine whether {} is an address of this host, using the address that the engine is bound to: {}",
                     address.getHostAddress(), failure.getMessage());

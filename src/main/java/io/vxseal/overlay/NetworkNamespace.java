@@ -1,16 +1,19 @@
 package io.vxseal.overlay;
 
-import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.firewall.FrameMark;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Bridge;
+import io.vxseal.kernel.route.BridgePort;
+import io.vxseal.kernel.route.ContainerPort;
+import io.vxseal.kernel.route.Link;
+import io.vxseal.kernel.route.RemoteEndpoint;
 import io.vxseal.kernel.route.Route;
-import io.vxseal.kernel.route.Route.ContainerPort;
-import io.vxseal.kernel.route.Route.Link;
-import io.vxseal.kernel.route.Route.Port;
-import io.vxseal.kernel.route.Route.RemoteEndpoint;
-import io.vxseal.kernel.route.Route.StaticEntry;
-import io.vxseal.kernel.route.Route.Tunnel;
+import io.vxseal.kernel.route.StaticFdbEntry;
+import io.vxseal.kernel.route.Veth;
+import io.vxseal.kernel.route.Vxlan;
+import io.vxseal.kernel.route.VxlanTunnel;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
 import java.net.Inet6Address;
@@ -55,7 +58,7 @@ final class NetworkNamespace implements AutoCloseable {
     static NetworkNamespace create(Network network, Host host, InetAddress vtep) throws IOException {
         Path pin = pin(network, host);
         // What is there is left of a removal that failed.
-        Namespace.delete(pin);
+        delete(pin);
         Namespace namespace = Namespace.create(pin);
         Route route;
         try {
@@ -67,6 +70,7 @@ final class NetworkNamespace implements AutoCloseable {
         }
         NetworkNamespace created = new NetworkNamespace(network, host, namespace, route);
         try {
+            route.links().setUp("lo");
             created.repairMark();
             for (Subnet subnet : network.subnets()) {
                 created.addSubnet(subnet, vtep);
@@ -101,15 +105,15 @@ final class NetworkNamespace implements AutoCloseable {
      */
     String addEndpoint(Endpoint endpoint, Subnet subnet, InetAddress vtep) throws KernelException {
         String link = linkName(endpoint);
-        Route.Veth veth = new Route.Veth(link, bridgeName(subnet), link, endpoint.mac(), network.linkMtu(vtep));
+        Veth veth = new Veth(link, bridgeName(subnet), link, endpoint.mac(), network.linkMtu(vtep));
         try {
-            route.addVeth(veth, host.namespace());
+            route.links().addVeth(veth, host.namespace());
         } catch (KernelException taken) {
             // Left behind by a process that died between this and its writing down of it.
-            if (!route.deleteLink(link)) {
+            if (!route.links().delete(link)) {
                 throw taken;
             }
-            route.addVeth(veth, host.namespace());
+            route.links().addVeth(veth, host.namespace());
         }
         return link;
     }
@@ -125,43 +129,43 @@ final class NetworkNamespace implements AutoCloseable {
      * @return whether there was a link
      */
     boolean removeEndpoint(String id) throws KernelException {
-        return route.deleteLink(linkName(id));
+        return route.links().delete(linkName(id));
     }
 
     /** Whether the container's end of the endpoint's link stands in the host's namespace yet. */
     boolean isUntaken(Endpoint endpoint) throws KernelException {
-        return host.route().link(linkName(endpoint)).isPresent();
+        return host.route().links().find(linkName(endpoint)).isPresent();
     }
 
     boolean hasLink(String endpoint) throws KernelException {
-        return route.link(linkName(endpoint)).isPresent();
+        return route.links().find(linkName(endpoint)).isPresent();
     }
 
     /** Whether a container has a link here that is none of these endpoints', known or not. */
     boolean hasStrangers(Collection<Endpoint> known) throws KernelException {
         Set<String> names = new HashSet<>();
         known.forEach(endpoint -> names.add(linkName(endpoint)));
-        return route.links().stream().anyMatch(link -> link.kind().equals("veth") && !names.contains(link.name()));
+        return route.links().list().stream().anyMatch(link -> link.kind().equals("veth") && !names.contains(link.name()));
     }
 
     /** Makes endpoints of other nodes reachable. */
     void addPeers(Collection<Peer> peers) throws KernelException {
         for (var subnet : bySubnet(peers).entrySet()) {
-            route.addRemoteEndpoints(vxlanName(subnet.getKey()), subnet.getValue());
+            route.neighbours().add(vxlanName(subnet.getKey()), subnet.getValue());
         }
     }
 
     /** Forgets endpoints of other nodes. */
     void removePeers(Collection<Peer> peers) throws KernelException {
         for (var subnet : bySubnet(peers).entrySet()) {
-            route.removeRemoteEndpoints(vxlanName(subnet.getKey()), subnet.getValue());
+            route.neighbours().remove(vxlanName(subnet.getKey()), subnet.getValue());
         }
     }
 
     /** The links here, by name. */
     Map<String, Link> links() throws KernelException {
         Map<String, Link> links = new HashMap<>();
-        route.links().forEach(link -> links.put(link.name(), link));
+        route.links().list().forEach(link -> links.put(link.name(), link));
         return links;
     }
 
@@ -180,23 +184,23 @@ final class NetworkNamespace implements AutoCloseable {
      */
     int repairLinks(Map<String, Link> links, Collection<Endpoint> endpoints, InetAddress vtep) throws KernelException {
         int repaired = 0;
-        Set<StaticEntry> entries = route.staticEntries();
+        Set<StaticFdbEntry> entries = route.ports().staticEntries();
         for (Subnet subnet : network.subnets()) {
             Link bridge = links.get(bridgeName(subnet));
             if (bridge == null) {
                 // A VXLAN device without its bridge is made anew with it.
-                route.deleteLink(vxlanName(subnet));
+                route.links().delete(vxlanName(subnet));
                 addSubnet(subnet, vtep);
-                bridge = route.link(bridgeName(subnet)).orElseThrow();
+                bridge = route.links().find(bridgeName(subnet)).orElseThrow();
                 repaired += 2;
             } else {
                 if (!bridge.up()) {
-                    route.setUp(bridge.name());
+                    route.links().setUp(bridge.name());
                     repaired++;
                 }
                 Link vxlan = links.get(vxlanName(subnet));
                 if (vxlan == null || !isRight(vxlan, subnet, bridge, vtep)) {
-                    route.deleteLink(vxlanName(subnet));
+                    route.links().delete(vxlanName(subnet));
                     addVxlan(subnet, vtep);
                     repaired++;
                 } else {
@@ -211,12 +215,12 @@ final class NetworkNamespace implements AutoCloseable {
     /** Has a VXLAN device learn nothing from frames, as those of version 0.1.0 do. */
     private int repairLearning(Link vxlan) throws KernelException {
         int repaired = 0;
-        if (!vxlan.port().equals(Optional.of(Port.OF_VXLAN))) {
-            route.setPorts(Map.of(vxlan.index(), Port.OF_VXLAN));
+        if (!vxlan.port().equals(Optional.of(BridgePort.TO_VXLAN))) {
+            route.ports().set(Map.of(vxlan.index(), BridgePort.TO_VXLAN));
             repaired++;
         }
         if (vxlan.tunnel().orElseThrow().learning()) {
-            route.setLearning(vxlan.name(), false);
+            route.neighbours().setLearning(vxlan.name(), false);
             repaired++;
         }
         return repaired;
@@ -224,20 +228,20 @@ final class NetworkNamespace implements AutoCloseable {
 
     /** Puts containers' links on their bridge, with the static entry of each. */
     private int repairContainerPorts(
-            Map<String, Link> links, Set<StaticEntry> entries, Subnet subnet, Collection<Endpoint> endpoints, int bridge)
+            Map<String, Link> links, Set<StaticFdbEntry> entries, Subnet subnet, Collection<Endpoint> endpoints, int bridge)
             throws KernelException {
         List<ContainerPort> wrong = new ArrayList<>();
         for (Endpoint endpoint : endpoints) {
             Link link = links.get(linkName(endpoint));
             if (link != null && subnet.pool().contains(endpoint.address().address())
                     && !(link.master().orElse(0) == bridge
-                            && link.port().equals(Optional.of(Port.OF_CONTAINER))
-                            && entries.contains(new StaticEntry(link.index(), endpoint.mac())))) {
+                            && link.port().equals(Optional.of(BridgePort.TO_CONTAINER))
+                            && entries.contains(new StaticFdbEntry(link.index(), endpoint.mac())))) {
                 wrong.add(new ContainerPort(link.index(), bridge, endpoint.mac()));
             }
         }
         if (!wrong.isEmpty()) {
-            route.setContainerPorts(wrong);
+            route.ports().setContainerPorts(wrong);
         }
         return wrong.size();
     }
@@ -262,7 +266,7 @@ final class NetworkNamespace implements AutoCloseable {
         Map<Subnet, List<RemoteEndpoint>> bySubnet = bySubnet(peers);
         for (Subnet subnet : network.subnets()) {
             Set<RemoteEndpoint> wanted = new HashSet<>(bySubnet.getOrDefault(subnet, List.of()));
-            Set<RemoteEndpoint> found = Set.copyOf(route.remoteEndpoints(vxlanName(subnet)));
+            Set<RemoteEndpoint> found = Set.copyOf(route.neighbours().list(vxlanName(subnet)));
             Set<RemoteEndpoint> stale = new HashSet<>(found);
             stale.removeAll(wanted);
             if (!all) {
@@ -274,11 +278,11 @@ final class NetworkNamespace implements AutoCloseable {
             missing.removeAll(found);
             repaired += stale.size() + missing.size();
             if (!stale.isEmpty()) {
-                route.removeRemoteEndpoints(vxlanName(subnet), stale);
+                route.neighbours().remove(vxlanName(subnet), stale);
                 // What went may have shared its address or its MAC with one that is to stay.
                 missing = wanted;
             }
-            route.addRemoteEndpoints(vxlanName(subnet), missing);
+            route.neighbours().add(vxlanName(subnet), missing);
         }
         return repaired;
     }
@@ -287,7 +291,7 @@ final class NetworkNamespace implements AutoCloseable {
     void silence() throws KernelException {
         for (Link link : links().values()) {
             if (link.tunnel().isPresent() && link.up()) {
-                route.setDown(link.name());
+                route.links().setDown(link.name());
             }
         }
     }
@@ -314,17 +318,17 @@ final class NetworkNamespace implements AutoCloseable {
                 continue;
             }
             if (covered || ours) {
-                route.deleteLink(link.name());
+                route.links().delete(link.name());
                 removed++;
             } else if (link.up()) {
-                route.setDown(link.name());
+                route.links().setDown(link.name());
                 removed++;
             }
         }
         return removed;
     }
 
-    private boolean isCovered(Tunnel tunnel, Optional<InetAddress> vtep) {
+    private boolean isCovered(VxlanTunnel tunnel, Optional<InetAddress> vtep) {
         return tunnel.port() == host.port()
                 && network.subnets().stream().anyMatch(subnet -> subnet.vni() == tunnel.vni())
                 && (vtep.isEmpty() || tunnel.local().isEmpty()
@@ -342,15 +346,34 @@ final class NetworkNamespace implements AutoCloseable {
             return 0;
         }
         if (mark.isEmpty()) {
-            mark = Optional.of(FrameMark.in(namespace, NodePlan.MARK));
+            mark = Optional.of(FrameMark.in(namespace, SecurityPolicy.MARK));
         }
         return mark.get().restore() ? 1 : 0;
     }
 
     /** Removes the namespace and all in it. What fails can be tried again. */
     void delete() throws KernelException {
-        Namespace.delete(pin(network, host));
+        delete(pin(network, host));
         close();
+    }
+
+    /**
+     * Deletes the namespace that is pinned on the file. Its VXLAN devices go first: they stop sending and their VNIs are free
+     * at once, even if a process still holds the namespace open. It is no error if the namespace or the file is gone, and
+     * the call can be repeated after a failure.
+     */
+    static void delete(Path pin) throws KernelException {
+        Optional<Namespace> pinned = Namespace.open(pin);
+        if (pinned.isPresent()) {
+            try (Namespace namespace = pinned.get(); Route route = Route.in(namespace)) {
+                for (Link link : route.links().list()) {
+                    if (link.tunnel().isPresent()) {
+                        route.links().delete(link.name());
+                    }
+                }
+            }
+        }
+        Namespace.unpin(pin);
     }
 
     @Override
@@ -361,16 +384,16 @@ final class NetworkNamespace implements AutoCloseable {
     }
 
     private void addSubnet(Subnet subnet, InetAddress vtep) throws KernelException {
-        route.addBridge(
-                new Route.Bridge(bridgeName(subnet), network.linkMtu(vtep), List.of(subnet.gateway())));
+        route.links().addBridge(
+                new Bridge(bridgeName(subnet), network.linkMtu(vtep), List.of(subnet.gateway())));
         addVxlan(subnet, vtep);
     }
 
     private void addVxlan(Subnet subnet, InetAddress vtep) throws KernelException {
-        Route.Vxlan vxlan = new Route.Vxlan(
+        Vxlan vxlan = new Vxlan(
                 vxlanName(subnet), subnet.vni(), host.port(), network.linkMtu(vtep), Optional.of(vtep), bridgeName(subnet));
-        host.route().addVxlan(vxlan, namespace, route);
-        route.setAlias(vxlan.name(), network.encrypted() ? NetworkScan.ENCRYPTED : NetworkScan.PLAIN);
+        host.route().links().addVxlan(vxlan, namespace, route.links());
+        route.links().setAlias(vxlan.name(), network.encrypted() ? NetworkScan.ENCRYPTED : NetworkScan.PLAIN);
     }
 
     private Map<Subnet, List<RemoteEndpoint>> bySubnet(Collection<Peer> peers) {

@@ -5,9 +5,9 @@ import io.vxseal.kernel.firewall.FirewallException;
 import io.vxseal.kernel.firewall.FrameMark;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Link;
 import io.vxseal.kernel.route.Route;
-import io.vxseal.kernel.route.Route.Link;
-import io.vxseal.kernel.route.Route.Tunnel;
+import io.vxseal.kernel.route.VxlanTunnel;
 import java.io.IOException;
 import java.net.Inet6Address;
 import java.nio.file.Files;
@@ -87,9 +87,9 @@ final class NetworkScan {
             return;
         }
         try (Namespace open = namespace.get(); Route route = Route.in(open)) {
-            for (Link link : route.links()) {
+            for (Link link : route.links().list()) {
                 if (link.tunnel().isPresent()) {
-                    route.setDown(link.name());
+                    route.links().setDown(link.name());
                 }
             }
         }
@@ -102,7 +102,7 @@ final class NetworkScan {
         }
         String id = pin.getFileName().toString();
         try (Namespace namespace = pinned.get(); Route route = Route.in(namespace)) {
-            List<Link> links = route.links();
+            List<Link> links = route.links().list();
             Map<Integer, Link> vxlans = new HashMap<>();
             links.stream().filter(link -> link.tunnel().isPresent())
                     .forEach(vxlan -> vxlan.master().ifPresent(bridge -> vxlans.put(bridge, vxlan)));
@@ -111,9 +111,9 @@ final class NetworkScan {
             // In order of creation, which is that of the definition.
             for (Link bridge : links.stream().sorted(Comparator.comparingInt(Link::index)).toList()) {
                 Link vxlan = vxlans.get(bridge.index());
-                List<Cidr> gateways = route.addresses(bridge);
+                List<Cidr> gateways = route.links().addresses(bridge);
                 if (vxlan != null && !gateways.isEmpty()) {
-                    Tunnel tunnel = vxlan.tunnel().orElseThrow();
+                    VxlanTunnel tunnel = vxlan.tunnel().orElseThrow();
                     Cidr gateway = gateways.getFirst();
                     subnets.add(new Subnet(gateway.network(), gateway, tunnel.vni()));
                     boolean ipv6 = tunnel.local().filter(Inet6Address.class::isInstance).isPresent();
@@ -132,7 +132,7 @@ final class NetworkScan {
         boolean plain = false;
         for (Link link : links) {
             if (link.tunnel().isPresent()) {
-                String alias = route.alias(link.name());
+                String alias = route.links().alias(link.name());
                 if (alias.equals(ENCRYPTED)) {
                     return Evidence.ENCRYPTED;
                 }

@@ -1,12 +1,13 @@
 package io.vxseal.overlay;
 
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.Firewall.Transport;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.SealedPriority;
 import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.netns.UdpPorts;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.io.IOException;
 import java.net.Inet6Address;
 import java.net.InetAddress;
@@ -34,13 +35,13 @@ final class Protection {
 
     private final Host host;
     private final Encryption encryption;
-    private final FirewallChoice firewalls;
+    private final FirewallDetector detector;
 
     private Optional<Firewall> firewall = Optional.empty();
     private Optional<SealedPriority> priority = Optional.empty();
     private Transport transport = Transport.IPV4;
 
-    /** Whether rules of a previous process were looked for since the firewall was chosen. */
+    /** Whether rules of a previous process were looked for since the firewall was detected. */
     private boolean swept;
 
     /** Segments whose rules this process knows to be in force. */
@@ -52,14 +53,14 @@ final class Protection {
     /** Whether a previous process blocked marked datagrams for networks of which none is known here. */
     private boolean blockUnexplained;
 
-    Protection(Host host, Encryption encryption, FirewallChoice firewalls) {
+    Protection(Host host, Encryption encryption, FirewallDetector detector) {
         this.host = host;
         this.encryption = encryption;
-        this.firewalls = firewalls;
+        this.detector = detector;
     }
 
     /**
-     * Sets the IP version of the datagrams. If it changes, the firewall is chosen anew.
+     * Sets the IP version of the datagrams. If it changes, the firewall is detected anew.
      *
      * @param local this node's address for VXLAN
      */
@@ -132,7 +133,7 @@ final class Protection {
 
     private Set<Segment> unexplained(Set<Integer> vnis) throws IOException {
         if (!swept) {
-            unexplained = firewall().standing();
+            unexplained = firewall().protectedSegments();
         }
         if (!swept || blocksUnexplained()) {
             Set<Integer> bound = UdpPorts.bound(host.namespace());
@@ -155,14 +156,14 @@ final class Protection {
 
     private SealedPriority priority() throws IOException {
         if (priority.isEmpty()) {
-            priority = Optional.of(SealedPriority.in(host.namespace(), NodePlan.MARK));
+            priority = Optional.of(SealedPriority.in(host.namespace(), SecurityPolicy.MARK));
         }
         return priority.get();
     }
 
     private Firewall firewall() throws IOException {
         if (firewall.isEmpty()) {
-            firewall = Optional.of(firewalls.choose(transport));
+            firewall = Optional.of(detector.detect(transport));
         }
         return firewall.get();
     }

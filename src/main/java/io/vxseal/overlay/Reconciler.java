@@ -3,7 +3,7 @@ package io.vxseal.overlay;
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.kernel.route.Route.Link;
+import io.vxseal.kernel.route.Link;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
 import java.net.InetAddress;

@@ -10,6 +10,8 @@ import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.Role;
 import io.vxseal.cluster.TestSwarm;
 import io.vxseal.encryption.Encryption;
+import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.Route;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -65,9 +67,7 @@ class StatusTest {
         Driver driver = new Driver(
                 new Host(own, Route.in(own), folder.resolve("netns"), 4789),
                 new Encryption(Xfrm.in(own), 4789),
-                _ -> {
-                    throw new IOException("no network, so no rules");
-                },
+                new FirewallDetector(Firewall.Backend.AUTO, List.of("false")),
                 new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(settings, listener));

@@ -7,15 +7,14 @@ import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_REPLACE;
 import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_REQUEST;
 
 import io.vxseal.address.MacAddress;
-import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.libc.LibC;
+import io.vxseal.kernel.netlink.NetlinkDescriptor;
+import io.vxseal.kernel.netlink.NetlinkHeader;
 import io.vxseal.kernel.netlink.NetlinkMessage;
-import io.vxseal.kernel.netlink.NetlinkSocket;
-import io.vxseal.kernel.route.Route.RemoteEndpoint;
+import io.vxseal.kernel.route.RemoteEndpoint;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
-import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
@@ -83,12 +82,12 @@ public final class OneByOne implements AutoCloseable {
 
     /** For states and policies of the namespace that this thread is in. */
     public static OneByOne ofStates() throws KernelException {
-        return new OneByOne(NetlinkSocket.NETLINK_XFRM);
+        return new OneByOne(NetlinkDescriptor.NETLINK_XFRM);
     }
 
     /** For neighbours and forwarding entries of the namespace that this thread is in. */
     public static OneByOne ofEntries() throws KernelException {
-        return new OneByOne(NetlinkSocket.NETLINK_ROUTE);
+        return new OneByOne(NetlinkDescriptor.NETLINK_ROUTE);
     }
 
     /** Looks for the object, and makes the change if it is one. */
@@ -115,7 +114,7 @@ public final class OneByOne implements AutoCloseable {
                 }
             }
             // Waiting for each peer's grace period, the naive way would take minutes.
-            case XfrmChange.Moment _ -> {}
+            case XfrmChange.Barrier _ -> {}
         }
     }
 
@@ -157,7 +156,7 @@ public final class OneByOne implements AutoCloseable {
     private void demand(String what, NetlinkMessage message) throws KernelException {
         int errno = exchange(message);
         if (errno != 0) {
-            throw new KernelException(what, errno, Errno.text(errno));
+            throw new KernelException(what, errno, LibC.text(errno));
         }
     }
 
@@ -169,7 +168,7 @@ public final class OneByOne implements AutoCloseable {
                 || LibC.INSTANCE.recv(fd, answerMemory, answer.capacity(), 0) < 0) {
             throw LibC.failure("exchange a request with the kernel");
         }
-        return answer.getShort(4) == NLMSG_ERROR ? -answer.getInt(NetlinkMessage.NLMSG_HDRLEN) : 0;
+        return answer.getShort(4) == NLMSG_ERROR ? -answer.getInt(NetlinkHeader.NLMSG_HDRLEN) : 0;
     }
 
     /** xfrm_usersa_id. */
@@ -183,10 +182,10 @@ public final class OneByOne implements AutoCloseable {
         SecurityAssociation.Id id = association.id();
         byte[] key = association.key().octets();
         return lifetimes(begin(XFRM_MSG_NEWSA, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)
-                        .zeros(52).u32(Xfrm.LABEL)
+                        .zeros(52).u32(SecurityPolicy.LABEL)
                         .field(id.destination().getAddress(), ADDRESS_LENGTH).be32(id.spi()).u8(IPPROTO_ESP).zeros(3)
                         .field(id.source().getAddress(), ADDRESS_LENGTH))
-                .zeros(12).u32(0).u32(Xfrm.REQID).u16(AF_INET).zeros(10)
+                .zeros(12).u32(0).u32(SecurityPolicy.REQID).u16(AF_INET).zeros(10)
                 .attribute(XFRMA_ALG_AEAD, aead -> aead
                         .field("rfc4106(gcm(aes))".getBytes(StandardCharsets.US_ASCII), 64)
                         .u32(8 * key.length).u32(64).octets(key));
@@ -208,7 +207,7 @@ public final class OneByOne implements AutoCloseable {
                         .field(id.destination().address().getAddress(), ADDRESS_LENGTH).be32(spi).u8(IPPROTO_ESP).zeros(3)
                         .u16(AF_INET).zeros(2)
                         .field(id.source().address().getAddress(), ADDRESS_LENGTH)
-                        .u32(Xfrm.REQID).zeros(4)
+                        .u32(SecurityPolicy.REQID).zeros(4)
                         .u32(-1).u32(-1).u32(-1)), id);
     }
 
@@ -219,7 +218,7 @@ public final class OneByOne implements AutoCloseable {
                 .field(id.source().address().getAddress(), ADDRESS_LENGTH)
                 .be16(id.port()).be16(0xffff).zeros(4)
                 .u16(AF_INET).u8(id.destination().prefix()).u8(id.source().prefix()).u8(IPPROTO_UDP).zeros(3)
-                .u32(0).u32(Xfrm.LABEL);
+                .u32(0).u32(SecurityPolicy.LABEL);
     }
 
     private static NetlinkMessage mark(NetlinkMessage message, SecurityPolicy.Id id) {

@@ -28,6 +28,7 @@ public final class TestHost implements AutoCloseable {
         this.pin = pin;
         this.namespace = Namespace.create(pin);
         this.route = Route.in(namespace);
+        route.links().setUp("lo");
     }
 
     /** The namespace itself. */

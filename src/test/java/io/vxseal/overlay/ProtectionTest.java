@@ -12,6 +12,7 @@ import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Key;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -26,7 +27,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -45,12 +45,14 @@ class ProtectionTest {
     private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
     private static final InetAddress THERE = InetAddress.ofLiteral("10.55.0.2");
 
+    /** File that makes each firewall command of the plugin fail while it exists. */
+    private static final String NO_FIREWALL = "no-firewall";
+
     @TempDir
     Path folder;
 
     private TestHost host;
     private Driver driver;
-    private final AtomicBoolean firewallFails = new AtomicBoolean();
 
     @BeforeEach
     void open() throws Exception {
@@ -78,12 +80,7 @@ class ProtectionTest {
         driver = new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve(run + "/netns"), port),
                 Encryption.unprobed(Xfrm.in(host.namespace()), port),
-                transport -> {
-                    if (firewallFails.get()) {
-                        throw new IOException("no firewall works");
-                    }
-                    return Firewall.choose(Firewall.Backend.NFTABLES, transport, host.prefix());
-                },
+                new FirewallDetector(Firewall.Backend.NFTABLES, firewall()),
                 new StateStore(folder.resolve("state"), folder.resolve(run)),
                 Duration.ZERO,
                 listener -> new Cluster(
@@ -91,6 +88,18 @@ class ProtectionTest {
                                 folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
                         listener));
         driver.recover();
+    }
+
+    /** Returns the words before each firewall command of the plugin. */
+    private List<String> firewall() throws IOException {
+        Path script = Files.writeString(folder.resolve("firewall"), """
+                if [ -e %s ]; then
+                    echo 'no firewall works' >&2
+                    exit 1
+                fi
+                exec %s "$@"
+                """.formatted(folder.resolve(NO_FIREWALL), String.join(" ", host.prefix())));
+        return List.of("sh", script.toString());
     }
 
     private void start(int port, String run) throws Exception {
@@ -128,8 +137,8 @@ class ProtectionTest {
     }
 
     private boolean isProtected(int port) throws Exception {
-        return Firewall.choose(Firewall.Backend.NFTABLES, Firewall.Transport.IPV4, host.prefix())
-                .standing().contains(new Segment(port, VNI));
+        return new FirewallDetector(Firewall.Backend.NFTABLES, host.prefix()).detect(Firewall.Transport.IPV4)
+                .protectedSegments().contains(new Segment(port, VNI));
     }
 
     private boolean isBlocked() {
@@ -302,7 +311,7 @@ class ProtectionTest {
         driver.close();
         inside("nft flush ruleset");
         recover(PORT, "run");
-        firewallFails.set(true);
+        Files.createFile(folder.resolve(NO_FIREWALL));
         driver.self(new NodeAddresses(HERE, HERE));
         assertThat(inside("nft list ruleset")).contains("mark set 0x76d0c4e3");
     }
@@ -327,12 +336,12 @@ class ProtectionTest {
         serve();
         driver.close();
         recover(PORT, "run");
-        firewallFails.set(true);
+        Files.createFile(folder.resolve(NO_FIREWALL));
         driver.self(new NodeAddresses(HERE, HERE));
         assertThat(driver.status().addresses()).contains(new NodeAddresses(HERE, HERE));
         driver.repair();
         assertThat(inside("ip -o link show " + DEVICE)).as("without rules that can be looked after").doesNotContain("UP");
-        firewallFails.set(false);
+        Files.delete(folder.resolve(NO_FIREWALL));
         driver.repair();
         assertThat(inside("ip -o link show " + DEVICE)).contains("UP");
         assertThat(isProtected(PORT)).isTrue();

@@ -11,11 +11,12 @@ import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Key;
-import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.FrameMark;
 import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
@@ -63,7 +64,7 @@ class RepairTest {
         return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
-                transport -> Firewall.choose(Firewall.Backend.AUTO, transport, host.prefix()),
+                new FirewallDetector(Firewall.Backend.AUTO, host.prefix()),
                 store(),
                 Duration.ZERO,
                 listener -> new Cluster(
@@ -265,7 +266,7 @@ class RepairTest {
         assertThat(encrypted(here, false)).isFalse();
         assertThat(encrypted(here, true)).isTrue();
         try (Namespace namespace = Namespace.open(pin()).orElseThrow();
-                FrameMark mark = FrameMark.in(namespace, NodePlan.MARK)) {
+                FrameMark mark = FrameMark.in(namespace, SecurityPolicy.MARK)) {
             mark.restore();
         }
         assertThat(encrypted(here, false)).isTrue();

@@ -10,6 +10,7 @@ import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.Host;
@@ -80,7 +81,7 @@ class ProtocolTest {
         return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
-                transport -> Firewall.choose(Firewall.Backend.IPTABLES, transport, host.prefix()),
+                new FirewallDetector(Firewall.Backend.IPTABLES, host.prefix()),
                 new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(

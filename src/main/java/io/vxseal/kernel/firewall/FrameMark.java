@@ -1,7 +1,7 @@
 package io.vxseal.kernel.firewall;
 
 import io.vxseal.kernel.netns.Namespace;
-import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.route.Vxlan;
 import java.util.List;
 
 /**
@@ -18,7 +18,7 @@ import java.util.List;
  * device's own ARP replies (arp_reduce()) came in no datagram and pass. Who flushes the host's rules stops the network.
  *
  * <p>A frame from outside passes for such a reply only if it is one and addressed to the VXLAN device itself
- * (eth_type_trans()). The device answers whoever asked, never itself, so {@link Route#VXLAN_MAC} tells the two apart.
+ * (eth_type_trans()). The device answers whoever asked, never itself, so {@link Vxlan#MAC} tells the two apart.
  */
 public final class FrameMark implements AutoCloseable {
     private static final String NAME = "vxseal";
@@ -41,7 +41,7 @@ public final class FrameMark implements AutoCloseable {
                 new NftTable.Chain("incoming", "filter hook prerouting priority -400", List.of(
                         "iifname \"vx-*\" meta priority 0x%x accept".formatted(SealedPriority.PRIORITY),
                         "iifname \"vx-*\" meta pkttype host arp operation reply ether daddr != %s accept"
-                                .formatted(Route.VXLAN_MAC),
+                                .formatted(Vxlan.MAC),
                         "iifname \"vx-*\" drop")),
                 new NftTable.Chain("outgoing", "filter hook postrouting priority 400", List.of(
                         "meta mark set 0x%x".formatted(mark))))));
@@ -49,7 +49,7 @@ public final class FrameMark implements AutoCloseable {
 
     /** Returns whether the namespace has rules of {@link #restore}, by whatever process or version. */
     public static boolean isSet(Namespace namespace) throws FirewallException {
-        return NftTable.stands(namespace, NftTable.Family.BRIDGE, NAME);
+        return NftTable.exists(namespace, NftTable.Family.BRIDGE, NAME);
     }
 
     /**

@@ -1,7 +1,7 @@
 package io.vxseal.kernel.firewall;
 
 import io.vxseal.kernel.netns.Namespace;
-import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -32,7 +32,7 @@ import java.util.stream.Stream;
  */
 public final class SealedPriority implements AutoCloseable {
     /** Chosen so that no scheduler's class has it by chance: 0x76 and our reqid. */
-    public static final int PRIORITY = 0x76 << 24 | Xfrm.REQID;
+    public static final int PRIORITY = 0x76 << 24 | SecurityPolicy.REQID;
 
     /** Right before the chains that translate sources (NF_IP_PRI_NAT_SRC, 100). */
     private static final int BEFORE_SOURCE_NAT = 99;
@@ -80,7 +80,7 @@ public final class SealedPriority implements AutoCloseable {
      */
     static Stream<String> sealedBy(String direction) {
         return IntStream.range(0, DEPTH)
-                .mapToObj(place -> "ipsec %s spnum %d reqid %d".formatted(direction, place, Xfrm.REQID));
+                .mapToObj(place -> "ipsec %s spnum %d reqid %d".formatted(direction, place, SecurityPolicy.REQID));
     }
 
     /**

@@ -67,7 +67,7 @@ class FirewallTest {
 
         Firewall firewall(TestHost host) {
             var tools = new CommandRunner(host.prefix());
-            return nftables() ? new NftablesFirewall(tools) : IptablesFirewall.using(transport, tools, command);
+            return nftables() ? new NftablesFirewall(tools) : new IptablesFirewall(new IptablesCommand(transport, tools, command));
         }
 
         /** All that stands, in the tool's words, with handles where it has them, so that a rule made anew is another. */
@@ -170,14 +170,14 @@ class FirewallTest {
         firewall.protect(Set.of(OTHER));
         firewall.protect(Set.of(OTHER));
         assertThat(kind.protectedSegments(host)).isEqualTo(kind.once(SEGMENT, OTHER));
-        assertThat(kind.firewall(host).standing()).containsExactly(SEGMENT, OTHER);
+        assertThat(kind.firewall(host).protectedSegments()).containsExactly(SEGMENT, OTHER);
 
         firewall.unprotect(Set.of(SEGMENT));
         assertThat(kind.protectedSegments(host)).isEqualTo(kind.once(OTHER));
         assertThat(kind.ruleset(host)).doesNotContain("4789");
         firewall.unprotect(Set.of(OTHER));
         firewall.unprotect(Set.of(OTHER));
-        assertThat(firewall.standing()).isEmpty();
+        assertThat(firewall.protectedSegments()).isEmpty();
         assertThat(kind.ruleset(host)).doesNotContain("-A ", "vxseal", "VXSEAL");
     }
 
@@ -474,7 +474,7 @@ class FirewallTest {
     void replacesTheRulesOfVersion010(Kind kind) throws Exception {
         addEarlierRules(kind);
         Firewall firewall = kind.firewall(host);
-        assertThat(firewall.standing()).containsExactly(SEGMENT);
+        assertThat(firewall.protectedSegments()).containsExactly(SEGMENT);
         firewall.protect(Set.of(OTHER));
         assertThat(kind.protectedSegments(host)).as("taken up, not left open").isEqualTo(kind.once(SEGMENT, OTHER));
         assertThat(kind.ruleset(host)).doesNotContain("MARK", "-A INPUT -p udp -m policy", "mark set", "vnis");
@@ -515,7 +515,7 @@ class FirewallTest {
             choose(from, transport).protect(Set.of(SEGMENT));
         }
         Firewall firewall = choose(to, Transport.IPV4);
-        assertThat(firewall.standing()).containsExactly(SEGMENT);
+        assertThat(firewall.protectedSegments()).containsExactly(SEGMENT);
         firewall.protect(Set.of(SEGMENT));
         assertThat(firewall.restore(Set.of(SEGMENT))).isZero();
         List<Kind> kinds = List.of(Kind.IPTABLES_NFT, Kind.IP6TABLES_NFT, Kind.NFTABLES);
@@ -528,7 +528,7 @@ class FirewallTest {
     @ParameterizedTest
     @ValueSource(strings = {"iptables-legacy", "iptables-nft"})
     void switchingVariantLeavesNothingOfTheOther(String before) throws Exception {
-        IptablesFirewall.using(Transport.IPV4, new CommandRunner(host.prefix()), before).protect(Set.of(SEGMENT));
+        new IptablesFirewall(new IptablesCommand(Transport.IPV4, new CommandRunner(host.prefix()), before)).protect(Set.of(SEGMENT));
         String now = before.equals("iptables-nft") ? "iptables-legacy" : "iptables-nft";
         host.run(now + " -w -N DOCKER");
         choose(Backend.AUTO, Transport.IPV4).restore(Set.of(SEGMENT));
@@ -558,7 +558,7 @@ class FirewallTest {
         host.run("nft add rule ip filter OPS ct state established accept");
 
         firewall.protect(Set.of(OTHER));
-        assertThat(firewall.standing()).containsExactly(SEGMENT, OTHER);
+        assertThat(firewall.protectedSegments()).containsExactly(SEGMENT, OTHER);
         assertThat(firewall.restore(Set.of(SEGMENT, OTHER))).isZero();
         assertThat(Kind.NFTABLES.protectedSegments(host)).isEqualTo(Kind.NFTABLES.once(SEGMENT, OTHER));
         assertThat(firewall).hasToString(
@@ -582,7 +582,7 @@ class FirewallTest {
     void errorsSayNothingOfTheHostsRules() throws Exception {
         host.run("iptables-nft -A FORWARD -s 192.0.2.77 -j ACCEPT");
         host.run("nft add rule ip filter FORWARD rt ipsec missing accept");
-        IptablesFirewall firewall = IptablesFirewall.using(Transport.IPV4, new CommandRunner(host.prefix()), "iptables-nft");
+        IptablesFirewall firewall = new IptablesFirewall(new IptablesCommand(Transport.IPV4, new CommandRunner(host.prefix()), "iptables-nft"));
         assertThatThrownBy(() -> firewall.protect(Set.of(SEGMENT)))
                 .isInstanceOf(FirewallException.class)
                 .message()
@@ -594,13 +594,13 @@ class FirewallTest {
     @Test
     void hostWithoutTheToolIsTold() {
         List<String> nowhere = List.of("env", "PATH=/nowhere");
-        assertThatThrownBy(() -> Firewall.choose(Backend.IPTABLES, Transport.IPV4, nowhere))
+        assertThatThrownBy(() -> new FirewallDetector(Backend.IPTABLES, nowhere).detect(Transport.IPV4))
                 .isInstanceOf(FirewallException.class)
                 .hasMessageContaining("install the iptables package");
-        assertThatThrownBy(() -> Firewall.choose(Backend.AUTO, Transport.IPV6, nowhere))
+        assertThatThrownBy(() -> new FirewallDetector(Backend.AUTO, nowhere).detect(Transport.IPV6))
                 .isInstanceOf(FirewallException.class)
                 .hasMessageContaining("install the iptables package");
-        assertThatThrownBy(() -> Firewall.choose(Backend.NFTABLES, Transport.IPV4, nowhere).protect(Set.of(SEGMENT)))
+        assertThatThrownBy(() -> new FirewallDetector(Backend.NFTABLES, nowhere).detect(Transport.IPV4).protect(Set.of(SEGMENT)))
                 .isInstanceOf(FirewallException.class)
                 .hasMessageContaining("install the nftables package");
     }
@@ -610,14 +610,14 @@ class FirewallTest {
         var prefix = new ArrayList<>(host.prefix());
         prefix.addAll(List.of("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"));
         for (Backend backend : List.of(Backend.IPTABLES, Backend.NFTABLES)) {
-            assertThatThrownBy(() -> Firewall.choose(backend, Transport.IPV4, prefix).protect(Set.of(SEGMENT)))
+            assertThatThrownBy(() -> new FirewallDetector(backend, prefix).detect(Transport.IPV4).protect(Set.of(SEGMENT)))
                     .isInstanceOf(FirewallException.class)
                     .hasMessageContaining("CAP_NET_ADMIN");
         }
     }
 
     private Firewall choose(Backend backend, Transport transport) throws FirewallException {
-        return Firewall.choose(backend, transport, host.prefix());
+        return new FirewallDetector(backend, host.prefix()).detect(transport);
     }
 
     private String chosen(Backend backend) throws FirewallException {

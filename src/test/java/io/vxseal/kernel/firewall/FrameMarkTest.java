@@ -6,7 +6,9 @@ import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall.Transport;
-import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.route.Bridge;
+import io.vxseal.kernel.route.RemoteEndpoint;
+import io.vxseal.kernel.route.Vxlan;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.SecurityPolicy.Action;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -58,10 +60,10 @@ class FrameMarkTest {
         boolean v4 = transport == Transport.IPV4;
         InetAddress here = InetAddress.ofLiteral(v4 ? "10.55.0.1" : "fd00:55::1");
         InetAddress there = InetAddress.ofLiteral(v4 ? "10.55.0.2" : "fd00:55::2");
-        overlay.route.addBridge(new Route.Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
-        underlay.route.addVxlan(
-                new Route.Vxlan("vx0", 4097, 4789, 1424, Optional.of(here), "br0"), overlay.namespace, overlay.route);
-        overlay.route.addRemoteEndpoints("vx0", List.of(new Route.RemoteEndpoint(
+        overlay.route.links().addBridge(new Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
+        underlay.route.links().addVxlan(
+                new Vxlan("vx0", 4097, 4789, 1424, Optional.of(here), "br0"), overlay.namespace, overlay.route.links());
+        overlay.route.neighbours().add("vx0", List.of(new RemoteEndpoint(
                 InetAddress.ofLiteral("10.44.0.9"), MacAddress.parse("02:42:0a:2c:00:09"), there)));
         Cidr any = new Cidr(here, 0).network();
         Xfrm xfrm = Xfrm.in(underlay.namespace);
@@ -189,9 +191,9 @@ class FrameMarkTest {
         stranger.run("ip link set eriw address 02:42:00:00:00:01 up");
         stranger.run("ip address add 10.55.0.2/24 dev eriw");
         stranger.run("ip address add fd00:55::2/64 dev eriw nodad");
-        overlay.route.addBridge(new Route.Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
-        underlay.route.addVxlan(
-                new Route.Vxlan("vx-001001", 4097, 4789, 1424, Optional.of(here), "br0"), overlay.namespace, overlay.route);
+        overlay.route.links().addBridge(new Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
+        underlay.route.links().addVxlan(
+                new Vxlan("vx-001001", 4097, 4789, 1424, Optional.of(here), "br0"), overlay.namespace, overlay.route.links());
         stranger.run("ip link add vx0 type vxlan id 4097 dstport 4789 local %s remote %s"
                 .formatted(v4 ? "10.55.0.2" : "fd00:55::2", here.getHostAddress()));
         stranger.run("ip address add 10.44.0.7/24 dev vx0");

@@ -57,7 +57,7 @@ class IptablesFirewallTest {
     }
 
     private IptablesFirewall firewall(String command) {
-        return IptablesFirewall.using(Transport.IPV4, new CommandRunner(host.prefix()), command);
+        return new IptablesFirewall(new IptablesCommand(Transport.IPV4, new CommandRunner(host.prefix()), command));
     }
 
     /** All rules of a table, as its -save command writes them. */
@@ -83,7 +83,7 @@ class IptablesFirewallTest {
     @ParameterizedTest
     @ValueSource(strings = {"ip6tables-nft", "ip6tables-legacy"})
     void rulesForIpv6(String command) throws Exception {
-        IptablesFirewall firewall = IptablesFirewall.using(Transport.IPV6, new CommandRunner(host.prefix()), command);
+        IptablesFirewall firewall = new IptablesFirewall(new IptablesCommand(Transport.IPV6, new CommandRunner(host.prefix()), command));
         firewall.protect(Set.of(SEGMENT));
         firewall.protect(Set.of(SEGMENT));
         String program = VxlanMatch.bytecode(Transport.IPV6, VNI);
@@ -160,13 +160,13 @@ class IptablesFirewallTest {
         assertThat(detected()).isEqualTo("iptables-nft");
         host.run("iptables-legacy -w -N DOCKER");
         assertThat(detected()).as("the engine's chains count for more").isEqualTo("iptables-legacy");
-        assertThat(IptablesFirewall.detect(Transport.IPV6, new CommandRunner(host.prefix())).command())
+        assertThat(IptablesVariant.detect(Transport.IPV6, new CommandRunner(host.prefix())).name())
                 .as("for IPv6, too")
                 .isEqualTo("ip6tables-legacy");
     }
 
     private String detected() throws Exception {
-        return IptablesFirewall.detect(Transport.IPV4, new CommandRunner(host.prefix())).command();
+        return IptablesVariant.detect(Transport.IPV4, new CommandRunner(host.prefix())).name();
     }
 
     @Test

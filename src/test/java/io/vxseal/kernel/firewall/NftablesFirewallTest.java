@@ -72,7 +72,7 @@ class NftablesFirewallTest {
         assertThat(firewall.restore(many)).isEqualTo(300);
         assertThat(firewall.restore(many)).isZero();
         var afterARestart = new NftablesFirewall(new CommandRunner(host.prefix()));
-        assertThat(afterARestart.standing()).isEqualTo(many);
+        assertThat(afterARestart.protectedSegments()).isEqualTo(many);
         afterARestart.unprotect(Set.of(new Segment(PORT, 4100)));
         assertThat(afterARestart.restore(many)).isEqualTo(1);
         assertThat(afterARestart.restore(many)).isZero();

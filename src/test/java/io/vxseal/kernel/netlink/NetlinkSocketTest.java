@@ -51,12 +51,12 @@ class NetlinkSocketTest {
 
     @Test
     void whoIsRefusedIsNamedAndAllOthersAreDone() throws Exception {
-        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_ROUTE)) {
+        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkDescriptor.NETLINK_ROUTE)) {
             // Over the end of one batch into the next; refused: the first, one amid, the last of a batch, the last.
             int requests = Batch.MAX_MESSAGES + 10;
             List<Integer> refused = List.of(0, 7, Batch.MAX_MESSAGES - 1, requests - 1);
 
-            List<NetlinkSocket.Answer> answers = socket.exchange(
+            List<NetlinkAnswer> answers = socket.exchange(
                     IntStream.range(0, requests).boxed().toList(),
                     (batch, n) -> {
                         if (refused.contains(n)) {
@@ -75,16 +75,16 @@ class NetlinkSocketTest {
     /** The kernel drops answers for which the socket has no room, refusals too. */
     @Test
     void silenceIsNoSuccessOnceRefusalsGotLost() throws Exception {
-        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_ROUTE, LEAST)) {
+        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkDescriptor.NETLINK_ROUTE, LEAST)) {
             List<Integer> full = IntStream.range(0, Batch.MAX_MESSAGES).boxed().toList();
 
-            List<NetlinkSocket.Answer> answers = socket.exchange(full, (batch, _) -> removal(batch));
+            List<NetlinkAnswer> answers = socket.exchange(full, (batch, _) -> removal(batch));
 
-            assertThat(answers).extracting(NetlinkSocket.Answer::errno)
+            assertThat(answers).extracting(NetlinkAnswer::errno)
                     .hasSize(full.size()).startsWith(Errno.ENODEV).endsWith(Errno.ENOBUFS)
                     .containsOnly(Errno.ENODEV, Errno.ENOBUFS);
             assertThat(socket.exchange(full, (batch, _) -> touch(batch))).as("that many without a refusal have room")
-                    .hasSize(full.size()).allMatch(NetlinkSocket.Answer::done);
+                    .hasSize(full.size()).allMatch(NetlinkAnswer::done);
         }
     }
 
@@ -94,8 +94,8 @@ class NetlinkSocketTest {
         host.run(List.of("bash", "-c",
                 "for n in $(seq 200); do echo link add old$n type bridge; done | ip -batch -"));
         AtomicBoolean changing = new AtomicBoolean(true);
-        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_ROUTE);
-                NetlinkSocket other = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_ROUTE)) {
+        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkDescriptor.NETLINK_ROUTE);
+                NetlinkSocket other = NetlinkSocket.open(host.namespace, NetlinkDescriptor.NETLINK_ROUTE)) {
             NetlinkSocket.Reader<Integer> reader = (_, payload) -> {
                 int index = payload.getInt(IFINFOMSG_INDEX);
                 if (changing.get() && index == LOOPBACK) {

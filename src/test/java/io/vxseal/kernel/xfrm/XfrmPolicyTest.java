@@ -71,20 +71,6 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void aRehearsalIsAnsweredAndOfNoEffect() throws Exception {
-        SecurityPolicy stands = seal(ID, 1);
-        xfrm.apply(List.of(new PutPolicy(stands)));
-        try (Xfrm rehearsing = Xfrm.rehearsing(host.namespace)) {
-            List<XfrmChange> changes = new ArrayList<>(List.of(new PutPolicy(seal(ID, 2)), new DeletePolicy(ID)));
-            for (int i = 0; i < 200; i++) {
-                changes.add(new PutPolicy(seal(id("10.55.0.1/32", "10.56.0." + i + "/32"), i)));
-            }
-            assertThat(rehearsing.apply(changes)).isEmpty();
-        }
-        assertThat(xfrm.policies()).containsExactly(stands);
-    }
-
-    @Test
     void policyThatSealsIsAsTheBuiltInDriversButForLabelAndMark() throws Exception {
         SecurityPolicy policy = seal(ID, 0x9a3b4c5d);
         assertThat(xfrm.apply(List.of(new PutPolicy(policy)))).isEmpty();
@@ -213,10 +199,10 @@ class XfrmPolicyTest {
     @Test
     void oneChangeRefusedDoesNotKeepBackTheOthers() throws Exception {
         var wrong = new PutPolicy(seal(id("fd00::1/128", "10.55.0.2/32"), 1));
-        List<Xfrm.Failure> failures =
+        List<XfrmRefusal> failures =
                 xfrm.apply(List.of(new PutPolicy(seal(ID, 1)), wrong, new PutPolicy(seal(ID, 2))));
         assertThat(xfrm.policies()).containsExactly(seal(ID, 2));
-        assertThat(failures).extracting(Xfrm.Failure::change).containsExactly(wrong);
+        assertThat(failures).extracting(XfrmRefusal::change).containsExactly(wrong);
         assertThat(failures.getFirst().reason())
                 .hasMessageStartingWith("put policy out fd00:0:0:0:0:0:0:1/128 -> 10.55.0.2/32 udp port 4789 mark 0x76d0c4e3")
                 .hasMessageContaining("EINVAL")
@@ -226,7 +212,7 @@ class XfrmPolicyTest {
     @Test
     void oneSocketServesManyThreads() throws Exception {
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
-            var done = new ArrayList<Future<List<Xfrm.Failure>>>();
+            var done = new ArrayList<Future<List<XfrmRefusal>>>();
             for (int i = 0; i < 40; i++) {
                 var policy = seal(id("10.55.0.1/32", "10.55.1." + i + "/32"), i + 1);
                 done.add(threads.submit(() -> {
@@ -247,7 +233,7 @@ class XfrmPolicyTest {
                 new SecurityAssociation.Id(
                         InetAddress.ofLiteral("10.55.0.1"), InetAddress.ofLiteral("10.55.0.2"), 0x12345678),
                 new AeadKey(new byte[20]));
-        List<Xfrm.Failure> failures = xfrm.apply(List.of(new AddState(state)));
+        List<XfrmRefusal> failures = xfrm.apply(List.of(new AddState(state)));
         Assumptions.assumeFalse(failures.isEmpty(), "this kernel has ESP with AES-GCM");
 
         assertThat(failures).hasSize(1);

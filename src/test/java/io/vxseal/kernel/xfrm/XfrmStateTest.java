@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.vxseal.address.Cidr;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.netlink.Batch;
+import io.vxseal.kernel.netlink.NetlinkDescriptor;
 import io.vxseal.kernel.netlink.NetlinkMessage;
 import io.vxseal.kernel.netlink.NetlinkSocket;
 import io.vxseal.kernel.xfrm.SecurityAssociation.AeadKey;
@@ -54,7 +55,7 @@ class XfrmStateTest {
     void open() throws Exception {
         host = new TestHost(folder.resolve("net"));
         xfrm = Xfrm.in(host.namespace);
-        List<Xfrm.Failure> failures = xfrm.apply(List.of(new AddState(state("10.1.1.1", "10.1.1.2", 256, 20, 1))));
+        List<XfrmRefusal> failures = xfrm.apply(List.of(new AddState(state("10.1.1.1", "10.1.1.2", 256, 20, 1))));
         Assumptions.assumeTrue(failures.isEmpty(), () -> failures.getFirst().reason().getMessage());
         host.run("ip xfrm state flush");
     }
@@ -111,7 +112,7 @@ class XfrmStateTest {
         assertThat(xfrm.apply(List.of(new AddState(state)))).isEmpty();
         assertThat(xfrm.apply(List.of(new AddState(STATE)))).singleElement().satisfies(failure -> assertThat(
                         failure.reason())
-                .hasMessageEndingWith("EEXIST: it stands with another replay window"));
+                .hasMessageEndingWith("EEXIST: it is installed with another replay window"));
     }
 
     /** An aevent is how daemons that share a state's numbers between hosts set them; here it stands for much traffic. */
@@ -119,16 +120,16 @@ class XfrmStateTest {
     void howFarAStateIsWithItsNumbersIsRead() throws Exception {
         SecurityAssociation guarded = guarded(state("10.55.0.1", "10.55.0.3", 0x100, 20, 2), 64);
         assertThat(xfrm.apply(List.of(new AddState(STATE), new AddState(guarded)))).isEmpty();
-        assertThat(xfrm.standing()).containsExactlyInAnyOrder(new Xfrm.Standing(STATE, 0), new Xfrm.Standing(guarded, 0));
-        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_XFRM)) {
+        assertThat(xfrm.installedStates()).containsExactlyInAnyOrder(new InstalledState(STATE, 0), new InstalledState(guarded, 0));
+        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkDescriptor.NETLINK_XFRM)) {
             socket.request("set numbers", batch -> aevent(batch, STATE.id())
                     .attribute(XFRMA_REPLAY_VAL, replay -> replay.u32(0xfffffff0).u32(0).u32(0)));
             socket.request("set numbers", batch -> aevent(batch, guarded.id())
                     .attribute(XFRMA_REPLAY_ESN_VAL, replay -> replay
                             .u32(2).u32(5).u32(0).u32(1).u32(0).u32(64).zeros(8)));
         }
-        assertThat(xfrm.standing()).containsExactlyInAnyOrder(
-                new Xfrm.Standing(STATE, 0xfffffff0L), new Xfrm.Standing(guarded, 0x1_0000_0005L));
+        assertThat(xfrm.installedStates()).containsExactlyInAnyOrder(
+                new InstalledState(STATE, 0xfffffff0L), new InstalledState(guarded, 0x1_0000_0005L));
     }
 
     /** xfrm_aevent_id ({@code linux/xfrm.h}). */
@@ -164,10 +165,10 @@ class XfrmStateTest {
     void stateThatStandsWithAnotherKeyIsToldWithoutTheKeys() throws Exception {
         xfrm.apply(List.of(new AddState(STATE)));
         var other = new AddState(state("10.55.0.1", "10.55.0.2", 0x9a3b4c5d, 20, 2));
-        List<Xfrm.Failure> failures = xfrm.apply(List.of(other));
-        assertThat(failures).extracting(Xfrm.Failure::change).containsExactly(other);
+        List<XfrmRefusal> failures = xfrm.apply(List.of(other));
+        assertThat(failures).extracting(XfrmRefusal::change).containsExactly(other);
         assertThat(failures.getFirst().reason())
-                .hasMessage("add SA 10.55.0.1 -> 10.55.0.2 spi 0x9a3b4c5d: EEXIST: it stands with another key");
+                .hasMessage("add SA 10.55.0.1 -> 10.55.0.2 spi 0x9a3b4c5d: EEXIST: it is installed with another key");
         assertThat(xfrm.states()).containsExactly(STATE);
     }
 
@@ -250,7 +251,7 @@ class XfrmStateTest {
             sealing(other, otherXfrm, state);
             host.run("tc qdisc add dev wire root netem duplicate 100%");
             send(3);
-            assertThat(xfrm.standing()).containsExactly(new Xfrm.Standing(state, 3));
+            assertThat(xfrm.installedStates()).containsExactly(new InstalledState(state, 3));
             assertThat(opened(other)).isEqualTo(opened);
             assertThat(dropped(other, "XfrmInStateSeqError")).isEqualTo(dropped);
         }
@@ -274,7 +275,7 @@ class XfrmStateTest {
             assertThat(opened(other)).as("1 and 2 once more").isEqualTo(4);
             assertThat(dropped(other, "XfrmInStateSeqError")).isEqualTo(2);
 
-            try (NetlinkSocket socket = NetlinkSocket.open(other.namespace, NetlinkSocket.NETLINK_XFRM)) {
+            try (NetlinkSocket socket = NetlinkSocket.open(other.namespace, NetlinkDescriptor.NETLINK_XFRM)) {
                 socket.request("set numbers", batch -> aevent(batch, state.id())
                         .attribute(XFRMA_REPLAY_ESN_VAL, replay -> replay
                                 .u32(1).u32(0).u32(1000).u32(0).u32(0).u32(32).zeros(4)));
