@@ -54,7 +54,7 @@ final class DataPath {
         NetworkNamespace namespace = NetworkNamespace.create(network, host, vtep);
         attachment.namespace = Optional.of(namespace);
         seal();
-        namespace.addPeers(attachment.peers.walk());
+        namespace.entries().add(attachment.peers.walk());
     }
 
     /**
@@ -163,9 +163,9 @@ final class DataPath {
                 change.after().filter(local::reaches).ifPresent(added::add);
             }
         }
-        NetworkNamespace namespace = attachment.namespace.get();
-        namespace.removePeers(removed);
-        namespace.addPeers(added);
+        PeerEntries entries = attachment.namespace.get().entries();
+        entries.remove(removed);
+        entries.add(added);
     }
 
     /** Returns the peers of a network that are reached over VXLAN. */

@@ -81,7 +81,7 @@ final class NetworkScan {
     }
 
     /** Sets all VXLAN devices of a pinned namespace down. */
-    static void silence(Host host, Pinned pinned) throws KernelException {
+    static void setDevicesDown(Host host, Pinned pinned) throws KernelException {
         Optional<Namespace> namespace = Namespace.open(host.pins().resolve(pinned.id));
         if (namespace.isEmpty()) {
             return;

@@ -64,7 +64,7 @@ final class Reconciler {
             }
         }
         repairs.tryOnce("protect the networks that are up", () -> {
-            removeUnprotectedTunnels();
+            removeUnprotectedDevices();
             if (networks.needProtection()) {
                 protection.raise(dataPath.protectedSegments());
             }
@@ -82,7 +82,7 @@ final class Reconciler {
             try {
                 namespace.repairMark();
             } catch (IOException failure) {
-                namespace.silence();
+                namespace.devices().setDown();
                 throw failure;
             }
         });
@@ -99,7 +99,7 @@ final class Reconciler {
         }
         rekeying.advance();
         takeDownUnused();
-        removeUnprotectedTunnels();
+        removeUnprotectedDevices();
         boolean guarded = repairs.attempt(RepairLog.Kind.RULES, THIS_HOST, () ->
                 protection.restore(dataPath.protectedSegments(), networks.vnis()));
         repairs.attempt(RepairLog.Kind.SEALING, THIS_HOST, () -> {
@@ -123,14 +123,14 @@ final class Reconciler {
         if (attachment.network.encrypted() && !(guarded && repairs.attempt(RepairLog.Kind.RULES, id, namespace::repairMark))) {
             // Without the host's rules the network would accept packets in clear, and without its mark it would send them.
             repairs.attempt(RepairLog.Kind.LINKS, id, () -> {
-                namespace.silence();
+                namespace.devices().setDown();
                 return 0;
             });
             return;
         }
         if (repairs.attempt(RepairLog.Kind.LINKS, id, () -> repairLinks(attachment, vtep)) && attachment.isUp()) {
             repairs.attempt(RepairLog.Kind.ENTRIES, id, () ->
-                    namespace.repairEntries(dataPath.remotePeers(attachment), !dataPath.expectsPeers()));
+                    namespace.entries().repair(dataPath.remotePeers(attachment), !dataPath.expectsPeers()));
         }
     }
 
@@ -144,12 +144,12 @@ final class Reconciler {
     }
 
     /** Removes VXLAN devices that would not be protected, before any protection changes. */
-    private void removeUnprotectedTunnels() {
+    private void removeUnprotectedDevices() {
         for (Attachment attachment : networks.all()) {
             if (attachment.needsProtection()) {
-                NetworkNamespace namespace = attachment.namespace.orElseThrow();
+                SubnetDevices devices = attachment.namespace.orElseThrow().devices();
                 repairs.attempt(RepairLog.Kind.LINKS, attachment.id() + " without protection", () ->
-                        namespace.removeOtherTunnels(namespace.links(), local.addresses().map(NodeAddresses::bind)));
+                        devices.removeUnprotected(local.addresses().map(NodeAddresses::bind)));
             }
         }
     }

@@ -87,13 +87,13 @@ final class Recovery {
         Optional<Attachment> attachment = networks.find(found.id());
         if (attachment.isEmpty()) {
             log.error("the pinned namespace of network {} is incomplete: setting its VXLAN devices down", found.id());
-            NetworkScan.silence(host, found);
+            NetworkScan.setDevicesDown(host, found);
             return;
         }
         Optional<NetworkNamespace> namespace = NetworkNamespace.open(attachment.get().network, host);
         attachment.get().namespace = namespace;
         if (namespace.isPresent()) {
-            namespace.get().removeOtherTunnels(namespace.get().links(), Optional.empty());
+            namespace.get().devices().removeUnprotected(Optional.empty());
         }
     }
 
