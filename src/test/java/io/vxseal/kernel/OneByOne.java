@@ -23,11 +23,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * The naive way to program a kernel, for the bench to compare with: every object is looked up, then programmed, each with
- * a message that is sent alone and whose answer is awaited. For IPv4, and for states without a replay window.
+ * The naive way to program a kernel, as a reference for the bench: every object is looked up, then programmed, each with
+ * a message of its own whose answer is awaited. For IPv4, and for states without a replay window.
  *
- * <p>It shares the product's calls to the C library and its way to write fields, and nothing of what makes it fast: its
- * own socket knows no batches.
+ * <p>It shares the product's calls to the C library and its way to write fields. Its own socket sends no batches.
  */
 public final class OneByOne implements AutoCloseable {
     // linux/netlink.h, sys/socket.h
@@ -80,17 +79,17 @@ public final class OneByOne implements AutoCloseable {
         }
     }
 
-    /** For states and policies of the namespace that this thread is in. */
+    /** Opens a socket for states and policies of this thread's namespace. */
     public static OneByOne ofStates() throws KernelException {
         return new OneByOne(NetlinkDescriptor.NETLINK_XFRM);
     }
 
-    /** For neighbours and forwarding entries of the namespace that this thread is in. */
+    /** Opens a socket for neighbours and forwarding entries of this thread's namespace. */
     public static OneByOne ofEntries() throws KernelException {
         return new OneByOne(NetlinkDescriptor.NETLINK_ROUTE);
     }
 
-    /** Looks for the object, and makes the change if it is one. */
+    /** Looks the object up, and makes the change if it has an effect. */
     public void apply(XfrmChange change) throws KernelException {
         switch (change) {
             case XfrmChange.AddState add -> {
@@ -113,12 +112,12 @@ public final class OneByOne implements AutoCloseable {
                     demand("delete " + delete.id(), policyId(begin(XFRM_MSG_DELPOLICY, NLM_F_ACK), delete.id()));
                 }
             }
-            // Waiting for each peer's grace period, the naive way would take minutes.
+            // With a grace period for each peer, the naive way would take minutes.
             case XfrmChange.Barrier _ -> {}
         }
     }
 
-    /** Looks for an endpoint's two entries on a VXLAN device, and puts each. */
+    /** Looks an endpoint's two entries on a VXLAN device up, and adds each. */
     public void add(int device, RemoteEndpoint endpoint) throws KernelException {
         finds(forwarding(begin(RTM_GETNEIGH, 0), device, 0, endpoint.mac()));
         demand("put forwarding entry " + endpoint,
@@ -130,7 +129,7 @@ public final class OneByOne implements AutoCloseable {
                         .attribute(NDA_LLADDR, endpoint.mac().octets()));
     }
 
-    /** Looks for an endpoint's two entries on a VXLAN device, and deletes them. */
+    /** Looks an endpoint's two entries on a VXLAN device up, and deletes each. */
     public void remove(int device, RemoteEndpoint endpoint) throws KernelException {
         if (finds(forwarding(begin(RTM_GETNEIGH, 0), device, 0, endpoint.mac()))) {
             demand("delete forwarding entry " + endpoint,
@@ -148,7 +147,7 @@ public final class OneByOne implements AutoCloseable {
         return new NetlinkMessage(octets).begin(0, type, NLM_F_REQUEST | flags, 0);
     }
 
-    /** Whether there is what the message asks for. */
+    /** Returns whether the object exists that the message asks for. */
     private boolean finds(NetlinkMessage message) throws KernelException {
         return exchange(message) == 0;
     }
@@ -160,7 +159,7 @@ public final class OneByOne implements AutoCloseable {
         }
     }
 
-    /** Sends what was written, and waits for the answer: 0 for an object or an acknowledgement, else an errno. */
+    /** Sends the message and waits for the answer. Returns 0 for an object or an acknowledgement, else an errno. */
     private int exchange(NetlinkMessage written) throws KernelException {
         int length = written.end();
         request.put(0, octets, 0, length);

@@ -47,7 +47,7 @@ final class IptablesTable {
     static Map<String, IptablesTable> parse(Firewall.Transport transport, String saved) {
         var tables = new HashMap<String, IptablesTable>();
         IptablesRules.TABLES.forEach(name -> tables.put(name, new IptablesTable(transport)));
-        /* Chains of the current table with a rule above that might accept a packet. */
+        // Chains of the current table with a rule so far that might accept a packet.
         var accepting = new HashSet<String>();
         String name = "";
         for (String line : saved.lines().toList()) {

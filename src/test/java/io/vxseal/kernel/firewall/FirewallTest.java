@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What every firewall does alike: rules read with its own tool, and datagrams that meet them. */
+/** Tests of what all firewalls have in common: rules read with their own tools, and datagrams that meet them. */
 class FirewallTest {
     private static final int PORT = 4789;
     private static final int VNI = 4097;
@@ -163,7 +163,7 @@ class FirewallTest {
 
     @ParameterizedTest
     @EnumSource
-    void rulesStandOnceAfterRestartsAndGoWhole(Kind kind) throws Exception {
+    void makesRulesOnceAcrossRestartsAndRemovesAll(Kind kind) throws Exception {
         kind.firewall(host).protect(Set.of(SEGMENT));
         kind.firewall(host).protect(Set.of(SEGMENT));
         Firewall firewall = kind.firewall(host);
@@ -183,7 +183,7 @@ class FirewallTest {
 
     @ParameterizedTest
     @EnumSource
-    void restorePutsBackWhatAReloadTookAway(Kind kind) throws Exception {
+    void restoreRepairsReloadedFirewall(Kind kind) throws Exception {
         Firewall firewall = kind.firewall(host);
         firewall.protect(Set.of(SEGMENT));
         assertThat(firewall.restore(Set.of(SEGMENT, OTHER))).isEqualTo(1);
@@ -194,7 +194,7 @@ class FirewallTest {
 
     @ParameterizedTest
     @EnumSource
-    void restoreWritesNothingWhereAllIsRight(Kind kind) throws Exception {
+    void restoreWritesNothingIfAllIsRight(Kind kind) throws Exception {
         Firewall firewall = kind.firewall(host);
         assertThat(firewall.restore(Set.of())).isZero();
         assertThat(kind.ruleset(host)).as("looking made tables").isEmpty();
@@ -208,7 +208,7 @@ class FirewallTest {
 
     @ParameterizedTest
     @EnumSource
-    void restoreTakesAwayWhatAnEarlierProcessLeft(Kind kind) throws Exception {
+    void restoreRemovesSegmentsOfEarlierProcess(Kind kind) throws Exception {
         kind.firewall(host).protect(Set.of(SEGMENT, OTHER));
         Firewall firewall = kind.firewall(host);
         Segment moved = new Segment(4791, VNI);
@@ -221,7 +221,7 @@ class FirewallTest {
 
     @ParameterizedTest
     @EnumSource
-    void restoreMendsARuleThatLacks(Kind kind) throws Exception {
+    void restoreRepairsMissingRule(Kind kind) throws Exception {
         Firewall firewall = kind.firewall(host);
         firewall.protect(Set.of(SEGMENT));
         var losses = new ArrayList<String>();
@@ -254,7 +254,7 @@ class FirewallTest {
     /** Unsealed, a protected segment's datagrams neither leave nor come in, whatever is accepted; others come in. */
     @ParameterizedTest
     @EnumSource
-    void datagramsOfTheSegmentOnlyAreDropped(Kind kind) throws Exception {
+    void dropsOnlyDatagramsOfSegment(Kind kind) throws Exception {
         Firewall firewall = kind.firewall(host);
         var segment = new Segment(PORT, OTHER_VNI);
         firewall.protect(Set.of(segment, new Segment(4790, VNI)));
@@ -292,7 +292,7 @@ class FirewallTest {
     /** Two things are asked for, and neither alone may do. */
     @ParameterizedTest
     @EnumSource
-    void letsByOnlyWhatNoSocketSentAndOurStateSeals(Kind kind) throws Exception {
+    void acceptsOnlySealedDatagramsThatNoSocketSent(Kind kind) throws Exception {
         kind.firewall(host).protect(Set.of(SEGMENT));
         List<String> rules = kind.rules(host);
         if (kind.nftables()) {
@@ -315,7 +315,7 @@ class FirewallTest {
     /** What a VXLAN device in a network's namespace sends has no socket here, and is dropped for want of our state. */
     @ParameterizedTest
     @EnumSource
-    void dropsWhatAVxlanDeviceSendsUnsealed(Kind kind) throws Exception {
+    void dropsUnsealedDatagramsOfVxlanDevice(Kind kind) throws Exception {
         String local = kind.ipv6() ? "fd00:55::1" : "10.55.0.1";
         String remote = kind.ipv6() ? "fd00:55::2" : "10.55.0.2";
         host.run("ip link add wire type veth peer name eriw");
@@ -367,7 +367,7 @@ class FirewallTest {
     /** The UDP header of a datagram in clear is found, or the datagram is dropped; each is let by for another VNI. */
     @ParameterizedTest
     @EnumSource(names = {"IPTABLES_NFT", "IPTABLES_LEGACY", "NFTABLES"})
-    void dropsClearIpv4DatagramsHoweverTheyAreMade(Kind kind) throws Exception {
+    void dropsCraftedClearIpv4Datagrams(Kind kind) throws Exception {
         byte[] options = {1, 1, 1, 1, 1, 1, 1, 0};
         byte[] secret = Packet.udp(PORT, Packet.vxlan(VNI));
         byte[] plain = Packet.udp(PORT, Packet.vxlan(VNI + 1));
@@ -392,7 +392,7 @@ class FirewallTest {
     /** Each way to hide the VNI, outwards and inwards. */
     @ParameterizedTest
     @EnumSource(names = {"IP6TABLES_NFT", "IP6TABLES_LEGACY", "NFTABLES_IPV6"})
-    void dropsClearIpv6DatagramsHoweverTheyAreMade(Kind kind) throws Exception {
+    void dropsCraftedClearIpv6Datagrams(Kind kind) throws Exception {
         byte[] secret = Packet.udp6(PORT, Packet.vxlan(VNI));
         Map<String, byte[]> hidden = new LinkedHashMap<>();
         hidden.put("as it is", Packet.ipv6(17, secret));
@@ -428,7 +428,7 @@ class FirewallTest {
     /** Built-in networks over IPv6 fragment what is too long for the wire. */
     @ParameterizedTest
     @EnumSource(names = {"IP6TABLES_NFT", "IP6TABLES_LEGACY", "NFTABLES_IPV6"})
-    void letsByIpv6FragmentsThatShowAnotherVni(Kind kind) throws Exception {
+    void acceptsIpv6FragmentsOfOtherVni(Kind kind) throws Exception {
         kind.firewall(host).protect(Set.of(SEGMENT));
         letOut(kind);
         byte[] plain = Packet.udp6(PORT, Packet.vxlan(VNI + 1));
@@ -443,7 +443,7 @@ class FirewallTest {
 
     @ParameterizedTest
     @EnumSource
-    void rulesOfOthersAreLeftAlone(Kind kind) throws Exception {
+    void keepsRulesOfOthers(Kind kind) throws Exception {
         kind.acceptAll(host);
         kind.addTheBuiltInDriversRules(host);
         List<String> theirs = kind.rules(host);
@@ -459,7 +459,7 @@ class FirewallTest {
     /** Its rule above ours takes nothing from us, and moving ours up would be the start of a race. */
     @ParameterizedTest
     @EnumSource
-    void builtInDriversRulesAboveOursAreNoReasonToMove(Kind kind) throws Exception {
+    void ignoresBuiltInDriversRulesAboveOurs(Kind kind) throws Exception {
         Firewall firewall = kind.firewall(host);
         firewall.protect(Set.of(SEGMENT));
         kind.addTheBuiltInDriversRules(host);
@@ -471,7 +471,7 @@ class FirewallTest {
     /** As version 0.1.0 left them: read off a host that ran it. */
     @ParameterizedTest
     @EnumSource
-    void replacesTheRulesOfVersion010(Kind kind) throws Exception {
+    void replacesRulesOfVersion010(Kind kind) throws Exception {
         addEarlierRules(kind);
         Firewall firewall = kind.firewall(host);
         assertThat(firewall.protectedSegments()).containsExactly(SEGMENT);
@@ -510,7 +510,7 @@ class FirewallTest {
 
     @ParameterizedTest
     @CsvSource({"IPTABLES, NFTABLES", "NFTABLES, IPTABLES", "NFTABLES, AUTO"})
-    void switchingBackendLeavesNothingOfTheOther(Backend from, Backend to) throws Exception {
+    void switchingBackendRemovesRulesOfTheOther(Backend from, Backend to) throws Exception {
         for (Transport transport : Transport.values()) {
             choose(from, transport).protect(Set.of(SEGMENT));
         }
@@ -527,7 +527,7 @@ class FirewallTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"iptables-legacy", "iptables-nft"})
-    void switchingVariantLeavesNothingOfTheOther(String before) throws Exception {
+    void switchingVariantRemovesRulesOfTheOther(String before) throws Exception {
         new IptablesFirewall(new IptablesCommand(Transport.IPV4, new CommandRunner(host.prefix()), before)).protect(Set.of(SEGMENT));
         String now = before.equals("iptables-nft") ? "iptables-legacy" : "iptables-nft";
         host.run(now + " -w -N DOCKER");
@@ -537,7 +537,7 @@ class FirewallTest {
     }
 
     @Test
-    void automaticFirewallIsTheEngines() throws Exception {
+    void autoChoosesFirewallOfEngine() throws Exception {
         assertThat(chosen(Backend.AUTO)).isEqualTo("iptables-nft");
         host.run("nft add table ip docker-bridges");
         assertThat(chosen(Backend.AUTO)).isEqualTo("nftables");
@@ -550,7 +550,7 @@ class FirewallTest {
     /** One such rule took all encrypted networks of a node down, though ours still stood. */
     @ParameterizedTest
     @EnumSource(Backend.class)
-    void ruleThatIptablesCannotListTakesNothingDown(Backend backend) throws Exception {
+    void failsOverToNftablesIfIptablesCannotList(Backend backend) throws Exception {
         host.run("iptables-nft -w -A FORWARD -j ACCEPT");
         Firewall firewall = choose(backend, Transport.IPV4);
         firewall.protect(Set.of(SEGMENT));
@@ -579,7 +579,7 @@ class FirewallTest {
 
     /** Nothing of what iptables lists goes into a message. */
     @Test
-    void errorsSayNothingOfTheHostsRules() throws Exception {
+    void errorsContainNoRulesOfHost() throws Exception {
         host.run("iptables-nft -A FORWARD -s 192.0.2.77 -j ACCEPT");
         host.run("nft add rule ip filter FORWARD rt ipsec missing accept");
         IptablesFirewall firewall = new IptablesFirewall(new IptablesCommand(Transport.IPV4, new CommandRunner(host.prefix()), "iptables-nft"));
@@ -592,7 +592,7 @@ class FirewallTest {
     }
 
     @Test
-    void hostWithoutTheToolIsTold() {
+    void namesMissingPackage() {
         List<String> nowhere = List.of("env", "PATH=/nowhere");
         assertThatThrownBy(() -> new FirewallDetector(Backend.IPTABLES, nowhere).detect(Transport.IPV4))
                 .isInstanceOf(FirewallException.class)
@@ -606,7 +606,7 @@ class FirewallTest {
     }
 
     @Test
-    void processWithoutTheCapabilityIsTold() {
+    void namesMissingCapability() {
         var prefix = new ArrayList<>(host.prefix());
         prefix.addAll(List.of("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"));
         for (Backend backend : List.of(Backend.IPTABLES, Backend.NFTABLES)) {

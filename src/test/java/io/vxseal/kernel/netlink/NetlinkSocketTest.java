@@ -17,7 +17,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the kernel's answers to a batch, and its silence, are taken for. */
+/** Tests of the kernel's answers to batches and dumps. */
 class NetlinkSocketTest {
     // linux/rtnetlink.h, linux/if_link.h
     private static final int RTM_NEWLINK = 16;
@@ -31,7 +31,7 @@ class NetlinkSocketTest {
     private static final int LOOPBACK = 1;
     private static final int ABSENT = 4711;
 
-    /** Octets; the kernel rounds it up to the least that it allows, which is enough for a few answers. */
+    /** Receive buffer in octets; the kernel rounds it up to its minimum, which has room for a few answers. */
     private static final int LEAST = 1;
 
     @TempDir
@@ -50,7 +50,7 @@ class NetlinkSocketTest {
     }
 
     @Test
-    void whoIsRefusedIsNamedAndAllOthersAreDone() throws Exception {
+    void exchangeAssignsRefusalsToTheirRequests() throws Exception {
         try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkDescriptor.NETLINK_ROUTE)) {
             // Over the end of one batch into the next; refused: the first, one amid, the last of a batch, the last.
             int requests = Batch.MAX_MESSAGES + 10;
@@ -72,9 +72,9 @@ class NetlinkSocketTest {
         }
     }
 
-    /** The kernel drops answers for which the socket has no room, refusals too. */
+    /** The kernel drops answers that do not fit the socket's buffer, including refusals. */
     @Test
-    void silenceIsNoSuccessOnceRefusalsGotLost() throws Exception {
+    void missingAnswersAreUnknownAfterOverrun() throws Exception {
         try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkDescriptor.NETLINK_ROUTE, LEAST)) {
             List<Integer> full = IntStream.range(0, Batch.MAX_MESSAGES).boxed().toList();
 
@@ -90,7 +90,7 @@ class NetlinkSocketTest {
 
     /** Enough links for a list in several parts: the kernel notices a change between two of them. */
     @Test
-    void refusesAListThatChangesEachTimeItIsRead() throws Exception {
+    void dumpFailsIfListChangesInEveryAttempt() throws Exception {
         host.run(List.of("bash", "-c",
                 "for n in $(seq 200); do echo link add old$n type bridge; done | ip -batch -"));
         AtomicBoolean changing = new AtomicBoolean(true);
@@ -114,7 +114,7 @@ class NetlinkSocketTest {
         }
     }
 
-    /** The kernel names it. */
+    /** Adds a link whose name the kernel chooses. */
     private static void addLink(NetlinkSocket socket) {
         try {
             socket.request("add link", batch -> batch.add(RTM_NEWLINK, NetlinkMessage.NLM_F_CREATE)
@@ -134,7 +134,7 @@ class NetlinkSocketTest {
         batch.add(RTM_DELLINK, 0).zeros(IFINFOMSG_INDEX).u32(ABSENT).zeros(IFINFOMSG_REST);
     }
 
-    /** Changes nothing, which is allowed. */
+    /** Writes a request that changes nothing and succeeds. */
     private static void touch(Batch batch) {
         batch.add(RTM_SETLINK, 0).zeros(IFINFOMSG_INDEX).u32(LOOPBACK).zeros(IFINFOMSG_REST);
     }

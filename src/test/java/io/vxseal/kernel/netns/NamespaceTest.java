@@ -52,7 +52,7 @@ class NamespaceTest {
     }
 
     @Test
-    void livesOnWithItsLinksWhenNobodyHoldsIt() throws Exception {
+    void pinnedNamespaceKeepsLinksWhileNotHeld() throws Exception {
         Path pin = folder.resolve("net");
         try (Namespace made = Namespace.create(pin); Route route = Route.in(made)) {
             route.links().addBridge(new Bridge("br0", 1400, List.of()));
@@ -64,7 +64,7 @@ class NamespaceTest {
     }
 
     @Test
-    void isNotOpenedWhereNothingIsPinned() throws Exception {
+    void openIsEmptyWithoutPinnedNamespace() throws Exception {
         Path plain = Files.createFile(folder.resolve("plain"));
         Path other = Files.createSymbolicLink(folder.resolve("other"), Path.of("/proc/self/ns/mnt"));
         assertThat(Namespace.open(plain)).isEmpty();
@@ -74,14 +74,14 @@ class NamespaceTest {
     }
 
     @Test
-    void isPinnedOverAPlainFileLeftBehind() throws Exception {
+    void createPinsOverPlainFile() throws Exception {
         Path pin = Files.createFile(folder.resolve("net"));
         new TestHost(pin).close();
         assertThat(pin).doesNotExist();
     }
 
     @Test
-    void isNotMadeTwice() throws Exception {
+    void createRefusesUsedPin() throws Exception {
         try (TestHost host = new TestHost(folder.resolve("net"))) {
             assertThatThrownBy(() -> Namespace.create(host.pin))
                     .isInstanceOf(KernelException.class)
@@ -91,7 +91,7 @@ class NamespaceTest {
     }
 
     @Test
-    void leavesNothingWhenItCannotBePinned() throws Exception {
+    void createLeavesNothingIfPinningFails() throws Exception {
         Path file = Files.createFile(folder.resolve("file"));
         int before = openFiles().size();
         assertThatThrownBy(() -> Namespace.create(file.resolve("net")))
@@ -103,7 +103,7 @@ class NamespaceTest {
     }
 
     @Test
-    void isUnpinnedAsOftenAsOneLikes() throws Exception {
+    void unpinCanBeRepeated() throws Exception {
         Path pin = folder.resolve("net");
         Namespace.create(pin).close();
         Namespace.unpin(pin);
@@ -114,7 +114,7 @@ class NamespaceTest {
     }
 
     @Test
-    void noThreadOfOursStaysInIt() throws Exception {
+    void noThreadStaysInNamespace() throws Exception {
         String home = inode("/proc/self/ns/net");
         try (TestHost host = new TestHost(folder.resolve("net"))) {
             assertThat(inode(host.pin.toString())).isNotEqualTo(home);
@@ -146,7 +146,7 @@ class NamespaceTest {
     }
 
     @Test
-    void ownIsTheProcesssOne() throws Exception {
+    void ownOpensNamespaceOfProcess() throws Exception {
         try (Namespace own = Namespace.own(); Route route = Route.in(own)) {
             assertThat(own.within(() -> 7)).isEqualTo(7);
             assertThat(route.links().find("lo")).isPresent();
@@ -154,7 +154,7 @@ class NamespaceTest {
     }
 
     @Test
-    void aClosedOneGivesNoDescriptor() throws Exception {
+    void closedNamespaceRefusesDescriptor() throws Exception {
         Namespace own = Namespace.own();
         own.close();
         own.close();
@@ -162,7 +162,7 @@ class NamespaceTest {
     }
 
     @Test
-    void leaksNoDescriptor() throws Exception {
+    void leaksNoDescriptors() throws Exception {
         new TestHost(folder.resolve("warm")).close();
         int before = openFiles().size();
         for (int i = 0; i < 20; i++) {

@@ -40,7 +40,7 @@ class BridgePortsTest extends UnderlayAndOverlay {
         assertThat(overlay.route.links().find("br0").orElseThrow().port()).isEmpty();
     }
 
-    /** As earlier versions made them. */
+    /** Earlier versions made such ports. */
     @Test
     void setStopsLearningAndFloodingOfEarlierPorts() throws Exception {
         vxlan(Optional.empty());

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 
 /** Tests of frames between containers on one and on two hosts. */
 class ForwardingTest extends UnderlayAndOverlay {
-    /** Two hosts on a wire, a container on each: the frames find their way by what was told, nothing is flooded. */
+    /** Two hosts on a wire with a container each: frames follow the entries that were added, without flooding. */
     @Test
     void containersReachEachOtherAcrossHosts() throws Exception {
         try (TestHost otherUnderlay = new TestHost(folder.resolve("underlay2"));
@@ -37,7 +37,7 @@ class ForwardingTest extends UnderlayAndOverlay {
         }
     }
 
-    /** Who listens says nothing, so only what was told of it can lead to it. */
+    /** The container sends no frame, so only the entries that were added lead to it. */
     @Test
     void reachesSilentContainerThatMovedHere() throws Exception {
         try (TestHost otherUnderlay = new TestHost(folder.resolve("underlay2"));
@@ -101,7 +101,7 @@ class ForwardingTest extends UnderlayAndOverlay {
             }
             assertDatagramArrives(container, victim, ip("10.44.0.13"));
 
-            // The forgery is one that a port which learns believes.
+            // A learning port would have been deceived.
             overlay.run("bridge link set dev vx0 learning on");
             assertDatagramArrives(forger, container, ip("10.44.0.11"));
             assertThat(overlay.run("bridge fdb show br br0")).containsPattern("02:66:66:66:66:66 dev vx0");
@@ -152,7 +152,7 @@ class ForwardingTest extends UnderlayAndOverlay {
             assertDatagramArrives(sender, bystander, ip("10.44.0.14"));
             assertThat(counted(overlay)).isEqualTo(5);
             assertThat(counted(bystander)).isZero();
-            // The bystander would have heard of a frame to it.
+            // With flooding the bystander would have received the frame.
             overlay.run("bridge link set dev veth4 flood on");
             try (DatagramSocket socket = socket(sender)) {
                 socket.send(new DatagramPacket(new byte[1], 1, ip("10.44.0.12"), 9));
@@ -162,7 +162,7 @@ class ForwardingTest extends UnderlayAndOverlay {
         }
     }
 
-    /** Lets nothing out of a container that is coming up, and counts what there would be. */
+    /** Sets a container's link up, drops everything it sends, and counts its IPv4 packets. */
     private static void listenOnly(TestHost container, MacAddress mac) {
         container.run("ip link set eth0 address " + mac + " arp off");
         container.run("ip address add 10.44.0.12/24 dev eth0");
@@ -185,7 +185,7 @@ class ForwardingTest extends UnderlayAndOverlay {
         return host.json("nft -j list counter netdev t sent").at("/nftables/1/counter/packets").asInt();
     }
 
-    /** One of a few: a link that is just up has a carrier only when the kernel comes round to it. */
+    /** Sends datagrams until one arrives: a link that was just set up gets its carrier a moment later. */
     private static void assertDatagramArrives(TestHost from, TestHost to, InetAddress address) throws Exception {
         try (DatagramSocket receiver = socket(to); DatagramSocket sender = socket(from)) {
             byte[] sent = "across".getBytes(StandardCharsets.US_ASCII);

@@ -56,7 +56,7 @@ class SecurityPathTest {
 
     @ParameterizedTest
     @CsvSource({"IPTABLES, IPV4", "IPTABLES, IPV6", "NFTABLES, IPV4", "NFTABLES, IPV6"})
-    void datagramsOpenedByOursAloneComeIn(Backend backend, Transport transport) throws Exception {
+    void acceptsOnlyDatagramsThatOurStateOpened(Backend backend, Transport transport) throws Exception {
         new FirewallDetector(backend, far.prefix()).detect(transport).protect(Set.of(SEGMENT));
         SealedPriority priority = SealedPriority.in(far.namespace(), 0x76d0c4e3);
         priority.restore();
@@ -80,7 +80,7 @@ class SecurityPathTest {
 
     @ParameterizedTest
     @CsvSource({"IPTABLES, IPV4", "IPTABLES, IPV6", "NFTABLES, IPV4", "NFTABLES, IPV6"})
-    void datagramsOfDevicesAloneGoOutByOurs(Backend backend, Transport transport) throws Exception {
+    void letsOutOnlyDatagramsOfDevicesThroughOurState(Backend backend, Transport transport) throws Exception {
         try (TestHost network = new TestHost(folder.resolve("network"))) {
             near.run("ip link add vx type vxlan id %d local %s remote %s dstport %d nolearning"
                     .formatted(SEGMENT.vni(), address(transport, 1), address(transport, 2), SEGMENT.port()));
