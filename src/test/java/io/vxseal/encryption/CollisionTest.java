@@ -95,7 +95,7 @@ class CollisionTest {
     }
 
     @Test
-    void nodesWithOneSpiShareAStateThatOutlivesEither() throws Exception {
+    void sharedStateOutlivesEitherNode() throws Exception {
         encryption.ring(ring(1, 2));
         encryption.nodes(Set.of(TWIN), true);
         encryption.nodes(Set.of(TWIN, SECOND_TWIN), true);
@@ -180,7 +180,7 @@ class CollisionTest {
 
     /** Numbers of two senders in one window would make each other's look repeated. */
     @Test
-    void sharedStateWithAReplayWindowIsTheSecondNodesFailure() throws Exception {
+    void sharedReplayWindowFailsTheSecondNode() throws Exception {
         encryption.ring(new KeyRing(List.of(key(1, 64))));
         encryption.nodes(Set.of(TWIN), true);
         encryption.nodes(Set.of(TWIN, SECOND_TWIN), true);
@@ -192,7 +192,7 @@ class CollisionTest {
     }
 
     @Test
-    void nodeThatCameLaterFailsWhereItsSpiIsTaken() throws Exception {
+    void takenSpiFailsTheNodeThatCameLater() throws Exception {
         encryption.ring(ring(1, 2));
         encryption.nodes(Set.of(VICTIM), true);
         encryption.nodes(Set.of(VICTIM, INTRUDER, OTHER), true);
@@ -209,7 +209,7 @@ class CollisionTest {
 
     /** The later node has the place already when the earlier one's next key asks for it. */
     @Test
-    void nodeThatCameLaterGivesWayToTheNextKeyOfAnEarlierOne() throws Exception {
+    void laterNodeIsDisplacedByTheNextKeyOfAnEarlierOne() throws Exception {
         encryption.ring(ring(1));
         encryption.nodes(Set.of(VICTIM), true);
         encryption.nodes(Set.of(VICTIM, INTRUDER, OTHER), true);
@@ -227,7 +227,7 @@ class CollisionTest {
     }
 
     @Test
-    void stateOfAnotherMakerFailsOneNodeUntilItIsGone() throws Exception {
+    void foreignStateFailsOneNodeUntilItIsGone() throws Exception {
         encryption.ring(ring(1));
         String theirs = "src 10.55.0.2 dst 10.55.0.1 proto esp spi 0x%08x".formatted(Spi.of(OTHER, HERE, 1));
         host.run("ip xfrm state add " + theirs + " reqid 1 mode transport aead rfc4106(gcm(aes)) 0x" + "77".repeat(20) + " 64");

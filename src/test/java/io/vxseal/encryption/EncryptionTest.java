@@ -87,7 +87,7 @@ class EncryptionTest {
 
     /** The kernel's own account of the order of changes: the policies of the mark of 0.1.0 go last, its block after all. */
     @Test
-    void replacesPoliciesOfTheOldMarkNewOnesFirst() throws Exception {
+    void replacesPoliciesOfTheOldMarkAddingFirst() throws Exception {
         int old = SecurityPolicy.REQID;
         xfrm.apply(List.of(
                 new XfrmChange.PutPolicy(block(old)),
@@ -148,7 +148,7 @@ class EncryptionTest {
             src 10.55.0.1 dst 192.0.2.0/24 priority 0                      | 10.55.0.1/32 -> 192.0.2.0/24 priority 0 | the one that blocks what is not sealed
             src 10.55.0.1 dst 10.55.0.2 priority 1000                      | 10.55.0.1/32 -> 10.55.0.2/32 priority 1000 | the one that blocks what is not sealed
             """)
-    void namesForeignPoliciesThatComeBeforeOurs(String selector, String policy, String overtaken) throws Exception {
+    void reportsForeignPoliciesThatComeBeforeOurs(String selector, String policy, String overtaken) throws Exception {
         start(RING, THERE, THIRD);
         assertThat(encryption.conflictingPolicies()).isEmpty();
         host.run("ip xfrm policy add dir out action block " + selector.strip());
@@ -176,7 +176,7 @@ class EncryptionTest {
         "dir out src fd00:55::1 dst fd00:55::2 priority 0",
         "dir out src 10.55.0.1 dst 10.55.0.2 if_id 7 priority 0",
     })
-    void leavesOutForeignPoliciesThatTakeNothingOfOurs(String policy) throws Exception {
+    void ignoresForeignPoliciesThatMatchNothingOfOurs(String policy) throws Exception {
         start(RING, THERE);
         host.run("ip xfrm policy add action block " + policy);
         encryption.repair();
@@ -184,7 +184,7 @@ class EncryptionTest {
     }
 
     @Test
-    void namesAtMostTenForeignPolicies() throws Exception {
+    void reportsAtMostTenForeignPolicies() throws Exception {
         start(RING, THERE);
         for (int n = 0; n < 12; n++) {
             host.run("ip xfrm policy add dir out src 10.55.0.1 dst 10.56.0.%d priority 7 action block".formatted(n));
@@ -194,7 +194,7 @@ class EncryptionTest {
     }
 
     @Test
-    void leavesOutNodesOfTheOtherAddressFamily() throws Exception {
+    void skipsNodesOfTheOtherAddressFamily() throws Exception {
         start(RING, SIXTH);
         encryption.ring(GUARDED);
         for (int look = 0; look < 3; look++) {
@@ -212,7 +212,7 @@ class EncryptionTest {
     }
 
     @Test
-    void tellsANodesFailureOnceWhenItBeginsAndOnceWhenItEnds() throws Exception {
+    void logsANodesFailureOnceAtItsBeginningAndOnceAtItsEnd() throws Exception {
         String told = logged(() -> {
             encryption.addresses(ENDS);
             encryption.ring(RING);
@@ -247,7 +247,7 @@ class EncryptionTest {
 
     /** Without ESP the kernel refuses every state, as it refuses one that is in another's place. */
     @Test
-    void policiesStandOfNodesWhoseStatesAreRefused() throws Exception {
+    void keepsPoliciesOfNodesWhoseStatesAreRefused() throws Exception {
         assumeNoEsp();
         start(RING, THERE, THIRD);
         encryption.ring(GUARDED);
@@ -267,7 +267,7 @@ class EncryptionTest {
     }
 
     @Test
-    void blockingFailsOnAKernelThatCannotSeal() throws Exception {
+    void blockFailsOnAKernelWithoutEsp() throws Exception {
         assumeNoEsp();
         Encryption probing = new Encryption(xfrm, PORT);
         probing.addresses(ENDS);
@@ -276,7 +276,7 @@ class EncryptionTest {
     }
 
     @Test
-    void keyOfTheProbeIsAnotherEachTime() {
+    void probesWithAnotherKeyEachTime() {
         assertThat(EspProbe.state(HERE).key()).isNotEqualTo(EspProbe.state(HERE).key());
     }
 
@@ -287,7 +287,7 @@ class EncryptionTest {
 
     /** A marked datagram to a node whose state is missing, and one to a stranger. */
     @Test
-    void datagramsThatCannotBeSealedAreDropped() throws Exception {
+    void dropsDatagramsThatCannotBeSealed() throws Exception {
         host.run("ip link add wire type veth peer name other");
         host.run("ip link set other up");
         host.run("ip address add 10.55.0.1/24 dev wire");

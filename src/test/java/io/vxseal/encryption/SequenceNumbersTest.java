@@ -20,7 +20,7 @@ class SequenceNumbersTest {
         "0x100000000, true",
         "-1, true"
     })
-    void areHalfUsedFromTheMiddleOfTheNumbersWithoutEsn(String sent, boolean half) {
+    void areHalfUsedFromTwoToThe31On(String sent, boolean half) {
         SecurityAssociation state = NodePlan.of(
                         new NodeAddresses(InetAddress.ofLiteral("10.55.0.1"), InetAddress.ofLiteral("10.55.0.1")),
                         InetAddress.ofLiteral("10.55.0.2"),

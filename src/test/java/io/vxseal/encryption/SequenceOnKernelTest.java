@@ -96,7 +96,7 @@ class SequenceOnKernelTest {
 
     @ParameterizedTest(name = "seed {0}")
     @MethodSource("seeds")
-    void afterEachActionTheKernelHoldsExactlyWhatIsPlanned(int seed) throws Exception {
+    void kernelHoldsExactlyThePlanAfterEachAction(int seed) throws Exception {
         Random random = new Random(seed);
         wanted = new Wanted(Action.home(0, seed % 2 == 0), KeyRing.EMPTY, Set.of(), false);
         encryption = new Encryption(xfrm, Wanted.PORT);
@@ -346,7 +346,7 @@ class SequenceOnKernelTest {
      * way. Every one arrives, sealed.
      */
     @Test
-    void noStepOfARotationOnEitherHostLosesADatagramOrLetsItOutUnsealed() throws Exception {
+    void rotationLosesNoDatagramAndSendsNoneInClear() throws Exception {
         Random random = new Random(1);
         onTwoHosts((here, there, first) -> {
             KeyRing ring = first;
@@ -373,7 +373,7 @@ class SequenceOnKernelTest {
 
     /** What has chosen its state when a rotation takes that away is sealed all the same. */
     @Test
-    void noDatagramUnderWayIsLostWhenItsStateGoes() throws Exception {
+    void losesNoDatagramInFlightWhenItsStateIsRemoved() throws Exception {
         onTwoHosts((here, there, first) -> {
             try (Flood thither = Flood.start(here); Flood hither = Flood.start(there)) {
                 KeyRing ring = first;

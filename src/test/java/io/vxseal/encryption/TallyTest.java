@@ -18,7 +18,7 @@ class TallyTest {
     private Path folder;
 
     @Test
-    void whatOthersTookAwayIsMissedByLookingAndPutBackOnlyByRepair() throws Exception {
+    void installedShowsWhatIsMissingAndOnlyRepairRestoresIt() throws Exception {
         try (TestHost host = new TestHost(folder.resolve("host"))) {
             Encryption encryption = new Encryption(Xfrm.in(host.namespace()), 4789);
             Encryption.Tally none = new Encryption.Tally(0, 0);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.XfrmChange;
 import java.net.InetAddress;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Random;
+import java.util.Set;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
@@ -35,7 +37,7 @@ class TransitionTest {
     }
 
     @Test
-    void threeKeysAreThreeStatesToReceiveOneToSendAndOnePolicy() {
+    void threeKeysNeedThreeReceiveStatesOneSendStateAndOnePolicy() {
         NodePlan plan = plan(new KeyRing(List.of(KeyRingTest.key(1), KeyRingTest.key(2), KeyRingTest.key(3))));
         assertThat(plan.receive()).hasSize(3);
         assertThat(plan.send()).hasSize(1);
@@ -43,7 +45,7 @@ class TransitionTest {
     }
 
     @Test
-    void theSpiIsOfTheAdvertisedAddressAndTheStateOfTheBoundOne() {
+    void spiUsesTheAdvertisedAddressAndTheStateTheBindAddress() {
         InetAddress advertised = InetAddress.ofLiteral("192.0.2.1");
         NodePlan plan = NodePlan.of(new NodeAddresses(advertised, HERE), THERE, new KeyRing(List.of(KeyRingTest.key(1))), PORT);
         assertThat(plan.send())
@@ -55,7 +57,7 @@ class TransitionTest {
     }
 
     @Test
-    void theSaltIsTheSpi() {
+    void saltIsTheSpi() {
         NodePlan plan = plan(new KeyRing(List.of(KeyRingTest.key(1))));
         SecurityAssociation send = plan.send().getFirst();
         byte[] octets = send.key().octets();
@@ -73,7 +75,7 @@ class TransitionTest {
 
     /** The two addresses have the same SPIs, see {@link SpiTest}. */
     @Test
-    void stateThatOpensWhatTwoNodesSendStaysWhenItsOwnNodeGoes() {
+    void keepsASharedReceiveStateWhenItsOwnNodeLeaves() {
         InetAddress other = InetAddress.ofLiteral("192.168.21.147");
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1), KeyRingTest.key(2)));
         NodePlan goes = NodePlan.of(LOCAL, InetAddress.ofLiteral("10.28.72.182"), ring, PORT);
@@ -96,7 +98,7 @@ class TransitionTest {
     }
 
     @Test
-    void aStateWithAnotherReplayWindowIsReplaced() {
+    void replacesAStateWithAnotherReplayWindow() {
         Key guarded = new Key(KeyRingTest.key(1).octets(), 1, 64);
         List<XfrmChange> steps = new Transition(1)
                 .add(plan(new KeyRing(List.of(KeyRingTest.key(1)))), plan(new KeyRing(List.of(guarded))))
@@ -106,7 +108,7 @@ class TransitionTest {
     }
 
     @Test
-    void onlyAStateToSendWithThatHasAReplayWindowRestsAndOnlyAsLongAsItsKeyIsThePrimary() {
+    void retainsOnlySendStatesWithAReplayWindowUnderThePrimary() {
         Key guarded = new Key(KeyRingTest.key(1).octets(), 1, 64);
         NodePlan held = plan(new KeyRing(List.of(guarded, KeyRingTest.key(2))));
         NodePlan rest = held.retained(held);
@@ -119,7 +121,7 @@ class TransitionTest {
     }
 
     @Test
-    void theOrderOfARotationIsReceiveSendPolicyThenRemovals() {
+    void rotatesReceiveThenSendThenPolicyThenRemovals() {
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1), KeyRingTest.key(2), KeyRingTest.key(3)));
         KeyRing next = ring.update(Optional.of(KeyRingTest.key(4)), OptionalInt.of(3), OptionalInt.of(2));
         List<XfrmChange> steps = new Transition(1).add(plan(ring), plan(next)).steps();
@@ -134,7 +136,7 @@ class TransitionTest {
      * have changed at once.
      */
     @Test
-    void severalKeysThatChangeAtOnceAreOneDifferenceAndWhatBothRingsShareStands() {
+    void changesSeveralKeysAtOnceAndKeepsSharedOnes() {
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1), KeyRingTest.key(2), KeyRingTest.key(3)));
         KeyRing once = ring.update(Optional.of(KeyRingTest.key(4)), OptionalInt.of(3), OptionalInt.of(2));
         KeyRing twice = once.update(Optional.of(KeyRingTest.key(5)), OptionalInt.of(4), OptionalInt.of(1));
@@ -161,7 +163,7 @@ class TransitionTest {
 
     /** What this node sent with is then what it receives with: the same state, which must not be taken away. */
     @Test
-    void aNodeThatExchangesItsAddressWithAnotherKeepsTheStatesThatServeTheOtherWayRound() {
+    void keepsStatesThatServeTheOtherDirectionAfterAnExchange() {
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1)));
         NodePlan before = NodePlan.of(LOCAL, THERE, ring, PORT);
         NodePlan after = NodePlan.of(new NodeAddresses(THERE, THERE), HERE, ring, PORT);
@@ -173,7 +175,7 @@ class TransitionTest {
     }
 
     @Test
-    void anotherBindAddressBehindTheSameAdvertisedOneTakesThePlaceOfTheStateThatWasSentWith() {
+    void replacesTheSendStateWhenOnlyTheBindAddressChanges() {
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1)));
         NodePlan before = NodePlan.of(LOCAL, THERE, ring, PORT);
         NodePlan after = NodePlan.of(new NodeAddresses(HERE, InetAddress.ofLiteral("10.55.0.3")), THERE, ring, PORT);
@@ -185,7 +187,7 @@ class TransitionTest {
     }
 
     @Property(tries = 500)
-    void itEndsInThePlanAndSendsAtEveryStep(@ForAll Random random) {
+    void endsInThePlanAndCanSendAtEveryStep(@ForAll Random random) {
         NodePlan before = plan(ring(random));
         NodePlan after = plan(ring(random));
         Held held = Held.of(before);
@@ -200,7 +202,7 @@ class TransitionTest {
     }
 
     @Property(tries = 500)
-    void whatPacketsMayHaveChosenIsTakenAwayWhenTheyHavePassed(@ForAll Random random) {
+    void removesASendStateOnlyAfterTheGracePeriod(@ForAll Random random) {
         NodePlan before = plan(ring(random));
         NodePlan after = plan(ring(random));
         List<XfrmChange> steps = new Transition(1).add(before, after).steps();
@@ -216,8 +218,25 @@ class TransitionTest {
     }
 
     @Property(tries = 100)
-    void nothingIsDoneWhereNothingDiffers(@ForAll Random random) {
+    void equalPlansNeedNoStep(@ForAll Random random) {
         NodePlan plan = plan(ring(random));
         assertThat(new Transition(1).add(plan, plan).steps()).isEmpty();
+    }
+
+    private static SecurityPolicy block(int port) {
+        return NodePlan.block(HERE, port);
+    }
+
+    @Test
+    void blocksFirstAndUnblocksLast() {
+        KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1)));
+        KeyRing next = new KeyRing(List.of(KeyRingTest.key(2)));
+        List<XfrmChange> steps = new Transition(1)
+                .add(plan(ring), plan(next))
+                .block(Set.of(block(PORT), block(PORT + 1)), Set.of(block(PORT), block(PORT + 2)))
+                .steps();
+        assertThat(steps).startsWith(new XfrmChange.PutPolicy(block(PORT + 2)))
+                .endsWith(new XfrmChange.DeletePolicy(block(PORT + 1).id()))
+                .doesNotContain(new XfrmChange.PutPolicy(block(PORT)), new XfrmChange.DeletePolicy(block(PORT).id()));
     }
 }
