@@ -108,8 +108,8 @@ final class Wiring {
     }
 
     /**
-     * Answers each request with the reason why this plugin does not run, until the other one has ended, and exits. The engine shows the
-     * reason to nobody when it starts the plugin, so it is in the engine's log as well.
+     * Answers each request with the reason why this plugin does not run, until the other one has ended, and exits. The engine does not
+     * show the reason to its users when it starts the plugin, so it is printed for the engine's log as well.
      */
     private static void refuse(Settings settings, Path held, CompletableFuture<Driver> ready)
             throws IOException, InterruptedException {

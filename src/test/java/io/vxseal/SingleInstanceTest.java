@@ -16,7 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The program itself, as often as there are plugins, on a host of the test's own. */
+/** Several processes of the program on one emulated host. */
 class SingleInstanceTest {
     @TempDir
     Path folder;
@@ -91,7 +91,7 @@ class SingleInstanceTest {
         }
     }
 
-    /** Both ways that a second one can be set: to the run folder of the first, and to another. */
+    /** Checks that a second plugin is refused, with the run folder of the first or with another. */
     private void assertIsRefused(String run, String held) throws Exception {
         start("first", "run");
         awaitWords("first", "is up");

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** In processes of the test's own, which the failure is to end. */
+/** Failures in processes of the test's own, which they end. */
 class UncaughtTest {
     /** Fails in a thread of the name given while others live on, and says at last that it is still there. */
     static final class Failing {

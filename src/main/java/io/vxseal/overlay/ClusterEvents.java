@@ -19,7 +19,7 @@ import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What the other nodes announce: their endpoints, keys, and what they know of this node's endpoints. */
+/** Handler of announcements by other nodes: their endpoints, the keys, and what they know of this node's endpoints. */
 final class ClusterEvents implements Cluster.Listener {
     private static final Logger log = LoggerFactory.getLogger(ClusterEvents.class);
 

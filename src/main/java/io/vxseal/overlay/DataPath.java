@@ -15,7 +15,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * What the networks have in the kernel: a namespace each, with entries for its peers, protection of the encrypted ones, and IPsec
+ * State of the networks in the kernel: a namespace each, with entries for its peers, protection of the encrypted ones, and IPsec
  * states and policies for the nodes that these reach.
  */
 final class DataPath {

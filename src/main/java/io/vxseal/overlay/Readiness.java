@@ -5,7 +5,7 @@ import java.time.Duration;
 import java.util.concurrent.locks.Condition;
 import java.util.function.BooleanSupplier;
 
-/** What a Join waits for: this node's address, and on an encrypted network the first keys. */
+/** Conditions that a Join waits for: this node's address, and on an encrypted network the first keys. */
 final class Readiness {
     private final Duration patience;
     private final LocalNode local;

@@ -80,7 +80,7 @@ final class Fields {
         return pools;
     }
 
-    /** The user's options as AllocateNetwork has them. */
+    /** Reads the user's options as in AllocateNetwork. */
     static Map<String, String> options(@Nullable Map<String, Object> options) {
         Map<String, String> read = new HashMap<>();
         if (options != null) {
@@ -89,7 +89,7 @@ final class Fields {
         return read;
     }
 
-    /** The user's options as CreateNetwork has them, among the engine's own. */
+    /** Reads the user's options as in CreateNetwork, where they are among the engine's own. */
     static Map<String, String> genericOptions(@Nullable Map<String, Object> options) throws DriverException {
         Object generic = options == null ? null : options.get(GENERIC);
         if (generic == null) {

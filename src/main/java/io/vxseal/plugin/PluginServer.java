@@ -128,7 +128,7 @@ public final class PluginServer implements AutoCloseable {
 
         config.routes.exception(DriverException.class, (refused, context) -> {
             log.warn("{}: {}", context.path(), refused.getMessage());
-            record(context, refused.getMessage());
+            recordError(context, refused.getMessage());
             fail(context, status(refused.kind()), refused.getMessage());
         });
         config.routes.exception(BadRequest.class, (bad, context) -> fail(context, bad.status, bad.getMessage()));
@@ -148,12 +148,12 @@ public final class PluginServer implements AutoCloseable {
 
     private void failUnexpectedly(Context context, Throwable failure) {
         log.error("{} failed", context.path(), failure);
-        record(context, "internal error: " + failure);
+        recordError(context, "internal error: " + failure);
         fail(context, HttpStatus.INTERNAL_SERVER_ERROR, "internal error: " + failure);
     }
 
     /** Records a failure for status. Without a driver there is no status. */
-    private void record(Context context, String failure) {
+    private void recordError(Context context, String failure) {
         if (driver.isDone() && !driver.isCompletedExceptionally()) {
             driver.join().errors().add(context.path(), failure);
         }

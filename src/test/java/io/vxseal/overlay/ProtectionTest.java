@@ -35,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Protection of an encrypted network outlives memory, settings and addresses; on any kernel, for it is about rules and policies. */
+/** Protection of encrypted networks across lost state, changed settings and addresses. Needs no ESP: it checks rules and policies. */
 class ProtectionTest {
     private static final int PORT = 4800;
     private static final int OTHER_PORT = 4801;
@@ -75,7 +75,7 @@ class ProtectionTest {
         host.close();
     }
 
-    /** A process of the plugin, up to the engine's first word. */
+    /** Starts a process of the plugin, up to the engine's first call. */
     private void recover(int port, String run) throws Exception {
         driver = new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve(run + "/netns"), port),

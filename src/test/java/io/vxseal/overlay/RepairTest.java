@@ -38,7 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What others take away from a network's kernel objects, and what one look afterwards puts back. */
+/** Repairs of what others remove or change in the kernel, and recovery from damaged state files. */
 class RepairTest {
     private static final int PORT = 4800;
     private static final String NETWORK = "abcdefgh";
@@ -107,8 +107,8 @@ class RepairTest {
         return host.run("nsenter --net=" + pin() + " " + command);
     }
 
-    /** All that repair answers for, without what the kernel numbers anew. */
-    private String standing() {
+    /** Returns everything that a repair covers, without what the kernel numbers anew. */
+    private String installed() {
         Stream<String> links = StreamSupport.stream(host.json("nsenter --net=" + pin() + " ip -d -j link").spliterator(), false)
                 .map(link -> String.join(" ",
                         link.path("ifname").asText(), link.path("mtu").asText(), link.path("master").asText(),
@@ -135,9 +135,9 @@ class RepairTest {
     void changesNothingThatIsCorrect() throws Exception {
         serve(false);
         driver.repair();
-        String before = standing();
+        String before = installed();
         driver.repair();
-        assertThat(standing()).isEqualTo(before);
+        assertThat(installed()).isEqualTo(before);
         assertThat(driver.repairs().values()).containsOnly(0L);
     }
 
@@ -167,17 +167,17 @@ class RepairTest {
 
     private void assertRestored(String damage, RepairLog.Kind kind) throws Exception {
         serve(false);
-        String before = standing();
+        String before = installed();
         inside(damage);
-        assertThat(standing()).isNotEqualTo(before);
+        assertThat(installed()).isNotEqualTo(before);
         driver.repair();
-        assertThat(standing()).isEqualTo(before);
+        assertThat(installed()).isEqualTo(before);
         assertThat(repaired(kind)).isPositive();
         driver.repair();
-        assertThat(standing()).isEqualTo(before);
+        assertThat(installed()).isEqualTo(before);
     }
 
-    /** Both claims are known for a moment, in either order; the node that has the endpoint now is in the entry. */
+    /** Both claims are known for a moment, in either order. */
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void movesTheEntryOfAnAddressThatMoves(boolean newcomerFirst) throws Exception {
@@ -198,7 +198,7 @@ class RepairTest {
         assertThat(driver.repairs().values()).containsOnly(0L);
     }
 
-    /** A container that moved here is not reached through the node it was on. */
+    /** A container that moved here must not be reached through its previous node. */
     @Test
     void removesTheEntryOfAnAddressThatMovesHere() throws Exception {
         serve(false);
@@ -209,7 +209,7 @@ class RepairTest {
         assertThat(inside("ip neigh show nud permanent")).isBlank();
     }
 
-    /** What a process leaves that dies in the middle of the first Join. */
+    /** A process that dies in the middle of the first Join leaves such a network. */
     @Test
     void takesDownNetworkWithoutEndpoints() throws Exception {
         serve(false);
@@ -223,7 +223,7 @@ class RepairTest {
         assertThat(Namespace.open(pin())).isEmpty();
     }
 
-    /** As while the plugin is disabled: the engine's Leave reaches nobody, and is not repeated. */
+    /** While the plugin is disabled, the engine's Leave is lost and not repeated. */
     @Test
     void leavesEndpointWhoseContainerEndedUnnoticed() throws Exception {
         serve(false);
@@ -241,7 +241,7 @@ class RepairTest {
         assertThat(driver.repairs().values()).containsOnly(0L);
     }
 
-    /** Until the cluster has told this process of others' endpoints, those that the kernel knows are taken to be there. */
+    /** Until other nodes have announced their endpoints, the entries in the kernel are kept. */
     @Test
     void keepsEntriesOfPreviousProcessUntilLingeringEnds() throws Exception {
         serve(false);
@@ -301,7 +301,7 @@ class RepairTest {
         assertThat(Namespace.open(pin())).isEmpty();
     }
 
-    /** The links with their numbers, which a link made anew has not; whether the kernel has noticed a carrier is its affair. */
+    /** Returns the links with their indexes, which differ if a link was made anew, without their carrier state. */
     private String sameLinks() {
         return inside("ip -o link").replaceAll("<[^>]*>|state \\S+", "");
     }
@@ -321,7 +321,7 @@ class RepairTest {
         assertThat(folder.resolve("state/state.json.damaged")).exists();
         assertThat(folder.resolve("run/endpoints.json.damaged")).exists();
         assertThat(store().persistentFile.read().orElseThrow().networks()).isEqualTo(before.networks());
-        // As an engine does that starts again.
+        // An engine that restarts does the same.
         driver.createNetwork(before.networks().getFirst());
         again();
         driver.repair();
@@ -357,19 +357,19 @@ class RepairTest {
     void restoresStatesPoliciesAndRules(String damage) throws Exception {
         serve(true);
         driver.repair();
-        String before = standing();
+        String before = installed();
         host.run(damage);
-        assertThat(standing()).isNotEqualTo(before);
+        assertThat(installed()).isNotEqualTo(before);
         driver.repair();
         host.failure("iptables -D INPUT -p udp --dport 4800 -j ACCEPT");
-        assertThat(standing()).isEqualTo(before);
+        assertThat(installed()).isEqualTo(before);
         assertThat(driver.repairs().values()).filteredOn(count -> count > 0).hasSize(1);
         Map<RepairLog.Kind, Long> counted = driver.repairs();
         driver.repair();
         assertThat(driver.repairs()).isEqualTo(counted);
     }
 
-    /** Two networks seal to one node with the same states; they stay for the one that is left. */
+    /** Two networks share the states of a node. */
     @Tag("esp")
     @Test
     void removesStatesOfNodeWithItsLastNetwork() throws Exception {

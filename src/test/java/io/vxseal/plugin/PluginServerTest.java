@@ -13,7 +13,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A server to which no driver comes. */
+/** A server without a driver. */
 class PluginServerTest {
     @TempDir
     private Path folder;
@@ -49,7 +49,7 @@ class PluginServerTest {
         }
     }
 
-    /** Fails as a driver with a fault does, which none is known to have. */
+    /** A future that fails with an error, as a driver with a fault would. */
     private static final class Faulty extends CompletableFuture<Driver> {
         @Override
         public Driver join() {
