@@ -36,11 +36,11 @@ class FirewallTest {
     private static final Segment SEGMENT = new Segment(PORT, VNI);
     private static final Segment OTHER = new Segment(4790, OTHER_VNI);
 
-    /** As the built-in driver writes it: the VNI is compared where it stands, and not shifted. */
+    /** The built-in driver's program: it compares the VNI in place, without a shift. */
     private static final String BUILT_IN =
             "6,177 0 0 0,64 0 0 12,84 0 0 4294967040,21 0 1 1048832,6 0 0 4294967295,6 0 0 0";
 
-    /** Each firewall, and over which IP. */
+    /** A firewall and its transport. */
     enum Kind {
         IPTABLES_NFT("iptables-nft", Transport.IPV4),
         IPTABLES_LEGACY("iptables-legacy", Transport.IPV4),
@@ -70,7 +70,7 @@ class FirewallTest {
             return nftables() ? new NftablesFirewall(tools) : new IptablesFirewall(new IptablesCommand(transport, tools, command));
         }
 
-        /** All that stands, in the tool's words, with handles where it has them, so that a rule made anew is another. */
+        /** Returns all rules in the tool's words, with handles where it has them, so that a recreated rule is a different one. */
         String ruleset(TestHost host) {
             return nftables() || command.endsWith("-nft")
                     ? host.run("nft -a list ruleset")
@@ -251,7 +251,7 @@ class FirewallTest {
         }
     }
 
-    /** Unsealed, a protected segment's datagrams neither leave nor come in, whatever is accepted; others come in. */
+    /** Unsealed datagrams of a protected segment neither leave nor come in, whatever other rules accept; others come in. */
     @ParameterizedTest
     @EnumSource
     void dropsOnlyDatagramsOfSegment(Kind kind) throws Exception {
@@ -272,7 +272,7 @@ class FirewallTest {
         assertThat(arrived(kind)).isEqualTo(3);
     }
 
-    /** The hole of CVE-2026-92542: a process's datagram was marked, and so sealed, as if it were the network's. */
+    /** In CVE-2026-92542 a process's datagram was marked, and so sealed, like one of the network's. */
     @ParameterizedTest
     @EnumSource
     void dropsDatagramsOfProcesses(Kind kind) throws Exception {
@@ -289,7 +289,7 @@ class FirewallTest {
         assertThat(arrived(kind)).as("to a port of no segment").isEqualTo(1);
     }
 
-    /** Two things are asked for, and neither alone may do. */
+    /** Both conditions are required. */
     @ParameterizedTest
     @EnumSource
     void acceptsOnlySealedDatagramsThatNoSocketSent(Kind kind) throws Exception {
@@ -312,7 +312,7 @@ class FirewallTest {
         }
     }
 
-    /** What a VXLAN device in a network's namespace sends has no socket here, and is dropped for want of our state. */
+    /** Datagrams of a VXLAN device in a network's namespace have no socket here; without our state they are dropped. */
     @ParameterizedTest
     @EnumSource
     void dropsUnsealedDatagramsOfVxlanDevice(Kind kind) throws Exception {
@@ -350,7 +350,7 @@ class FirewallTest {
         }
     }
 
-    /** Datagrams of the VNI that the other end of the wire saw. */
+    /** Returns the datagrams of the VNI that reached the other end of the wire. */
     private int packets(int vni) {
         var counter = Pattern.compile("0x%x counter packets (\\d+)".formatted(vni))
                 .matcher(host.run("nft list table netdev witness"));
@@ -364,7 +364,7 @@ class FirewallTest {
         return Integer.parseInt(counter.group(1));
     }
 
-    /** The UDP header of a datagram in clear is found, or the datagram is dropped; each is let by for another VNI. */
+    /** The UDP header of a clear datagram is found, or the datagram is dropped. With another VNI each is accepted. */
     @ParameterizedTest
     @EnumSource(names = {"IPTABLES_NFT", "IPTABLES_LEGACY", "NFTABLES"})
     void dropsCraftedClearIpv4Datagrams(Kind kind) throws Exception {
@@ -389,7 +389,7 @@ class FirewallTest {
         assertThat(arrived(kind)).as("of another VNI, in fragments").isEqualTo(2);
     }
 
-    /** Each way to hide the VNI, outwards and inwards. */
+    /** Covers each way to hide the VNI, in both directions. */
     @ParameterizedTest
     @EnumSource(names = {"IP6TABLES_NFT", "IP6TABLES_LEGACY", "NFTABLES_IPV6"})
     void dropsCraftedClearIpv6Datagrams(Kind kind) throws Exception {
@@ -425,7 +425,7 @@ class FirewallTest {
         assertThat(arrived(kind)).isZero();
     }
 
-    /** Built-in networks over IPv6 fragment what is too long for the wire. */
+    /** Built-in networks over IPv6 fragment datagrams that are too long for the wire. */
     @ParameterizedTest
     @EnumSource(names = {"IP6TABLES_NFT", "IP6TABLES_LEGACY", "NFTABLES_IPV6"})
     void acceptsIpv6FragmentsOfOtherVni(Kind kind) throws Exception {
@@ -456,7 +456,7 @@ class FirewallTest {
         assertThat(kind.rules(host)).isEqualTo(theirs);
     }
 
-    /** Its rule above ours takes nothing from us, and moving ours up would be the start of a race. */
+    /** Its rule above ours does no harm, and moving ours up would start a race. */
     @ParameterizedTest
     @EnumSource
     void ignoresBuiltInDriversRulesAboveOurs(Kind kind) throws Exception {
@@ -468,7 +468,7 @@ class FirewallTest {
         assertThat(kind.ruleset(host)).isEqualTo(before);
     }
 
-    /** As version 0.1.0 left them: read off a host that ran it. */
+    /** The rules were copied from a host that ran version 0.1.0. */
     @ParameterizedTest
     @EnumSource
     void replacesRulesOfVersion010(Kind kind) throws Exception {
@@ -547,7 +547,7 @@ class FirewallTest {
         assertThat(chosen(Backend.NFTABLES)).isEqualTo("nftables");
     }
 
-    /** One such rule took all encrypted networks of a node down, though ours still stood. */
+    /** One such rule took all encrypted networks of a node down although our rules were in place. */
     @ParameterizedTest
     @EnumSource(Backend.class)
     void failsOverToNftablesIfIptablesCannotList(Backend backend) throws Exception {
@@ -577,7 +577,7 @@ class FirewallTest {
                 .isEqualTo(nftables ? List.of() : Kind.IPTABLES_NFT.once(SEGMENT));
     }
 
-    /** Nothing of what iptables lists goes into a message. */
+    /** The output of iptables-save must not appear in a message. */
     @Test
     void errorsContainNoRulesOfHost() throws Exception {
         host.run("iptables-nft -A FORWARD -s 192.0.2.77 -j ACCEPT");
@@ -624,7 +624,7 @@ class FirewallTest {
         return choose(backend, Transport.IPV4).toString();
     }
 
-    /** Takes away what stops datagrams on their way out, so that they come in. */
+    /** Removes the rules that drop outgoing datagrams, so that they come in. */
     private void letOut(Kind kind) {
         host.run(kind.nftables() ? "nft flush chain inet vxseal outgoing" : kind.command + " -w -F OUTPUT");
     }
@@ -633,7 +633,7 @@ class FirewallTest {
         return udp(kind, "root", 0, Packet.udp(PORT, Packet.vxlan(vni)));
     }
 
-    /** By a socket of whichever user, the payload of the datagram given. */
+    /** Sends the payload of the datagram by a socket of the user. */
     private TestHost.Outcome udp(Kind kind, String user, int mark, byte[] datagram) {
         return perl(user, """
                 socket(S, %s, 2, 17) or die $!;
@@ -644,7 +644,7 @@ class FirewallTest {
                         address(kind, ByteBuffer.wrap(datagram).getShort(2))));
     }
 
-    /** By a raw socket, as it is. */
+    /** Sends the packet unchanged by a raw socket. */
     private TestHost.Outcome raw(Kind kind, byte[] packet) {
         return perl("root", """
                 socket(S, %s, 3, 255) or die $!;
@@ -663,7 +663,7 @@ class FirewallTest {
         return host.attempt(List.of("setpriv", "--reuid=" + user, "--clear-groups", "perl", "-MSocket", "-e", program));
     }
 
-    /** Datagrams that came through, to a port where nobody listens. */
+    /** Returns the datagrams that came through, to a closed port. */
     private int arrived(Kind kind) throws Exception {
         String statistics = host.run("cat /proc/net/" + (kind.transport == Transport.IPV4 ? "snmp" : "snmp6"));
         var count = Pattern.compile(kind.transport == Transport.IPV4 ? "Udp: \\d+ (\\d+)" : "Udp6NoPorts\\s+(\\d+)")
