@@ -79,7 +79,7 @@ public final class Transition {
     }
 
     /** Adds the difference between the plan in the kernel for a node and the plan wanted. */
-    @SuppressWarnings("ReferenceEquality") // a plan that holds is kept, and need not be compared
+    @SuppressWarnings("ReferenceEquality") // a plan that does not change is the same object
     public Transition add(NodePlan before, NodePlan after) {
         if (before != after) {
             addMissing(before, after.receive, receive);
@@ -169,7 +169,7 @@ public final class Transition {
      * Returns whether a state to receive with is as good as another of a different sender: the kernel does not compare a
      * packet's source.
      */
-    @SuppressWarnings("ReferenceEquality") // one that sends may be equal
+    @SuppressWarnings("ReferenceEquality") // a state to send with may be equal
     private boolean opensTheSame(SecurityAssociation installed, SecurityAssociation wanted) {
         return installed.replayWindow() == wanted.replayWindow()
                 && installed.key().equals(wanted.key())
