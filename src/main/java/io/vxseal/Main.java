@@ -24,7 +24,7 @@ public final class Main {
         Map<String, String> environment = System.getenv();
         Path socket = Settings.socket(environment);
         // Both the server and the driver need it, and it takes longest to load.
-        Thread.ofPlatform().name("vxseal-json").start(Json::practise);
+        Thread.ofPlatform().name("vxseal-json").start(Json::preload);
         try {
             Wiring.run(environment, PluginSocket.at(socket));
         } catch (IOException failure) {

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The program itself, as often as there are plugins, on a host of the test's own. */
+/** Several processes of the program on one emulated host. */
 class SingleInstanceTest {
     @TempDir
     Path folder;
@@ -91,7 +91,7 @@ class SingleInstanceTest {
         }
     }
 
-    /** Both ways that a second one can be set: to the run folder of the first, and to another. */
+    /** Checks that a second plugin is refused, with the run folder of the first or with another. */
     private void assertIsRefused(String run, String held) throws Exception {
         start("first", "run");
         awaitWords("first", "is up");
@@ -100,8 +100,8 @@ class SingleInstanceTest {
         Process second = start("second", run);
         awaitWords("second", "another vxseal runs on this host");
         assertThat(said("second").lines().filter(line -> line.startsWith("vxseal: ")))
-                .containsExactly("vxseal: another vxseal runs on this host, and holds the folder " + folder.resolve(held)
-                        + ": disable the one or the other (docker plugin ls)");
+                .containsExactly("vxseal: another vxseal runs on this host and holds folder " + folder.resolve(held)
+                        + ": disable one of the two (docker plugin ls)");
         EngineClient.Answer answer = capabilities("second");
         assertThat(answer.status()).isEqualTo(409);
         assertThat(answer.text()).contains("another vxseal runs on this host");
@@ -116,17 +116,17 @@ class SingleInstanceTest {
     }
 
     @Test
-    void aSecondPluginInTheSameRunFolderIsRefused() throws Exception {
+    void refusesSecondPluginInSameRunFolder() throws Exception {
         assertIsRefused("run", "run");
     }
 
     @Test
-    void aSecondPluginInAnotherRunFolderIsRefused() throws Exception {
+    void refusesSecondPluginInAnotherRunFolder() throws Exception {
         assertIsRefused("other", "swarm");
     }
 
     @Test
-    void aPluginThatWasKilledIsFollowedByTheNextAtOnce() throws Exception {
+    void startsAtOnceAfterKilledPlugin() throws Exception {
         start("first", "run");
         awaitWords("first", "is up");
         started.getFirst().destroyForcibly();
@@ -136,7 +136,7 @@ class SingleInstanceTest {
     }
 
     @Test
-    void withoutASwarmsFolderTheRunFolderCounts() throws Exception {
+    void locksRunFolderWithoutSwarmFolder() throws Exception {
         Files.delete(folder.resolve("swarm"));
         start("first", "run");
         awaitWords("first", "is up");

@@ -25,14 +25,14 @@ final class ConflictingPolicies {
         return new ConflictingPolicies(listed.stream()
                 .filter(ForeignPolicy.class::isInstance)
                 .map(ForeignPolicy.class::cast)
-                .filter(policy -> policy.comesBefore(SecurityPolicy.Action.Block.PRIORITY))
+                .filter(policy -> policy.mayPrecede(SecurityPolicy.Action.Block.PRIORITY))
                 .toList());
     }
 
     /** Returns a line for each that matches what this node sends; {@value #MAX_LINES} at most. */
     List<String> describe(InetAddress sender, int port, SealedNodes nodes) {
         return policies.stream()
-                .filter(policy -> policy.takesFrom(sender, port, NodePlan.MARK))
+                .filter(policy -> policy.takesFrom(sender, port, SecurityPolicy.MARK))
                 .limit(MAX_LINES)
                 .map(policy -> "%s comes before %s: raise its priority number or remove it"
                         .formatted(policy, overtaken(policy, nodes)))
@@ -42,7 +42,7 @@ final class ConflictingPolicies {
     /** Returns which policies of ours it comes before: the one that blocks, and with a low number those that seal. */
     private static String overtaken(ForeignPolicy policy, SealedNodes nodes) {
         List<String> covered = new ArrayList<>();
-        if (policy.comesBefore(SecurityPolicy.Action.Seal.PRIORITY)) {
+        if (policy.mayPrecede(SecurityPolicy.Action.Seal.PRIORITY)) {
             for (SealedNode node : nodes.all()) {
                 if (node.wanted && policy.destination().contains(node.address)) {
                     covered.add(node.address.getHostAddress());

@@ -2,11 +2,13 @@ package io.vxseal.encryption;
 
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.xfrm.InstalledState;
 import io.vxseal.kernel.xfrm.OutgoingPolicy;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
+import io.vxseal.kernel.xfrm.XfrmRefusal;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -243,8 +245,8 @@ public final class Encryption {
         read();
         int changed = 0;
         for (XfrmChange step : applyAll()) {
-            changed += step instanceof XfrmChange.Moment ? 0 : 1;
-            needsRotation |= step instanceof XfrmChange.AddState add && add.association().isGuarded();
+            changed += step instanceof XfrmChange.Barrier ? 0 : 1;
+            needsRotation |= step instanceof XfrmChange.AddState add && add.association().hasReplayWindow();
         }
         return changed;
     }
@@ -267,7 +269,7 @@ public final class Encryption {
 
     /** Returns what the kernel holds of this plugin. Changes nothing, not even what the next repair compares with. */
     public Tally installed() throws KernelException {
-        return new Tally(xfrm.standing().size(), xfrm.policies().size());
+        return new Tally(xfrm.installedStates().size(), xfrm.policies().size());
     }
 
     private List<XfrmChange> applyAll() throws KernelException {
@@ -299,7 +301,7 @@ public final class Encryption {
             }
         }
         List<XfrmChange> steps = transition.steps();
-        List<Xfrm.Failure> failed = make(steps);
+        List<XfrmRefusal> failed = make(steps);
         if (failed.isEmpty()) {
             concerned.forEach(node -> node.applied(node.next));
             nodes.removeUnneeded();
@@ -316,7 +318,7 @@ public final class Encryption {
         return outcome(steps, failed);
     }
 
-    private List<Xfrm.Failure> make(List<XfrmChange> steps) throws KernelException {
+    private List<XfrmRefusal> make(List<XfrmChange> steps) throws KernelException {
         if (steps.isEmpty()) {
             return List.of();
         }
@@ -324,34 +326,34 @@ public final class Encryption {
         boolean before = asPlanned;
         // Until the kernel has answered.
         asPlanned = false;
-        List<Xfrm.Failure> failed = xfrm.apply(steps);
+        List<XfrmRefusal> failed = xfrm.apply(steps);
         asPlanned = before;
         return failed;
     }
 
     /** Returns the failures that are left. */
-    private List<Xfrm.Failure> resolveConflicts(List<Xfrm.Failure> failed, Map<InetAddress, String> refused)
+    private List<XfrmRefusal> resolveConflicts(List<XfrmRefusal> failed, Map<InetAddress, String> refused)
             throws KernelException {
         StateConflicts conflicts = StateConflicts.of(failed, nodes, own);
         if (conflicts.steps().isEmpty()) {
             return failed;
         }
         refused.putAll(conflicts.displaced());
-        List<Xfrm.Failure> left = new ArrayList<>(conflicts.unresolved());
+        List<XfrmRefusal> left = new ArrayList<>(conflicts.unresolved());
         left.addAll(xfrm.apply(conflicts.steps()));
         read();
         return left;
     }
 
-    private static void throwIfBlockFailed(List<Xfrm.Failure> failed) throws KernelException {
-        for (Xfrm.Failure failure : failed) {
+    private static void throwIfBlockFailed(List<XfrmRefusal> failed) throws KernelException {
+        for (XfrmRefusal failure : failed) {
             if (RemoteEnd.of(failure.change(), Set.of()).isEmpty()) {
                 throw failure.reason();
             }
         }
     }
 
-    private static Outcome outcome(List<XfrmChange> steps, List<Xfrm.Failure> failed) {
+    private static Outcome outcome(List<XfrmChange> steps, List<XfrmRefusal> failed) {
         if (failed.isEmpty()) {
             return new Outcome(steps, true);
         }
@@ -366,7 +368,7 @@ public final class Encryption {
     }
 
     private void read() throws KernelException {
-        List<OutgoingPolicy> listed = xfrm.outgoing();
+        List<OutgoingPolicy> listed = xfrm.outgoingPolicies();
         List<SecurityPolicy> policies = new ArrayList<>();
         for (OutgoingPolicy policy : listed) {
             if (policy instanceof SecurityPolicy ours) {
@@ -374,7 +376,7 @@ public final class Encryption {
             }
         }
         List<SecurityAssociation> states = new ArrayList<>();
-        for (Xfrm.Standing state : xfrm.standing()) {
+        for (InstalledState state : xfrm.installedStates()) {
             needsRotation |= SequenceNumbers.areHalfUsed(state);
             states.add(state.association());
         }

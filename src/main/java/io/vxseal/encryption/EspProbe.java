@@ -4,6 +4,7 @@ import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
+import io.vxseal.kernel.xfrm.XfrmRefusal;
 import java.net.InetAddress;
 import java.security.SecureRandom;
 import java.util.List;
@@ -15,7 +16,7 @@ final class EspProbe {
     /** @throws KernelException naming what the kernel lacks, and the remedy */
     static void check(Xfrm xfrm, InetAddress local) throws KernelException {
         SecurityAssociation probe = state(local);
-        List<Xfrm.Failure> failures =
+        List<XfrmRefusal> failures =
                 xfrm.apply(List.of(new XfrmChange.AddState(probe), new XfrmChange.DeleteState(probe.id())));
         if (!failures.isEmpty()) {
             throw failures.getFirst().reason();

@@ -18,12 +18,6 @@ import java.util.stream.Stream;
  */
 public final class NodePlan {
 
-    /**
-     * Firewall mark that selects a packet for IPsec. The built-in driver's is 0xD0C4E3 ({@code mark} in moby);
-     * ours has the same low 24 bits and a high byte of its own ('v'), so that no policy of one catches packets of the other.
-     */
-    public static final int MARK = 0x76D0C4E3;
-
     /** Plan for a node that is not sealed to. */
     public static final NodePlan EMPTY = new NodePlan(List.of(), List.of(), List.of());
 
@@ -95,7 +89,7 @@ public final class NodePlan {
         Key primary = keys.getFirst();
         int spi = Spi.of(here, there, primary.tag());
         SecurityPolicy.Id selector = policies.length == 0
-                ? new SecurityPolicy.Id(host(local.bind()), host(remote), port, MARK)
+                ? new SecurityPolicy.Id(host(local.bind()), host(remote), port, SecurityPolicy.MARK)
                 : policies[0].id();
         SecurityPolicy policy = new SecurityPolicy(selector, new SecurityPolicy.Action.Seal(spi));
         return new NodePlan(
@@ -106,13 +100,13 @@ public final class NodePlan {
 
     /** Returns this plan with its policies under our mark; version 0.1.0 used the built-in driver's. */
     NodePlan underOurMark() {
-        if (Stream.of(policies).allMatch(policy -> policy.id().mark() == MARK)) {
+        if (Stream.of(policies).allMatch(policy -> policy.id().mark() == SecurityPolicy.MARK)) {
             return this;
         }
         Map<SecurityPolicy.Id, SecurityPolicy> marked = new LinkedHashMap<>();
         for (SecurityPolicy policy : policies) {
             SecurityPolicy.Id id = policy.id();
-            SecurityPolicy.Id ours = new SecurityPolicy.Id(id.source(), id.destination(), id.port(), MARK);
+            SecurityPolicy.Id ours = new SecurityPolicy.Id(id.source(), id.destination(), id.port(), SecurityPolicy.MARK);
             marked.merge(ours, new SecurityPolicy(ours, policy.action()), (one, other) -> id.equals(ours) ? other : one);
         }
         return new NodePlan(receive, send, marked.values().toArray(new SecurityPolicy[0]));
@@ -205,7 +199,7 @@ public final class NodePlan {
      */
     public NodePlan retained(NodePlan held) {
         List<SecurityAssociation> kept = Stream.of(send)
-                .filter(state -> state.isGuarded() && isAmong(held.send, state))
+                .filter(state -> state.hasReplayWindow() && isAmong(held.send, state))
                 .toList();
         return kept.isEmpty() ? EMPTY : new NodePlan(List.of(), kept, List.of());
     }
@@ -213,7 +207,7 @@ public final class NodePlan {
     /** Returns whether {@link #retained} may keep any state of this plan. */
     boolean isRetainable() {
         for (SecurityAssociation state : send) {
-            if (state.isGuarded()) {
+            if (state.hasReplayWindow()) {
                 return true;
             }
         }
@@ -242,7 +236,7 @@ public final class NodePlan {
     static SecurityPolicy block(InetAddress local, int port) {
         Cidr any = new Cidr(local, 0).network();
         return new SecurityPolicy(
-                new SecurityPolicy.Id(any, any, port, MARK), new SecurityPolicy.Action.Block());
+                new SecurityPolicy.Id(any, any, port, SecurityPolicy.MARK), new SecurityPolicy.Action.Block());
     }
 
     /** Returns a state under a key; the SPI is its salt, too. */

@@ -22,7 +22,7 @@ final class RemoteEnd {
             case XfrmChange.DeleteState(var id) -> Optional.of(of(id, own));
             case XfrmChange.PutPolicy(var policy) -> of(policy.id());
             case XfrmChange.DeletePolicy(var id) -> of(id);
-            case XfrmChange.Moment _ -> Optional.empty();
+            case XfrmChange.Barrier _ -> Optional.empty();
         };
     }
 

@@ -1,6 +1,6 @@
 package io.vxseal.encryption;
 
-import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.kernel.xfrm.InstalledState;
 
 /** Limit of sequence numbers at which a key should be replaced. */
 public final class SequenceNumbers {
@@ -17,7 +17,7 @@ public final class SequenceNumbers {
     private SequenceNumbers() {}
 
     /** Returns whether a state has used half of its sequence numbers. One that only receives never has. */
-    public static boolean areHalfUsed(Xfrm.Standing state) {
+    public static boolean areHalfUsed(InstalledState state) {
         return Long.compareUnsigned(state.sent(), HALF) >= 0;
     }
 }

@@ -1,8 +1,8 @@
 package io.vxseal.encryption;
 
 import io.vxseal.kernel.xfrm.SecurityAssociation;
-import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
+import io.vxseal.kernel.xfrm.XfrmRefusal;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -19,13 +19,13 @@ import java.util.Set;
  * @param displaced the reasons of the younger nodes, which are without a state then
  * @param unresolved the refusals that have another cause
  */
-record StateConflicts(List<XfrmChange> steps, Map<InetAddress, String> displaced, List<Xfrm.Failure> unresolved) {
+record StateConflicts(List<XfrmChange> steps, Map<InetAddress, String> displaced, List<XfrmRefusal> unresolved) {
 
     /** @param own addresses of this node */
-    static StateConflicts of(List<Xfrm.Failure> refused, SealedNodes nodes, Set<InetAddress> own) {
+    static StateConflicts of(List<XfrmRefusal> refused, SealedNodes nodes, Set<InetAddress> own) {
         StateConflicts conflicts = new StateConflicts(new ArrayList<>(), new HashMap<>(), new ArrayList<>());
-        for (Xfrm.Failure failure : refused) {
-            if (failure.isTaken() && failure.change() instanceof XfrmChange.AddState(var wanted)) {
+        for (XfrmRefusal failure : refused) {
+            if (failure.isSlotTaken() && failure.change() instanceof XfrmChange.AddState(var wanted)) {
                 Optional<SealedNode> older = nodes.find(RemoteEnd.of(wanted.id(), own));
                 Optional<SecurityAssociation.Id> younger = older.flatMap(node -> ofYounger(node, wanted.id(), nodes));
                 if (younger.isPresent()) {
@@ -53,7 +53,7 @@ record StateConflicts(List<XfrmChange> steps, Map<InetAddress, String> displaced
         for (SealedNode node : nodes.all()) {
             if (node.arrival > than.arrival) {
                 for (SecurityAssociation state : node.held().receive) {
-                    if (state.id().isInPlaceOf(place)) {
+                    if (state.id().sharesSlotWith(place)) {
                         return Optional.of(state.id());
                     }
                 }

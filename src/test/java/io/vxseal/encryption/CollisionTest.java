@@ -8,6 +8,7 @@ import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
+import io.vxseal.kernel.xfrm.XfrmRefusal;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -50,7 +51,7 @@ class CollisionTest {
         host = new TestHost(folder.resolve("host"));
         xfrm = Xfrm.in(host.namespace());
         SecurityAssociation probe = EspProbe.state(HERE);
-        List<Xfrm.Failure> failures =
+        List<XfrmRefusal> failures =
                 xfrm.apply(List.of(new XfrmChange.AddState(probe), new XfrmChange.DeleteState(probe.id())));
         Assumptions.assumeTrue(failures.isEmpty(), () -> failures.getFirst().reason().getMessage());
         encryption = new Encryption(xfrm, PORT);

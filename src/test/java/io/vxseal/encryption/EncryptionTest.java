@@ -10,6 +10,7 @@ import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
+import io.vxseal.kernel.xfrm.XfrmRefusal;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.net.InetAddress;
@@ -87,7 +88,7 @@ class EncryptionTest {
     /** The kernel's own account of the order of changes: the policies of the mark of 0.1.0 go last, its block after all. */
     @Test
     void replacesPoliciesOfTheOldMarkAddingFirst() throws Exception {
-        int old = Xfrm.REQID;
+        int old = SecurityPolicy.REQID;
         xfrm.apply(List.of(
                 new XfrmChange.PutPolicy(block(old)),
                 new XfrmChange.PutPolicy(seal(THERE, old))));
@@ -100,14 +101,14 @@ class EncryptionTest {
             encryption.addresses(ENDS);
         });
 
-        assertThat(xfrm.policies()).containsExactlyInAnyOrder(block(NodePlan.MARK), seal(THERE, NodePlan.MARK));
+        assertThat(xfrm.policies()).containsExactlyInAnyOrder(block(SecurityPolicy.MARK), seal(THERE, SecurityPolicy.MARK));
         assertThat(events).containsExactly(
                 "put 0.0.0.0/0 mark 0x76d0c4e3",
                 "put 10.55.0.2/32 mark 0x76d0c4e3",
                 "delete 10.55.0.2/32 mark 0xd0c4e3",
                 "delete 0.0.0.0/0 mark 0xd0c4e3");
         encryption.ring(RING);
-        assertThat(xfrm.policies()).containsExactlyInAnyOrder(block(NodePlan.MARK), seal(THERE, NodePlan.MARK));
+        assertThat(xfrm.policies()).containsExactlyInAnyOrder(block(SecurityPolicy.MARK), seal(THERE, SecurityPolicy.MARK));
     }
 
     /** As the kernel tells iproute2, which also hears of two policies that say when it listens and when all is told. */
@@ -202,7 +203,7 @@ class EncryptionTest {
         }
         assertThat(encryption.failures().get(SIXTH)).isEqualTo("its address is IPv6, and that of this node, 10.55.0.1, is IPv4:"
                 + " give both addresses of one kind");
-        assertThat(xfrm.policies()).containsExactly(block(NodePlan.MARK));
+        assertThat(xfrm.policies()).containsExactly(block(SecurityPolicy.MARK));
         assertThat(encryption.wanted()).isEqualTo(encryption.installed()).isEqualTo(new Encryption.Tally(0, 1));
         assertThat(encryption.needsRotation()).as("keys replaced without need").isFalse();
 
@@ -271,7 +272,7 @@ class EncryptionTest {
         Encryption probing = new Encryption(xfrm, PORT);
         probing.addresses(ENDS);
         assertThatThrownBy(probing::block).isInstanceOf(KernelException.class).hasMessageContaining("the kernel lacks");
-        assertThat(xfrm.policies()).as("meanwhile nothing leaves in clear").containsExactly(block(NodePlan.MARK));
+        assertThat(xfrm.policies()).as("meanwhile nothing leaves in clear").containsExactly(block(SecurityPolicy.MARK));
     }
 
     @Test
@@ -280,7 +281,7 @@ class EncryptionTest {
     }
 
     private void assumeNoEsp() throws KernelException {
-        List<Xfrm.Failure> refused = xfrm.apply(List.of(new XfrmChange.AddState(EspProbe.state(HERE))));
+        List<XfrmRefusal> refused = xfrm.apply(List.of(new XfrmChange.AddState(EspProbe.state(HERE))));
         Assumptions.assumeFalse(refused.isEmpty(), "this kernel has ESP: SequenceOnKernelTest shows it");
     }
 

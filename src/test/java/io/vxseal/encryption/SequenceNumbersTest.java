@@ -3,8 +3,8 @@ package io.vxseal.encryption;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.address.NodeAddresses;
+import io.vxseal.kernel.xfrm.InstalledState;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
-import io.vxseal.kernel.xfrm.Xfrm.Standing;
 import java.net.InetAddress;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,6 +27,6 @@ class SequenceNumbersTest {
                         new KeyRing(List.of(KeyRingTest.key(1))),
                         4789)
                 .send().getFirst();
-        assertThat(SequenceNumbers.areHalfUsed(new Standing(state, Long.decode(sent)))).isEqualTo(half);
+        assertThat(SequenceNumbers.areHalfUsed(new InstalledState(state, Long.decode(sent)))).isEqualTo(half);
     }
 }

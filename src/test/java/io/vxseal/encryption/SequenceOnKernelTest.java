@@ -9,6 +9,7 @@ import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.SecurityAssociation.AeadKey;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
+import io.vxseal.kernel.xfrm.XfrmRefusal;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
@@ -77,7 +78,7 @@ class SequenceOnKernelTest {
                 Action.address(2, false),
                 new KeyRing(List.of(Action.key(1, 0))),
                 Wanted.PORT);
-        List<Xfrm.Failure> failures = xfrm.apply(new Transition(1).add(NodePlan.EMPTY, plan).steps());
+        List<XfrmRefusal> failures = xfrm.apply(new Transition(1).add(NodePlan.EMPTY, plan).steps());
         Assumptions.assumeTrue(failures.isEmpty(), () -> failures.getFirst().reason().getMessage());
         host.run("ip xfrm state flush");
         host.run("ip xfrm policy flush");

@@ -11,6 +11,7 @@ import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Key;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -184,7 +185,7 @@ final class SequenceNode implements AutoCloseable {
         return new Driver(
                 new Host(host.namespace(), host.route(), run.resolve("netns"), port),
                 seals ? new Encryption(xfrm, port) : Encryption.unprobed(xfrm, port),
-                transport -> Firewall.choose(backend, transport, prefix),
+                new FirewallDetector(backend, prefix),
                 new StateStore(state, run),
                 Duration.ZERO,
                 listener -> new Cluster(

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A server to which no driver comes. */
+/** A server without a driver. */
 class PluginServerTest {
     @TempDir
     private Path folder;
@@ -26,7 +26,7 @@ class PluginServerTest {
     }
 
     @AfterEach
-    void stopListening() {
+    void closeLog() {
         log.close();
     }
 
@@ -35,7 +35,7 @@ class PluginServerTest {
     }
 
     @Test
-    void whyThereIsNoDriverIsTheAnswerToAll() throws IOException {
+    void answersAllRequestsWithFailureOfDriver() throws IOException {
         EngineClient engine = new EngineClient(socket());
         CompletableFuture<Driver> refused = CompletableFuture.failedFuture(DriverException.conflict("another one runs"));
         try (PluginServer server = PluginServer.start(PluginSocket.at(socket()), refused)) {
@@ -49,7 +49,7 @@ class PluginServerTest {
         }
     }
 
-    /** Fails as a driver with a fault does, which none is known to have. */
+    /** A future that fails with an error, as a driver with a fault would. */
     private static final class Faulty extends CompletableFuture<Driver> {
         @Override
         public Driver join() {
@@ -58,7 +58,7 @@ class PluginServerTest {
     }
 
     @Test
-    void anErrorIsTheAnswerToItsCallAndEndsNothingElse() throws IOException {
+    void answersErrorWith500AndContinues() throws IOException {
         EngineClient engine = new EngineClient(socket());
         try (PluginServer server = PluginServer.start(PluginSocket.at(socket()), new Faulty())) {
             for (int calls = 0; calls < 3; calls++) {

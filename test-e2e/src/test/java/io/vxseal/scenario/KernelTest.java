@@ -34,7 +34,7 @@ class KernelTest {
 
     /** Takes longer than all others together: the longer campaign plays it, and its runs are shared out one by one. */
     private static final String LONG_CLASS = "io.vxseal.overlay.ProtectionSequenceTest";
-    private static final String LONG_TEST = LONG_CLASS + "#nothingCrossesInClearWhereTheKernelSeals(int)";
+    private static final String LONG_TEST = LONG_CLASS + "#neverSendsInClearOnKernelWithEsp(int)";
     private static final int RUNS = Integer.getInteger("vxseal.sequences", 0);
 
     @Test
