@@ -95,6 +95,11 @@ record Held(
         }
     }
 
+    /** Returns whether there is a policy that seals. */
+    boolean seals() {
+        return policies.values().stream().anyMatch(policy -> policy.action() instanceof SecurityPolicy.Action.Seal);
+    }
+
     /** Whether every policy that seals names a state that is there. */
     boolean sends() {
         return policies.values().stream()

@@ -222,6 +222,11 @@ class SequenceTest {
                 && host.before().ends().advertise().equals(host.after().ends().advertise());
         for (Held moment : host.moments()) {
             assertThat(moment.sends() || sameTag || sameAdvertised).as("each policy's state is there").isTrue();
+            if (moment.seals()) {
+                assertThat(moment.policies().values())
+                        .as("what seals stands behind what blocks")
+                        .anyMatch(policy -> policy.action() instanceof SecurityPolicy.Action.Block);
+            }
             if (host.before().sealing() && host.after().sealing()) {
                 assertThat(moment.policies()).containsValue(host.after().blocks().iterator().next());
             }
