@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import org.awaitility.pollinterval.IterativePollInterval;
+import org.awaitility.pollinterval.PollInterval;
 
 /**
  * One Docker host: a stock Debian in a machine of its own. Commands reach it by QEMU's guest agent, beside
@@ -21,6 +23,11 @@ public final class Guest implements AutoCloseable {
     private static final Duration SHORT = Duration.ofSeconds(60);
 
     private static final Duration ANSWER = Duration.ofSeconds(30);
+
+    /** Each question costs the guest time that the command could use. */
+    private static final PollInterval LESS_OFTEN = IterativePollInterval.iterative(
+            pause -> pause.compareTo(Duration.ofMillis(400)) < 0 ? pause.multipliedBy(2) : pause, Duration.ofMillis(50));
+
     private static final List<String> ENVIRONMENT =
             List.of("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8");
     private static final int CHUNK = 48 * 1024;
@@ -155,18 +162,11 @@ public final class Guest implements AutoCloseable {
 
         /** Waits for its end, which its own limit assures. */
         public Outcome await() {
-            Duration pause = Duration.ofMillis(50);
-            while (System.nanoTime() < end) {
-                JsonNode status = ask("guest-exec-status", Map.of("pid", pid));
-                if (status.path("exited").asBoolean()) {
-                    int exit = status.has("signal") ? 128 + status.path("signal").asInt() : status.path("exitcode").asInt();
-                    return new Outcome(name() + "# " + command, exit, text(status, "out-data"), text(status, "err-data"));
-                }
-                Await.pause(pause);
-                // Each question costs the guest time that the command could use.
-                pause = pause.compareTo(Duration.ofMillis(400)) < 0 ? pause.multipliedBy(2) : pause;
-            }
-            throw new LabException(name() + "# " + command + ": not ended, long after its limit");
+            String what = name() + "# " + command;
+            JsonNode status = Await.value("the end of " + what, Duration.ofNanos(end - System.nanoTime()), LESS_OFTEN, () ->
+                    Optional.of(ask("guest-exec-status", Map.of("pid", pid))).filter(now -> now.path("exited").asBoolean()));
+            int exit = status.has("signal") ? 128 + status.path("signal").asInt() : status.path("exitcode").asInt();
+            return new Outcome(what, exit, text(status, "out-data"), text(status, "err-data"));
         }
 
         /** Whether it has not ended yet. */
