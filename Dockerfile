@@ -4,6 +4,7 @@
 FROM debian:trixie-slim AS build
 WORKDIR /src
 COPY pom.xml config.json ./
+COPY .mvn .mvn
 COPY plugin plugin
 COPY src/main src/main
 RUN plugin/build

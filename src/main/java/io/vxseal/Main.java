@@ -15,7 +15,10 @@ public final class Main {
     /** Without arguments, runs the plugin until it is stopped, set by the environment ({@link Settings}). */
     public static void main(String[] args) {
         if (args.length > 0) {
-            System.exit(Command.run(new PrintWriter(System.out, true), new PrintWriter(System.err, true), args));
+            System.exit(Command.run(
+                    new PrintWriter(System.out, true, System.out.charset()),
+                    new PrintWriter(System.err, true, System.err.charset()),
+                    args));
         }
         Uncaught.handle();
         Map<String, String> environment = System.getenv();

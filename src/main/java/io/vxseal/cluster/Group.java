@@ -56,7 +56,12 @@ final class Group {
     private boolean closing;
     final CompletableFuture<Void> closed = new CompletableFuture<>();
 
-    /** @param first when it was first heard, of times less than two beats apart @param last when last */
+    /**
+     * A member that is heard and not in the view.
+     *
+     * @param first when it was first heard, of times less than two beats apart
+     * @param last when it was last heard
+     */
     record Stranger(long first, long last) {}
 
     /**

@@ -62,7 +62,12 @@ final class GroupStack implements AutoCloseable {
 
     /** What happens in the group. Called by JGroups' threads: return soon. */
     interface Events {
-        /** @param members the coordinator first @param merged whether groups that lived apart have met */
+        /**
+         * Takes the group's new view.
+         *
+         * @param members the coordinator first
+         * @param merged whether groups that lived apart have met
+         */
         void view(List<UUID> members, boolean merged);
 
         /** A member of another view of the group is there to speak with; the views may merge soon. */

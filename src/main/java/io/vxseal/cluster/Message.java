@@ -85,7 +85,12 @@ sealed interface Message {
      * and not its to choose per endpoint.
      */
     record Own(Id id, Cidr address, MacAddress mac) {
-        /** @param network the network's id @param endpoint the endpoint's id */
+        /**
+         * What an endpoint is known by.
+         *
+         * @param network the network's id
+         * @param endpoint the endpoint's id
+         */
         record Id(String network, String endpoint) {}
     }
 }

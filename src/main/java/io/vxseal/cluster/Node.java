@@ -167,7 +167,7 @@ final class Node implements AutoCloseable {
 
     private boolean post(Duration delay, Runnable task) {
         try {
-            thread.schedule(() -> guarded(task), delay.toNanos(), TimeUnit.NANOSECONDS);
+            var _ = thread.schedule(() -> guarded(task), delay.toNanos(), TimeUnit.NANOSECONDS);
             return true;
         } catch (RejectedExecutionException _) {
             return false;
@@ -909,6 +909,7 @@ final class Node implements AutoCloseable {
     }
 
     @Override
+    @SuppressWarnings("FutureReturnValueIgnored") // the inner one is composed, and get() waits for both
     public void close() {
         if (thread.isShutdown()) {
             return;

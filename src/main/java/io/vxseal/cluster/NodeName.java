@@ -40,6 +40,6 @@ record NodeName(String swarm, Role role, String node) {
         if (!attributes.keySet().equals(Set.of("O", "OU", "CN"))) {
             throw new CertificateException("subject is not a swarm node's: " + subject);
         }
-        return new NodeName(attributes.get("O"), role, attributes.get("CN"));
+        return new NodeName(attributes.getOrDefault("O", ""), role, attributes.getOrDefault("CN", ""));
     }
 }

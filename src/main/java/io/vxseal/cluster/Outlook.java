@@ -62,7 +62,7 @@ final class Outlook implements AutoCloseable {
         }
     }
 
-    /** @return whether these are other keys than before */
+    /** Returns whether these are other keys than before, and keeps them. */
     boolean change(KeyRing now) {
         if (now.equals(ring)) {
             return false;

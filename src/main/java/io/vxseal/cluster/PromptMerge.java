@@ -48,7 +48,7 @@ final class PromptMerge extends MERGE3 {
     }
 
     private void compareSoon() {
-        timer.schedule(() -> {
+        var _ = timer.schedule(() -> {
             pending.set(false);
             try {
                 checkInconsistencies();

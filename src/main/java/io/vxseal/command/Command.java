@@ -15,6 +15,7 @@ public final class Command implements Runnable {
     private CommandLine.Model.CommandSpec spec;
 
     @CommandLine.Option(names = "--help", usageHelp = true, description = "Says this.")
+    @SuppressWarnings("UnusedVariable") // picocli reads the annotation
     private boolean help;
 
     @Override

@@ -29,6 +29,7 @@ final class Explain implements Runnable {
     private List<String> tags;
 
     @CommandLine.Option(names = "--help", usageHelp = true, description = "Says this.")
+    @SuppressWarnings("UnusedVariable") // picocli reads the annotation
     private boolean help;
 
     @Override

@@ -17,6 +17,7 @@ final class Rotate implements Callable<Integer> {
     private RunningPlugin plugin;
 
     @CommandLine.Option(names = "--help", usageHelp = true, description = "Says this.")
+    @SuppressWarnings("UnusedVariable") // picocli reads the annotation
     private boolean help;
 
     @Override

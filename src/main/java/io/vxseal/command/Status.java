@@ -20,6 +20,7 @@ final class Status implements Callable<Integer> {
     private boolean json;
 
     @CommandLine.Option(names = "--help", usageHelp = true, description = "Says this.")
+    @SuppressWarnings("UnusedVariable") // picocli reads the annotation
     private boolean help;
 
     @Override

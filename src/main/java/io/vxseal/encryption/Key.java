@@ -3,8 +3,6 @@ package io.vxseal.encryption;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import java.security.MessageDigest;
 import java.util.Arrays;
-import java.util.Objects;
-
 /**
  * A key of the ring: AES key octets, the tag by which both ends name it, and how what it seals is guarded against
  * repetition. That goes with the key because both ends of a flow must agree on it.
@@ -89,7 +87,7 @@ public final class Key {
 
     @Override
     public int hashCode() {
-        return Objects.hash(tag);
+        return Integer.hashCode(tag);
     }
 
     /** The tag alone. (moby prints 20 bits of the key, too.) */

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The way from the plans in the kernel to the plans wanted, collected over any number of nodes, in an order that is
@@ -39,6 +40,7 @@ public final class Transition {
     }
 
     /** Adds the difference between what stands for a node and what should. */
+    @SuppressWarnings("ReferenceEquality") // a plan that holds is kept, and need not be compared
     public Transition add(NodePlan before, NodePlan after) {
         if (before != after) {
             addMissing(before, after.receive, receive);
@@ -72,7 +74,7 @@ public final class Transition {
     }
 
     /** The one with that selector, of which the kernel holds but one; null if there is none. */
-    private static SecurityPolicy selecting(SecurityPolicy.Id id, SecurityPolicy[] policies) {
+    private static @Nullable SecurityPolicy selecting(SecurityPolicy.Id id, SecurityPolicy[] policies) {
         for (SecurityPolicy policy : policies) {
             if (policy.id().equals(id)) {
                 return policy;
@@ -130,6 +132,7 @@ public final class Transition {
     }
 
     /** Whether a state that receives is wanted of a sender and stands of another: the kernel does not ask who sent. */
+    @SuppressWarnings("ReferenceEquality") // one that sends may be equal
     private boolean opensTheSame(SecurityAssociation stands, SecurityAssociation wanted) {
         return stands.replayWindow() == wanted.replayWindow()
                 && stands.key().equals(wanted.key())

@@ -117,7 +117,11 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
 
     /** Finds the firewall that the host uses. */
     public interface FirewallChoice {
-        /** @param transport which IP carries VXLAN between the nodes */
+        /**
+         * Returns the firewall that holds the host's rules.
+         *
+         * @param transport which IP carries VXLAN between the nodes
+         */
         Firewall choose(Firewall.Transport transport) throws IOException;
     }
 
@@ -684,7 +688,8 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
     public void deleteEndpoint(String network, String id) throws DriverException {
         lock.lock();
         try {
-            if (leaveStranger(attachment(network), id) | strangers.remove(id)) {
+            boolean left = leaveStranger(attachment(network), id);
+            if (strangers.remove(id) || left) {
                 return;
             }
             Endpoint endpoint = endpoint(network, id);

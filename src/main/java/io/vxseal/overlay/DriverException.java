@@ -1,5 +1,7 @@
 package io.vxseal.overlay;
 
+import org.jspecify.annotations.Nullable;
+
 /** The driver refuses a call, or could not do it; nothing is changed. The message is for the operator. */
 public final class DriverException extends Exception {
     /** Why, in the terms of Docker's own error classes (moby, errdefs). */
@@ -16,7 +18,7 @@ public final class DriverException extends Exception {
 
     private final Kind kind;
 
-    private DriverException(Kind kind, String message, Throwable cause) {
+    private DriverException(Kind kind, String message, @Nullable Throwable cause) {
         super(message, cause);
         this.kind = kind;
     }
@@ -28,7 +30,7 @@ public final class DriverException extends Exception {
      * @param value what was given
      * @param remedy what would be right
      */
-    public static DriverException invalid(String field, Object value, String remedy) {
+    public static DriverException invalid(String field, @Nullable Object value, String remedy) {
         return new DriverException(
                 Kind.INVALID_PARAMETER, "invalid %s \"%s\": %s".formatted(field, value, remedy), null);
     }

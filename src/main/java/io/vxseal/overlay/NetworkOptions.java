@@ -45,13 +45,11 @@ public record NetworkOptions(boolean encrypted, int mtu, List<Integer> vnis) {
      * @throws DriverException naming the option, its value and the remedy
      */
     public static NetworkOptions of(Map<String, String> options) throws DriverException {
-        boolean encrypted = options.containsKey(ENCRYPTED);
-        if (encrypted) {
-            String value = options.get(ENCRYPTED);
-            if (!Set.of("", "true", "1").contains(value)) {
-                throw DriverException.invalid(
-                        "option " + ENCRYPTED, value, "give it without a value, or leave it out for a plain network");
-            }
+        String value = options.get(ENCRYPTED);
+        boolean encrypted = value != null;
+        if (encrypted && !Set.of("", "true", "1").contains(value)) {
+            throw DriverException.invalid(
+                    "option " + ENCRYPTED, value, "give it without a value, or leave it out for a plain network");
         }
         NetworkOptions read =
                 new NetworkOptions(encrypted, mtu(options.getOrDefault(MTU, "")), vnis(options.getOrDefault(VXLANID_LIST, "")));

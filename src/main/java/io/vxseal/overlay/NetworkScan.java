@@ -108,7 +108,7 @@ final class NetworkScan {
             List<Subnet> subnets = new ArrayList<>();
             int mtu = 0;
             // In the order in which they were made, which is that of the definition.
-            for (Link bridge : links.stream().sorted(Comparator.comparing(Link::index)).toList()) {
+            for (Link bridge : links.stream().sorted(Comparator.comparingInt(Link::index)).toList()) {
                 Link vxlan = vxlans.get(bridge.index());
                 List<Cidr> gateways = route.addresses(bridge);
                 if (vxlan != null && !gateways.isEmpty()) {

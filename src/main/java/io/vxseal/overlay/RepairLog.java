@@ -98,15 +98,17 @@ final class RepairLog {
     Map<Kind, Long> counts() {
         Map<Kind, Long> all = new EnumMap<>(Kind.class);
         for (Kind kind : Kind.values()) {
-            all.put(kind, counts.getOrDefault(kind, 0L));
+            all.put(kind, count(kind));
         }
         return all;
     }
 
+    private long count(Kind kind) {
+        return counts.getOrDefault(kind, 0L);
+    }
+
     /** The same in words that leave this room. */
     Overview.Repaired repaired() {
-        Map<Kind, Long> all = counts();
-        return new Overview.Repaired(
-                all.get(Kind.RULES), all.get(Kind.SEALING), all.get(Kind.LINKS), all.get(Kind.ENTRIES));
+        return new Overview.Repaired(count(Kind.RULES), count(Kind.SEALING), count(Kind.LINKS), count(Kind.ENTRIES));
     }
 }

@@ -9,6 +9,7 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.spi.AbstractSelector;
 import java.nio.channels.spi.SelectorProvider;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The JDK's own selector provider, but for the inherited channel, which is the {@link PluginSocket}'s listening socket: the way
@@ -27,7 +28,7 @@ public final class DoorSelectorProvider extends SelectorProvider {
     }
 
     @Override
-    public Channel inheritedChannel() {
+    public @Nullable Channel inheritedChannel() {
         return PluginSocket.listening();
     }
 

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** Reads a request's fields into the driver's terms; each refusal names the field, the value and the remedy. */
 final class Fields {
@@ -25,7 +26,7 @@ final class Fields {
     private Fields() {}
 
     /** An id of Docker's; it becomes part of names and paths, so it is held to what those allow. */
-    static String id(String field, String value) throws DriverException {
+    static String id(String field, @Nullable String value) throws DriverException {
         if (value == null || !ID.matcher(value).matches()) {
             throw DriverException.invalid(
                     field, orEmpty(value), "want 1 to 128 letters, digits, dots, dashes or underscores");
@@ -33,7 +34,7 @@ final class Fields {
         return value;
     }
 
-    static Cidr ipv4(String field, String value) throws DriverException {
+    static Cidr ipv4(String field, @Nullable String value) throws DriverException {
         Cidr cidr = cidr(field, value);
         if (!(cidr.address() instanceof Inet4Address)) {
             throw DriverException.invalid(field, value, "want IPv4");
@@ -41,8 +42,8 @@ final class Fields {
         return cidr;
     }
 
-    static Optional<MacAddress> mac(String field, String value) throws DriverException {
-        if (orEmpty(value).isEmpty()) {
+    static Optional<MacAddress> mac(String field, @Nullable String value) throws DriverException {
+        if (value == null || value.isEmpty()) {
             return Optional.empty();
         }
         try {
@@ -52,7 +53,7 @@ final class Fields {
         }
     }
 
-    static InetAddress address(String field, String value) throws DriverException {
+    static InetAddress address(String field, @Nullable String value) throws DriverException {
         try {
             return InetAddress.ofLiteral(orEmpty(value));
         } catch (IllegalArgumentException wrong) {
@@ -60,7 +61,8 @@ final class Fields {
         }
     }
 
-    static List<Network.Pool> pools(List<Requests.IpamData> ipv4, List<Requests.IpamData> ipv6) throws DriverException {
+    static List<Network.Pool> pools(
+            @Nullable List<Requests.IpamData> ipv4, @Nullable List<Requests.IpamData> ipv6) throws DriverException {
         if (ipv6 != null && !ipv6.isEmpty()) {
             throw DriverException.invalid(
                     "IPv6Data", ipv6.getFirst().pool(), "want a network without --ipv6: containers' addresses are IPv4");
@@ -79,7 +81,7 @@ final class Fields {
     }
 
     /** The user's options as AllocateNetwork has them. */
-    static Map<String, String> options(Map<String, Object> options) {
+    static Map<String, String> options(@Nullable Map<String, Object> options) {
         Map<String, String> read = new HashMap<>();
         if (options != null) {
             options.forEach((name, value) -> read.put(name, value == null ? "" : String.valueOf(value)));
@@ -88,7 +90,7 @@ final class Fields {
     }
 
     /** The user's options as CreateNetwork has them, among the engine's own. */
-    static Map<String, String> genericOptions(Map<String, Object> options) throws DriverException {
+    static Map<String, String> genericOptions(@Nullable Map<String, Object> options) throws DriverException {
         Object generic = options == null ? null : options.get(GENERIC);
         if (generic == null) {
             return Map.of();
@@ -101,14 +103,14 @@ final class Fields {
         return options(named);
     }
 
-    static List<Key> keys(List<byte[]> octets, List<Long> tags) throws DriverException {
-        int given = tags == null ? 0 : tags.size();
-        if (octets.size() != given) {
+    static List<Key> keys(List<byte[]> octets, @Nullable List<Long> tags) throws DriverException {
+        List<Long> given = tags == null ? List.of() : tags;
+        if (octets.size() != given.size()) {
             throw DriverException.invalid("Tags", tags, "want one for each of the %d keys".formatted(octets.size()));
         }
         List<Key> keys = new ArrayList<>();
         for (int i = 0; i < octets.size(); i++) {
-            keys.add(key("Keys[" + i + "]", octets.get(i), tags.get(i)));
+            keys.add(key("Keys[" + i + "]", octets.get(i), given.get(i)));
         }
         if (keys.stream().map(Key::tag).distinct().count() < keys.size()) {
             throw DriverException.invalid("Tags", tags, "want a different one for each key");
@@ -117,7 +119,7 @@ final class Fields {
     }
 
     /** The refusal never shows the octets. */
-    static Key key(String field, byte[] octets, Long tag) throws DriverException {
+    static Key key(String field, byte @Nullable [] octets, @Nullable Long tag) throws DriverException {
         int unsigned = tag("Tag of " + field, tag);
         try {
             return new Key(octets == null ? new byte[0] : octets, unsigned);
@@ -126,18 +128,18 @@ final class Fields {
         }
     }
 
-    static int tag(String field, Long tag) throws DriverException {
+    static int tag(String field, @Nullable Long tag) throws DriverException {
         if (tag == null || tag < 0 || tag > MAX_TAG) {
             throw DriverException.invalid(field, tag, "want a number of 32 bits");
         }
         return tag.intValue();
     }
 
-    static String orEmpty(String value) {
+    static String orEmpty(@Nullable String value) {
         return value == null ? "" : value;
     }
 
-    private static Cidr cidr(String field, String value) throws DriverException {
+    private static Cidr cidr(String field, @Nullable String value) throws DriverException {
         try {
             return Cidr.parse(orEmpty(value));
         } catch (IllegalArgumentException wrong) {

@@ -8,6 +8,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The plugin's Unix socket, listening before anything else of the process is there.
@@ -22,8 +23,8 @@ public final class PluginSocket {
     /** Connections that wait while the server loads; the engine opens a few. */
     private static final int BACKLOG = 128;
 
-    private static volatile ServerSocketChannel listening;
-    private static volatile Path path;
+    private static volatile @Nullable ServerSocketChannel listening;
+    private static volatile @Nullable Path path;
 
     private PluginSocket() {}
 
@@ -54,12 +55,12 @@ public final class PluginSocket {
     }
 
     /** The listening socket; null before {@link #open}, as {@link System#inheritedChannel()} has it. */
-    static ServerSocketChannel listening() {
+    static @Nullable ServerSocketChannel listening() {
         return listening;
     }
 
     /** Where it is bound. */
-    static Path path() {
+    static @Nullable Path path() {
         return path;
     }
 

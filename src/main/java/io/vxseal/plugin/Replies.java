@@ -2,6 +2,7 @@ package io.vxseal.plugin;
 
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the engine is answered, a record per reply (moby, libnetwork/drivers/remote/api), whose names are the fields'
@@ -22,7 +23,7 @@ final class Replies {
     record Allocated(Map<String, String> options) {}
 
     /** Null is left out: the engine's own address is not to be said again. */
-    record Interface(String macAddress) {}
+    record Interface(@Nullable String macAddress) {}
 
     record EndpointCreated(Interface interface_) {}
 

@@ -2,6 +2,7 @@ package io.vxseal.plugin;
 
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the engine posts, a record per request (moby, libnetwork/drivers/remote/api and libnetwork/discoverapi), whose
@@ -11,43 +12,43 @@ import java.util.Map;
 final class Requests {
     private Requests() {}
 
-    record IpamData(String addressSpace, String pool, String gateway) {}
+    record IpamData(@Nullable String addressSpace, @Nullable String pool, @Nullable String gateway) {}
 
     /** Of AllocateNetwork and CreateNetwork; the options of the one are the user's, of the other the engine's. */
     record Definition(
-            String networkId,
-            Map<String, Object> options,
-            List<IpamData> ipv4Data,
-            List<IpamData> ipv6Data) {}
+            @Nullable String networkId,
+            @Nullable Map<String, Object> options,
+            @Nullable List<IpamData> ipv4Data,
+            @Nullable List<IpamData> ipv6Data) {}
 
     /** Of FreeNetwork and DeleteNetwork. */
-    record NetworkOnly(String networkId) {}
+    record NetworkOnly(@Nullable String networkId) {}
 
-    record Interface(String address, String addressIpv6, String macAddress) {}
+    record Interface(@Nullable String address, @Nullable String addressIpv6, @Nullable String macAddress) {}
 
-    record CreateEndpoint(String networkId, String endpointId, Interface interface_) {}
+    record CreateEndpoint(@Nullable String networkId, @Nullable String endpointId, @Nullable Interface interface_) {}
 
     /** Of DeleteEndpoint, EndpointOperInfo, Leave, and the external connectivity pair. */
-    record EndpointOnly(String networkId, String endpointId) {}
+    record EndpointOnly(@Nullable String networkId, @Nullable String endpointId) {}
 
-    record Join(String networkId, String endpointId, String sandboxKey) {}
+    record Join(@Nullable String networkId, @Nullable String endpointId, @Nullable String sandboxKey) {}
 
-    record Discovery(int discoveryType, DiscoveryData discoveryData) {}
+    record Discovery(int discoveryType, @Nullable DiscoveryData discoveryData) {}
 
     /**
      * The union of the three shapes of discovery data. The numbers of the types moved between engines (3 is initial
      * keys to 20.10 and 23.0, a key update to 24.0 and later), so the fields that are there tell them apart.
      */
     record DiscoveryData(
-            String address,
-            String bindAddress,
+            @Nullable String address,
+            @Nullable String bindAddress,
             boolean self,
-            List<byte[]> keys,
-            List<Long> tags,
-            byte[] key,
+            @Nullable List<byte[]> keys,
+            @Nullable List<Long> tags,
+            byte @Nullable [] key,
             long tag,
-            byte[] primary,
+            byte @Nullable [] primary,
             long primaryTag,
-            byte[] prune,
+            byte @Nullable [] prune,
             long pruneTag) {}
 }

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SortedMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What {@code GET /status} answers. The fields' names are part of the documentation: others read them. What is not
@@ -27,23 +28,29 @@ record StatusReply(
         String time,
         Node node,
         Cluster cluster,
-        Ring ring,
+        @Nullable Ring ring,
         List<Network> networks,
         Ipsec ipsec,
-        String firewall,
+        @Nullable String firewall,
         List<String> inTheWay,
         Overview.Repaired repairs,
         SortedMap<String, CallStats.Tally> calls,
         List<Failure> errors) {
 
     /** This node; the addresses are Docker's data path address and the one that is listened on. */
-    record Node(String id, String swarm, String address, String bindAddress) {}
+    record Node(@Nullable String id, @Nullable String swarm, @Nullable String address, @Nullable String bindAddress) {}
 
-    record Cluster(String coordinator, String problem, long refusedMessages, List<Member> members) {}
+    record Cluster(@Nullable String coordinator, @Nullable String problem, long refusedMessages, List<Member> members) {}
 
-    record Member(String id, String role, String address, int endpoints, long ageSeconds) {}
+    record Member(@Nullable String id, @Nullable String role, @Nullable String address, int endpoints, long ageSeconds) {}
 
-    record Ring(long version, String author, String changedAt, Long ageSeconds, boolean fromEngine, List<Key> keys) {}
+    record Ring(
+            long version,
+            @Nullable String author,
+            @Nullable String changedAt,
+            @Nullable Long ageSeconds,
+            boolean fromEngine,
+            List<Key> keys) {}
 
     /** Of a key its tag alone, which both ends name it by. */
     record Key(long tag, boolean primary, long knownSeconds) {}
@@ -53,9 +60,9 @@ record StatusReply(
     record Subnet(String pool, String gateway, int vni) {}
 
     /** An endpoint; of those on other nodes only the ones that have joined are known. */
-    record Attached(String id, String address, String mac, boolean here, boolean joined, String node) {}
+    record Attached(String id, String address, String mac, boolean here, boolean joined, @Nullable String node) {}
 
-    record Ipsec(int statesWanted, Integer statesFound, int policiesWanted, Integer policiesFound) {}
+    record Ipsec(int statesWanted, @Nullable Integer statesFound, int policiesWanted, @Nullable Integer policiesFound) {}
 
     record Failure(String at, long times, String where, String error) {}
 
@@ -158,7 +165,7 @@ record StatusReply(
         return Math.max(0, Duration.between(since, now).toSeconds());
     }
 
-    private static <T> T orNull(Optional<T> known) {
+    private static <T> @Nullable T orNull(Optional<T> known) {
         return known.orElse(null);
     }
 }

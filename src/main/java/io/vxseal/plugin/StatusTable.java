@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** A {@link StatusReply} for a terminal: the same but for the single endpoints, of which there may be thousands. */
 final class StatusTable {
@@ -140,7 +141,7 @@ final class StatusTable {
     }
 
     /** Errors quote what callers gave, which is not to reach a terminal as more than text on one line. */
-    private static List<String> row(String... cells) {
+    private static List<String> row(@Nullable String... cells) {
         return Arrays.stream(cells)
                 .map(cell -> cell == null || cell.isEmpty() ? UNKNOWN : cell.replaceAll("\\p{Cntrl}+", " "))
                 .toList();
@@ -150,7 +151,7 @@ final class StatusTable {
         return is ? "yes" : "no";
     }
 
-    private static String number(Integer known) {
+    private static String number(@Nullable Integer known) {
         return known == null ? UNKNOWN : known.toString();
     }
 

@@ -9,6 +9,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.EnumSet;
+import java.util.Objects;
 
 /** A file that is replaced whole: after a crash it holds the content before or the content after. */
 public final class WholeFile {
@@ -20,7 +21,7 @@ public final class WholeFile {
      * @param file its folder is made if it is not there
      */
     public static void replace(Path file, byte[] content) throws IOException {
-        Path folder = file.toAbsolutePath().getParent();
+        Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent(), "a file lies in a folder");
         if (!Files.isDirectory(folder)) {
             make(folder);
         }

@@ -10,7 +10,6 @@ import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -31,7 +30,6 @@ final class Crowd {
         int endpoints = Integer.parseInt(words[3]);
         String network = words[4];
         List<String> names = List.of(words).subList(5, words.length);
-        List<Cluster> members = new ArrayList<>();
         for (int i = 0; i < names.size(); i++) {
             InetAddress at = plus(first, i);
             Cluster.Settings settings = new Cluster.Settings(
@@ -44,7 +42,6 @@ final class Crowd {
             }
             member.found(seed);
             member.self(at, at);
-            members.add(member);
         }
         while (System.in.read() >= 0) {
             // Until the script closes the pipe.

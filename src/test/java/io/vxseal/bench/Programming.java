@@ -12,7 +12,6 @@ import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
-import java.io.IOException;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -197,7 +197,6 @@ class ClusterTest extends Hosts {
         assertThat(a.cluster().ring()).isEqualTo(firstMade.isBefore(secondMade) ? first : second);
     }
 
-    /** As crossing merges leave it behind: one group has this node, and this node is in another. */
     /** Groups merge by a few messages more than a greeting takes, which on a busy host is seconds. */
     @Test
     void whoIsMetInAnotherGroupIsToldTheRingAndThenTheEndpointsBeforeTheGroupsMerge() throws Exception {

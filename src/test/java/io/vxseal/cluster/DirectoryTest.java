@@ -123,9 +123,9 @@ class DirectoryTest {
         assertThat(directory.lost(VTEP)).containsExactly(new Removed(peer(own(1, 0), VTEP)));
     }
 
-    private enum Kind { HELLO, ANNOUNCE, WITHDRAW, EVERYTHING, SILENT, GONE, LOST }
+    enum Kind { HELLO, ANNOUNCE, WITHDRAW, EVERYTHING, SILENT, GONE, LOST }
 
-    private record Step(Kind kind, int member, int node, int endpoint, int shape) {}
+    record Step(Kind kind, int member, int node, int endpoint, int shape) {}
 
     @Provide
     Arbitrary<List<Step>> steps() {
@@ -137,16 +137,11 @@ class DirectoryTest {
 
     /** The plainest model: what every member told, by whom it is replaced looked for among all after every step. */
     private static final class Model {
-        final UUID member;
         String node;
         InetAddress vtep;
         boolean silent;
         boolean complete;
         final Set<Own.Id> told = new HashSet<>();
-
-        Model(UUID member) {
-            this.member = member;
-        }
 
         boolean isReplacedBy(Model other) {
             return silent && !other.silent
@@ -174,7 +169,7 @@ class DirectoryTest {
                 // A member is of one node all its life.
                 String node = models.containsKey(member) ? models.get(member).node : "node-" + step.node();
                 changes.addAll(directory.hello(member, node, vtep));
-                Model model = models.computeIfAbsent(member, Model::new);
+                Model model = models.computeIfAbsent(member, _ -> new Model());
                 model.node = node;
                 model.vtep = vtep;
                 model.silent = false;

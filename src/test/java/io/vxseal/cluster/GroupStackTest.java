@@ -3,6 +3,7 @@ package io.vxseal.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
@@ -32,7 +33,7 @@ class GroupStackTest {
 
     private static Map<String, String> numbers(Class<?> from, String resource) throws IOException {
         try (var in = from.getResourceAsStream(resource)) {
-            return ENTRY.matcher(new String(in.readAllBytes())).results()
+            return ENTRY.matcher(new String(in.readAllBytes(), StandardCharsets.UTF_8)).results()
                     .collect(Collectors.toMap((MatchResult entry) -> entry.group(2), entry -> entry.group(1)));
         }
     }

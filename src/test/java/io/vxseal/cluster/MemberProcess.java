@@ -21,6 +21,8 @@ final class MemberProcess {
     private MemberProcess() {}
 
     /**
+     * Runs one member until its input ends.
+     *
      * @param words folder of certificates, file of managers, folder for the ring, port, seconds a key lives, address,
      *     seconds for which a silent member is kept
      */

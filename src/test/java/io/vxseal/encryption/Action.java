@@ -67,7 +67,11 @@ sealed interface Action {
         return actions;
     }
 
-    /** @param hosts the action is one of these hosts' alone, or all hosts' */
+    /**
+     * Returns a random action.
+     *
+     * @param hosts the action is one of these hosts' alone, or all hosts'
+     */
     static Action draw(Random random, int hosts) {
         int host = random.nextInt(hosts);
         int node = random.nextInt(NODES);

@@ -13,6 +13,7 @@ import io.vxseal.kernel.xfrm.XfrmChange;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -232,13 +233,13 @@ class EncryptionTest {
     private static String logged(Call call) throws Exception {
         PrintStream before = System.err;
         var written = new ByteArrayOutputStream();
-        System.setErr(new PrintStream(written, true));
+        System.setErr(new PrintStream(written, true, StandardCharsets.UTF_8));
         try {
             call.run();
         } finally {
             System.setErr(before);
         }
-        return written.toString();
+        return written.toString(StandardCharsets.UTF_8);
     }
 
     /** Without ESP the kernel refuses every state, as it refuses one that is in another's place. */

@@ -197,6 +197,7 @@ class SequenceTest {
     }
 
     /** How many pairs of hosts were checked in a rotation. */
+    @SuppressWarnings("ReferenceEquality") // two hosts may have changed alike
     private static int play(Action action, List<Host> hosts) {
         if (action instanceof Action.Fail fail) {
             hosts.get(fail.host()).fault = Optional.of(fail);

@@ -167,7 +167,7 @@ public final class OneByOne implements AutoCloseable {
         request.put(0, octets, 0, length);
         if (LibC.INSTANCE.send(fd, requestMemory, length, 0) < 0
                 || LibC.INSTANCE.recv(fd, answerMemory, answer.capacity(), 0) < 0) {
-            throw LibC.failure("exchange " + written);
+            throw LibC.failure("exchange a request with the kernel");
         }
         return answer.getShort(4) == NLMSG_ERROR ? -answer.getInt(NetlinkMessage.NLMSG_HDRLEN) : 0;
     }

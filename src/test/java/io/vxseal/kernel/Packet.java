@@ -32,7 +32,7 @@ public final class Packet {
         return ipv4(options, 0, datagram);
     }
 
-    /** @param offset octets */
+    /** Returns the fragment at an offset in octets. */
     public static byte[] ipv4Fragment(int offset, boolean more, byte[] part) {
         return ipv4(new byte[0], offset / 8 | (more ? 0x2000 : 0), part);
     }
@@ -65,7 +65,7 @@ public final class Packet {
         return datagram;
     }
 
-    /** @param next what the first of the parts is */
+    /** Returns a packet; {@code next} is the protocol of the first of its parts. */
     public static byte[] ipv6(int next, byte[]... parts) {
         var payload = new ByteArrayOutputStream();
         for (byte[] part : parts) {
@@ -105,7 +105,7 @@ public final class Packet {
         return headers;
     }
 
-    /** @param offset octets */
+    /** Returns a fragment header with an offset in octets. */
     public static byte[] fragment(int next, int offset, boolean more) {
         return ByteBuffer.allocate(8)
                 .put((byte) next).put((byte) 0).putShort((short) (offset | (more ? 1 : 0))).putInt(IDENTIFICATION)

@@ -3,29 +3,36 @@ package io.vxseal.overlay;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * What an operator does to a node, or what happens to it.
+ * Something that an operator does to a node, or that happens to it.
  *
- * @param kind what
+ * @param kind what happens
  * @param variant in which way, where there are several: bits that each kind reads for itself
  */
 record NodeStep(Kind kind, int variant) {
     private static final int VARIANTS = 64;
 
-    /** What stands between an encrypted network and the wire. Each by itself is enough. */
+    /** A part of what keeps an encrypted network from the wire. */
     enum Barrier {
-        /** The host's firewall rules, both ways. */
+        /** The host's firewall rules, in both directions. */
         RULES,
-        /** IPsec policies, on the way out. */
+        /** IPsec policies, on the way out, which go by the firewall mark. */
         POLICIES,
-        /** Rules in the network's own namespace: the mark that policies go by, and the look at what comes in. */
-        NAMESPACE
+        /** The host's table that drops, on the way out, what has the packet priority and no route through our states. */
+        PRIORITY,
+        /** Rules in the network's own namespace: mark and priority on the way out, the check of what comes in. */
+        NAMESPACE;
+
+        /** Returns whether nothing passes in clear while these are open. */
+        static boolean hold(Set<Barrier> open) {
+            return !open.contains(RULES)
+                    || !open.contains(NAMESPACE) && !open.containsAll(Set.of(POLICIES, PRIORITY));
+        }
     }
 
     /** Whether the plugin has to run for it. */
@@ -60,10 +67,12 @@ record NodeStep(Kind kind, int variant) {
         STATES_FLUSHED(1, Plugin.EITHER),
         POLICIES_FLUSHED(3, Plugin.EITHER, Barrier.POLICIES),
         IPTABLES_FLUSHED(3, Plugin.EITHER, Barrier.RULES),
-        RULESET_FLUSHED(3, Plugin.EITHER, Barrier.RULES),
-        TABLES_DELETED(2, Plugin.EITHER, Barrier.RULES),
+        RULESET_FLUSHED(3, Plugin.EITHER, Barrier.RULES, Barrier.PRIORITY),
+        /** The variant chooses between the firewall's table, the priority's and both. */
+        TABLES_DELETED(2, Plugin.EITHER),
         NAMESPACE_FLUSHED(3, Plugin.EITHER, Barrier.NAMESPACE),
         ACCEPTED_FIRST(3, Plugin.EITHER, Barrier.RULES),
+        /** The barrier stays open until the foreign rule is gone. */
         MARKED_OTHERWISE(2, Plugin.EITHER, Barrier.POLICIES),
         UNPRINTABLE_RULE(2, Plugin.EITHER),
         FOREIGN_RULES_REMOVED(3, Plugin.EITHER),
@@ -73,33 +82,17 @@ record NodeStep(Kind kind, int variant) {
 
         final int weight;
         final Plugin plugin;
-        /** What it takes away or gets around, until the next repair. */
-        final Optional<Barrier> opens;
+        private final Set<Barrier> opens;
 
-        Kind(int weight, Plugin plugin) {
-            this(weight, plugin, Optional.empty());
-        }
-
-        Kind(int weight, Plugin plugin, Barrier opens) {
-            this(weight, plugin, Optional.of(opens));
-        }
-
-        Kind(int weight, Plugin plugin, Optional<Barrier> opens) {
+        Kind(int weight, Plugin plugin, Barrier... opens) {
             this.weight = weight;
             this.plugin = plugin;
-            this.opens = opens;
-        }
-
-        /**
-         * Whether it can happen now, as far as that is the same for all kinds.
-         *
-         * @param open barriers that are out already: a second one does not go before the plugin could put back the first
-         */
-        boolean fits(boolean running, Set<Barrier> open) {
-            boolean asWanted = plugin == Plugin.EITHER || running == (plugin == Plugin.RUNS);
-            return asWanted && (opens.isEmpty() || open.stream().allMatch(opens.get()::equals));
+            this.opens = Set.of(opens);
         }
     }
+
+    private static final List<Set<Barrier>> TABLES =
+            List.of(Set.of(Barrier.RULES), Set.of(Barrier.PRIORITY), Set.of(Barrier.RULES, Barrier.PRIORITY));
 
     private static final List<Kind> WEIGHTED = EnumSet.allOf(Kind.class).stream()
             .flatMap(kind -> IntStream.range(0, kind.weight).mapToObj(_ -> kind))
@@ -119,6 +112,24 @@ record NodeStep(Kind kind, int variant) {
 
     static String print(List<NodeStep> steps) {
         return steps.stream().map(NodeStep::toString).collect(Collectors.joining(" "));
+    }
+
+    /** Returns the barriers that it takes away or gets around, until the next repair. */
+    Set<Barrier> opens() {
+        return kind == Kind.TABLES_DELETED ? TABLES.get(of(TABLES.size())) : kind.opens;
+    }
+
+    /**
+     * Returns whether it can happen now, as far as that is the same for all kinds.
+     *
+     * @param open barriers that are open already
+     */
+    boolean fits(boolean running, Set<Barrier> open) {
+        Set<Barrier> then = EnumSet.noneOf(Barrier.class);
+        then.addAll(open);
+        then.addAll(opens());
+        boolean asWanted = kind.plugin == Plugin.EITHER || running == (kind.plugin == Plugin.RUNS);
+        return asWanted && (opens().isEmpty() || Barrier.hold(then));
     }
 
     /** One of so many ways. */

@@ -321,6 +321,22 @@ class ProtectionTest {
         assertThat(driver.repairs().get(RepairLog.Kind.RULES)).isEqualTo(before + 1);
     }
 
+    @Test
+    void restoresThePriorityTableAndRemovesItWithTheLastNetwork() throws Exception {
+        String table = "nft list table inet vxseal-priority";
+        serve();
+        driver.repair();
+        long before = driver.repairs().get(RepairLog.Kind.RULES);
+        String rules = host.run(table);
+        host.run("nft flush chain inet vxseal-priority leaving");
+        driver.repair();
+        assertThat(host.run(table)).isEqualTo(rules);
+        assertThat(driver.repairs().get(RepairLog.Kind.RULES)).isEqualTo(before + 1);
+        driver.leave(NETWORK, "here");
+        driver.deleteEndpoint(NETWORK, "here");
+        assertThat(host.run("nft list tables")).doesNotContain("vxseal");
+    }
+
     /** The engine names this node's address once. */
     @Test
     void takesThisNodesAddressWhenTheFirewallFails() throws Exception {

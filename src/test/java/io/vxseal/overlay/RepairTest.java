@@ -1,8 +1,8 @@
 package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.tuple;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;

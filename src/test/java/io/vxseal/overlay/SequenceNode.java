@@ -135,7 +135,7 @@ final class SequenceNode implements AutoCloseable {
         host = new TestHost(folder.resolve("host"));
         wire = new TestHost(folder.resolve("wire"));
         container = new TestHost(folder.resolve("container"));
-        host.run("sh " + Files.writeString(folder.resolve("links"), links()));
+        addLinks();
         traffic = new OverlayTraffic(
                 wire, container, folder, List.of(SEALED_LINE, PLAIN_LINE, OTHER_LINE), PORTS, List.of(here(0), here(1)));
         start(0);
@@ -143,21 +143,20 @@ final class SequenceNode implements AutoCloseable {
         join(ON_SEALED);
     }
 
-    private String links() {
-        String family = ipv6 ? "-6" : "-4";
+    private void addLinks() throws IOException {
         String nodad = ipv6 ? " nodad" : "";
-        return """
-                set -e
-                ip link add uplink address %6$s type veth peer name uplink netns %1$s
-                ip link set uplink up
-                nsenter --net=%1$s ip link set uplink up
-                ip %2$s address add %3$s dev uplink%5$s
-                nsenter --net=%1$s ip %2$s address add %4$s dev uplink%5$s
-                # Else what goes to an address that the node has not got just now waits for an answer to ARP.
-                nsenter --net=%1$s ip neighbour replace %7$s lladdr %6$s dev uplink nud permanent
-                nsenter --net=%1$s ip neighbour replace %8$s lladdr %6$s dev uplink nud permanent
-                """.formatted(folder.resolve("wire"), family, prefixed(here(0)), prefixed(there()), nodad, UPLINK_MAC,
-                here(0).getHostAddress(), here(1).getHostAddress());
+        host.run("ip -batch " + Files.writeString(folder.resolve("uplink"), """
+                link add uplink address %s type veth peer name uplink netns %s
+                address add %s dev uplink%s
+                link set uplink up
+                """.formatted(UPLINK_MAC, folder.resolve("wire"), prefixed(here(0)), nodad)));
+        // Else what goes to an address that the node has not got just now waits for an answer to ARP.
+        wire.run("ip -batch " + Files.writeString(folder.resolve("downlink"), """
+                address add %1$s dev uplink%2$s
+                link set uplink up
+                neighbour replace %4$s lladdr %3$s dev uplink nud permanent
+                neighbour replace %5$s lladdr %3$s dev uplink nud permanent
+                """.formatted(prefixed(there()), nodad, UPLINK_MAC, here(0).getHostAddress(), here(1).getHostAddress())));
     }
 
     private InetAddress here(int number) {
@@ -280,10 +279,8 @@ final class SequenceNode implements AutoCloseable {
         String endpoint = "e%d".formatted(++endpoints);
         running.createEndpoint(on.network(), endpoint, new Cidr(on.line().here(), 24), Optional.empty());
         String link = running.join(on.network(), endpoint).link();
-        container.failure("ip link delete " + on.link());
-        host.run("ip link set %s netns %s name %s".formatted(link, folder.resolve("container"), on.link()));
+        host.run("ip link set %s netns %s name %s up".formatted(link, folder.resolve("container"), on.link()));
         container.run("ip -batch " + Files.writeString(folder.resolve("attach"), """
-                link set %1$s up
                 address add %2$s/24 dev %1$s
                 neighbour replace %3$s lladdr %4$s dev %1$s nud permanent
                 """.formatted(on.link(), on.line().here().getHostAddress(), on.line().there().getHostAddress(),
@@ -323,10 +320,10 @@ final class SequenceNode implements AutoCloseable {
 
     /** Whether the step could happen as things are. If so it did, and 0 datagrams were in clear so far. */
     boolean play(NodeStep step) throws Exception {
-        if (!step.kind().fits(running(), open) || !happen(step)) {
+        if (!step.fits(running(), open) || !happen(step)) {
             return false;
         }
-        step.kind().opens.ifPresent(open::add);
+        open.addAll(step.opens());
         traffic.flow();
         if (running()) {
             driver.get().repair();
@@ -340,6 +337,7 @@ final class SequenceNode implements AutoCloseable {
         return true;
     }
 
+    @SuppressWarnings("EnumOrdinal") // any other one will do
     private boolean happen(NodeStep step) throws Exception {
         switch (step.kind()) {
             case STARTED -> start(step.variant());
@@ -399,7 +397,7 @@ final class SequenceNode implements AutoCloseable {
             case POLICIES_FLUSHED -> host.run("ip xfrm policy flush");
             case IPTABLES_FLUSHED -> flushIptables(step.of(5));
             case RULESET_FLUSHED -> host.run("nft flush ruleset");
-            case TABLES_DELETED -> deleteTables();
+            case TABLES_DELETED -> deleteTables(step.opens());
             case NAMESPACE_FLUSHED -> {
                 return inNamespace(step.bit(0) ? ON_OTHER : ON_SEALED, "nft flush ruleset");
             }
@@ -475,7 +473,9 @@ final class SequenceNode implements AutoCloseable {
     /** Starts a plugin whose commands stop coming back after a while, and another one in its place. */
     private void killInTheMiddle(NodeStep step) throws Exception {
         kill();
-        if (step.bit(5) && open.isEmpty()) {
+        Set<Barrier> withoutRules = EnumSet.of(Barrier.RULES);
+        withoutRules.addAll(open);
+        if (step.bit(5) && Barrier.hold(withoutRules)) {
             flushIptables(2);
         }
         Path left = folder.resolve("commands" + held.size());
@@ -559,10 +559,11 @@ final class SequenceNode implements AutoCloseable {
         }
     }
 
-    private void deleteTables() {
+    private void deleteTables(Set<Barrier> barriers) {
         host.run("nft list tables").lines()
                 .map(line -> line.replaceFirst("^table ", ""))
                 .filter(table -> table.contains("vxseal"))
+                .filter(table -> barriers.contains(table.endsWith("-priority") ? Barrier.PRIORITY : Barrier.RULES))
                 .forEach(table -> attempt("nft delete table " + table));
     }
 
@@ -647,21 +648,22 @@ final class SequenceNode implements AutoCloseable {
             join(ON_SEALED);
         }
         traffic.delivered(PLAIN_LINE);
-        long plain = traffic.onWire("plain");
-        long sealed = traffic.onWire("sealed");
+        Map<String, Long> before = traffic.onWire();
+        Map<String, Long> now;
         // The links of a network that was made anew come up when the kernel gets to it.
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         Set<String> missing = new HashSet<>();
         do {
             traffic.flow();
             missing.clear();
-            if (traffic.onWire("plain") == plain) {
+            now = traffic.onWire();
+            if (now.get("plain").equals(before.get("plain"))) {
                 missing.add("plain datagrams on the wire");
             }
             if (traffic.delivered(PLAIN_LINE) == 0) {
                 missing.add("plain datagrams from the wire");
             }
-            if (seals && traffic.onWire("sealed") == sealed) {
+            if (seals && now.get("sealed").equals(before.get("sealed"))) {
                 missing.add("sealed datagrams on the wire");
             }
         } while (!missing.isEmpty() && System.nanoTime() < deadline);
@@ -669,7 +671,7 @@ final class SequenceNode implements AutoCloseable {
         String device = host.run("nsenter --net=%s ip -d link show %s".formatted(pin(ON_SEALED), ON_SEALED.vxlan()));
         assertThat(device).contains(",UP", "dstport " + port);
         assertThat(traffic.clear()).as("datagrams of encrypted networks in clear").isEmpty();
-        assertThat(traffic.onWire("clear")).as("packets in clear on the wire").isZero();
+        assertThat(traffic.onWire().get("clear")).as("packets in clear on the wire").isZero();
     }
 
     private boolean isUp(Membership on) {

@@ -9,8 +9,6 @@ import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
-import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.xfrm.Xfrm;

@@ -7,6 +7,7 @@ import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -60,7 +61,8 @@ class StateFileTest {
         byte[] zeros = new byte[whole.length];
         byte[] tail = Arrays.copyOf(whole, whole.length + 1);
         tail[whole.length] = '}';
-        for (byte[] torn : List.of(Arrays.copyOf(whole, whole.length / 2), new byte[0], zeros, tail, "null".getBytes())) {
+        byte[] nothing = "null".getBytes(StandardCharsets.UTF_8);
+        for (byte[] torn : List.of(Arrays.copyOf(whole, whole.length / 2), new byte[0], zeros, tail, nothing)) {
             Files.write(path(), torn);
             assertThatThrownBy(() -> file().read()).isInstanceOf(IOException.class).hasMessageContaining("state.json");
         }

@@ -7,18 +7,19 @@ import java.util.List;
 /**
  * A network's own rules for frames, in the network's own namespace, out of reach of whoever reloads the host's rules.
  *
- * <p>Outwards, each frame that a bridge sends gets the firewall mark. A VXLAN device asks for the way of its datagram with
- * the frame's mark (vxlan_get_route() and vxlan6_get_route() in {@code drivers/net/vxlan/vxlan_core.c},
- * udp_tunnel_dst_lookup() since 6.8), and the way is where the kernel looks for an XFRM policy. So a marked frame is sealed,
+ * <p>Outwards, each frame that a bridge sends gets the firewall mark and a packet priority. A VXLAN device looks up the route of
+ * its datagram with the frame's mark (vxlan_get_route() and vxlan6_get_route() in {@code drivers/net/vxlan/vxlan_core.c},
+ * udp_tunnel_dst_lookup() since 6.8), and the kernel looks for an XFRM policy along with the route. So a marked frame is sealed,
  * or blocked, before its datagram meets the host's firewall at all. The mark itself ends where the datagram leaves the
- * namespace (skb_scrub_packet()), so no rule of the host sees it.
+ * namespace (skb_scrub_packet()), so no rule of the host sees it. The priority stays: {@link SealedPriority} drops a datagram
+ * that has it and is not about to be sealed, because a rule of the host had its route looked up anew with another mark.
  *
- * <p>Inwards, a bridge takes a frame from a VXLAN port (an interface named {@code vx-…}) only if its datagram was sealed:
- * {@link SealedPriority} told so by the packet's priority, which stays with the frame where the mark does not. The VXLAN
- * device's own ARP replies (arp_reduce()) came in no datagram and pass. Who flushes the host's rules stops the network.
+ * <p>Inwards, a bridge takes a frame from a VXLAN port (an interface named {@code vx-…}) only if its datagram was sealed, which
+ * it knows by the priority that {@link SealedPriority} gave the datagram. The VXLAN device's own ARP replies (arp_reduce()) came
+ * in no datagram and pass. If somebody flushes the host's rules, the network stops instead of opening.
  *
  * <p>A frame from outside passes for such a reply only if it is one and addressed to the VXLAN device itself
- * (eth_type_trans()). The device answers whoever asked, never itself, so {@link Route#VXLAN_MAC} tells the two apart.
+ * (eth_type_trans()). The device answers its askers, never itself, so {@link Route#VXLAN_MAC} tells the two apart.
  */
 public final class FrameMark implements AutoCloseable {
     private static final String NAME = "vxseal";
@@ -30,7 +31,7 @@ public final class FrameMark implements AutoCloseable {
     }
 
     /**
-     * Returns the rules of a namespace, which {@link #restore} sets.
+     * Returns the rules of a namespace without setting them.
      *
      * @param namespace stays open as long as this is used
      * @param mark firewall mark of what bridges send
@@ -44,7 +45,8 @@ public final class FrameMark implements AutoCloseable {
                                 .formatted(Route.VXLAN_MAC),
                         "iifname \"vx-*\" drop")),
                 new NftTable.Chain("outgoing", "filter hook postrouting priority 400", List.of(
-                        "meta mark set 0x%x".formatted(mark))))));
+                        "meta mark set 0x%x".formatted(mark),
+                        "meta priority set 0x%x".formatted(SealedPriority.PRIORITY))))));
     }
 
     /** Returns whether the namespace has rules of {@link #restore}, by whatever process or version. */

@@ -262,7 +262,11 @@ final class IptablesFirewall implements Firewall {
 
     @SafeVarargs
     private static List<String> joined(List<String>... words) {
-        return Stream.of(words).flatMap(List::stream).toList();
+        var joined = new ArrayList<String>();
+        for (List<String> some : words) {
+            joined.addAll(some);
+        }
+        return joined;
     }
 
     private Wanted wanted(String table, Set<Segment> segments) {

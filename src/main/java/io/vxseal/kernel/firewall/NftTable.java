@@ -43,6 +43,7 @@ final class NftTable implements AutoCloseable {
         RULE(7, Set.of(3, 6));
 
         private final int request;
+        @SuppressWarnings("ImmutableEnumChecker") // the sets above are
         private final Set<Integer> varying;
 
         Kind(int request, Set<Integer> varying) {

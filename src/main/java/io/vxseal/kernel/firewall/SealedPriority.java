@@ -7,31 +7,36 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * The priority of datagrams that our IPsec opened, set by a table of our own in the host's namespace. A packet's priority
- * stays with it where a VXLAN device takes the frame out and hands it to a network's namespace (skb_scrub_packet() resets
- * mark and security path only); {@link FrameMark} asks for it there.
+ * The table in the host's namespace that goes by the packet priority of encrypted networks. A packet keeps its priority where a
+ * VXLAN device hands it from one network namespace to another, in both directions (skb_scrub_packet() resets the mark and the
+ * security path only).
  *
- * <p>No other datagram comes to a VXLAN device with this priority: the table takes it from those whose sender set it
- * (SO_PRIORITY), as a process of the host with CAP_NET_RAW may.
+ * <p>Inwards, the table gives the priority to datagrams that our IPsec opened, and takes it from all others, because a process of
+ * the host with CAP_NET_RAW may set it (SO_PRIORITY). {@link FrameMark} lets only frames with this priority into a network.
  *
- * <p>The table also drops IPv6 packets with a fragment header behind another extension header, before connection tracking
- * puts fragments together. There the kernel keeps the place of the header that leads to the fragment header in eight bits
+ * <p>Outwards, {@link FrameMark} gives the priority to each frame of an encrypted network. The table drops a datagram that has it
+ * and whose route does not go through one of our states. This holds where a foreign rule has changed the firewall mark, by which
+ * the kernel finds policies, and the host's firewall rules are gone. A datagram whose route does go through one of our states
+ * gets priority 0, so that no queueing discipline of the host sees ours: priorities are class handles there.
+ *
+ * <p>A sealed datagram also gets its firewall mark back before source NAT. Where NAT changes its source, the kernel looks for
+ * its route anew, with the mark it has by then (ip_xfrm_me_harder() in {@code net/netfilter/nf_nat_proto.c}), behind all rules
+ * for what leaves. Without the mark it would find no policy and send the datagram in clear. With it the datagram is sealed, or
+ * blocked if it has another source address than this node's.
+ *
+ * <p>The table drops IPv6 packets with a fragment header behind another extension header, before connection tracking puts
+ * fragments together. There the kernel keeps the place of the header that leads to the fragment header in eight bits
  * (prev_nhoff of find_prev_fhdr() in {@code net/ipv6/netfilter/nf_conntrack_reasm.c}), so behind long headers it changes a
  * wrong octet: all rules then read other headers than the kernel, which goes on behind the fragment header. No rule
  * for incoming packets can tell any more, and no common sender makes such packets.
  *
- * <p>On its way out a sealed datagram gets its firewall mark back before source NAT. Where NAT changes its source, the kernel
- * looks for its route anew, with the mark it has by then (ip_xfrm_me_harder() in {@code net/netfilter/nf_nat_proto.c}), behind
- * all rules for what leaves. Without the mark it would find no policy and send the datagram in clear. With it the datagram is
- * sealed, or blocked if it has another source address than this node's.
- *
- * <p>No datagram of a VXLAN device bears the mark here, because it lost it on its way out of the network's namespace
- * (skb_scrub_packet()). So what does was marked by a process (SO_MARK), and is dropped before connection tracking puts
- * fragments together: kernels before 6.9 forget the socket of a datagram there (ip_defrag()), by which the firewall's rules know
- * it, and a foreign rule that has its route looked up anew would have it sealed.
+ * <p>The table drops what a process marked as ours (SO_MARK). No datagram of a VXLAN device bears the mark in OUTPUT, because it
+ * lost it on its way out of the network's namespace. The drop comes before connection tracking puts fragments together: kernels
+ * before 6.9 forget the socket of a datagram there (ip_defrag()), by which the firewall's rules know it, and a foreign rule that
+ * has its route looked up anew would have it sealed.
  */
 public final class SealedPriority implements AutoCloseable {
-    /** Chosen so that no scheduler's class has it by chance: 0x76 and our reqid. */
+    /** Packet priority of encrypted networks' packets, unlikely to be the handle of a scheduler's class: 0x76 and our reqid. */
     public static final int PRIORITY = 0x76 << 24 | Xfrm.REQID;
 
     /** Right before the chains that translate sources (NF_IP_PRI_NAT_SRC, 100). */
@@ -54,13 +59,17 @@ public final class SealedPriority implements AutoCloseable {
      * @throws FirewallException if the kernel has no nf_tables
      */
     public static SealedPriority in(Namespace namespace, int mark) throws FirewallException {
-        List<String> rules = Stream.concat(
+        List<String> incoming = Stream.concat(
                         Stream.of("meta priority 0x%x meta priority set 0".formatted(PRIORITY)),
                         sealedBy("in")
                                 .map(sealed -> "meta l4proto udp %s meta priority set 0x%x".formatted(sealed, PRIORITY)))
                 .toList();
-        List<String> marks = sealedBy("out")
-                .map(sealed -> "meta l4proto udp %s meta mark set 0x%x".formatted(sealed, mark))
+        // A rule is carried out from left to right, up to the first match that fails: the mark comes back whatever the priority is.
+        List<String> leaving = Stream.concat(
+                        sealedBy("out")
+                                .map(sealed -> "meta l4proto udp %s meta mark set 0x%x meta priority 0x%x meta priority set 0"
+                                        .formatted(sealed, mark, PRIORITY)),
+                        Stream.of("meta l4proto udp meta priority 0x%x drop".formatted(PRIORITY)))
                 .toList();
         return new SealedPriority(NftTable.in(namespace, NftTable.Family.INET, "vxseal-priority",
                 List.of(
@@ -68,8 +77,8 @@ public final class SealedPriority implements AutoCloseable {
                                 "meta nfproto ipv6 ip6 nexthdr != ipv6-frag exthdr frag exists drop")),
                         new NftTable.Chain("forged", "filter hook output priority -450", List.of(
                                 "meta l4proto != esp meta mark 0x%x drop".formatted(mark))),
-                        new NftTable.Chain("incoming", "filter hook input priority 400", rules),
-                        new NftTable.Chain("leaving", "filter hook postrouting priority " + BEFORE_SOURCE_NAT, marks))));
+                        new NftTable.Chain("incoming", "filter hook input priority 400", incoming),
+                        new NftTable.Chain("leaving", "filter hook postrouting priority " + BEFORE_SOURCE_NAT, leaving))));
     }
 
     /**
@@ -93,7 +102,7 @@ public final class SealedPriority implements AutoCloseable {
         return table.restore();
     }
 
-    /** Removes the table, once no encrypted network is up; from then on none gets a frame. */
+    /** Removes the table once no encrypted network is up. From then on no encrypted network gets a frame. */
     public void remove() throws FirewallException {
         table.remove();
     }

@@ -12,6 +12,7 @@ import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.function.LongUnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The C library, as far as this room calls it, by jffi: what jnr-ffi is made of. That would read these functions from an
@@ -113,8 +114,8 @@ public final class LibC {
             return (int) CALL.invokeNrN(unshare, flags);
         }
 
-        /** @param data null for none */
-        public int mount(String source, String target, String type, long flags, String data) {
+        /** Mounts a file system; {@code data} is null for none. */
+        public int mount(String source, String target, String type, long flags, @Nullable String data) {
             return with(text(source), from -> with(text(target), to -> with(text(type), kind ->
                     with(text(data == null ? "" : data), options ->
                             CALL.invokeNNNNNrN(mount, from, to, kind, flags, data == null ? 0 : options)))));
@@ -128,12 +129,12 @@ public final class LibC {
             return (int) CALL.invokeNNNrN(socket, domain, type, protocol);
         }
 
-        /** @param address all of a direct buffer */
+        /** Binds a socket to the address, all of a direct buffer. */
         public int bind(int fd, ByteBuffer address) {
             return with(address, at -> CALL.invokeNNNrN(bind, fd, at, address.capacity()));
         }
 
-        /** @param value all of a direct buffer */
+        /** Sets a socket option to the value, all of a direct buffer. */
         public int setsockopt(int fd, int level, int option, ByteBuffer value) {
             return with(value, at -> CALL.invokeNNNNNrN(setsockopt, fd, level, option, at, value.capacity()));
         }

@@ -4,6 +4,7 @@ import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A request being written into a {@link Batch}: header first, then the fixed part of its type field by field, then
@@ -38,10 +39,10 @@ public final class NetlinkMessage {
     private int at;
 
     /** The two addresses written last, the newer first, and their octets, which an address copies whenever it is asked. */
-    private InetAddress newer;
-    private byte[] newerOctets;
-    private InetAddress older;
-    private byte[] olderOctets;
+    private @Nullable InetAddress newer;
+    private byte[] newerOctets = {};
+    private @Nullable InetAddress older;
+    private byte[] olderOctets = {};
 
     /** One that is to {@link #begin} somewhere in the array. */
     public NetlinkMessage(byte[] octets) {
@@ -136,6 +137,7 @@ public final class NetlinkMessage {
     }
 
     /** The address followed by zeros up to the length of a fixed field. */
+    @SuppressWarnings("ReferenceEquality") // to ask whether two addresses are equal takes longer than to write one
     public NetlinkMessage field(InetAddress address, int length) {
         if (address != newer) {
             InetAddress seen = newer;

@@ -67,7 +67,11 @@ public final class NetlinkSocket implements AutoCloseable {
         return open(namespace, protocol, SOCKET_BUFFER);
     }
 
-    /** @param buffer for what the kernel has to say, octets, half of what it then reckons with */
+    /**
+     * Opens a socket in the namespace.
+     *
+     * @param buffer for what the kernel has to say, octets, half of what it then reckons with
+     */
     public static NetlinkSocket open(Namespace namespace, int protocol, int buffer) throws KernelException {
         int fd = namespace.within(() -> {
             int opened = LibC.INSTANCE.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);

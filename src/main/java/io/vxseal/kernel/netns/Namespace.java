@@ -7,7 +7,9 @@ import io.vxseal.kernel.route.Route;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A network namespace, held open by a file descriptor. One that is pinned, bind-mounted on a file, lives on with
@@ -168,8 +170,8 @@ public final class Namespace implements AutoCloseable {
     /** Starts a process that lives in this namespace. */
     public Process start(ProcessBuilder builder) throws IOException {
         var started = new Object() {
-            Process process;
-            IOException refused;
+            @Nullable Process process;
+            @Nullable IOException refused;
         };
         // A child is in the network namespace of the thread that forks it.
         within(() -> {
@@ -183,14 +185,14 @@ public final class Namespace implements AutoCloseable {
         if (started.refused != null) {
             throw started.refused;
         }
-        return started.process;
+        return Objects.requireNonNull(started.process);
     }
 
     private static int onFreshThread(Step step) throws KernelException {
         var outcome = new Object() {
             int value;
-            KernelException refused;
-            Throwable broken;
+            @Nullable KernelException refused;
+            @Nullable Throwable broken;
         };
         Thread thread = Thread.ofPlatform().name("network namespace").start(() -> {
             try {

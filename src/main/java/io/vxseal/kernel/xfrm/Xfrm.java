@@ -84,7 +84,6 @@ public final class Xfrm implements AutoCloseable {
     // linux/xfrm.h: lengths and places in xfrm_usersa_info, xfrm_userpolicy_info, xfrm_algo_aead,
     // xfrm_user_tmpl, xfrm_mark, xfrm_replay_state, xfrm_replay_state_esn
     private static final int ADDRESS_LENGTH = 16;
-    private static final int SELECTOR_LENGTH = 56;
     private static final int SELECTOR_USER = 52;
     private static final int LIFETIME_CFG_LENGTH = 64;
     private static final int LIFETIME_CUR_LENGTH = 32;

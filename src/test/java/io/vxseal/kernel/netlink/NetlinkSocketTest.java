@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -118,7 +119,8 @@ class NetlinkSocketTest {
         try {
             socket.request("add link", batch -> batch.add(RTM_NEWLINK, NetlinkMessage.NLM_F_CREATE)
                     .zeros(IFINFOMSG_INDEX + Integer.BYTES + IFINFOMSG_REST)
-                    .attribute(IFLA_LINKINFO, info -> info.attribute(IFLA_INFO_KIND, kind -> kind.octets("bridge".getBytes()))));
+                    .attribute(IFLA_LINKINFO, info -> info.attribute(IFLA_INFO_KIND, kind ->
+                            kind.octets("bridge".getBytes(StandardCharsets.UTF_8)))));
         } catch (KernelException refused) {
             throw new AssertionError(refused);
         }

@@ -23,13 +23,14 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The host translates the source of whatever leaves it. Needs a kernel with ESP and AES-GCM, as the guests have. */
+/** Datagrams that leave sealed, on hosts with rules of other programs. Needs a kernel with ESP and AES-GCM, as the guests have. */
 @Tag("esp")
-class TranslatedSourceTest {
+class SealedPriorityTest {
     private static final int MARK = 0x76d0c4e3;
     private static final int PORT = 4789;
     private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
@@ -100,6 +101,59 @@ class TranslatedSourceTest {
             priority.remove();
             overlay.run(List.of("bash", "-c", "echo x > /dev/udp/10.44.0.9/9"));
             assertThat(arrived("udp dport 4789")).as("in clear, without the table: what this test would see").isPositive();
+        }
+    }
+
+    /** Priorities are class handles to queueing disciplines; a class that a rule of the host chose stays. */
+    @ParameterizedTest
+    @CsvSource({"'', none", "meta priority set 1:10, 1:10"})
+    void sealedPacketsKeepNoPriorityOfOurs(String classification, String expected) throws Exception {
+        underlay.run("nft add table inet theirs");
+        underlay.run(List.of("nft", "add chain inet theirs out { type filter hook postrouting priority mangle; }"));
+        if (!classification.isEmpty()) {
+            underlay.run("nft add rule inet theirs out meta l4proto udp " + classification);
+        }
+        underlay.run("nft add table inet witness");
+        underlay.run(List.of("nft", "add chain inet witness out { type filter hook postrouting priority 300; }"));
+        underlay.run("nft add rule inet witness out meta l4proto esp meta priority " + expected + " counter");
+        try (FrameMark mark = FrameMark.in(overlay.namespace, MARK);
+                SealedPriority priority = SealedPriority.in(underlay.namespace, MARK)) {
+            mark.restore();
+            overlay.run(List.of("bash", "-c", "echo x > /dev/udp/10.44.0.9/9"));
+            assertThat(arrived("meta l4proto esp")).as("sealed").isOne();
+            int before = counted();
+            priority.restore();
+            overlay.run(List.of("bash", "-c", "echo x > /dev/udp/10.44.0.9/9"));
+            assertThat(arrived("meta l4proto esp")).as("sealed").isEqualTo(2);
+            assertThat(counted() - before).as("with this priority").isOne();
+            assertThat(before).as("with this priority, without the table").isEqualTo(classification.isEmpty() ? 0 : 1);
+        }
+    }
+
+    private int counted() {
+        var count = Pattern.compile("counter packets (\\d+)").matcher(underlay.run("nft list table inet witness"));
+        assertThat(count.find()).isTrue();
+        return Integer.parseInt(count.group(1));
+    }
+
+    /** A rule that changes the mark takes datagrams off the route through our state. */
+    @Test
+    void dropsDatagramsWhoseMarkAForeignRuleChanges() throws Exception {
+        try (FrameMark mark = FrameMark.in(overlay.namespace, MARK);
+                SealedPriority priority = SealedPriority.in(underlay.namespace, MARK)) {
+            mark.restore();
+            underlay.run("nft add table inet theirs");
+            underlay.run(List.of("nft", "add chain inet theirs out { type route hook output priority -140; }"));
+            underlay.run("nft add rule inet theirs out meta l4proto udp meta mark set 1");
+            overlay.run(List.of("bash", "-c", "echo x > /dev/udp/10.44.0.9/9"));
+            assertThat(arrived("udp dport 4789")).as("in clear, without the table: what this test would see").isOne();
+            priority.restore();
+            overlay.run(List.of("bash", "-c", "echo x > /dev/udp/10.44.0.9/9"));
+            assertThat(arrived("udp dport 4789")).as("in clear").isOne();
+            assertThat(arrived("meta l4proto esp")).as("sealed").isZero();
+            underlay.run("nft delete table inet theirs");
+            overlay.run(List.of("bash", "-c", "echo x > /dev/udp/10.44.0.9/9"));
+            assertThat(arrived("meta l4proto esp")).as("sealed, once the rule is gone").isOne();
         }
     }
 
