@@ -27,7 +27,6 @@ class RewrittenMarkTest {
     private static final int MARK = 0x76d0c4e3;
 
     /** A datagram to another node's container, by perl: octets, IP_TOS, SO_PRIORITY and UDP_SEGMENT. */
-    @SuppressWarnings("InlineFormatString") // A program reads better by itself.
     private static final String SEND = """
             socket(my $s, PF_INET, SOCK_DGRAM, 0) or die;
             my ($octets, $tos, $priority, $segment) = (%d, %d, %d, %d);
