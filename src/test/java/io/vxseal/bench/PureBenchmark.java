@@ -2,7 +2,7 @@ package io.vxseal.bench;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
-import io.vxseal.encryption.Ends;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.encryption.NodePlan;
@@ -45,7 +45,7 @@ public class PureBenchmark {
     private final PeerDatabase peers = new PeerDatabase();
     private final List<NodePlan> before = new ArrayList<>();
     private final List<NodePlan> after = new ArrayList<>();
-    private Ends ends;
+    private NodeAddresses ends;
     private InetAddress remote;
     private KeyRing ring;
     private Key next;

@@ -90,7 +90,7 @@ record Held(
             }
             case XfrmChange.DeleteState delete -> assertThat(states.remove(delete.id())).as("%s", step).isNotNull();
             case XfrmChange.PutPolicy put -> policies.put(put.policy().id(), put.policy());
-            case XfrmChange.Moment _ -> {}
+            case XfrmChange.Barrier _ -> {}
             case XfrmChange.DeletePolicy delete -> assertThat(policies.remove(delete.id())).as("%s", step).isNotNull();
         }
     }

@@ -5,13 +5,14 @@ import static org.awaitility.Awaitility.await;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -185,7 +186,7 @@ final class SequenceNode implements AutoCloseable {
         return new Driver(
                 new Host(host.namespace(), host.route(), run.resolve("netns"), port),
                 seals ? new Encryption(xfrm, port) : Encryption.unprobed(xfrm, port),
-                transport -> Firewall.choose(backend, transport, prefix),
+                new FirewallDetector(backend, prefix),
                 new StateStore(state, run),
                 Duration.ZERO,
                 listener -> new Cluster(
@@ -194,8 +195,8 @@ final class SequenceNode implements AutoCloseable {
                         listener));
     }
 
-    private Ends ends() {
-        return new Ends(here(address), here(address));
+    private NodeAddresses ends() {
+        return new NodeAddresses(here(address), here(address));
     }
 
     private boolean running() {

@@ -153,8 +153,8 @@ class CrashTest {
         Product.enable(damaged);
         Product.awaitTogether(lab.guests());
         Await.until("the plugin to have its endpoints again", Duration.ofSeconds(30), () ->
-                damaged.sh(Product.LOG + " | tail -n 40").contains("took up 1 endpoints that other nodes were told of"));
-        assertThat(damaged.sh(Product.LOG + " | tail -n 40")).contains("cannot be read", "Recovered from the kernel");
+                damaged.sh(Product.LOG + " | tail -n 40").contains("recovered 1 endpoints of this node"));
+        assertThat(damaged.sh(Product.LOG + " | tail -n 40")).contains("cannot be read", "recovered from the kernel");
         assertItWorks(lab, "after-disable");
     }
 
