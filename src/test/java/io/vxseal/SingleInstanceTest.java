@@ -1,6 +1,7 @@
 package io.vxseal;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.kernel.TestHost;
 import io.vxseal.plugin.EngineClient;
@@ -8,6 +9,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -71,10 +73,7 @@ class SingleInstanceTest {
     }
 
     private void awaitWords(String alias, String words) throws Exception {
-        for (int tries = 0; tries < 1200 && !said(alias).contains(words); tries++) {
-            Thread.sleep(100);
-        }
-        assertThat(said(alias)).contains(words);
+        await().atMost(Duration.ofMinutes(2)).untilAsserted(() -> assertThat(said(alias)).contains(words));
     }
 
     /** Asks as soon as the server listens: only in the image the socket is there before the program. */

@@ -36,7 +36,7 @@ public final class Programming {
 
     private Programming() {}
 
-    /** A way to have the kernel hold what the peers and the ring ask for. */
+    /** A way to program the states and policies of the peers and the ring. */
     private interface Way extends AutoCloseable {
         void ready(KeyRing ring) throws KernelException;
 
@@ -73,7 +73,7 @@ public final class Programming {
         }
     }
 
-    /** The address of a peer by its number. */
+    /** Returns the address of a peer by its number. */
     static InetAddress peer(int number) {
         return InetAddress.ofLiteral("10.200.%d.%d".formatted(number / 250, number % 250 + 1));
     }
@@ -86,18 +86,18 @@ public final class Programming {
         return new Key(octets, tag);
     }
 
-    /** The plan for a peer by its number. */
+    /** Returns the plan for a peer by its number. */
     static NodePlan plan(int number) {
         return NodePlan.of(ENDS, peer(number), RING, PORT);
     }
 
-    /** As the key authority does it, but with keys that are the same in every run. */
+    /** Returns the next ring as the key authority makes it, but with the same keys in every run. */
     static KeyRing rotated(KeyRing ring) {
         Key next = ring.keys().getLast();
         return new KeyRing(List.of(next, ring.keys().getFirst(), key(next.tag() + 1)));
     }
 
-    /** The product's, called as the driver calls it while an encrypted network is up. */
+    /** The product's way, called as the driver calls it while an encrypted network is up. */
     private static final class Batched implements Way {
         private final Xfrm xfrm;
         private final Encryption encryption;
@@ -138,7 +138,7 @@ public final class Programming {
         }
     }
 
-    /** Peer after peer, object after object. */
+    /** The naive way: peer after peer, object after object. */
     private static final class Naive implements Way {
         private final OneByOne kernel = OneByOne.ofStates();
         private final Batched block = new Batched();
@@ -149,7 +149,7 @@ public final class Programming {
 
         @Override
         public void ready(KeyRing first) throws KernelException {
-            // The one policy that is no peer's is not what is measured.
+            // The block policy belongs to no peer and is not measured.
             block.ready(first);
             ring = first;
         }

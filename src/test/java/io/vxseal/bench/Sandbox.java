@@ -10,8 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Times how a network's sandbox, a VXLAN device, is told of so many endpoints of other nodes: {@code Sandbox
- * batched|naive ENDPOINTS CYCLES WITNESS DEVICE}. The device is there, in the namespace that this is run in.
+ * Times the addition of remote endpoints to a network's sandbox, a VXLAN device: {@code Sandbox
+ * batched|naive ENDPOINTS CYCLES WITNESS DEVICE}. The device exists in the namespace of this process.
  */
 public final class Sandbox {
     private static final int ENDPOINTS_A_NODE = 10;

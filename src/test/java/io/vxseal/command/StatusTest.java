@@ -2,6 +2,7 @@ package io.vxseal.command;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -94,9 +95,7 @@ class StatusTest {
     @Test
     void showsManagerAndRotatesItsKeys() throws Exception {
         Path socket = start();
-        while (!json(socket).has("ring")) {
-            Thread.sleep(100);
-        }
+        await("a ring").atMost(Duration.ofMinutes(2)).until(() -> json(socket).has("ring"));
         JsonNode status = json(socket);
         assertThat(status.path("node").path("id").asText()).isEqualTo("nodenode");
         assertThat(status.path("node").path("swarm").asText()).isEqualTo("swarmswarm");

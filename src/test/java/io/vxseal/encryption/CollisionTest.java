@@ -1,6 +1,7 @@
 package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.TestHost;
@@ -165,17 +166,8 @@ class CollisionTest {
     }
 
     /** The state for what is sent to this host is the only one that counts anything here. */
-    private void awaitOpened(int packets) throws InterruptedException {
-        String expected = packets + "(packets)";
-        String states = "";
-        for (int look = 0; look < 200; look++) {
-            states = host.run("ip -s xfrm state list dst 10.55.0.1");
-            if (states.contains(expected)) {
-                return;
-            }
-            Thread.sleep(50);
-        }
-        throw new AssertionError("not opened, want " + expected + " in\n" + states);
+    private void awaitOpened(int packets) {
+        await().untilAsserted(() -> assertThat(host.run("ip -s xfrm state list dst 10.55.0.1")).contains(packets + "(packets)"));
     }
 
     /** Numbers of two senders in one window would make each other's look repeated. */

@@ -2,6 +2,7 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.NodeAddresses;
@@ -120,15 +121,13 @@ class EncryptionTest {
                 .start();
         try {
             String sentinel = " dir in src 192.0.2.1 dst 192.0.2.%d";
-            for (int look = 0; look < 100 && !Files.readString(file).contains("192.0.2.1"); look++) {
+            await().until(() -> {
                 host.run("ip xfrm policy update" + sentinel.formatted(1));
-                Thread.sleep(20);
-            }
+                return Files.readString(file).contains("192.0.2.1");
+            });
             call.run();
             host.run("ip xfrm policy update" + sentinel.formatted(2));
-            for (int look = 0; look < 100 && !Files.readString(file).contains("dst 192.0.2.2"); look++) {
-                Thread.sleep(20);
-            }
+            await().until(() -> Files.readString(file).contains("dst 192.0.2.2"));
         } finally {
             monitor.destroy();
             monitor.waitFor();

@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
@@ -291,12 +292,9 @@ final class SequenceNode implements AutoCloseable {
 
     /** A link comes up when the kernel gets to it, and what nobody forwards proves nothing. */
     private void awaitForwarding(Membership on) {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
         String ports = "nsenter --net=%s bridge link".formatted(pin(on));
-        while (!host.run(ports).lines().allMatch(port -> port.contains("state forwarding"))) {
-            assertThat(System.nanoTime()).as("deadline for the ports of %s to forward", on.network()).isLessThan(deadline);
-            LockSupport.parkNanos(1_000_000);
-        }
+        await("the ports of %s to forward".formatted(on.network())).atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() ->
+                host.run(ports).lines().allMatch(port -> port.contains("state forwarding")));
     }
 
     /** The engine goes on where it is told that something is not known. */

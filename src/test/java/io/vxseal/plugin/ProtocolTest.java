@@ -1,6 +1,7 @@
 package io.vxseal.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.address.Cidr;
@@ -549,9 +550,7 @@ class ProtocolTest {
     void statusShowsTagsButNoKeysAndRefusesRotation() throws Exception {
         assertThat(engine.post("/keys/rotate", "").status()).isEqualTo(409);
         done("DiscoverNew", KEYS.formatted(2).replace("[1,2,3]", "[4294967295,2,3]"));
-        while (!engine.get("/status", "").body().has("ring")) {
-            Thread.sleep(20);
-        }
+        await("a ring").until(() -> engine.get("/status", "").body().has("ring"));
         Answer status = engine.get("/status", "");
         JsonNode ring = status.body().path("ring");
         assertThat(ring.path("fromEngine").asBoolean()).isTrue();

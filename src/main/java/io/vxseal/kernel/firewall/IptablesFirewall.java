@@ -1,6 +1,7 @@
 package io.vxseal.kernel.firewall;
 
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -121,7 +122,12 @@ final class IptablesFirewall implements Firewall {
 
     private boolean isProtected(Segment segment, Map<String, IptablesTable> tables) {
         return IptablesRules.TABLES.stream()
-                .allMatch(table -> tables.get(table).includes(wanted(table, Set.of(segment))));
+                .allMatch(table -> table(tables, table).includes(wanted(table, Set.of(segment))));
+    }
+
+    /** Returns the table of this name, one of those that {@link #read()} always returns. */
+    private static IptablesTable table(Map<String, IptablesTable> tables, String name) {
+        return Objects.requireNonNull(tables.get(name), name);
     }
 
     private IptablesRules wanted(String table, Set<Segment> segments) {
@@ -153,9 +159,10 @@ final class IptablesFirewall implements Firewall {
         var script = new StringBuilder();
         for (String table : IptablesRules.TABLES) {
             IptablesRules wanted = wanted(table, segments);
-            if (!found.get(table).isExactly(wanted)) {
+            IptablesTable standing = table(found, table);
+            if (!standing.isExactly(wanted)) {
                 script.append('*').append(table).append('\n')
-                        .append(found.get(table).replacement(wanted))
+                        .append(standing.replacement(wanted))
                         .append("COMMIT\n");
             }
         }

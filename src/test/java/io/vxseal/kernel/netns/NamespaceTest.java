@@ -2,6 +2,7 @@ package io.vxseal.kernel.netns;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.libc.KernelException;
@@ -12,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -119,13 +121,8 @@ class NamespaceTest {
         try (TestHost host = new TestHost(folder.resolve("net"))) {
             assertThat(inode(host.pin.toString())).isNotEqualTo(home);
             assertThat(inode("/proc/thread-self/ns/net")).isEqualTo(home);
-            List<String> elsewhere = threadsNotIn(home);
             // The thread that made it may take a moment to end.
-            for (int tries = 0; tries < 50 && !elsewhere.isEmpty(); tries++) {
-                Thread.sleep(100);
-                elsewhere = threadsNotIn(home);
-            }
-            assertThat(elsewhere).isEmpty();
+            await().atMost(Duration.ofSeconds(5)).untilAsserted(() -> assertThat(threadsNotIn(home)).isEmpty());
         }
     }
 

@@ -1,6 +1,7 @@
 package io.vxseal.kernel.xfrm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.kernel.TestHost;
@@ -231,14 +232,9 @@ class XfrmStateTest {
             }
             assertThat(host.run("ip -s xfrm state list")).containsPattern("lifetime current:\\s+42\\(bytes\\), 3\\(packets\\)");
             // What waits for the neighbour's address is sealed already, but has not arrived.
-            String arrived = other.run(tables + " -L INPUT -v -x -n");
-            for (int look = 0; look < 100 && !arrived.matches("(?s).*\\s3\\s+\\d+ .*pol ipsec.*"); look++) {
-                Thread.sleep(100);
-                arrived = other.run(tables + " -L INPUT -v -x -n");
-            }
-            assertThat(arrived)
+            await().untilAsserted(() -> assertThat(other.run(tables + " -L INPUT -v -x -n"))
                     .containsPattern("\\s3\\s+\\d+ .*policy match dir in pol ipsec")
-                    .containsPattern("\\s0\\s+0 DROP");
+                    .containsPattern("\\s0\\s+0 DROP"));
         }
     }
 
