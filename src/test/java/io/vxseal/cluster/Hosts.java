@@ -1,6 +1,5 @@
 package io.vxseal.cluster;
 
-import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
@@ -22,6 +21,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
+import org.awaitility.Awaitility;
 import org.jgroups.Address;
 import org.jgroups.EmptyMessage;
 import org.jgroups.protocols.pbcast.GMS;
@@ -264,11 +264,8 @@ abstract class Hosts {
 
     static void await(String what, BooleanSupplier condition) {
         // No measure of anything: a loaded machine takes half a minute to load JGroups.
-        long deadline = System.nanoTime() + Duration.ofSeconds(90).toNanos();
-        while (!condition.getAsBoolean()) {
-            assertThat(System.nanoTime()).as(what).isLessThan(deadline);
-            pause(10);
-        }
+        Awaitility.await(what).atMost(Duration.ofSeconds(90)).pollInterval(Duration.ofMillis(10)).pollInSameThread()
+                .until(condition::getAsBoolean);
     }
 
     static void pause(long millis) {

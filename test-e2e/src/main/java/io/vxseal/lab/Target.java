@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.stream.StreamSupport;
 
 /**
- * What is wanted of a number, and what it is.
+ * A target for a measured number, and whether it was met.
  *
  * @param what in words
  * @param atMost whether less is better
@@ -50,7 +50,7 @@ record Target(String what, boolean atMost, double wanted, double reached) {
                 times.ratio("sandbox", MANY_ENDPOINTS, Times.WARM, Times.NAIVE, Times.BATCHED)));
     }
 
-    /** Of what {@link Native#program} measured. */
+    /** Returns the targets for the measurements of {@link Native#program}. */
     static List<Target> ofProgram(JsonNode program) {
         List<Double> starts = StreamSupport.stream(program.path("startMillis").spliterator(), false).map(JsonNode::asDouble).toList();
         JsonNode resident = program.path("residentMiB");
