@@ -74,6 +74,12 @@ public record Footprint(Map<String, List<String>> traces) {
         }
     }
 
+    /** Waits until a host is as it was: the engine and the kernel remove links and addresses a moment after they are asked to. */
+    public static void awaitAsBefore(Guest guest, Footprint before, Duration limit) {
+        Await.until(() -> guest + " to be as it was: " + of(guest).differences(before), limit,
+                () -> of(guest).differences(before).isEmpty());
+    }
+
     /** Returns the differences to an earlier footprint, one line each; empty if there are none. */
     public List<String> differences(Footprint before) {
         return traces.keySet().stream().flatMap(what -> {

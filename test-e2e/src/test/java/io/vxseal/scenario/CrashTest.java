@@ -230,11 +230,8 @@ class CrashTest {
         lab.swarm().removeService("web");
         lab.swarm().removeNetwork("my-net");
         for (int n = 0; n < before.size(); n++) {
-            Footprint then = before.get(n);
-            Guest guest = lab.guests().get(n);
             // A process that has just started keeps its predecessor's states for 90 s, whatever its networks.
-            Await.until(() -> guest + " to be as it was: " + Footprint.of(guest).differences(then), Duration.ofSeconds(120),
-                    () -> Footprint.of(guest).differences(then).isEmpty());
+            Footprint.awaitAsBefore(lab.guests().get(n), before.get(n), Duration.ofSeconds(120));
         }
     }
 }
