@@ -12,6 +12,7 @@ import io.vxseal.lab.Task;
 import io.vxseal.lab.Together;
 import io.vxseal.lab.Wire;
 import io.vxseal.lab.Xfrm;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
