@@ -1,5 +1,7 @@
 package io.vxseal;
 
+import io.vxseal.kernel.monitor.KernelMonitor;
+import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.ErrorLog;
 import java.time.Duration;
@@ -8,74 +10,107 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the plugin does unasked: it keeps the kernel right, and forgets nodes that are gone. A failure, of whatever kind, is
- * told, and the same is tried again; the kernel's state is as safe as before meanwhile.
+ * Periodic work of the plugin: repairs, trimming of the heap, and forgetting the nodes of a previous process that are gone. A failure
+ * of any kind is logged, and the work is retried.
  */
 final class Housekeeper {
     private static final Logger log = LoggerFactory.getLogger(Housekeeper.class);
 
+    /**
+     * Interval of repairs when the kernel reports no change. It reports none of the rules of iptables-legacy. Comparing takes a fraction of
+     * a second.
+     */
+    private static final Duration REPAIR_INTERVAL = Duration.ofSeconds(4);
+
+    /** Pause between repairs, however often the kernel reports a change. */
+    private static final Duration REPAIR_PAUSE = Duration.ofMillis(500);
+
+    /** Pause between looks whether a node may be forgotten. */
+    private static final Duration LINGER_PAUSE = Duration.ofSeconds(1);
+
+    /** Nodes find each other within seconds after a restart. */
+    private static final Linger LINGER = new Linger(Duration.ofSeconds(90), Duration.ofSeconds(60), Duration.ofMinutes(10));
+
     private final Duration pause;
     private final ErrorLog errors;
-    private String told = "";
+    private String logged = "";
 
-    /** Waits for something to happen, for so long at most. */
+    /** Waits for an event, or for an interval at most. */
     interface Waiting {
         void await() throws InterruptedException;
     }
 
-    /** What may be refused. */
+    /** Work that may be refused. */
     interface Step {
         void run() throws DriverException;
     }
 
     /**
-     * How long the nodes of an earlier process stay sealed to.
+     * How long IPsec states and entries for the nodes of a previous process are kept.
      *
-     * @param least in any case
-     * @param inGroup since this node has last been alone
-     * @param most in any case
+     * @param minimum in any case
+     * @param inGroup since this node was last alone
+     * @param maximum in any case
      */
-    record Linger(Duration least, Duration inGroup, Duration most) {}
+    record Linger(Duration minimum, Duration inGroup, Duration maximum) {}
 
     /**
      * @param pause between two rounds
-     * @param errors where failures are kept for people to read
+     * @param errors where failures are kept for status
      */
     Housekeeper(Duration pause, ErrorLog errors) {
         this.pause = pause;
         this.errors = errors;
     }
 
+    /** Starts the threads that do the work for a driver until the process ends. */
+    static void start(Driver driver, KernelMonitor monitor) {
+        Housekeeper linger = new Housekeeper(LINGER_PAUSE, driver.errors());
+        Thread.ofVirtual().name("vxseal-linger").start(() -> untilInterrupted(() ->
+                linger.forgetLingering(driver::isAlone, LINGER, driver::forgetLingering)));
+        Housekeeper repair = new Housekeeper(REPAIR_PAUSE, driver.errors());
+        HeapTrim heap = new HeapTrim();
+        // It waits in the kernel, where a virtual thread would block its carrier.
+        Thread.ofPlatform().daemon().name("vxseal-repair").start(() -> untilInterrupted(() ->
+                repair.repairForever(() -> monitor.await(REPAIR_INTERVAL), driver::repair, heap::trim)));
+    }
+
+    private static void untilInterrupted(Waiting work) {
+        try {
+            work.await();
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     /**
-     * Makes rounds until it is interrupted.
+     * Repairs until the thread is interrupted.
      *
      * @param waiting before each round
      * @param repair in each round
-     * @param rehearsal after the first round that succeeds: a start has enough to do
      * @param trim at the end of each round
      */
-    void keepRight(Waiting waiting, Runnable repair, Runnable rehearsal, Runnable trim) throws InterruptedException {
-        boolean rehearsed = false;
+    void repairForever(Waiting waiting, Runnable repair, Runnable trim) throws InterruptedException {
         while (true) {
             try {
                 waiting.await();
                 repair.run();
-                if (!rehearsed) {
-                    rehearsed = true;
-                    rehearsal.run();
-                }
                 trim.run();
-                told = "";
+                logged = "";
             } catch (InterruptedException stopped) {
                 throw stopped;
             } catch (Throwable failure) {
-                tell("repair", failure);
+                log("repair", failure);
             }
             Thread.sleep(pause);
         }
     }
 
-    /** Waits until whoever lingers has had its time, then forgets those that do. */
+    /**
+     * Waits until the nodes of a previous process have had time to announce themselves, then forgets those that have not.
+     *
+     * @param alone returns whether this node is in no group
+     */
     void forgetLingering(BooleanSupplier alone, Linger linger, Step forget) throws InterruptedException {
         long start = System.nanoTime();
         long joined = start;
@@ -85,30 +120,29 @@ final class Housekeeper {
                 if (alone.getAsBoolean()) {
                     joined = System.nanoTime();
                 }
-                boolean due = passed(linger.least, start) && (passed(linger.inGroup, joined) || passed(linger.most, start));
-                if (due) {
+                if (hasPassed(linger.minimum, start) && (hasPassed(linger.inGroup, joined) || hasPassed(linger.maximum, start))) {
                     forget.run();
                     return;
                 }
             } catch (Throwable failure) {
-                tell("forgetting nodes that are gone", failure);
+                log("forgetting nodes that are gone", failure);
             }
         }
     }
 
-    private static boolean passed(Duration time, long since) {
+    private static boolean hasPassed(Duration time, long since) {
         return System.nanoTime() - since >= time.toNanos();
     }
 
-    /** Once in the log, as long as the same goes on. */
-    private void tell(String what, Throwable failure) {
+    /** Logs a failure, once as long as the same one repeats. */
+    private void log(String what, Throwable failure) {
         errors.add(what, failure.toString());
-        if (!told.equals(failure.toString())) {
-            told = failure.toString();
+        if (!logged.equals(failure.toString())) {
+            logged = failure.toString();
             if (failure instanceof DriverException) {
-                log.error("{} is tried again: {}", what, failure.getMessage());
+                log.error("{} failed, retrying: {}", what, failure.getMessage());
             } else {
-                log.error("{} goes on after an unexpected failure", what, failure);
+                log.error("unexpected error in {}, retrying", what, failure);
             }
         }
     }

@@ -8,11 +8,11 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Map;
 
-/** Where the process starts. */
+/** Entry point of the process. */
 public final class Main {
     private Main() {}
 
-    /** Without arguments, runs the plugin until it is stopped, set by the environment ({@link Settings}). */
+    /** Runs a command, or without arguments the plugin until it is stopped, with {@link Settings} from the environment. */
     public static void main(String[] args) {
         if (args.length > 0) {
             System.exit(Command.run(
@@ -23,15 +23,13 @@ public final class Main {
         Uncaught.handle();
         Map<String, String> environment = System.getenv();
         Path socket = Settings.socket(environment);
-        // Meanwhile, for it is the longest to load of what both the server and the driver need.
-        Thread.ofPlatform().name("vxseal-json").start(Json::practise);
+        // Both the server and the driver need it, and it takes longest to load.
+        Thread.ofPlatform().name("vxseal-json").start(Json::preload);
         try {
-            // Before the rest of this program is loaded: the engine waits for a listening socket, and not for long.
-            PluginSocket.open(socket);
+            Wiring.run(environment, PluginSocket.at(socket));
         } catch (IOException failure) {
             System.err.println("vxseal: cannot listen on " + socket + ": " + failure.getMessage());
             System.exit(1);
         }
-        Wiring.run(environment);
     }
 }

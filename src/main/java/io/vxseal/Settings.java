@@ -10,18 +10,18 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What config.json lets an operator set, and where things are.
+ * Settings of the plugin, which config.json lets an operator set.
  *
  * @param socket on which the engine finds the plugin
- * @param state folder that outlives the process and reboots
- * @param run folder that outlives the process but no reboot, and in which what is mounted stays mounted
+ * @param state folder that survives the process and reboots
+ * @param run folder that survives the process but no reboot, with what is mounted in it
  * @param swarm the engine's swarm folder, with the node's certificates
  * @param logLevel error, warn, info, debug or trace
  * @param vxlanPort UDP
  * @param clusterPort TCP
- * @param keyRotation how long a key is in use
- * @param replayWindow of the keys made here, packets; 0 for none
- * @param firewall what makes the firewall's rules
+ * @param keyRotation time that a key is in use
+ * @param replayWindow of the keys that this node generates, packets; 0 for none
+ * @param firewall which firewall gets the rules
  */
 record Settings(
         Path socket,
@@ -56,7 +56,7 @@ record Settings(
                 firewall(environment.getOrDefault("VXSEAL_FIREWALL", "auto")));
     }
 
-    /** Where to listen: all that the first moments of the process need to know. */
+    /** Returns the path to listen on, which the process needs before all other settings. */
     static Path socket(Map<String, String> environment) {
         return Path.of(environment.getOrDefault("VXSEAL_SOCKET", "/run/docker/plugins/vxseal.sock"));
     }
@@ -76,12 +76,12 @@ record Settings(
                 return port;
             }
         } catch (NumberFormatException notOne) {
-            // the same answer as for one out of range
+            // answered as a port out of range
         }
         throw wrong(name, value, "want a port from 1 to 65535");
     }
 
-    /** Docker's way of writing durations, as far as it goes here: 90s, 30m, 12h, 1h30m. */
+    /** Reads a duration as Docker writes it, of hours, minutes and seconds: 90s, 30m, 12h, 1h30m. */
     private static Duration duration(String name, String value) {
         try {
             Duration duration = Duration.parse("PT" + value);
@@ -89,7 +89,7 @@ record Settings(
                 return duration;
             }
         } catch (DateTimeParseException notOne) {
-            // the same answer as for one that is too short
+            // answered as a duration that is too short
         }
         throw wrong(name, value, "want 30s or more, as in 12h or 1h30m");
     }
@@ -101,7 +101,7 @@ record Settings(
                 return packets;
             }
         } catch (NumberFormatException notOne) {
-            // the same answer as for one that no key can have
+            // answered as a window that no key can have
         }
         throw wrong(name, value, "want 0 for none, or %d to %d packets"
                 .formatted(Key.LEAST_REPLAY_WINDOW, Key.MOST_REPLAY_WINDOW));

@@ -10,23 +10,35 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * That one plugin runs on a host: two would each take the other's rules, states and policies away. It is known by locks on
- * folders that are the host's. Another plugin may be set to another run folder, but hardly to another swarm.
+ * Locks that let one plugin run on a host: two would remove each other's rules, states and policies.
+ *
+ * <p>The locks are on folders of the host. A second plugin may be set to another run folder, but hardly to another swarm.
  */
 final class SingleInstance {
+    /** Longest wait for a plugin that the engine has killed, which releases its locks within moments. */
+    private static final Duration PREDECESSOR = Duration.ofSeconds(5);
+
+    private static final Duration POLL_INTERVAL = Duration.ofSeconds(1);
+
+    /** Looks before a refused plugin ends, whether or not the other one runs. */
+    private static final int MAX_POLLS = 60;
+
     private SingleInstance() {}
 
     /**
-     * Takes the locks, for as long as this process lives.
+     * Takes the locks for as long as this process lives. Waits for a predecessor that is ending.
      *
-     * @param run is made if it is not there
-     * @param swarm is passed over if it is not there
-     * @param patience how long each is waited for: what the engine killed may be in the middle of its end
+     * @param run is created if it does not exist
+     * @param swarm is ignored if it does not exist
      * @return the folder that another process holds; empty if this is the only one
      */
-    static Optional<Path> held(Path run, Path swarm, Duration patience) throws IOException, InterruptedException {
+    static Optional<Path> acquire(Path run, Path swarm) throws IOException, InterruptedException {
+        return acquire(run, swarm, PREDECESSOR);
+    }
+
+    private static Optional<Path> acquire(Path run, Path swarm, Duration patience) throws IOException, InterruptedException {
         Files.createDirectories(run);
-        // Never closed where this is the only one: the kernel does that at the end.
+        // Never closed if this is the only one: the kernel releases them when the process ends.
         List<FolderLock> taken = new ArrayList<>();
         for (Path folder : List.of(run, swarm)) {
             if (Files.isDirectory(folder)) {
@@ -39,5 +51,18 @@ final class SingleInstance {
             }
         }
         return Optional.empty();
+    }
+
+    /**
+     * Waits until the other plugin has ended, or for a minute. The engine restarts a plugin that ended at once. So one that must not run
+     * stays and answers why, instead of being restarted over and over.
+     */
+    static void awaitRelease(Path run, Path swarm) throws IOException, InterruptedException {
+        for (int polls = 0; polls < MAX_POLLS; polls++) {
+            Thread.sleep(POLL_INTERVAL);
+            if (acquire(run, swarm, Duration.ZERO).isEmpty()) {
+                return;
+            }
+        }
     }
 }

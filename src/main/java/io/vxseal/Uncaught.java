@@ -1,14 +1,15 @@
 package io.vxseal;
 
 /**
- * What becomes of a failure that nothing in its thread caught. It is told, on standard error, which the engine collects. If
- * the thread was one that this program cannot be without, the process ends: the engine starts another, and what is in the
- * kernel holds meanwhile; while nobody would know of a process that lives on without its repairs.
+ * Handler of exceptions that nothing in their thread caught. It prints them on standard error, which the engine collects.
+ *
+ * <p>If the thread is one of this program's own, the process ends. The engine starts another one, and what is in the kernel stays in
+ * force meanwhile. A process without its repairs would go unnoticed.
  */
 final class Uncaught implements Thread.UncaughtExceptionHandler {
     private Uncaught() {}
 
-    /** Sees to all threads from now on. */
+    /** Installs the handler for all threads. */
     static void handle() {
         Thread.setDefaultUncaughtExceptionHandler(new Uncaught());
     }
@@ -18,7 +19,7 @@ final class Uncaught implements Thread.UncaughtExceptionHandler {
         boolean ours = thread.getName().equals("main") || thread.getName().startsWith("vxseal-");
         try {
             System.err.println("vxseal: thread %s ended%s".formatted(
-                    thread.getName(), ours ? ", and with it this process; the engine is to start it again" : ""));
+                    thread.getName(), ours ? ", and with it this process; the engine will restart it" : ""));
             failure.printStackTrace();
         } finally {
             if (ours) {

@@ -11,7 +11,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class SettingsTest {
     @Test
-    void nothingHasToBeSet() {
+    void hasDefaultsForAllSettings() {
         Settings settings = Settings.of(Map.of());
         assertThat(settings.vxlanPort()).isEqualTo(4789);
         assertThat(settings.firewall()).isEqualTo(Backend.AUTO);
@@ -20,7 +20,7 @@ class SettingsTest {
 
     @ParameterizedTest
     @CsvSource({"auto, AUTO", "iptables, IPTABLES", "nftables, NFTABLES", "NFTables, NFTABLES"})
-    void firewallIsChosenByName(String value, Backend backend) {
+    void readsFirewallByName(String value, Backend backend) {
         assertThat(Settings.of(Map.of("VXSEAL_FIREWALL", value)).firewall()).isEqualTo(backend);
     }
 
@@ -35,7 +35,7 @@ class SettingsTest {
         "VXSEAL_REPLAY_WINDOW, on, 'want 0 for none, or 32 to 4096 packets'",
         "VXSEAL_KEY_ROTATION, 29s, 'want 30s or more, as in 12h or 1h30m'"
     })
-    void wrongValueIsNamedWithTheRemedy(String name, String value, String remedy) {
+    void rejectsWrongValueWithRemedy(String name, String value, String remedy) {
         assertThatThrownBy(() -> Settings.of(Map.of(name, value)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("invalid %s \"%s\": %s", name, value, remedy);

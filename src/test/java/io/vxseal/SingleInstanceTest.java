@@ -1,6 +1,7 @@
 package io.vxseal;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.kernel.TestHost;
 import io.vxseal.plugin.EngineClient;
@@ -8,6 +9,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -16,7 +18,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The program itself, as often as there are plugins, on a host of the test's own. */
+/** Several processes of the program on one emulated host. */
 class SingleInstanceTest {
     @TempDir
     Path folder;
@@ -50,8 +52,6 @@ class SingleInstanceTest {
         command.addAll(List.of(
                 Path.of(System.getProperty("java.home"), "bin/java").toString(),
                 "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow",
-                "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
-                "-Djava.nio.channels.spi.SelectorProvider=io.vxseal.plugin.DoorSelectorProvider",
                 "-cp", System.getProperty("java.class.path"), "io.vxseal.Main"));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(log(alias).toFile());
         builder.environment().putAll(java.util.Map.of(
@@ -73,17 +73,24 @@ class SingleInstanceTest {
     }
 
     private void awaitWords(String alias, String words) throws Exception {
-        for (int tries = 0; tries < 1200 && !said(alias).contains(words); tries++) {
-            Thread.sleep(100);
+        await().atMost(Duration.ofMinutes(2)).untilAsserted(() -> assertThat(said(alias)).contains(words));
+    }
+
+    /** Asks as soon as the server listens: only in the image the socket is there before the program. */
+    private EngineClient.Answer capabilities(String alias) throws Exception {
+        for (int tries = 1; ; tries++) {
+            try {
+                return new EngineClient(socket(alias)).call("GetCapabilities", "{}");
+            } catch (IOException notYet) {
+                if (tries == 1200) {
+                    throw notYet;
+                }
+                Thread.sleep(100);
+            }
         }
-        assertThat(said(alias)).contains(words);
     }
 
-    private EngineClient.Answer capabilities(String alias) throws IOException {
-        return new EngineClient(socket(alias)).call("GetCapabilities", "{}");
-    }
-
-    /** Both ways that a second one can be set: to the run folder of the first, and to another. */
+    /** Checks that a second plugin is refused, with the run folder of the first or with another. */
     private void assertIsRefused(String run, String held) throws Exception {
         start("first", "run");
         awaitWords("first", "is up");
@@ -92,8 +99,8 @@ class SingleInstanceTest {
         Process second = start("second", run);
         awaitWords("second", "another vxseal runs on this host");
         assertThat(said("second").lines().filter(line -> line.startsWith("vxseal: ")))
-                .containsExactly("vxseal: another vxseal runs on this host, and holds the folder " + folder.resolve(held)
-                        + ": disable the one or the other (docker plugin ls)");
+                .containsExactly("vxseal: another vxseal runs on this host and holds folder " + folder.resolve(held)
+                        + ": disable one of the two (docker plugin ls)");
         EngineClient.Answer answer = capabilities("second");
         assertThat(answer.status()).isEqualTo(409);
         assertThat(answer.text()).contains("another vxseal runs on this host");
@@ -108,17 +115,17 @@ class SingleInstanceTest {
     }
 
     @Test
-    void aSecondPluginInTheSameRunFolderIsRefused() throws Exception {
+    void refusesSecondPluginInSameRunFolder() throws Exception {
         assertIsRefused("run", "run");
     }
 
     @Test
-    void aSecondPluginInAnotherRunFolderIsRefused() throws Exception {
+    void refusesSecondPluginInAnotherRunFolder() throws Exception {
         assertIsRefused("other", "swarm");
     }
 
     @Test
-    void aPluginThatWasKilledIsFollowedByTheNextAtOnce() throws Exception {
+    void startsAtOnceAfterKilledPlugin() throws Exception {
         start("first", "run");
         awaitWords("first", "is up");
         started.getFirst().destroyForcibly();
@@ -128,7 +135,7 @@ class SingleInstanceTest {
     }
 
     @Test
-    void withoutASwarmsFolderTheRunFolderCounts() throws Exception {
+    void locksRunFolderWithoutSwarmFolder() throws Exception {
         Files.delete(folder.resolve("swarm"));
         start("first", "run");
         awaitWords("first", "is up");

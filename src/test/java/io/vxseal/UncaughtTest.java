@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** In processes of the test's own, which the failure is to end. */
+/** Failures in processes of the test's own, which they end. */
 class UncaughtTest {
     /** Fails in a thread of the name given while others live on, and says at last that it is still there. */
     static final class Failing {
@@ -53,7 +53,7 @@ class UncaughtTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"main", "vxseal-server", "vxseal-json", "vxseal-repair", "vxseal-cluster"})
-    void aThreadThatThePluginNeedsEndsTheProcessLoudly(String thread) throws Exception {
+    void endsProcessOnFailureOfOwnThread(String thread) throws Exception {
         Ended ended = run(thread, "platform");
         assertThat(ended.status()).isEqualTo(1);
         assertThat(ended.said()).as("neither hooks nor other threads").isEmpty();
@@ -64,15 +64,15 @@ class UncaughtTest {
     }
 
     @Test
-    void aVirtualThreadThatThePluginNeedsDoesSoToo() throws Exception {
+    void endsProcessOnFailureOfOwnVirtualThread() throws Exception {
         assertThat(run("vxseal-linger", "virtual").status()).isEqualTo(1);
     }
 
     @Test
-    void aThreadOfALibraryIsToldAndTheProcessLivesOn() throws Exception {
-        Ended ended = run("jgroups-1", "platform");
+    void logsFailureOfLibraryThreadAndContinues() throws Exception {
+        Ended ended = run("library-1", "platform");
         assertThat(ended.status()).isZero();
         assertThat(ended.said()).contains("alive");
-        assertThat(ended.complained()).contains("vxseal: thread jgroups-1 ended").contains("StackOverflowError: deep");
+        assertThat(ended.complained()).contains("vxseal: thread library-1 ended").contains("StackOverflowError: deep");
     }
 }

@@ -18,13 +18,13 @@ public record Cidr(InetAddress address, int prefix) {
         }
     }
 
-    /** How long an address is, and so the longest prefix. */
+    /** Returns the length of an address in bits, which is that of its longest prefix. */
     public static int bits(InetAddress address) {
         return address instanceof Inet4Address ? 32 : 128;
     }
 
     /**
-     * Reads {@code address/prefix}; both parts must be there, and the address must be a literal.
+     * Parses {@code address/prefix}. Both parts are required, and the address must be a literal.
      *
      * @throws IllegalArgumentException if the text is anything else
      */
@@ -40,7 +40,7 @@ public record Cidr(InetAddress address, int prefix) {
         return new Cidr(InetAddress.ofLiteral(text.substring(0, slash)), Integer.parseInt(prefix));
     }
 
-    /** The same prefix with the host bits cleared. */
+    /** Returns the same prefix with the host bits cleared. */
     public Cidr network() {
         byte[] b = address.getAddress();
         for (int bit = prefix; bit < 8 * b.length; bit++) {
@@ -49,13 +49,13 @@ public record Cidr(InetAddress address, int prefix) {
         return new Cidr(of(b), prefix);
     }
 
-    /** Whether {@code other} is of the same family and lies within this prefix. */
+    /** Returns whether {@code other} has the same family and lies within this prefix. */
     public boolean contains(InetAddress other) {
         return other.getAddress().length == address.getAddress().length
                 && new Cidr(other, prefix).network().equals(network());
     }
 
-    /** Whether the two prefixes share an address. */
+    /** Returns whether the two prefixes have an address in common. */
     public boolean overlaps(Cidr other) {
         return prefix <= other.prefix ? contains(other.address) : other.contains(address);
     }

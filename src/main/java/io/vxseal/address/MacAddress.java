@@ -26,9 +26,9 @@ public record MacAddress(long bits) {
     }
 
     /**
-     * Reads the usual form, {@code 02:42:0a:2c:00:02}, in either case.
+     * Parses the usual form, {@code 02:42:0a:2c:00:02}, in either case.
      *
-     * @throws IllegalArgumentException if the text is not such an address, or names a group or no host at all
+     * @throws IllegalArgumentException if the text is not such an address, or is a group address or all zeros
      */
     public static MacAddress parse(String text) {
         String lower = text.toLowerCase(Locale.ROOT);
@@ -42,7 +42,7 @@ public record MacAddress(long bits) {
         return mac;
     }
 
-    /** The address made of six octets in wire order. */
+    /** Returns the address made of six octets in wire order. */
     public static MacAddress of(byte[] octets) {
         if (octets.length != ETH_ALEN) {
             throw new IllegalArgumentException("want " + ETH_ALEN + " octets, got " + octets.length);
@@ -55,7 +55,7 @@ public record MacAddress(long bits) {
     }
 
     /**
-     * The address Docker gives an interface when nobody asks for another: {@code 02:42} and the four octets of the
+     * Returns the default address that Docker gives an interface: {@code 02:42} and the four octets of the
      * IPv4 address (moby, libnetwork/netutils). An IPv6 address gives its last four octets.
      */
     public static MacAddress of(InetAddress address) {
@@ -64,7 +64,7 @@ public record MacAddress(long bits) {
         return of(new byte[] {0x02, 0x42, b[n - 4], b[n - 3], b[n - 2], b[n - 1]});
     }
 
-    /** The six octets in wire order. */
+    /** Returns the six octets in wire order. */
     public byte[] octets() {
         byte[] octets = new byte[ETH_ALEN];
         for (int i = 0; i < ETH_ALEN; i++) {

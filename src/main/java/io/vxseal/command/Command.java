@@ -2,9 +2,10 @@ package io.vxseal.command;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.net.InetAddress;
 import picocli.CommandLine;
 
-/** The command line: {@code vxseal} with a word after it. Without one it is the plugin. */
+/** The command line {@code vxseal COMMAND}. Without a command the program is the plugin. */
 @CommandLine.Command(
         name = "vxseal",
         description = "Without a command: runs the plugin, as the engine does. With one:",
@@ -14,7 +15,7 @@ public final class Command implements Runnable {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
 
-    @CommandLine.Option(names = "--help", usageHelp = true, description = "Says this.")
+    @CommandLine.Option(names = "--help", usageHelp = true, description = "Prints this help.")
     @SuppressWarnings("UnusedVariable") // picocli reads the annotation
     private boolean help;
 
@@ -26,11 +27,11 @@ public final class Command implements Runnable {
     /**
      * Runs one command.
      *
-     * @return the process's exit status: 0, or 1 if the plugin could not be asked or refused, or 2 if the arguments are wrong
+     * @return the process's exit status: 0, 1 if the plugin did not answer or refused, 2 if the arguments are wrong
      */
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
         return new CommandLine(new Command())
-                .registerConverter(java.net.InetAddress.class, Explain::address)
+                .registerConverter(InetAddress.class, Explain::address)
                 .setOut(out)
                 .setErr(err)
                 .setExecutionExceptionHandler((failure, command, _) -> {

@@ -6,7 +6,7 @@ import java.net.InetAddress;
 import java.util.List;
 import picocli.CommandLine;
 
-/** Computes what an operator compares with {@code ip xfrm state}: the SPIs between two nodes, per key of the ring. */
+/** Command that computes the SPIs between two nodes for each key of a ring, to compare with {@code ip xfrm state}. */
 @CommandLine.Command(
         name = "explain",
         description = "Prints the SPI of each direction between two nodes, a line for each tag of a key: "
@@ -18,17 +18,17 @@ final class Explain implements Runnable {
     @CommandLine.Option(names = "--local", required = true, description = "Address of this node.", paramLabel = "ADDRESS")
     private InetAddress local;
 
-    @CommandLine.Option(names = "--remote", required = true, description = "Address of the other.", paramLabel = "ADDRESS")
+    @CommandLine.Option(names = "--remote", required = true, description = "Address of the other node.", paramLabel = "ADDRESS")
     private InetAddress remote;
 
     @CommandLine.Option(
             names = "--tag",
             required = true,
-            description = "Tag of a key, 0 to 4294967295; as often as there are keys.",
+            description = "Tag of a key, 0 to 4294967295; may be repeated.",
             paramLabel = "TAG")
     private List<String> tags;
 
-    @CommandLine.Option(names = "--help", usageHelp = true, description = "Says this.")
+    @CommandLine.Option(names = "--help", usageHelp = true, description = "Prints this help.")
     @SuppressWarnings("UnusedVariable") // picocli reads the annotation
     private boolean help;
 

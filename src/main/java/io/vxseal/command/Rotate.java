@@ -4,11 +4,11 @@ import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 
-/** Has the keys replaced before their time. */
+/** Command that requests a rotation of the keys before it is due. */
 @CommandLine.Command(
         name = "rotate",
-        description = "Has the keys of all encrypted networks replaced before their time, on all nodes; says when that "
-                + "will be, and does not wait for it.")
+        description = "Requests a rotation of the keys of all encrypted networks, on all nodes; prints when it will be, "
+                + "and does not wait for it.")
 final class Rotate implements Callable<Integer> {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
@@ -16,7 +16,7 @@ final class Rotate implements Callable<Integer> {
     @CommandLine.Mixin
     private RunningPlugin plugin;
 
-    @CommandLine.Option(names = "--help", usageHelp = true, description = "Says this.")
+    @CommandLine.Option(names = "--help", usageHelp = true, description = "Prints this help.")
     @SuppressWarnings("UnusedVariable") // picocli reads the annotation
     private boolean help;
 

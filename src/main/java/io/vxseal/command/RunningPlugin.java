@@ -16,9 +16,9 @@ import jnr.unixsocket.UnixSocketAddress;
 import jnr.unixsocket.UnixSocketChannel;
 import picocli.CommandLine;
 
-/** The plugin that runs on this host, asked over its socket. */
+/** Client of the plugin that runs on this host, over its socket. */
 final class RunningPlugin {
-    /** In which engines and plugins meet; a managed plugin's socket is in a folder of its own there. */
+    /** Folder of plugins' sockets. A managed plugin's socket is in a folder of its own in it. */
     private static final Path FOLDER = Path.of("/run/docker/plugins");
 
     private static final String NAME = "vxseal.sock";
@@ -33,18 +33,18 @@ final class RunningPlugin {
     private Optional<Path> socket = Optional.empty();
 
     /**
-     * Asks.
+     * Sends a request.
      *
-     * @param accept what the answer should be written in, a media type
+     * @param accept media type of the answer
      * @return the answer's body
-     * @throws IOException if nobody answers, or with a refusal; the message is for the operator
+     * @throws IOException if the plugin does not answer or refuses; the message is for the operator
      */
     String ask(String method, String path, String accept) throws IOException {
-        Path asked = socket.isPresent() ? socket.get() : find(System.getenv(), FOLDER);
-        String answer = exchange(asked, method, path, accept);
+        Path target = socket.isPresent() ? socket.get() : find(System.getenv(), FOLDER);
+        String answer = exchange(target, method, path, accept);
         int body = answer.indexOf("\r\n\r\n");
         if (!answer.startsWith(HTTP) || body < 0) {
-            throw new IOException("what listens at %s does not speak HTTP: is it the plugin?".formatted(asked));
+            throw new IOException("no HTTP answer from %s: is it the plugin's socket?".formatted(target));
         }
         String text = answer.substring(body + 4);
         if (answer.charAt(HTTP.length()) != '2') {
@@ -53,7 +53,7 @@ final class RunningPlugin {
         return text;
     }
 
-    /** In HTTP/1.0 the answer ends where the connection does. The server wants a host, and any will do. */
+    /** Exchanges a request for an answer, which ends where the connection does (HTTP/1.0). The server requires a host, of any name. */
     private static String exchange(Path socket, String method, String path, String accept) throws IOException {
         String request = "%s %s HTTP/1.0\r\nHost: plugin\r\nAccept: %s\r\nContent-Length: 0\r\n\r\n"
                 .formatted(method, path, accept);
@@ -74,11 +74,11 @@ final class RunningPlugin {
         }
     }
 
-    /** Where the plugin is likely to listen, if nobody said. */
+    /** Returns the plugin's socket: as the environment has it, or the one that exists. */
     static Path find(Map<String, String> environment, Path folder) throws IOException {
-        String told = environment.getOrDefault("VXSEAL_SOCKET", "");
-        if (!told.isEmpty()) {
-            return Path.of(told);
+        String configured = environment.getOrDefault("VXSEAL_SOCKET", "");
+        if (!configured.isEmpty()) {
+            return Path.of(configured);
         }
         Path own = folder.resolve(NAME);
         if (Files.exists(own)) {
@@ -96,9 +96,9 @@ final class RunningPlugin {
         }
         return switch (managed.size()) {
             case 1 -> managed.getFirst();
-            case 0 -> throw new IOException("no socket of the plugin: $VXSEAL_SOCKET is not set, there is no %s and no %s: %s"
+            case 0 -> throw new IOException("no socket of the plugin found: $VXSEAL_SOCKET is not set, and neither %s nor %s exists: %s"
                     .formatted(own, folder.resolve("*").resolve(NAME), REMEDY));
-            default -> throw new IOException("more than one plugin has a socket here, name one by --socket: %s"
+            default -> throw new IOException("more than one plugin has a socket on this host: choose one with --socket: %s"
                     .formatted(managed.stream().sorted().toList()));
         };
     }

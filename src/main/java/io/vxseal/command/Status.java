@@ -4,11 +4,11 @@ import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 
-/** Shows what the running plugin knows and has done. */
+/** Command that shows the state of the running plugin. */
 @CommandLine.Command(
         name = "status",
-        description = "Shows what the running plugin knows: members, keys' tags, networks, what the kernel should hold "
-                + "and holds, repairs, errors.")
+        description = "Shows the state of the running plugin: members, tags of keys, networks, number of IPsec states and "
+                + "policies wanted and found in the kernel, repairs, errors.")
 final class Status implements Callable<Integer> {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
@@ -16,10 +16,10 @@ final class Status implements Callable<Integer> {
     @CommandLine.Mixin
     private RunningPlugin plugin;
 
-    @CommandLine.Option(names = "--json", description = "As JSON, for programs; with each endpoint.")
+    @CommandLine.Option(names = "--json", description = "Prints JSON, for programs, with each endpoint.")
     private boolean json;
 
-    @CommandLine.Option(names = "--help", usageHelp = true, description = "Says this.")
+    @CommandLine.Option(names = "--help", usageHelp = true, description = "Prints this help.")
     @SuppressWarnings("UnusedVariable") // picocli reads the annotation
     private boolean help;
 

@@ -4,31 +4,31 @@ import io.vxseal.kernel.xfrm.SecurityAssociation;
 import java.security.MessageDigest;
 import java.util.Arrays;
 /**
- * A key of the ring: AES key octets, the tag by which both ends name it, and how what it seals is guarded against
- * repetition. That goes with the key because both ends of a flow must agree on it.
+ * Key of the ring: AES key octets, the tag by which both ends name it, and the replay window of its states. The window belongs
+ * to the key because both ends of a flow must use the same.
  *
- * <p>Two keys are equal if all three are. The octets never leave by {@link #toString()}.
+ * <p>{@link #toString()} does not show the octets.
  */
 public final class Key {
-    /** The least window but none, in packets: RFC 4303, section 3.4.3. */
+    /** Smallest window, in packets: RFC 4303, section 3.4.3. */
     public static final int LEAST_REPLAY_WINDOW = 32;
 
-    /** The kernel's greatest, in packets ({@code linux/xfrm.h}, XFRMA_REPLAY_ESN_MAX). */
+    /** Largest window of the kernel, in packets ({@code linux/xfrm.h}, XFRMA_REPLAY_ESN_MAX). */
     public static final int MOST_REPLAY_WINDOW = 4096;
 
     private final byte[] octets;
-    /** What {@link #salted} shares. */
+    /** Shared by the keys that {@link #salted} returns. */
     private final SecurityAssociation.AeadKey unsalted;
     private final int tag;
     private final int replayWindow;
 
-    /** A key without a replay window, as the built-in driver has them. */
+    /** Creates a key without a replay window, as the built-in driver uses them. */
     public Key(byte[] octets, int tag) {
         this(octets, tag, 0);
     }
 
     /**
-     * @param octets 16, 24 or 32 of them; copied
+     * @param octets 16, 24 or 32 octets; copied
      * @param tag unsigned 32 bits
      * @param replayWindow see {@link #replayWindow()}
      * @throws IllegalArgumentException naming the length or the window, never the octets
@@ -48,30 +48,30 @@ public final class Key {
         this.replayWindow = replayWindow;
     }
 
-    /** A copy of the key's octets. */
+    /** Returns a copy of the key's octets. */
     public byte[] octets() {
         return octets.clone();
     }
 
-    /** The key of a state with this SPI, which is its salt (moby, {@code buildAeadAlgo}). */
+    /** Returns the key of a state with this SPI, which is also its salt (moby, {@code buildAeadAlgo}). */
     SecurityAssociation.AeadKey salted(int spi) {
         return unsalted.withSalt(spi);
     }
 
-    /** Unsigned 32 bits. */
+    /** Returns the tag, 32 bits unsigned. */
     public int tag() {
         return tag;
     }
 
     /**
-     * Packets, back from the newest, in which a repeated one is noticed and dropped, with sequence numbers of 64 bits
-     * (ESN, RFC 4303); 0 for no such guard, and numbers of 32 bits.
+     * Returns the number of packets, back from the newest, among which a repeated one is dropped, with sequence numbers of 64
+     * bits (ESN, RFC 4303); 0 for no check, and numbers of 32 bits.
      */
     public int replayWindow() {
         return replayWindow;
     }
 
-    /** Whether a key can have a replay window of so many packets. */
+    /** Returns whether a key can have a replay window of this size. */
     public static boolean isReplayWindow(int packets) {
         return packets == 0 || packets >= LEAST_REPLAY_WINDOW && packets <= MOST_REPLAY_WINDOW;
     }
@@ -90,7 +90,7 @@ public final class Key {
         return Integer.hashCode(tag);
     }
 
-    /** The tag alone. (moby prints 20 bits of the key, too.) */
+    /** Returns the tag alone; moby also prints 20 bits of the key. */
     @Override
     public String toString() {
         return "(key with tag 0x%x)".formatted(tag);

@@ -9,15 +9,15 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * The keys in force, the primary first: it is the one to send with, all of them are accepted.
+ * Keys in force. All are accepted; the first one, the primary, is used to send.
  *
- * @param keys no two with one tag; empty before any key is known
+ * @param keys each with another tag; empty before any key is known
  */
 public record KeyRing(List<Key> keys) {
     /** The ring before any key is known. */
     public static final KeyRing EMPTY = new KeyRing(List.of());
 
-    /** @throws IllegalArgumentException if two keys have one tag */
+    /** @throws IllegalArgumentException if two keys have the same tag */
     public KeyRing {
         keys = List.copyOf(keys);
         Set<Integer> tags = new HashSet<>();
@@ -29,22 +29,22 @@ public record KeyRing(List<Key> keys) {
         }
     }
 
-    /** Whether no key is known. */
+    /** Returns whether no key is known. */
     public boolean isEmpty() {
         return keys.isEmpty();
     }
 
-    /** The key to send with. */
+    /** Returns the key to send with. */
     public Optional<Key> primary() {
         return keys.stream().findFirst();
     }
 
-    /** The key with this tag. */
+    /** Returns the key with this tag. */
     public Optional<Key> byTag(int tag) {
         return keys.stream().filter(key -> key.tag() == tag).findFirst();
     }
 
-    /** This ring, made of those keys where they are equal: they are then seen to be at once. */
+    /** Returns this ring with the given key objects where they are equal, which makes comparison fast. */
     KeyRing with(List<Key> others) {
         return new KeyRing(keys.stream()
                 .map(key -> others.stream().filter(key::equals).findFirst().orElse(key))
@@ -52,11 +52,11 @@ public record KeyRing(List<Key> keys) {
     }
 
     /**
-     * The ring after an update: a key added, another made primary, one forgotten, in any mix (moby, {@code updateKeys}).
-     * The primary changes places with the one before it; the order of the others stays.
+     * Returns the ring after an update (moby, {@code updateKeys}): a key is added, another becomes the primary, one is removed,
+     * or any of these. The new primary key and the old one change places; the order of the others stays.
      *
-     * @throws IllegalArgumentException saying which tag is unknown, taken, or asked to be two things at once; the same
-     *     if there is nothing to do
+     * @throws IllegalArgumentException naming the tag that is unknown, in use, or to be made primary and removed at once;
+     *     also if there is nothing to do
      */
     public KeyRing update(Optional<Key> added, OptionalInt primary, OptionalInt prune) {
         if (added.isEmpty() && primary.isEmpty() && prune.isEmpty()) {

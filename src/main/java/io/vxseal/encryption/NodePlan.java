@@ -1,10 +1,10 @@
 package io.vxseal.encryption;
 
 import io.vxseal.address.Cidr;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.net.InetAddress;
-import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,19 +13,12 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * The states and policies towards one node: what {@code setupEncryption} and {@code updateNodeKey} of moby lead to. A
- * handful of each, so whoever looks for one walks the array; a rotation does so a dozen times for each node, and makes a
- * plan for each, which is why these are no lists.
+ * States and policies towards one node, as {@code setupEncryption} and {@code updateNodeKey} of moby make them. There is a
+ * handful of each, and a rotation searches them a dozen times for each node; so they are arrays and searched one by one.
  */
 public final class NodePlan {
 
-    /**
-     * Value of the firewall mark that chooses a packet for IPsec. The built-in driver's is 0xD0C4E3 ({@code mark} in moby);
-     * ours has the same low 24 bits and a high byte of its own ('v'), so that no policy of one catches packets of the other.
-     */
-    public static final int MARK = 0x76D0C4E3;
-
-    /** Towards a node with which there is nothing to seal. */
+    /** Plan for a node that is not sealed to. */
     public static final NodePlan EMPTY = new NodePlan(List.of(), List.of(), List.of());
 
     final SecurityAssociation[] receive;
@@ -33,9 +26,9 @@ public final class NodePlan {
     final SecurityPolicy[] policies;
 
     /**
-     * @param receive states for what the node sends: one per key of the ring
-     * @param send the state to seal with: the primary key's
-     * @param policies the one that sends marked VXLAN datagrams through that state
+     * @param receive states for what the node sends, one for each key of the ring
+     * @param send the state to seal with, under the primary key
+     * @param policies the policy that sends marked VXLAN datagrams through that state
      */
     public NodePlan(List<SecurityAssociation> receive, List<SecurityAssociation> send, List<SecurityPolicy> policies) {
         this(receive.toArray(new SecurityAssociation[0]), send.toArray(new SecurityAssociation[0]),
@@ -48,38 +41,40 @@ public final class NodePlan {
         this.policies = policies;
     }
 
-    /** States for what the node sends. */
+    /** Returns the states for what the node sends. */
     public List<SecurityAssociation> receive() {
         return List.of(receive);
     }
 
-    /** States to seal with. */
+    /** Returns the states to seal with. */
     public List<SecurityAssociation> send() {
         return List.of(send);
     }
 
-    /** Policies that send marked VXLAN datagrams through those. */
+    /** Returns the policies that send marked VXLAN datagrams through those. */
     public List<SecurityPolicy> policies() {
         return List.of(policies);
     }
 
     /**
-     * The steady state towards {@code remote} under {@code ring}; {@link #EMPTY} under an empty ring.
+     * Returns the plan for a node under a ring; {@link #EMPTY} under an empty ring.
      *
      * @param port UDP port of VXLAN
      */
-    public static NodePlan of(Ends local, InetAddress remote, KeyRing ring, int port) {
+    public static NodePlan of(NodeAddresses local, InetAddress remote, KeyRing ring, int port) {
         if (ring.isEmpty()) {
             return EMPTY;
         }
-        return EMPTY.turned(KeyRing.EMPTY, ring, local, remote, port);
+        return EMPTY.rekeyed(KeyRing.EMPTY, ring, local, remote, port);
     }
 
     /**
-     * The steady state under another ring, after this one under the ring before, towards the same node. What is received
-     * under a key that both have is this plan's own state, which costs nothing to make and is seen to be the same at once.
+     * Returns the plan for the same node under another ring. States to receive with under a key of both rings are the
+     * same objects, which costs nothing to make and makes comparison fast.
+     *
+     * @param before the ring of this plan
      */
-    NodePlan turned(KeyRing before, KeyRing ring, Ends local, InetAddress remote, int port) {
+    NodePlan rekeyed(KeyRing before, KeyRing ring, NodeAddresses local, InetAddress remote, int port) {
         byte[] here = local.advertise().getAddress();
         byte[] there = remote.getAddress();
         List<Key> keys = ring.keys();
@@ -94,7 +89,7 @@ public final class NodePlan {
         Key primary = keys.getFirst();
         int spi = Spi.of(here, there, primary.tag());
         SecurityPolicy.Id selector = policies.length == 0
-                ? new SecurityPolicy.Id(host(local.bind()), host(remote), port, MARK)
+                ? new SecurityPolicy.Id(host(local.bind()), host(remote), port, SecurityPolicy.MARK)
                 : policies[0].id();
         SecurityPolicy policy = new SecurityPolicy(selector, new SecurityPolicy.Action.Seal(spi));
         return new NodePlan(
@@ -103,38 +98,58 @@ public final class NodePlan {
                 new SecurityPolicy[] {policy});
     }
 
-    /** This plan with its policies under our mark; those of version 0.1.0 were under the built-in driver's. */
+    /** Returns this plan with its policies under our mark; version 0.1.0 used the built-in driver's. */
     NodePlan underOurMark() {
-        if (Stream.of(policies).allMatch(policy -> policy.id().mark() == MARK)) {
+        if (Stream.of(policies).allMatch(policy -> policy.id().mark() == SecurityPolicy.MARK)) {
             return this;
         }
         Map<SecurityPolicy.Id, SecurityPolicy> marked = new LinkedHashMap<>();
         for (SecurityPolicy policy : policies) {
             SecurityPolicy.Id id = policy.id();
-            SecurityPolicy.Id ours = new SecurityPolicy.Id(id.source(), id.destination(), id.port(), MARK);
+            SecurityPolicy.Id ours = new SecurityPolicy.Id(id.source(), id.destination(), id.port(), SecurityPolicy.MARK);
             marked.merge(ours, new SecurityPolicy(ours, policy.action()), (one, other) -> id.equals(ours) ? other : one);
         }
         return new NodePlan(receive, send, marked.values().toArray(new SecurityPolicy[0]));
     }
 
-    /** This plan towards a node whose datagrams are opened by the states of another with the same SPIs. */
+    /** Returns this plan for a node whose datagrams are opened by the states of another node with the same SPIs. */
     NodePlan withoutReceiving() {
         return new NodePlan(new SecurityAssociation[0], send, policies);
     }
 
-    /** Whether nothing is planned. */
+    /** Returns whether the plan has no state and no policy. */
     boolean isEmpty() {
         return states() + policies.length == 0;
     }
 
-    /** How many states are planned. */
+    /** Returns the number of states. */
     int states() {
         return receive.length + send.length;
     }
 
-    /** Whether this state is planned, in either direction. */
+    /** Returns whether the plan has this state, in either direction. */
     boolean has(SecurityAssociation state) {
         return isAmong(receive, state) || isAmong(send, state);
+    }
+
+    /** Returns whether the plan has this policy. */
+    boolean has(SecurityPolicy policy) {
+        for (SecurityPolicy one : policies) {
+            if (one.equals(policy)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Returns whether the plan has a policy with this selector. */
+    boolean selects(SecurityPolicy.Id id) {
+        for (SecurityPolicy one : policies) {
+            if (one.id().equals(id)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static boolean isAmong(SecurityAssociation[] states, SecurityAssociation state) {
@@ -146,7 +161,21 @@ public final class NodePlan {
         return false;
     }
 
-    /** This plan as it was read from the kernel, where that shows no keys with those planned for the same states. */
+    /** Returns whether the kernel has hidden a key of this plan, which was read from it. */
+    boolean hasRedactedKeys() {
+        return hasRedactedKeys(receive) || hasRedactedKeys(send);
+    }
+
+    private static boolean hasRedactedKeys(SecurityAssociation[] states) {
+        for (SecurityAssociation state : states) {
+            if (state.key().isRedacted()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Returns this plan, which was read from the kernel, with the planned keys where the kernel has hidden its own. */
     NodePlan withKeysOf(NodePlan planned) {
         return new NodePlan(withKeysOf(receive, planned.receive), withKeysOf(send, planned.send), policies);
     }
@@ -162,23 +191,23 @@ public final class NodePlan {
     }
 
     /**
-     * What should stay of the states held for a node while there is nothing to seal with it: those to send with that
-     * this plan would make again and that have a replay window. Made anew under the same key, one would begin again to
-     * count at 1, and the node, if it kept its own, would drop everything as replayed.
+     * Returns the states to keep for a node that is not sealed to at the moment: those of this plan to send with that have
+     * a replay window. Added anew under the same key, such a state would count from 1 again, and the node, if it kept its
+     * own, would drop everything as replayed.
      *
      * @param held the plan in the kernel
      */
-    public NodePlan atRest(NodePlan held) {
+    public NodePlan retained(NodePlan held) {
         List<SecurityAssociation> kept = Stream.of(send)
-                .filter(state -> state.isGuarded() && isAmong(held.send, state))
+                .filter(state -> state.hasReplayWindow() && isAmong(held.send, state))
                 .toList();
         return kept.isEmpty() ? EMPTY : new NodePlan(List.of(), kept, List.of());
     }
 
-    /** Whether {@link #atRest} may keep any of it. */
-    boolean mayRest() {
+    /** Returns whether {@link #retained} may keep any state of this plan. */
+    boolean isRetainable() {
         for (SecurityAssociation state : send) {
-            if (state.isGuarded()) {
+            if (state.hasReplayWindow()) {
                 return true;
             }
         }
@@ -203,24 +232,15 @@ public final class NodePlan {
         return "receive " + receive() + ", send " + send() + ", policies " + policies();
     }
 
-    /** The policy that lets no marked VXLAN datagram out to a node without a policy of its own. */
+    /** Returns the policy that drops marked VXLAN datagrams to a node without a policy of its own. */
     static SecurityPolicy block(InetAddress local, int port) {
         Cidr any = new Cidr(local, 0).network();
         return new SecurityPolicy(
-                new SecurityPolicy.Id(any, any, port, MARK), new SecurityPolicy.Action.Block());
+                new SecurityPolicy.Id(any, any, port, SecurityPolicy.MARK), new SecurityPolicy.Action.Block());
     }
 
-    /**
-     * A state of the kind that {@link #of} plans, from this node to itself and under a key that nobody has: of no use but
-     * to try.
-     */
-    static SecurityAssociation probe(Ends local) {
-        byte[] octets = new byte[16];
-        new SecureRandom().nextBytes(octets);
-        return association(local.bind(), local.bind(), new Key(octets, 0), Spi.of(local.bind(), local.bind(), 0));
-    }
-
-    private static SecurityAssociation association(InetAddress source, InetAddress destination, Key key, int spi) {
+    /** Returns a state under a key; the SPI is its salt, too. */
+    static SecurityAssociation association(InetAddress source, InetAddress destination, Key key, int spi) {
         return new SecurityAssociation(
                 new SecurityAssociation.Id(source, destination, spi), key.salted(spi), key.replayWindow());
     }

@@ -1,23 +1,23 @@
 package io.vxseal.encryption;
 
-import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.kernel.xfrm.InstalledState;
 
-/** When a key has sealed so many packets that the next should take its place. */
+/** Limit of sequence numbers at which a key should be replaced. */
 public final class SequenceNumbers {
     /**
-     * Packets sealed by one state: half of the numbers there are without ESN, where sending stops after 2<sup>32</sup> -
-     * 1. At 10 million packets a second the other half lasts for three and a half minutes. A rotation takes seconds,
-     * and may have to wait a minute for the one before.
+     * Packets sealed by one state: half of the sequence numbers without ESN, where sending stops after 2<sup>32</sup> - 1.
+     * At 10 million packets a second the other half lasts for three and a half minutes. A rotation takes seconds, and may
+     * have to wait a minute after the one before.
      *
-     * <p>With ESN nothing stops there. But the high half of the number is not in the packet: an end whose state was made
-     * anew, after a flush or a reboot, takes it for 0 and can follow only as long as it is.
+     * <p>With ESN sending does not stop there. But the high half of the number is not in the packet: a receiver whose state
+     * was added anew, after a flush or a reboot, takes it for 0, and can follow only while it is.
      */
-    static final long WORN = 1L << 31;
+    static final long HALF = 1L << 31;
 
     private SequenceNumbers() {}
 
-    /** Whether a state asks for other keys. One that only receives never does. */
-    public static boolean worn(Xfrm.Standing state) {
-        return Long.compareUnsigned(state.sent(), WORN) >= 0;
+    /** Returns whether a state has used half of its sequence numbers. One that only receives never has. */
+    public static boolean areHalfUsed(InstalledState state) {
+        return Long.compareUnsigned(state.sent(), HALF) >= 0;
     }
 }

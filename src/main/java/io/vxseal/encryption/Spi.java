@@ -2,7 +2,7 @@ package io.vxseal.encryption;
 
 import java.net.InetAddress;
 
-/** Security parameter indices, computed by both ends of a flow alike (moby, {@code buildSPI}). */
+/** Security parameter indices, which both ends of a flow compute alike (moby, {@code buildSPI}). */
 public final class Spi {
     /** FNV-1a, 32 bits: draft-eastlake-fnv, sections 2 and 5; Go's {@code fnv.New32a}. */
     private static final int FNV_OFFSET_BASIS = 0x811c9dc5;
@@ -14,19 +14,19 @@ public final class Spi {
     private Spi() {}
 
     /**
-     * The SPI of the flow from {@code source} to {@code destination} under the key with this tag: FNV-1a over the source
+     * Returns the SPI of the flow from {@code source} to {@code destination} under the key with this tag: FNV-1a over the source
      * as 16 octets (IPv4 mapped into IPv6), the tag in network order, and the destination likewise.
      */
     public static int of(InetAddress source, InetAddress destination, int tag) {
         return of(source.getAddress(), destination.getAddress(), tag);
     }
 
-    /** What of an SPI is its source's. Two addresses for which it is the same have the same SPIs towards everybody. */
+    /** Returns the part of an SPI that depends on the source. Two addresses with the same part have the same SPIs towards every node. */
     static int ofSource(InetAddress source) {
         return mapped(FNV_OFFSET_BASIS, source.getAddress());
     }
 
-    /** {@link #of(InetAddress, InetAddress, int)} of addresses' octets, which an address copies each time that it is asked for them. */
+    /** Returns {@link #of(InetAddress, InetAddress, int)}, by octets, because {@code getAddress} copies them on each call. */
     static int of(byte[] source, byte[] destination, int tag) {
         int hash = mapped(FNV_OFFSET_BASIS, source);
         for (int shift = 24; shift >= 0; shift -= 8) {

@@ -3,21 +3,30 @@ package io.vxseal.encryption;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.XfrmChange;
+import java.net.InetAddress;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
- * The way from the plans in the kernel to the plans wanted, collected over any number of nodes, in an order that is
- * safe at every step: what can arrive is accepted before anything is sent under it, a policy names a state that is
- * there, and what nobody uses any more goes last, when the packets that chose it have passed.
+ * Steps from the plans in the kernel to the plans wanted, collected over any number of nodes, in an order that is safe at
+ * every step:
  *
- * <p>States are compared over all nodes and both directions at once: when two nodes exchange addresses, what one sent
- * with is what it receives with.
+ * <ol>
+ *   <li>policies that block are added;
+ *   <li>states to receive with, then states to send with, then policies that seal, so that what can arrive is accepted
+ *       before anything is sent under it and a policy names a state that is there;
+ *   <li>policies that seal are removed, then states, when the packets that chose them have passed;
+ *   <li>policies that block are removed.
+ * </ol>
  *
- * <p>One exception cannot be helped: the kernel holds one state for a destination and SPI. A key replaced by another
+ * <p>States are compared over all nodes and both directions at once: when two nodes exchange addresses, a state to send
+ * with becomes one to receive with.
+ *
+ * <p>There is one exception, because the kernel holds one state for a destination and SPI. A key replaced by another
  * under the same tag has the same SPI, and so has what this node sends when its bind address changes and its advertised
  * one does not. Such a state is removed before the other is added.
  */
@@ -28,8 +37,23 @@ public final class Transition {
     private final List<SecurityAssociation> unwantedSend;
     private final List<XfrmChange> policies;
     private final List<XfrmChange> unwantedPolicies;
+    private final List<XfrmChange> blocks = new ArrayList<>();
+    private final List<XfrmChange> unwantedBlocks = new ArrayList<>();
 
-    /** @param nodes about so many there will be, each with one of everything */
+    /** What the kernel tells states apart by. */
+    private record Place(InetAddress destination, int spi) {
+        private static Place of(SecurityAssociation state) {
+            return new Place(state.id().destination(), state.id().spi());
+        }
+
+        /** An SPI is a hash of both addresses already. */
+        @Override
+        public int hashCode() {
+            return spi;
+        }
+    }
+
+    /** @param nodes expected number of nodes */
     public Transition(int nodes) {
         receive = new ArrayList<>(nodes);
         send = new ArrayList<>(nodes);
@@ -39,15 +63,30 @@ public final class Transition {
         unwantedPolicies = new ArrayList<>();
     }
 
-    /** Adds the difference between what stands for a node and what should. */
-    @SuppressWarnings("ReferenceEquality") // a plan that holds is kept, and need not be compared
+    /** Adds the difference between the policies that block now and those that should. */
+    public Transition block(Set<SecurityPolicy> before, Set<SecurityPolicy> after) {
+        for (SecurityPolicy wanted : after) {
+            if (!before.contains(wanted)) {
+                blocks.add(new XfrmChange.PutPolicy(wanted));
+            }
+        }
+        for (SecurityPolicy installed : before) {
+            if (!after.contains(installed)) {
+                unwantedBlocks.add(new XfrmChange.DeletePolicy(installed.id()));
+            }
+        }
+        return this;
+    }
+
+    /** Adds the difference between the plan in the kernel for a node and the plan wanted. */
+    @SuppressWarnings("ReferenceEquality") // a plan that does not change is the same object
     public Transition add(NodePlan before, NodePlan after) {
         if (before != after) {
             addMissing(before, after.receive, receive);
             addMissing(before, after.send, send);
             addMissing(after, before.receive, unwantedReceive);
             addMissing(after, before.send, unwantedSend);
-            addPolicies(before.policies, after.policies);
+            addPolicies(before, after);
         }
         return this;
     }
@@ -60,123 +99,87 @@ public final class Transition {
         }
     }
 
-    private void addPolicies(SecurityPolicy[] before, SecurityPolicy[] after) {
-        for (SecurityPolicy wanted : after) {
-            if (!wanted.equals(selecting(wanted.id(), before))) {
+    private void addPolicies(NodePlan before, NodePlan after) {
+        for (SecurityPolicy wanted : after.policies) {
+            if (!before.has(wanted)) {
                 policies.add(new XfrmChange.PutPolicy(wanted));
             }
         }
-        for (SecurityPolicy stands : before) {
-            if (selecting(stands.id(), after) == null) {
-                unwantedPolicies.add(new XfrmChange.DeletePolicy(stands.id()));
+        for (SecurityPolicy installed : before.policies) {
+            if (!after.selects(installed.id())) {
+                unwantedPolicies.add(new XfrmChange.DeletePolicy(installed.id()));
             }
         }
     }
 
-    /** The one with that selector, of which the kernel holds but one; null if there is none. */
-    private static @Nullable SecurityPolicy selecting(SecurityPolicy.Id id, SecurityPolicy[] policies) {
-        for (SecurityPolicy policy : policies) {
-            if (policy.id().equals(id)) {
-                return policy;
-            }
-        }
-        return null;
-    }
-
-    /** The steps, in the order to take them. */
+    /** Returns the steps, in the order in which to take them. */
     public List<XfrmChange> steps() {
         int unwanted = unwantedReceive.size() + unwantedSend.size();
-        Places taken = unwanted == 0 ? Places.NONE : taken();
-        Set<SecurityAssociation> standing = new HashSet<>();
+        Map<Place, SecurityAssociation> added = unwanted == 0 ? Map.of() : addedByPlace();
+        Set<SecurityAssociation> installed = new HashSet<>();
         List<XfrmChange> steps = new ArrayList<>(
-                receive.size() + send.size() + policies.size() + unwantedPolicies.size() + unwanted + 2);
-        List<XfrmChange> received = removals(unwantedReceive, taken, standing, steps);
-        List<XfrmChange> sent = removals(unwantedSend, taken, standing, steps);
+                receive.size() + send.size() + policies.size() + unwantedPolicies.size() + unwanted + 4);
+        steps.addAll(blocks);
+        List<XfrmChange> received = removals(unwantedReceive, added, installed, steps);
+        List<XfrmChange> sent = removals(unwantedSend, added, installed, steps);
         for (List<SecurityAssociation> states : List.of(receive, send)) {
             for (SecurityAssociation state : states) {
-                if (standing.isEmpty() || !standing.contains(state)) {
+                if (installed.isEmpty() || !installed.contains(state)) {
                     steps.add(new XfrmChange.AddState(state));
                 }
             }
         }
         steps.addAll(policies);
         steps.addAll(unwantedPolicies);
-        boolean chosen = !policies.isEmpty() && !sent.isEmpty();
-        if (chosen) {
+        boolean inUse = !policies.isEmpty() && !sent.isEmpty();
+        if (inUse) {
             steps.add(new XfrmChange.BeginGracePeriod());
         }
         steps.addAll(received);
-        if (chosen) {
+        if (inUse) {
             steps.add(new XfrmChange.EndGracePeriod());
         }
         steps.addAll(sent);
+        steps.addAll(unwantedBlocks);
         return steps;
     }
 
     /**
-     * Those that go last. Who is in the place of a state to come goes first, to the steps; who is that state, or as good,
-     * stays, and the one to come is told.
+     * Returns the removals that go last. A state in the place of one to add is removed first, among the steps; but if it is that
+     * state, or opens the same, it stays, and the one to add counts as installed.
      */
     private List<XfrmChange> removals(
-            List<SecurityAssociation> unwanted, Places taken, Set<SecurityAssociation> standing, List<XfrmChange> steps) {
+            List<SecurityAssociation> unwanted,
+            Map<Place, SecurityAssociation> added,
+            Set<SecurityAssociation> installed,
+            List<XfrmChange> steps) {
         List<XfrmChange> removals = new ArrayList<>(unwanted.size());
         for (SecurityAssociation state : unwanted) {
-            SecurityAssociation taker = taken.at(state.id());
-            if (state.equals(taker) || taker != null && opensTheSame(state, taker)) {
-                standing.add(taker);
+            SecurityAssociation successor = added.get(Place.of(state));
+            if (successor != null && (state.equals(successor) || opensTheSame(state, successor))) {
+                installed.add(successor);
             } else {
-                (taker == null ? removals : steps).add(new XfrmChange.DeleteState(state.id()));
+                (successor == null ? removals : steps).add(new XfrmChange.DeleteState(state.id()));
             }
         }
         return removals;
     }
 
-    /** Whether a state that receives is wanted of a sender and stands of another: the kernel does not ask who sent. */
-    @SuppressWarnings("ReferenceEquality") // one that sends may be equal
-    private boolean opensTheSame(SecurityAssociation stands, SecurityAssociation wanted) {
-        return stands.replayWindow() == wanted.replayWindow()
-                && stands.key().equals(wanted.key())
+    /**
+     * Returns whether a state to receive with is as good as another of a different sender: the kernel does not compare a
+     * packet's source.
+     */
+    @SuppressWarnings("ReferenceEquality") // a state to send with may be equal
+    private boolean opensTheSame(SecurityAssociation installed, SecurityAssociation wanted) {
+        return installed.replayWindow() == wanted.replayWindow()
+                && installed.key().equals(wanted.key())
                 && receive.stream().anyMatch(state -> state == wanted);
     }
 
-    /** The states to come. */
-    private Places taken() {
-        Places taken = new Places(receive.size() + send.size());
-        receive.forEach(taken::put);
-        send.forEach(taken::put);
-        return taken;
-    }
-
-    /**
-     * States by what the kernel tells one from another by: destination and SPI, which is a hash already. A table of its own,
-     * because a rotation puts and looks up two for each node, and objects to look up by would be most of its garbage.
-     */
-    private static final class Places {
-        static final Places NONE = new Places(0);
-
-        private final SecurityAssociation[] table;
-
-        /** @param most how many states it is to hold */
-        Places(int most) {
-            table = new SecurityAssociation[4 * Integer.highestOneBit(Math.max(1, most))];
-        }
-
-        void put(SecurityAssociation state) {
-            table[slot(state.id())] = state;
-        }
-
-        /** The state in the place of that one; null if there is none. */
-        SecurityAssociation at(SecurityAssociation.Id id) {
-            return table[slot(id)];
-        }
-
-        /** Where it is, or would be. */
-        private int slot(SecurityAssociation.Id id) {
-            int slot = id.spi() & table.length - 1;
-            while (table[slot] != null && !table[slot].id().isInPlaceOf(id)) {
-                slot = slot + 1 & table.length - 1;
-            }
-            return slot;
-        }
+    private Map<Place, SecurityAssociation> addedByPlace() {
+        Map<Place, SecurityAssociation> added = HashMap.newHashMap(receive.size() + send.size());
+        receive.forEach(state -> added.put(Place.of(state), state));
+        send.forEach(state -> added.put(Place.of(state), state));
+        return added;
     }
 }

@@ -2,15 +2,15 @@ package io.vxseal.overlay;
 
 import org.jspecify.annotations.Nullable;
 
-/** The driver refuses a call, or could not do it; nothing is changed. The message is for the operator. */
+/** Refusal or failure of a call, which changed nothing. The message is for the operator. */
 public final class DriverException extends Exception {
-    /** Why, in the terms of Docker's own error classes (moby, errdefs). */
+    /** Reasons, named as Docker's error classes (moby, errdefs). */
     public enum Kind {
         /** A field of the call is missing or wrong. */
         INVALID_PARAMETER,
-        /** The call is not possible as things stand: no keys yet, for one. */
+        /** The call is not possible in the present state, for example without keys. */
         FORBIDDEN,
-        /** What is asked for belongs to another. */
+        /** The call conflicts with another network, endpoint or plugin. */
         CONFLICT,
         /** The kernel, the firewall or the disk failed. */
         SYSTEM
@@ -24,33 +24,33 @@ public final class DriverException extends Exception {
     }
 
     /**
-     * A field is missing or wrong.
+     * Returns the refusal of a field that is missing or wrong.
      *
      * @param field its name as the caller knows it
-     * @param value what was given
-     * @param remedy what would be right
+     * @param value as given
+     * @param remedy what is accepted
      */
     public static DriverException invalid(String field, @Nullable Object value, String remedy) {
         return new DriverException(
                 Kind.INVALID_PARAMETER, "invalid %s \"%s\": %s".formatted(field, value, remedy), null);
     }
 
-    /** As things stand the call cannot be. */
+    /** Returns the refusal of a call that is not possible in the present state. */
     public static DriverException forbidden(String message) {
         return new DriverException(Kind.FORBIDDEN, message, null);
     }
 
-    /** What is asked for is another's. */
+    /** Returns the refusal of a call that conflicts with another network, endpoint or plugin. */
     public static DriverException conflict(String message) {
         return new DriverException(Kind.CONFLICT, message, null);
     }
 
-    /** A step failed. */
+    /** Returns the failure of a step. */
     public static DriverException system(String step, Exception cause) {
         return new DriverException(Kind.SYSTEM, step + ": " + cause.getMessage(), cause);
     }
 
-    /** Why. */
+    /** Returns the reason. */
     public Kind kind() {
         return kind;
     }

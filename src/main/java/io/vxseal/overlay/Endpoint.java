@@ -2,6 +2,8 @@ package io.vxseal.overlay;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.peers.Peer;
+import java.net.InetAddress;
 
 /**
  * A container's interface on a network.
@@ -13,7 +15,16 @@ import io.vxseal.address.MacAddress;
  * @param joined whether it has a link
  */
 public record Endpoint(String id, String network, Cidr address, MacAddress mac, boolean joined) {
-    Endpoint joined(boolean now) {
+    Endpoint withJoined(boolean now) {
         return new Endpoint(id, network, address, mac, now);
+    }
+
+    /**
+     * Returns the endpoint as other nodes know it.
+     *
+     * @param vtep this node's address
+     */
+    Peer asPeer(InetAddress vtep) {
+        return new Peer(network, id, address, mac, vtep);
     }
 }

@@ -8,30 +8,32 @@ import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
- * The last things that failed, each kind once with how often it did: a swarm tries a container again every few seconds, and
- * a repair goes on, and neither is to push all else out. Safe for use by several threads.
+ * Last failures for status, one entry per kind of failure with a count.
+ *
+ * <p>A swarm retries a container every few seconds, and a repair is retried as well. Neither pushes all other failures out. Safe for
+ * use by several threads.
  */
 public final class ErrorLog {
-    private static final int MOST = 10;
+    private static final int MAX_ENTRIES = 10;
 
-    /** Characters kept of one: a tool may answer with all rules of the host, and a caller with anything. */
-    static final int LONGEST = 300;
+    /** Characters kept of one failure: a tool may print all rules of the host, and a caller may send anything. */
+    static final int MAX_LINE = 300;
 
-    /** By so much of it one kind of failure is told from another: what tools were answered comes last. */
-    private static final int TELLING = 100;
+    /** Characters that tell one kind of failure from another. The output of tools comes after them. */
+    private static final int MAX_KIND = 100;
 
     private static final Pattern BLANKS = Pattern.compile("[\\s\\p{Cntrl}]+");
 
-    /** Numbers, addresses and ids, which are another each time; what was given, in quotation marks. */
-    private static final Pattern CHANGING = Pattern.compile("\"[^\"]*\"?|[\\w.:/%-]*\\d[\\w.:/%-]*");
+    /** Numbers, addresses, ids, and quoted values, which differ from one failure to the next of the same kind. */
+    private static final Pattern VARIABLE = Pattern.compile("\"[^\"]*\"?|[\\w.:/%-]*\\d[\\w.:/%-]*");
 
     /**
-     * Something that failed.
+     * A kind of failure.
      *
-     * @param last when it did, the last time
-     * @param times how often it did
-     * @param where the call that was answered with it, or what was being done
-     * @param what in words, the last time
+     * @param last time of the last one
+     * @param times how many there were
+     * @param where the call that failed, or what was being done
+     * @param what message of the last one
      */
     public record Entry(Instant last, long times, String where, String what) {}
 
@@ -41,20 +43,20 @@ public final class ErrorLog {
         private static final long serialVersionUID = 1;
 
         @Override
-        protected boolean removeEldestEntry(Map.Entry<Failure, Entry> eldest) {
-            return size() > MOST;
+        protected boolean removeEldestEntry(Map.Entry<Failure, ErrorLog.Entry> eldest) {
+            return size() > MAX_ENTRIES;
         }
     };
 
-    /** Something failed now, of a kind that its words tell: with other numbers, addresses and ids they tell the same. */
+    /** Adds a failure. Messages that differ in numbers, addresses and ids only are of one kind. */
     public void add(String where, String what) {
         add(where, kind(what), what);
     }
 
     /**
-     * Something failed now.
+     * Adds a failure.
      *
-     * @param kind of failure; of one kind at one place the last words are kept
+     * @param kind of failure; of one kind at one place the last message is kept
      */
     public synchronized void add(String where, String kind, String what) {
         Failure failure = new Failure(line(where), kind);
@@ -63,23 +65,23 @@ public final class ErrorLog {
         entries.put(failure, new Entry(Instant.now(), times, failure.where(), line(what)));
     }
 
-    /** The last ones, the newest first. */
+    /** Returns the last failures, the newest first. */
     public synchronized List<Entry> last() {
         return new ArrayList<>(entries.values()).reversed();
     }
 
-    /** The words on one line, which ends in an ellipsis if there are more of them than anybody reads. */
-    static String line(String words) {
-        String whole = String.valueOf(words);
-        // A ruleset may be megabytes; no more than what may be kept is worth looking at.
-        boolean cut = whole.length() > 2 * LONGEST;
-        String line = BLANKS.matcher(cut ? whole.substring(0, 2 * LONGEST) : whole).replaceAll(" ").strip();
-        return line.length() > LONGEST ? line.substring(0, LONGEST - 1) + "…" : cut ? line + "…" : line;
+    /** Returns a message on one line, shortened if it is long. */
+    static String line(String message) {
+        String whole = String.valueOf(message);
+        // A ruleset may be megabytes: look at no more than may be kept.
+        boolean cut = whole.length() > 2 * MAX_LINE;
+        String line = BLANKS.matcher(cut ? whole.substring(0, 2 * MAX_LINE) : whole).replaceAll(" ").strip();
+        return line.length() > MAX_LINE ? line.substring(0, MAX_LINE - 1) + "…" : cut ? line + "…" : line;
     }
 
-    /** What stays of the words whenever the same fails again. */
-    static String kind(String words) {
-        String kind = CHANGING.matcher(line(words)).replaceAll("#");
-        return kind.length() > TELLING ? kind.substring(0, TELLING) : kind;
+    /** Returns the part of a message that is the same whenever the same thing fails. */
+    static String kind(String message) {
+        String kind = VARIABLE.matcher(line(message)).replaceAll("#");
+        return kind.length() > MAX_KIND ? kind.substring(0, MAX_KIND) : kind;
     }
 }

@@ -5,11 +5,11 @@ import io.vxseal.kernel.route.Route;
 import java.nio.file.Path;
 
 /**
- * The host as networks see it.
+ * The host that networks are on.
  *
- * @param namespace in which VXLAN's datagrams travel and where the engine looks for a container's link
+ * @param namespace network namespace that sends and receives the VXLAN datagrams, and in which the engine looks for a container's link
  * @param route links of that namespace
- * @param pins folder in which networks' namespaces are mounted; they outlive this process there
+ * @param pins folder in which the networks' namespaces are mounted, so that they survive this process
  * @param port UDP port of VXLAN
  */
 public record Host(Namespace namespace, Route route, Path pins, int port) {}

@@ -12,7 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * A network as CreateNetwork defines it.
+ * Definition of a network, as in CreateNetwork.
  *
  * @param id Docker's id of it
  * @param encrypted whether its datagrams are sealed
@@ -24,7 +24,7 @@ public record Network(String id, boolean encrypted, int linkMtu, List<Subnet> su
     private static final int IPV6_HEADER_MORE = 40 - 20;
 
     /**
-     * What Docker's IPAM gave the network, one per subnet.
+     * A subnet as Docker's IPAM allocated it.
      *
      * @param pool the subnet
      * @param gateway an address in it, with its prefix
@@ -54,7 +54,7 @@ public record Network(String id, boolean encrypted, int linkMtu, List<Subnet> su
         return new Network(id, read.encrypted(), read.linkMtu(), List.copyOf(subnets));
     }
 
-    /** Refuses pools no network can be made of. */
+    /** Refuses pools that cannot form a network. */
     static void check(List<Pool> pools) throws DriverException {
         if (pools.isEmpty()) {
             throw DriverException.invalid("IPv4Data", "[]", "want at least one IPv4 subnet");
@@ -75,16 +75,20 @@ public record Network(String id, boolean encrypted, int linkMtu, List<Subnet> su
     }
 
     /**
-     * MTU of its containers' interfaces.
+     * Returns the MTU of its containers' interfaces. {@link #linkMtu()} has room for an IPv4 header, and an IPv6 header is larger. The
+     * built-in driver leaves the difference to fragmentation.
      *
-     * @param vtep this node's address for VXLAN: an IPv6 header is larger than the IPv4 one that {@link #linkMtu()}
-     *     makes room for, which the built-in driver leaves to fragmentation
+     * @param vtep this node's address for VXLAN
      */
     public int linkMtu(InetAddress vtep) {
         return vtep instanceof Inet6Address ? linkMtu - IPV6_HEADER_MORE : linkMtu;
     }
 
-    /** The {@link #linkMtu()} of a network whose links have this MTU between nodes with IPv6 addresses, or IPv4 ones. */
+    /**
+     * Returns the {@link #linkMtu()} of a network whose interfaces have an MTU.
+     *
+     * @param ipv6 whether the nodes have IPv6 addresses
+     */
     static int linkMtuOverIpv4(int mtu, boolean ipv6) {
         return ipv6 ? mtu + IPV6_HEADER_MORE : mtu;
     }
@@ -100,7 +104,7 @@ public record Network(String id, boolean encrypted, int linkMtu, List<Subnet> su
         return segments;
     }
 
-    /** The subnet an address is in. */
+    /** Returns the subnet that an address is in. */
     public Optional<Subnet> subnetOf(InetAddress address) {
         return subnets.stream().filter(s -> s.pool().contains(address)).findFirst();
     }

@@ -7,14 +7,14 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The options of {@code docker network create -o} that the driver knows; all others are left to whoever reads them.
+ * Options of {@code docker network create -o} that the driver knows. It ignores all others.
  *
  * @param encrypted whether the network's datagrams are sealed
- * @param mtu of the network underneath, 0 for the usual {@value #USUAL_MTU}
- * @param vnis one per subnet, empty where the driver is to choose
+ * @param mtu of the network underneath, 0 for {@value #DEFAULT_MTU}
+ * @param vnis one per subnet; empty if the driver chooses
  */
 public record NetworkOptions(boolean encrypted, int mtu, List<Integer> vnis) {
-    /** Present for an encrypted network, as with the built-in driver. */
+    /** Option of an encrypted network, as with the built-in driver. */
     public static final String ENCRYPTED = "encrypted";
 
     /** MTU of the network underneath, in octets. */
@@ -26,7 +26,7 @@ public record NetworkOptions(boolean encrypted, int mtu, List<Integer> vnis) {
     /** Highest VNI: 24 bits (RFC 7348, section 5). */
     public static final int MAX_VNI = (1 << 24) - 1;
 
-    static final int USUAL_MTU = 1500;
+    static final int DEFAULT_MTU = 1500;
 
     /** Outer Ethernet 14, IPv4 20, UDP 8 and VXLAN 8 octets (moby, {@code vxlanEncap}). */
     private static final int VXLAN_ENCAP = 50;
@@ -34,8 +34,8 @@ public record NetworkOptions(boolean encrypted, int mtu, List<Integer> vnis) {
     /** SPI 4, sequence number 4, IV 8, pad length 1, next header 1 and ICV 8 octets (moby, {@code pktExpansion}). */
     private static final int PKT_EXPANSION = 26;
 
-    /** Least MTU of an IPv4 link (RFC 791), which the kernel enforces. */
-    private static final int LEAST_LINK_MTU = 68;
+    /** Minimum MTU of an IPv4 link (RFC 791), which the kernel enforces. */
+    private static final int MIN_LINK_MTU = 68;
 
     private static final int MAX_MTU = 0xffff;
 
@@ -53,18 +53,18 @@ public record NetworkOptions(boolean encrypted, int mtu, List<Integer> vnis) {
         }
         NetworkOptions read =
                 new NetworkOptions(encrypted, mtu(options.getOrDefault(MTU, "")), vnis(options.getOrDefault(VXLANID_LIST, "")));
-        if (read.linkMtu() < LEAST_LINK_MTU) {
-            throw DriverException.invalid("option " + MTU, options.get(MTU), "too little to carry a packet of IPv4");
+        if (read.linkMtu() < MIN_LINK_MTU) {
+            throw DriverException.invalid("option " + MTU, options.get(MTU), "too small to carry an IPv4 packet");
         }
         return read;
     }
 
     /**
-     * The MTU of a container's interface: what the network underneath leaves (moby, {@code maxMTU}); with encryption a
-     * multiple of four, since ESP pads to that.
+     * Returns the MTU of a container's interface: what the network underneath leaves (moby, {@code maxMTU}), with encryption rounded
+     * down to a multiple of four, to which ESP pads.
      */
     public int linkMtu() {
-        int link = (mtu == 0 ? USUAL_MTU : mtu) - VXLAN_ENCAP;
+        int link = (mtu == 0 ? DEFAULT_MTU : mtu) - VXLAN_ENCAP;
         if (encrypted) {
             link -= PKT_EXPANSION;
             link -= link % 4;
@@ -72,7 +72,7 @@ public record NetworkOptions(boolean encrypted, int mtu, List<Integer> vnis) {
         return link;
     }
 
-    /** The VNI list in the form of the option's value. */
+    /** Returns a VNI list in the form of the option's value. */
     static String print(List<Integer> vnis) {
         return String.join(",", vnis.stream().map(String::valueOf).toList());
     }
@@ -104,7 +104,7 @@ public record NetworkOptions(boolean encrypted, int mtu, List<Integer> vnis) {
                 return number;
             }
         } catch (NumberFormatException notOne) {
-            // the same answer as for one out of range
+            // answered as a number out of range
         }
         throw DriverException.invalid(field, text, "want a number from %d to %d".formatted(least, most));
     }

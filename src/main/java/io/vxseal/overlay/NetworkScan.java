@@ -5,9 +5,9 @@ import io.vxseal.kernel.firewall.FirewallException;
 import io.vxseal.kernel.firewall.FrameMark;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Link;
 import io.vxseal.kernel.route.Route;
-import io.vxseal.kernel.route.Route.Link;
-import io.vxseal.kernel.route.Route.Tunnel;
+import io.vxseal.kernel.route.VxlanTunnel;
 import java.io.IOException;
 import java.net.Inet6Address;
 import java.nio.file.Files;
@@ -23,10 +23,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reader of the networks that an earlier process left up. The pin of a namespace bears the network's id, its bridges have the
- * gateways' addresses, its VXLAN devices the VNIs. Whether a network is encrypted is written in their alias; networks of version
- * 0.1.0 have none, but their frames are marked. Who is on a network the kernel does not tell: a link bears seven characters of the
- * endpoint's id and no more.
+ * Reader of the networks that a previous process left up.
+ *
+ * <p>The file that a namespace is pinned on is named after the network's id. Its bridges have the gateways' addresses, and its VXLAN
+ * devices the VNIs. Their alias says whether the network is encrypted. Networks of version 0.1.0 have no alias, but the frames of the
+ * encrypted ones are marked. The kernel does not tell the endpoints: a link's name has only seven characters of the endpoint's id.
  */
 final class NetworkScan {
     private static final Logger log = LoggerFactory.getLogger(NetworkScan.class);
@@ -39,14 +40,14 @@ final class NetworkScan {
      * A namespace that is pinned.
      *
      * @param id of the network
-     * @param network as far as the kernel tells; empty if it is not whole
+     * @param network as read from the kernel; empty if it is incomplete
      */
     record Pinned(String id, Optional<Network> network) {}
 
     private enum Evidence {
         ENCRYPTED,
         PLAIN,
-        /** Of version 0.1.0 and not marked: plain, or of a kernel that could not mark. */
+        /** Version 0.1.0, not marked: plain, or on a kernel that could not mark. */
         NONE
     }
 
@@ -57,8 +58,8 @@ final class NetworkScan {
     /**
      * Returns the namespaces that are pinned in the run folder.
      *
-     * @param sealed whether the kernel shows that an encrypted network was up. If it was and no network is told to be encrypted, those
-     *     without evidence are taken for encrypted: a plain one that is cut off does less harm than one that sends in clear
+     * @param sealed whether the kernel shows that an encrypted network was up. If so, and if no network is known to be encrypted, those
+     *     without evidence are treated as encrypted: a plain network that is cut off does less harm than an encrypted one in clear
      */
     static List<Pinned> pinned(Host host, boolean sealed) throws IOException {
         List<Found> found = new ArrayList<>();
@@ -80,15 +81,15 @@ final class NetworkScan {
     }
 
     /** Sets all VXLAN devices of a pinned namespace down. */
-    static void silence(Host host, Pinned pinned) throws KernelException {
+    static void setDevicesDown(Host host, Pinned pinned) throws KernelException {
         Optional<Namespace> namespace = Namespace.open(host.pins().resolve(pinned.id));
         if (namespace.isEmpty()) {
             return;
         }
         try (Namespace open = namespace.get(); Route route = Route.in(open)) {
-            for (Link link : route.links()) {
+            for (Link link : route.links().list()) {
                 if (link.tunnel().isPresent()) {
-                    route.setDown(link.name());
+                    route.links().setDown(link.name());
                 }
             }
         }
@@ -101,18 +102,18 @@ final class NetworkScan {
         }
         String id = pin.getFileName().toString();
         try (Namespace namespace = pinned.get(); Route route = Route.in(namespace)) {
-            List<Link> links = route.links();
+            List<Link> links = route.links().list();
             Map<Integer, Link> vxlans = new HashMap<>();
             links.stream().filter(link -> link.tunnel().isPresent())
                     .forEach(vxlan -> vxlan.master().ifPresent(bridge -> vxlans.put(bridge, vxlan)));
             List<Subnet> subnets = new ArrayList<>();
             int mtu = 0;
-            // In the order in which they were made, which is that of the definition.
+            // In order of creation, which is that of the definition.
             for (Link bridge : links.stream().sorted(Comparator.comparingInt(Link::index)).toList()) {
                 Link vxlan = vxlans.get(bridge.index());
-                List<Cidr> gateways = route.addresses(bridge);
+                List<Cidr> gateways = route.links().addresses(bridge);
                 if (vxlan != null && !gateways.isEmpty()) {
-                    Tunnel tunnel = vxlan.tunnel().orElseThrow();
+                    VxlanTunnel tunnel = vxlan.tunnel().orElseThrow();
                     Cidr gateway = gateways.getFirst();
                     subnets.add(new Subnet(gateway.network(), gateway, tunnel.vni()));
                     boolean ipv6 = tunnel.local().filter(Inet6Address.class::isInstance).isPresent();
@@ -131,7 +132,7 @@ final class NetworkScan {
         boolean plain = false;
         for (Link link : links) {
             if (link.tunnel().isPresent()) {
-                String alias = route.alias(link.name());
+                String alias = route.links().alias(link.name());
                 if (alias.equals(ENCRYPTED)) {
                     return Evidence.ENCRYPTED;
                 }
@@ -145,7 +146,7 @@ final class NetworkScan {
         try {
             return FrameMark.isSet(namespace);
         } catch (FirewallException failure) {
-            log.warn("cannot tell whether the frames of network {} are marked: {}", id, failure.getMessage());
+            log.warn("cannot determine whether the frames of network {} are marked: {}", id, failure.getMessage());
             return false;
         }
     }

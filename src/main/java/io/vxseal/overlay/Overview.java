@@ -1,28 +1,25 @@
 package io.vxseal.overlay;
 
-import io.vxseal.cluster.ClusterStatus;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.peers.Peer;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * This node at one moment, for people. No key octets in it.
+ * State of this node at one moment, for status. Contains no key octets.
  *
- * @param ends this node's addresses; empty until the engine named them
- * @param cluster the other nodes, and the ring
- * @param networks that this node knows, by id
- * @param firewall what makes the rules; empty before the first of them
+ * @param addresses of this node; empty until the engine has named them
+ * @param networks that this node knows, sorted by id
+ * @param firewall name of the firewall that has the rules; empty before the first rule
  * @param wanted what the kernel should hold
- * @param found what it holds; empty if it did not say
+ * @param found what it holds; empty if it could not be read
  * @param inTheWay what keeps packets from being sealed or opened, a line each
- * @param repaired since the start
- * @param errors the last ones, the newest first
+ * @param repaired repairs since the start
+ * @param errors last errors, the newest first
  */
 public record Overview(
-        Optional<Ends> ends,
-        ClusterStatus cluster,
+        Optional<NodeAddresses> addresses,
         List<Attached> networks,
         Optional<String> firewall,
         Encryption.Tally wanted,
@@ -35,11 +32,11 @@ public record Overview(
      * A network on this node.
      *
      * @param up whether it has links in the kernel
-     * @param here the endpoints on this node
-     * @param elsewhere those on other nodes
+     * @param here endpoints on this node
+     * @param elsewhere endpoints on other nodes
      */
     public record Attached(Network network, boolean up, List<Endpoint> here, List<Peer> elsewhere) {}
 
-    /** How many things were not as they should be and were put right: see {@link Driver#repair}. */
+    /** Numbers of things that were repaired ({@link Driver#repair}). */
     public record Repaired(long rules, long statesAndPolicies, long links, long entries) {}
 }

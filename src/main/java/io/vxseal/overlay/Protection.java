@@ -1,12 +1,13 @@
 package io.vxseal.overlay;
 
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.Firewall.Transport;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.SealedPriority;
 import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.netns.UdpPorts;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.io.IOException;
 import java.net.Inet6Address;
 import java.net.InetAddress;
@@ -18,13 +19,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The rule by which nothing of an encrypted network crosses in clear: <b>protection outlives what it protects</b>. As long as a
- * VXLAN device of an encrypted network exists and is up, its firewall rules and the policy that blocks marked datagrams are in
- * force, whoever made the device and on whatever port.
+ * Protection of encrypted networks against packets in clear: firewall rules, and the policy that blocks marked datagrams.
  *
- * <p>So protection goes up before a device ({@link #raise}), comes down after it ({@link #lower}), and where it cannot be had the
- * device goes down first. What an earlier process protected and this one knows no device of, because the run folder or the
- * state were lost, stays protected while any VXLAN device may still be using its port.
+ * <p><b>Protection outlives what it protects.</b> As long as a VXLAN device of an encrypted network exists and is up, its rules and the
+ * policy are in force, whichever process made the device and on whichever port. So protection is raised before a device
+ * comes up ({@link #raise}), and lowered after it is gone ({@link #lower}). If it cannot be raised the device is set down.
+ *
+ * <p>A previous process may have protected segments of which this one knows no device, because the run folder or the state file was
+ * lost. These stay protected while a VXLAN device may still use their port.
  *
  * <p>Not safe for use by several threads at once; the driver's lock guards it.
  */
@@ -33,32 +35,32 @@ final class Protection {
 
     private final Host host;
     private final Encryption encryption;
-    private final Driver.FirewallChoice firewalls;
+    private final FirewallDetector detector;
 
     private Optional<Firewall> firewall = Optional.empty();
     private Optional<SealedPriority> priority = Optional.empty();
     private Transport transport = Transport.IPV4;
 
-    /** Whether rules of an earlier process were looked for since the firewall was chosen. */
+    /** Whether rules of a previous process were looked for since the firewall was detected. */
     private boolean swept;
 
     /** Segments whose rules this process knows to be in force. */
     private final Set<Segment> inForce = new HashSet<>();
 
-    /** Segments that an earlier process protected and that no device known here belongs to. */
+    /** Segments that a previous process protected and that have no known device. */
     private Set<Segment> unexplained = Set.of();
 
-    /** Whether an earlier process blocked marked datagrams for networks of which none is known here. */
+    /** Whether a previous process blocked marked datagrams for networks of which none is known here. */
     private boolean blockUnexplained;
 
-    Protection(Host host, Encryption encryption, Driver.FirewallChoice firewalls) {
+    Protection(Host host, Encryption encryption, FirewallDetector detector) {
         this.host = host;
         this.encryption = encryption;
-        this.firewalls = firewalls;
+        this.detector = detector;
     }
 
     /**
-     * Sets which IP carries the datagrams. With another one than before, the firewall is chosen anew.
+     * Sets the IP version of the datagrams. If it changes, the firewall is detected anew.
      *
      * @param local this node's address for VXLAN
      */
@@ -71,21 +73,21 @@ final class Protection {
         }
     }
 
-    /** Keeps the block that an earlier process left, although no encrypted network is known here. */
+    /** Keeps the block policy of a previous process, although no encrypted network is known here. */
     void keepBlock() {
         blockUnexplained = true;
         encryption.keepEarlierBlocks(true);
     }
 
-    /** Returns whether marked datagrams must be blocked although no encrypted network is up here. */
+    /** Returns whether marked datagrams must be blocked even if no encrypted network is up here. */
     boolean blocksUnexplained() {
         return blockUnexplained || !unexplained.isEmpty();
     }
 
     /**
-     * Puts the protection of segments in force, before a device of theirs comes up.
+     * Protects segments, before one of their devices comes up.
      *
-     * @throws IOException naming what the kernel lacks, if that is why; what was in force before still is
+     * @throws IOException naming what the kernel lacks, if that is the reason; what was in force before still is
      */
     void raise(Set<Segment> segments) throws IOException {
         firewall().protect(segments);
@@ -94,7 +96,7 @@ final class Protection {
         encryption.block();
     }
 
-    /** Removes the rules of segments that no device is left of. */
+    /** Removes the rules of segments that have no device any more. */
     void lower(Set<Segment> segments) throws IOException {
         firewall().unprotect(segments);
         inForce.removeAll(segments);
@@ -104,12 +106,12 @@ final class Protection {
     }
 
     /**
-     * Compares the rules with what the devices need and puts right what differs. Rules of segments that have no device go, unless a
+     * Compares the rules with what the devices need, and repairs what differs. Rules of segments without a device are removed, unless a
      * device that is not known here may need them.
      *
-     * @param devices segments of all devices of encrypted networks that are known here
-     * @param vnis of all networks that are known here, up or not: where their devices are is known, too
-     * @return how many segments had rules missing, wrong or too many
+     * @param devices segments of all known devices of encrypted networks
+     * @param vnis VNIs of all known networks, up or not: where their devices are is known as well
+     * @return how many segments had missing, wrong or surplus rules
      */
     int restore(Set<Segment> devices, Set<Integer> vnis) throws IOException {
         if (devices.isEmpty() && swept && !blocksUnexplained()) {
@@ -131,14 +133,14 @@ final class Protection {
 
     private Set<Segment> unexplained(Set<Integer> vnis) throws IOException {
         if (!swept) {
-            unexplained = firewall().standing();
+            unexplained = firewall().protectedSegments();
         }
         if (!swept || blocksUnexplained()) {
             Set<Integer> bound = UdpPorts.bound(host.namespace());
             Set<Segment> kept = new HashSet<>(unexplained);
             kept.removeIf(segment -> vnis.contains(segment.vni()) || !bound.contains(segment.port()));
             if (!kept.isEmpty() && !kept.equals(unexplained)) {
-                log.warn("keeping the firewall rules of {}: an earlier process protected them, and a device may still use their port", kept);
+                log.warn("keeping the firewall rules of {}: a previous run protected them, and a device may still use their port", kept);
             }
             unexplained = Set.copyOf(kept);
             blockUnexplained &= !Collections.disjoint(bound, encryption.ports());
@@ -147,21 +149,21 @@ final class Protection {
         return unexplained;
     }
 
-    /** Returns what makes the rules; empty before the first of them. */
+    /** Returns the name of the firewall that has the rules; empty before the first rule. */
     Optional<String> firewallName() {
         return firewall.map(Firewall::toString);
     }
 
     private SealedPriority priority() throws IOException {
         if (priority.isEmpty()) {
-            priority = Optional.of(SealedPriority.in(host.namespace(), NodePlan.MARK));
+            priority = Optional.of(SealedPriority.in(host.namespace(), SecurityPolicy.MARK));
         }
         return priority.get();
     }
 
     private Firewall firewall() throws IOException {
         if (firewall.isEmpty()) {
-            firewall = Optional.of(firewalls.choose(transport));
+            firewall = Optional.of(detector.detect(transport));
         }
         return firewall.get();
     }

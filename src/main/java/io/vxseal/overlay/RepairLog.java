@@ -10,13 +10,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The account of what was not as this plugin had left it, and was put right. What cannot be put right is told in the log
- * once for each kind of failure, however long it goes on.
+ * Counters and log of repairs. A failure is logged once per place and kind of failure, however long it lasts.
+ *
+ * <p>Not safe for use by several threads at once; the driver's lock guards it.
  */
 final class RepairLog {
     private static final Logger log = LoggerFactory.getLogger(RepairLog.class);
 
-    /** What can be put right. */
+    /** What is repaired. */
     enum Kind {
         RULES("sets of firewall rules"),
         SEALING("IPsec states and policies"),
@@ -30,13 +31,18 @@ final class RepairLog {
         }
     }
 
-    /** Compares, puts right, and says how many things it had to touch. */
+    /** A repair, which returns how many things it changed. */
     interface Step {
         int run() throws Exception;
     }
 
-    /** Kinds of failure told of one place; that something is wrong there is known by then. */
-    private static final int MOST_TOLD = 8;
+    /** A step of a change. */
+    interface Action {
+        void run() throws Exception;
+    }
+
+    /** Kinds of failure that are logged per place. After as many it is known that something is wrong there. */
+    private static final int MAX_LOGGED = 8;
 
     private final Map<Kind, Long> counts = new EnumMap<>(Kind.class);
     private final Map<Place, Set<String>> failing = new HashMap<>();
@@ -45,16 +51,16 @@ final class RepairLog {
 
     private record Place(Kind kind, String where) {}
 
-    /** @param errors where each attempt that failed is kept for people to read */
+    /** @param errors where each failure is kept for status */
     RepairLog(ErrorLog errors) {
         this.errors = errors;
     }
 
     /**
-     * Takes a step and its account.
+     * Runs a repair, counts what it changed, and logs its failure.
      *
      * @param where the network's id, or "this host"
-     * @return whether all is right now
+     * @return whether it succeeded
      */
     boolean attempt(Kind kind, String where, Step step) {
         Place place = new Place(kind, where);
@@ -62,39 +68,47 @@ final class RepairLog {
             int repaired = step.run();
             if (repaired > 0) {
                 long total = counts.merge(kind, (long) repaired, Long::sum);
-                log.warn(
-                        "repaired {} {} of {} that were not as they should be; {} since the start",
-                        repaired,
-                        kind.words,
-                        where,
-                        total);
+                log.warn("repaired {} {} of {}, which were missing or changed; {} since the start", repaired, kind.words, where, total);
             }
             if (failing.remove(place) != null) {
-                log.info("{} of {} are right again", kind.words, where);
+                log.info("{} of {} are correct again", kind.words, where);
             }
             return true;
         } catch (IOException | DriverException failure) {
-            if (isNews(place, failure.getMessage())) {
-                log.error("cannot repair {} of {}, and goes on trying: {}", kind.words, where,
-                        ErrorLog.line(failure.getMessage()));
+            if (isNew(place, failure.getMessage())) {
+                log.error("cannot repair {} of {}, retrying: {}", kind.words, where, ErrorLog.line(failure.getMessage()));
             }
         } catch (Throwable unexpected) {
-            // The other steps are not to be left out for one that has a fault.
-            if (isNews(place, unexpected.toString())) {
-                log.error("cannot repair {} of {}, and goes on trying", kind.words, where, unexpected);
+            // A fault in one repair must not keep the others from being made.
+            if (isNew(place, unexpected.toString())) {
+                log.error("cannot repair {} of {}, retrying", kind.words, where, unexpected);
             }
         }
         return false;
     }
 
-    /** Keeps a failure for people to read; true if none of its kind was told since all was right at the place. */
-    private boolean isNews(Place place, String why) {
-        errors.add("repair of " + place.where, place.kind.name(), "cannot repair %s: %s".formatted(place.kind.words, why));
-        Set<String> told = failing.computeIfAbsent(place, _ -> new HashSet<>());
-        return told.size() < MOST_TOLD && told.add(ErrorLog.kind(why));
+    /**
+     * Runs a step of a change. On failure it logs that, and leaves the step to the next repair.
+     *
+     * @param what the step, as in "could not ..."
+     */
+    void tryOnce(String what, Action step) {
+        try {
+            step.run();
+        } catch (Exception failure) {
+            errors.add(what, failure.getMessage());
+            log.error("could not {}, retrying: {}", what, failure.getMessage());
+        }
     }
 
-    /** How many things were put right since the start, by kind. */
+    /** Keeps a failure for status. Returns whether it is the first of its kind since the place was last correct. */
+    private boolean isNew(Place place, String why) {
+        errors.add("repair of " + place.where, place.kind.name(), "cannot repair %s: %s".formatted(place.kind.words, why));
+        Set<String> logged = failing.computeIfAbsent(place, _ -> new HashSet<>());
+        return logged.size() < MAX_LOGGED && logged.add(ErrorLog.kind(why));
+    }
+
+    /** Returns how many things were repaired since the start, by kind. */
     Map<Kind, Long> counts() {
         Map<Kind, Long> all = new EnumMap<>(Kind.class);
         for (Kind kind : Kind.values()) {
@@ -107,7 +121,7 @@ final class RepairLog {
         return counts.getOrDefault(kind, 0L);
     }
 
-    /** The same in words that leave this room. */
+    /** Returns the same for status. */
     Overview.Repaired repaired() {
         return new Overview.Repaired(count(Kind.RULES), count(Kind.SEALING), count(Kind.LINKS), count(Kind.ENTRIES));
     }

@@ -10,70 +10,69 @@ import java.util.Set;
 import java.util.function.IntPredicate;
 
 /**
- * Allocator of VXLAN network identifiers, by network: the subject of AllocateNetwork and FreeNetwork.
+ * Allocator of VXLAN network identifiers for AllocateNetwork and FreeNetwork.
  *
- * <p>Only the swarm's leading manager is asked, and a manager is not told of networks that others removed. So an assignment
- * counts against another network's request only if the swarm confirmed it in this term. At the start of each term the engine's
- * allocator asks for the driver's capabilities, then repeats AllocateNetwork for every network with the VNIs that it has
- * (moby, {@code ovmanager}).
+ * <p>The engine calls only the swarm's leading manager, and does not tell a manager of networks that another one removed. So an
+ * allocation counts against another network's request only if the swarm confirmed it in this term. At the start of each term
+ * the engine's allocator asks for the driver's capabilities, then repeats AllocateNetwork for every network with the VNIs that it
+ * has (moby, {@code ovmanager}).
  */
 final class VniAllocator {
     /**
-     * First VNI for networks without a choice of their own. The built-in driver counts from 4096 (moby, {@code ovmanager})
-     * and does not come here.
+     * First VNI for networks that ask for none. The built-in driver counts from 4096 (moby, {@code ovmanager}) and does not get here.
      */
     static final int FIRST = 1 << 23;
 
     private final Map<String, List<Integer>> byNetwork = new HashMap<>();
 
-    /** Networks whose assignment the swarm confirmed in this term. */
+    /** Networks whose allocation the swarm confirmed in this term. */
     private final Set<String> confirmed = new HashSet<>();
 
-    /** Where the search for a free VNI goes on. */
+    /** Where the search for a free VNI continues. */
     private int next;
 
     /**
-     * @param given assignments of earlier terms, by network
-     * @param next where the search for a free VNI goes on; 0 for its start
+     * @param given allocations of earlier terms, by network
+     * @param next where the search for a free VNI continues; 0 for its start
      */
     VniAllocator(Map<String, List<Integer>> given, int next) {
         byNetwork.putAll(given);
         this.next = Math.max(next, FIRST);
     }
 
-    /** Returns a copy, which changes by itself. */
+    /** Returns an independent copy. */
     VniAllocator copy() {
         VniAllocator copy = new VniAllocator(byNetwork, next);
         copy.confirmed.addAll(confirmed);
         return copy;
     }
 
-    /** Returns the assignments, by network. */
+    /** Returns the allocations, by network. */
     Map<String, List<Integer>> given() {
         return Map.copyOf(byNetwork);
     }
 
-    /** Returns where the search for a free VNI goes on. */
+    /** Returns where the search for a free VNI continues. */
     int next() {
         return next;
     }
 
-    /** Begins a term: what was assigned before counts only until the swarm says otherwise. */
+    /** Begins a term, in which no allocation is confirmed yet. */
     void beginTerm() {
         confirmed.clear();
     }
 
     /**
-     * Assigns the VNIs that a network asks for, or those that it has, or free ones. The search goes round the range from
-     * {@link #FIRST} up, so that the VNI of a removed network comes again as late as possible: containers of that network
-     * may still be stopping.
+     * Allocates the VNIs that a network asks for, or those that it has, or free ones. The search goes round the range from
+     * {@link #FIRST} up, so the VNI of a removed network is reused as late as possible: containers of that network may still be
+     * stopping.
      *
-     * @param asked empty where any will do
-     * @param subnets how many are needed
-     * @param elsewhere whether a VNI that is not assigned here is in use all the same
-     * @throws DriverException if another network was assigned one of those asked for in this term, or too few are asked for
+     * @param asked empty for any
+     * @param subnets number of VNIs that are needed
+     * @param inUse whether a VNI that is not allocated here is in use nevertheless
+     * @throws DriverException if another network was allocated one of those asked for in this term, or too few are asked for
      */
-    List<Integer> allocate(String network, List<Integer> asked, int subnets, IntPredicate elsewhere)
+    List<Integer> allocate(String network, List<Integer> asked, int subnets, IntPredicate inUse)
             throws DriverException {
         if (!asked.isEmpty() && asked.size() < subnets) {
             throw DriverException.invalid(
@@ -86,7 +85,7 @@ final class VniAllocator {
             Optional<String> owner = owner(vni).filter(other -> !other.equals(network));
             if (owner.isPresent()) {
                 if (confirmed.contains(owner.get())) {
-                    throw DriverException.conflict("VNI %d of option %s is already used by network %s: choose another one"
+                    throw DriverException.conflict("VNI %d (option %s) is already used by network %s: choose another one"
                             .formatted(vni, NetworkOptions.VXLANID_LIST, owner.get()));
                 }
                 outdated.add(owner.get());
@@ -96,9 +95,9 @@ final class VniAllocator {
         int search = asked.stream().filter(vni -> vni >= next).mapToInt(VniAllocator::after).max().orElse(next);
         for (int tried = 0; vnis.size() < subnets; tried++) {
             if (tried > NetworkOptions.MAX_VNI - FIRST) {
-                throw DriverException.conflict("no free VNI is left: remove a network");
+                throw DriverException.conflict("no VNI is free: remove a network");
             }
-            if (owner(search).isEmpty() && !vnis.contains(search) && !elsewhere.test(search)) {
+            if (owner(search).isEmpty() && !vnis.contains(search) && !inUse.test(search)) {
                 vnis.add(search);
             }
             search = after(search);
@@ -114,7 +113,7 @@ final class VniAllocator {
         return vni == NetworkOptions.MAX_VNI ? FIRST : vni + 1;
     }
 
-    /** Takes a network's VNIs back. */
+    /** Frees a network's VNIs. */
     void free(String network) {
         byNetwork.remove(network);
         confirmed.remove(network);

@@ -5,7 +5,7 @@ import io.vxseal.address.MacAddress;
 import java.net.InetAddress;
 
 /**
- * An endpoint as other nodes know it: the entry of moby's peer database.
+ * Endpoint as other nodes know it, an entry of moby's peer database.
  *
  * @param network the network's id
  * @param endpoint the endpoint's id

@@ -11,34 +11,34 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The endpoints of one network, on whatever node, by address (moby, {@code peerdb.go}).
+ * Endpoints of one network on all nodes, by address (moby, {@code peerdb.go}).
  *
- * <p>An address that moves from one endpoint to another is claimed by both for a moment: the latest claim is in force,
- * and when it is withdrawn the one before it is again.
+ * <p>When an address moves from one endpoint to another, both claim it for a moment. The latest claim is in force. When it is withdrawn
+ * the claim before it is in force again.
  */
 public final class PeerDatabase {
     private final Map<InetAddress, List<Peer>> claims = new HashMap<>();
     private final Map<InetAddress, Integer> vteps = new HashMap<>();
 
     /**
-     * What a claim or its withdrawal did to the entry in force for an address.
+     * Effect of a claim or its withdrawal on the entry in force for an address.
      *
      * @param before the entry until now
      * @param after the entry from now on
      */
     public record Change(Optional<Peer> before, Optional<Peer> after) {
-        /** Whether the same entry is in force as before. */
+        /** Returns whether the same entry is in force as before. */
         public boolean isNone() {
             return before.equals(after);
         }
 
-        /** This and then another change of the same address, in one. */
+        /** Returns this change and a later one of the same address as one change. */
         public Change then(Change next) {
             return new Change(before, next.after);
         }
     }
 
-    /** Records that an endpoint claims its address, in place of what it claimed before. */
+    /** Adds an endpoint's claim of its address, in place of its previous claim. */
     public Change add(Peer peer) {
         List<Peer> claimants = claims.computeIfAbsent(peer.address().address(), a -> new ArrayList<>(1));
         Optional<Peer> before = inForce(claimants);
@@ -52,7 +52,7 @@ public final class PeerDatabase {
         return new Change(before, inForce(claimants));
     }
 
-    /** Forgets an endpoint's claim of an address; one that is not known changes nothing. */
+    /** Removes an endpoint's claim of an address. One that is not known changes nothing. */
     public Change remove(Peer peer) {
         InetAddress address = peer.address().address();
         List<Peer> claimants = claims.getOrDefault(address, new ArrayList<>(0));
@@ -68,17 +68,17 @@ public final class PeerDatabase {
         return new Change(before, inForce(claimants));
     }
 
-    /** The entry in force for an address. */
+    /** Returns the entry in force for an address. */
     public Optional<Peer> find(InetAddress address) {
         return inForce(claims.getOrDefault(address, List.of()));
     }
 
-    /** The entries in force. */
+    /** Returns the entries in force. */
     public Collection<Peer> walk() {
         return claims.values().stream().map(List::getLast).toList();
     }
 
-    /** The nodes with an endpoint on the network, claims not in force included: their packets may still come. */
+    /** Returns the nodes with a claim, in force or not: their packets may still arrive. */
     public Set<InetAddress> vteps() {
         return Collections.unmodifiableSet(vteps.keySet());
     }

@@ -11,8 +11,8 @@ import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.internal.HttpConnection;
 
 /**
- * HTTP as older engines speak it: their Host header is blank (seen with 20.10.24), because Go drops a host that is a
- * socket's path. Jetty refuses that with 400 whatever its compliance mode, so here the blank becomes a name.
+ * HTTP connections that accept a blank Host header. Older engines send one (seen with 20.10.24), because Go drops a host that is a
+ * socket's path. Jetty refuses it with 400 in every compliance mode, so it is replaced by a name.
  */
 final class BlankHosts extends HttpConnectionFactory {
     BlankHosts(HttpConfiguration http) {

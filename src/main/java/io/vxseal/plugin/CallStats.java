@@ -6,29 +6,30 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** How long the engine's calls took, from the request's first octet read to the reply; any number of threads. */
+/** Durations of the engine's calls, from the first octet of the request to the reply. Safe for use by several threads. */
 final class CallStats {
     /**
-     * All calls of one method since the start, refused ones among them.
+     * Calls of one method since the start, including refused ones.
      *
-     * @param meanMillis to a thousandth
-     * @param slowestMillis to a thousandth
+     * @param meanMillis rounded to a thousandth
+     * @param slowestMillis rounded to a thousandth
      */
     record Tally(long count, double meanMillis, double slowestMillis) {}
 
     private record Sum(long count, long nanos, long slowest) {
-        Sum and(Sum other) {
+        Sum plus(Sum other) {
             return new Sum(count + other.count, nanos + other.nanos, Math.max(slowest, other.slowest));
         }
     }
 
     private final Map<String, Sum> byMethod = new ConcurrentHashMap<>();
 
-    void took(String method, Duration time) {
-        byMethod.merge(method, new Sum(1, time.toNanos(), time.toNanos()), Sum::and);
+    /** Adds a call. */
+    void add(String method, Duration time) {
+        byMethod.merge(method, new Sum(1, time.toNanos(), time.toNanos()), Sum::plus);
     }
 
-    /** By method, in the order of the alphabet. */
+    /** Returns the durations by method, in alphabetical order. */
     SortedMap<String, Tally> tallies() {
         SortedMap<String, Tally> tallies = new TreeMap<>();
         byMethod.forEach((method, sum) ->

@@ -15,9 +15,9 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** Reads a request's fields into the driver's terms; each refusal names the field, the value and the remedy. */
+/** Parser of the fields of requests. Each refusal names the field, the value and the remedy. */
 final class Fields {
-    /** Under which CreateNetwork has the user's options. */
+    /** Name under which CreateNetwork has the user's options. */
     private static final String GENERIC = "com.docker.network.generic";
 
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,127}");
@@ -25,7 +25,7 @@ final class Fields {
 
     private Fields() {}
 
-    /** An id of Docker's; it becomes part of names and paths, so it is held to what those allow. */
+    /** Reads an id. It becomes part of names and paths, so it may contain only what these allow. */
     static String id(String field, @Nullable String value) throws DriverException {
         if (value == null || !ID.matcher(value).matches()) {
             throw DriverException.invalid(
@@ -80,7 +80,7 @@ final class Fields {
         return pools;
     }
 
-    /** The user's options as AllocateNetwork has them. */
+    /** Reads the user's options as in AllocateNetwork. */
     static Map<String, String> options(@Nullable Map<String, Object> options) {
         Map<String, String> read = new HashMap<>();
         if (options != null) {
@@ -89,7 +89,7 @@ final class Fields {
         return read;
     }
 
-    /** The user's options as CreateNetwork has them, among the engine's own. */
+    /** Reads the user's options as in CreateNetwork, where they are among the engine's own. */
     static Map<String, String> genericOptions(@Nullable Map<String, Object> options) throws DriverException {
         Object generic = options == null ? null : options.get(GENERIC);
         if (generic == null) {
@@ -118,7 +118,7 @@ final class Fields {
         return keys;
     }
 
-    /** The refusal never shows the octets. */
+    /** Reads a key. A refusal never contains its octets. */
     static Key key(String field, byte @Nullable [] octets, @Nullable Long tag) throws DriverException {
         int unsigned = tag("Tag of " + field, tag);
         try {

@@ -8,16 +8,17 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 /**
- * The protocol's JSON, and this program's own. Apart from the server, so that one can be loaded beside the other: each takes
- * a fifth of a start. What is null is left out.
+ * JSON of the protocol and of this program's own replies. Null values are omitted.
+ *
+ * <p>Apart from the server, so that both can be loaded in parallel: each takes a fifth of a start.
  */
 public final class Json {
-    /** In the protocol's spelling. */
+    /** Writes names as the protocol spells them. */
     static final ObjectMapper PROTOCOL = mapper().propertyNamingStrategy(new ProtocolNames()).build();
 
     private Json() {}
 
-    /** In Java's spelling, which is what operators get. */
+    /** Mapper that writes names as Java spells them, for operators. */
     static final class Own {
         static final ObjectMapper MAPPER = mapper().build();
 
@@ -32,8 +33,8 @@ public final class Json {
                 .defaultPropertyInclusion(JsonInclude.Value.construct(JsonInclude.Include.NON_NULL, JsonInclude.Include.ALWAYS));
     }
 
-    /** Loads what it takes to write an answer. */
-    public static void practise() {
+    /** Loads the classes that writing a reply needs. */
+    public static void preload() {
         try {
             PROTOCOL.writeValueAsBytes(new Replies.Capabilities("", "", true));
         } catch (JsonProcessingException impossible) {

@@ -26,8 +26,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The HTTP server behind the {@link PluginSocket}: the remote driver protocol, beside it what an operator may ask, and errors in
- * Docker's shape for both.
+ * HTTP server on the {@link PluginSocket}: the remote driver protocol, and {@code /status} and {@code /keys/rotate} for operators. Errors
+ * of both have Docker's form.
  */
 public final class PluginServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PluginServer.class);
@@ -36,20 +36,21 @@ public final class PluginServer implements AutoCloseable {
     private static final String TEXT = "text/plain; charset=utf-8";
     private static final int MAX_BODY = 1 << 20;
 
+    private final PluginSocket socket;
     private final CompletableFuture<Driver> driver;
     private final CompletableFuture<Protocol> protocol;
     private final CallStats calls = new CallStats();
     private final Javalin javalin;
 
-    /** A method of the protocol that reads a body. */
+    /** A method of the protocol whose request has a body. */
     private interface Method<Q> {
         Object answer(Protocol protocol, Q request) throws DriverException;
     }
 
-    /** The answer to an operator who asks for other keys. */
+    /** Reply to a request for a key rotation. */
     private record Rotation(long ringVersion, String message) {}
 
-    /** A body that is not the request it should be. */
+    /** Refusal of a request whose body is too large or malformed. */
     private static final class BadRequest extends Exception {
         private final HttpStatus status;
 
@@ -59,25 +60,27 @@ public final class PluginServer implements AutoCloseable {
         }
     }
 
-    private PluginServer(CompletableFuture<Driver> driver) {
+    private PluginServer(PluginSocket socket, CompletableFuture<Driver> driver) {
+        this.socket = socket;
         this.driver = driver;
         protocol = driver.thenApply(Protocol::new);
         javalin = Javalin.create(this::configure);
     }
 
     /**
-     * Serves what comes in by the {@link PluginSocket}, which must be open.
+     * Starts a server on a socket.
      *
-     * @param driver whom all requests wait for, so that it can get ready while the server loads; a DriverException instead of
-     *     it is the answer to all
+     * @param driver all requests wait for it, so that it can get ready while the server loads. If it fails with a DriverException, that is
+     *     the answer to all requests
      */
-    public static PluginServer start(CompletableFuture<Driver> driver) {
-        PluginServer server = new PluginServer(driver);
+    public static PluginServer start(PluginSocket socket, CompletableFuture<Driver> driver) {
+        PluginServer server = new PluginServer(socket, driver);
         server.javalin.start();
+        socket.restrict();
         return server;
     }
 
-    /** This program's, as its jar says. */
+    /** Returns the program's version, as its jar has it. */
     public static String version() {
         String version = PluginServer.class.getPackage().getImplementationVersion();
         return version == null ? "(not packaged)" : version;
@@ -99,9 +102,7 @@ public final class PluginServer implements AutoCloseable {
             http.setSendServerVersion(false);
             UnixDomainServerConnector connector =
                     new UnixDomainServerConnector(server, 1, 1, new BlankHosts(http));
-            connector.setInheritChannel(true);
-            // The channel is inherited all the same; the path is for removing the socket when the server stops.
-            connector.setUnixDomainPath(PluginSocket.path());
+            socket.configure(connector);
             return connector;
         });
 
@@ -127,7 +128,7 @@ public final class PluginServer implements AutoCloseable {
 
         config.routes.exception(DriverException.class, (refused, context) -> {
             log.warn("{}: {}", context.path(), refused.getMessage());
-            keep(context, refused.getMessage());
+            recordError(context, refused.getMessage());
             fail(context, status(refused.kind()), refused.getMessage());
         });
         config.routes.exception(BadRequest.class, (bad, context) -> fail(context, bad.status, bad.getMessage()));
@@ -136,40 +137,40 @@ public final class PluginServer implements AutoCloseable {
             fail(
                     context.header("Allow", allowed),
                     HttpStatus.METHOD_NOT_ALLOWED,
-                    "%s is not for %s: want %s".formatted(context.path(), context.method(), allowed));
+                    "%s does not accept %s: want %s".formatted(context.path(), context.method(), allowed));
         });
         config.routes.exception(NotFoundResponse.class, (unknown, context) -> {
-            passOver(context);
+            discardBody(context);
             fail(context, HttpStatus.NOT_FOUND, "no such method: " + context.path());
         });
-        config.routes.exception(Exception.class, (failure, context) -> broken(context, failure));
+        config.routes.exception(Exception.class, (failure, context) -> failUnexpectedly(context, failure));
     }
 
-    private void broken(Context context, Throwable failure) {
+    private void failUnexpectedly(Context context, Throwable failure) {
         log.error("{} failed", context.path(), failure);
-        keep(context, "internal error: " + failure);
+        recordError(context, "internal error: " + failure);
         fail(context, HttpStatus.INTERNAL_SERVER_ERROR, "internal error: " + failure);
     }
 
-    /** Without a driver there is nobody to keep it. */
-    private void keep(Context context, String failure) {
+    /** Records a failure for status. Without a driver there is no status. */
+    private void recordError(Context context, String failure) {
         if (driver.isDone() && !driver.isCompletedExceptionally()) {
             driver.join().errors().add(context.path(), failure);
         }
     }
 
-    /** Has an Error, which Javalin leaves to nobody, end the call and nothing else. */
+    /** Returns a handler that answers an {@link Error}, which Javalin does not handle, with status 500. */
     private Handler guarded(Handler handler) {
         return context -> {
             try {
                 handler.handle(context);
             } catch (Error failure) {
-                broken(context, failure);
+                failUnexpectedly(context, failure);
             }
         };
     }
 
-    /** Waits for what is on its way; what became of it instead is the answer to all requests. */
+    /** Waits for a future and returns its value, or throws the DriverException that it failed with. */
     private static <T> T ready(CompletableFuture<T> future) throws DriverException {
         try {
             return future.join();
@@ -182,7 +183,9 @@ public final class PluginServer implements AutoCloseable {
     }
 
     private void status(Context context) throws DriverException, JsonProcessingException {
-        StatusReply reply = StatusReply.of(version(), ready(driver).status(), calls.tallies(), Instant.now());
+        Driver running = ready(driver);
+        StatusReply reply = StatusReply.of(
+                version(), running.status(), running.clusterStatus(), calls.tallies(), Instant.now());
         if (wantsText(context)) {
             context.contentType(TEXT).result(StatusTable.print(reply));
         } else {
@@ -192,9 +195,9 @@ public final class PluginServer implements AutoCloseable {
 
     private void rotate(Context context) throws DriverException, JsonProcessingException {
         long version = ready(driver).rotate();
-        log.info("an operator asked for other keys than ring {}'s", version);
-        String message = "ring %d is replaced as soon as a minute has passed since its last change and most managers are there"
-                .formatted(version);
+        log.info("key rotation requested; current ring is {}", version);
+        String message = ("ring %d will be replaced once a minute has passed since its last change and a majority of managers"
+                + " is reachable").formatted(version);
         context.status(HttpStatus.ACCEPTED);
         if (wantsText(context)) {
             context.contentType(TEXT).result(message + "\n");
@@ -204,7 +207,7 @@ public final class PluginServer implements AutoCloseable {
         }
     }
 
-    /** JSON is for whoever does not say, or takes anything. */
+    /** Returns whether a client accepts text and not JSON. A client that accepts both, or does not say, gets JSON. */
     private static boolean wantsText(Context context) {
         String accept = String.valueOf(context.header("Accept"));
         return accept.contains("text/plain") && !accept.contains(ContentType.JSON);
@@ -223,14 +226,14 @@ public final class PluginServer implements AutoCloseable {
                 log.debug("{}", method);
                 reply(context, protocolMethod.answer(ready, request));
             } finally {
-                calls.took(method, Duration.ofNanos(System.nanoTime() - start));
+                calls.add(method, Duration.ofNanos(System.nanoTime() - start));
             }
         };
         config.routes.post("/NetworkDriver." + method, guarded(handler));
     }
 
-    /** Reads a body that nobody wants: a connection that is closed with unread data is reset, and the answer with it is lost. */
-    private static void passOver(Context context) {
+    /** Reads and discards a body. A connection that is closed with unread data is reset, and the answer is lost. */
+    private static void discardBody(Context context) {
         try (InputStream in = context.bodyInputStream()) {
             in.readNBytes(MAX_BODY);
         } catch (IOException gone) {
@@ -268,7 +271,7 @@ public final class PluginServer implements AutoCloseable {
     }
 
     private static String reason(JsonMappingException wrong) {
-        // Jackson's message shows the value; that of a key must not be shown.
+        // Jackson's message contains the value, and a key must not be shown.
         String field = field(wrong);
         return field.contains("Key") || field.contains("Prim") || field.contains("Prune")
                 ? "want base64 of a key or a tag of 32 bits"
@@ -287,7 +290,7 @@ public final class PluginServer implements AutoCloseable {
         }
     }
 
-    /** Never 404, which says that there is no such method. */
+    /** Returns the HTTP status of a refusal: never 404, which the engine takes for a method that is not implemented. */
     private static HttpStatus status(DriverException.Kind kind) {
         return switch (kind) {
             case INVALID_PARAMETER -> HttpStatus.BAD_REQUEST;

@@ -1,67 +1,54 @@
 package io.vxseal.plugin;
 
 import java.io.IOException;
-import java.net.StandardProtocolFamily;
+import java.io.UncheckedIOException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import org.jspecify.annotations.Nullable;
+import org.eclipse.jetty.unixdomain.server.UnixDomainServerConnector;
 
 /**
- * The plugin's Unix socket, listening before anything else of the process is there.
+ * The plugin's Unix socket. In the image the launcher binds it before there is a JVM, and passes it on as standard input;
+ * elsewhere the server binds it.
  *
  * <p>The engine dials 0.5, 3.5, 6.5 and 9.5 s after it started the process and then gives up, and the plugin is disabled
- * until somebody enables it, while on a loaded host the JVM alone can take longer than that. A dial needs only a
- * listening socket; what is asked meanwhile waits in its queue. So in the image the launcher binds the socket before
- * there is a JVM, and gives it on as standard input; elsewhere it is bound here, by the JDK alone.
- * {@link DoorSelectorProvider} hands it on to the server.
+ * until somebody enables it. On a loaded host a JVM can take longer than that to start. A dial needs only a listening
+ * socket; requests wait in its queue.
  */
 public final class PluginSocket {
     /** Connections that wait while the server loads; the engine opens a few. */
     private static final int BACKLOG = 128;
 
-    private static volatile @Nullable ServerSocketChannel listening;
-    private static volatile @Nullable Path path;
+    private final Path path;
+    private final boolean inherited;
 
-    private PluginSocket() {}
+    private PluginSocket(Path path, boolean inherited) {
+        this.path = path;
+        this.inherited = inherited;
+    }
 
     /**
-     * Takes over the socket if the launcher has bound it; else binds it, mode 0600, and listens. A socket that an earlier
-     * process left behind is replaced.
+     * Finds the socket that the launcher has bound. If there is none, removes a socket that a dead process left, so that
+     * the server can bind the path.
      *
-     * @throws IOException if another process is answering there, or the path cannot be bound
+     * @throws IOException if another process is listening there, or the folder cannot be created
      */
-    public static void open(Path socket) throws IOException {
-        UnixDomainSocketAddress address = UnixDomainSocketAddress.of(socket);
-        path = socket;
-        if (DoorSelectorProvider.standardInput() instanceof ServerSocketChannel bound && address.equals(bound.getLocalAddress())) {
-            listening = bound;
-            return;
+    public static PluginSocket at(Path path) throws IOException {
+        UnixDomainSocketAddress address = UnixDomainSocketAddress.of(path);
+        if (System.inheritedChannel() instanceof ServerSocketChannel bound && address.equals(bound.getLocalAddress())) {
+            return new PluginSocket(path, true);
         }
-        if (Files.exists(socket)) {
+        if (Files.exists(path)) {
             if (answers(address)) {
-                throw new IOException("another process is listening on " + socket + ": stop it first");
+                throw new IOException("another process is listening on " + path + ": stop it first");
             }
-            Files.delete(socket);
+            Files.delete(path);
         }
-        Files.createDirectories(socket.toAbsolutePath().getParent());
-        ServerSocketChannel channel = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
-        channel.bind(address, BACKLOG);
-        Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-------"));
-        listening = channel;
-    }
-
-    /** The listening socket; null before {@link #open}, as {@link System#inheritedChannel()} has it. */
-    static @Nullable ServerSocketChannel listening() {
-        return listening;
-    }
-
-    /** Where it is bound. */
-    static @Nullable Path path() {
-        return path;
+        Files.createDirectories(path.toAbsolutePath().getParent());
+        return new PluginSocket(path, false);
     }
 
     private static boolean answers(UnixDomainSocketAddress address) {
@@ -69,6 +56,24 @@ public final class PluginSocket {
             return probe.isConnected();
         } catch (IOException refused) {
             return false;
+        }
+    }
+
+    /** Makes a connector listen on this socket. The connector removes the path when it stops. */
+    void configure(UnixDomainServerConnector connector) {
+        connector.setInheritChannel(inherited);
+        connector.setUnixDomainPath(path);
+        connector.setAcceptQueueSize(BACKLOG);
+    }
+
+    /** Restricts a socket that the server has bound to root. Until then the launcher's umask does. */
+    void restrict() {
+        if (!inherited) {
+            try {
+                Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-------"));
+            } catch (IOException failure) {
+                throw new UncheckedIOException("cannot restrict " + path + " to its owner", failure);
+            }
         }
     }
 }

@@ -2,19 +2,20 @@ package io.vxseal.plugin;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
-import io.vxseal.encryption.Ends;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.encryption.Key;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
+import io.vxseal.overlay.Joined;
 import io.vxseal.overlay.Network;
 import java.net.InetAddress;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** The remote driver protocol's methods: a request read, the driver asked, its answer in the protocol's words. */
+/** Methods of the remote driver protocol. Each reads a request, calls the driver and forms the reply. */
 final class Protocol {
-    /** Of the swarm: so the leading manager allocates, and node discovery reaches the driver. */
+    /** Scope of a swarm's networks: the leading manager allocates, and node discovery reaches the driver. */
     private static final String GLOBAL = "global";
 
     private final Driver driver;
@@ -27,13 +28,13 @@ final class Protocol {
         return new Replies.Activation(List.of("NetworkDriver"));
     }
 
-    /** Asked by the engine when it starts the plugin, and by the swarm's allocator at the start of each leader's term. */
+    /** Called by the engine when it starts the plugin, and by the swarm's allocator at the start of each leader's term. */
     Replies.Capabilities getCapabilities() {
         driver.beginTerm();
         return new Replies.Capabilities(GLOBAL, GLOBAL, true);
     }
 
-    /** An overlay's gateway is its bridge, whose address every network has: nothing to skip. */
+    /** An overlay's gateway is its bridge, whose address every network has. So the engine skips no allocation. */
     Replies.GwAllocCheck gwAllocCheck() {
         return new Replies.GwAllocCheck(false, false);
     }
@@ -89,7 +90,7 @@ final class Protocol {
         if (Fields.orEmpty(request.sandboxKey()).isEmpty()) {
             throw DriverException.invalid("SandboxKey", "", "want the path of the container's network namespace");
         }
-        Driver.Joined joined = driver.join(network, id);
+        Joined joined = driver.join(network, id);
         String nextHop = joined.gateway().getHostAddress();
         return new Replies.Joined(
                 new Replies.InterfaceName(joined.link(), "eth"),
@@ -103,7 +104,7 @@ final class Protocol {
         return new Replies.Empty();
     }
 
-    /** The way out of an overlay is the engine's own docker_gwbridge; there is nothing to program here. */
+    /** Programs nothing: external connectivity of an overlay is by the engine's own docker_gwbridge. */
     Replies.Empty externalConnectivity(Requests.EndpointOnly request) throws DriverException {
         driver.endpointInfo(network(request), endpoint(request));
         return new Replies.Empty();
@@ -137,7 +138,7 @@ final class Protocol {
         }
         boolean bound = !Fields.orEmpty(data.bindAddress()).isEmpty();
         InetAddress bind = bound ? Fields.address("BindAddress", data.bindAddress()) : address;
-        driver.self(new Ends(bind.isAnyLocalAddress() ? address : bind, address));
+        driver.self(new NodeAddresses(address, bind.isAnyLocalAddress() ? address : bind));
     }
 
     private void updateKeys(Requests.DiscoveryData data) throws DriverException {

@@ -3,10 +3,10 @@ package io.vxseal.plugin;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 
 /**
- * From a name in Java to the protocol's, which are Go's: {@code networkId} is NetworkID, {@code ipv4Data} IPv4Data, and
- * what would be a word of Java's has an underscore behind it, {@code interface_}.
+ * Translation of Java names to the protocol's, which are Go's: {@code networkId} is NetworkID, {@code ipv4Data} is IPv4Data. A name that
+ * is a keyword of Java has an underscore after it, as in {@code interface_}.
  *
- * <p>And not by annotations: for each kind of these the JVM makes a class whenever it starts, a twentieth of a start.
+ * <p>Annotations would take a twentieth of the time of a start: the JVM generates a class for each kind of them at every start.
  */
 final class ProtocolNames extends PropertyNamingStrategies.NamingBase {
     private static final long serialVersionUID = 1;

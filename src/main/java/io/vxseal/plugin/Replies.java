@@ -5,7 +5,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the engine is answered, a record per reply (moby, libnetwork/drivers/remote/api), whose names are the fields'
+ * Replies to the engine, a record each (moby, libnetwork/drivers/remote/api). The components' names are the fields' names
  * ({@link ProtocolNames}).
  */
 final class Replies {
@@ -17,12 +17,12 @@ final class Replies {
 
     record GwAllocCheck(boolean skipIpv4, boolean skipIpv6) {}
 
-    /** Nothing to say: {@code {}}. */
+    /** The empty reply, {@code {}}. */
     record Empty() {}
 
     record Allocated(Map<String, String> options) {}
 
-    /** Null is left out: the engine's own address is not to be said again. */
+    /** Without a MAC address (null) if the engine gave one: it must not be repeated. */
     record Interface(@Nullable String macAddress) {}
 
     record EndpointCreated(Interface interface_) {}
@@ -31,7 +31,7 @@ final class Replies {
 
     record InterfaceName(String srcName, String dstPrefix) {}
 
-    /** RouteType 0: by the next hop. */
+    /** RouteType 0 is a route by next hop. */
     record StaticRoute(String destination, int routeType, String nextHop) {}
 
     record Joined(InterfaceName interfaceName, List<StaticRoute> staticRoutes) {}

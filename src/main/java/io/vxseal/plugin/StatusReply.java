@@ -1,9 +1,9 @@
 package io.vxseal.plugin;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.ClusterStatus;
 import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.overlay.Endpoint;
 import io.vxseal.overlay.ErrorLog;
 import io.vxseal.overlay.Overview;
@@ -22,8 +22,8 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What {@code GET /status} answers. The fields' names are part of the documentation: others read them. What is not
- * known is left out, which is null here and nowhere else.
+ * Reply of {@code GET /status}. The components' names are documented, because other programs read them. What is not known is omitted,
+ * and null here and nowhere else.
  */
 record StatusReply(
         String version,
@@ -39,7 +39,7 @@ record StatusReply(
         SortedMap<String, CallStats.Tally> calls,
         List<Failure> errors) {
 
-    /** This node; the addresses are Docker's data path address and the one that is listened on. */
+    /** This node. The addresses are Docker's data path address and the one that it listens on. */
     record Node(@Nullable String id, @Nullable String swarm, @Nullable String address, @Nullable String bindAddress) {}
 
     record Cluster(
@@ -67,14 +67,14 @@ record StatusReply(
             boolean fromEngine,
             List<Key> keys) {}
 
-    /** Of a key its tag alone, which both ends name it by. */
+    /** A key's tag, by which both ends name it. Never its octets. */
     record Key(long tag, boolean primary, long knownSeconds) {}
 
     record Network(String id, boolean encrypted, boolean up, List<Subnet> subnets, List<Attached> endpoints) {}
 
     record Subnet(String pool, String gateway, int vni) {}
 
-    /** An endpoint; of those on other nodes only the ones that have joined are known. */
+    /** An endpoint. Of those on other nodes only the ones that have joined are known. */
     record Attached(String id, String address, String mac, boolean here, boolean joined, @Nullable String node) {}
 
     record Ipsec(int statesWanted, @Nullable Integer statesFound, int policiesWanted, @Nullable Integer policiesFound) {}
@@ -82,8 +82,7 @@ record StatusReply(
     record Failure(String at, long times, String where, String error) {}
 
     static StatusReply of(
-            String version, Overview overview, SortedMap<String, CallStats.Tally> calls, Instant now) {
-        ClusterStatus cluster = overview.cluster();
+            String version, Overview overview, ClusterStatus cluster, SortedMap<String, CallStats.Tally> calls, Instant now) {
         Optional<Encryption.Tally> found = overview.found();
         return new StatusReply(
                 version,
@@ -91,8 +90,8 @@ record StatusReply(
                 new Node(
                         orNull(cluster.node()),
                         orNull(cluster.swarm()),
-                        orNull(overview.ends().map(Ends::advertise).map(InetAddress::getHostAddress)),
-                        orNull(overview.ends().map(Ends::bind).map(InetAddress::getHostAddress))),
+                        orNull(overview.addresses().map(NodeAddresses::advertise).map(InetAddress::getHostAddress)),
+                        orNull(overview.addresses().map(NodeAddresses::bind).map(InetAddress::getHostAddress))),
                 new Cluster(
                         orNull(cluster.problem()),
                         cluster.refused(),
@@ -102,7 +101,7 @@ record StatusReply(
                         cluster.sessions().stream().map(StatusReply::session).toList(),
                         cluster.members().stream().map(StatusReply::member).toList()),
                 orNull(cluster.ring().map(ring -> ring(ring, now))),
-                overview.networks().stream().map(network -> network(network, overview.ends())).toList(),
+                overview.networks().stream().map(network -> network(network, overview.addresses())).toList(),
                 new Ipsec(
                         overview.wanted().states(),
                         orNull(found.map(Encryption.Tally::states)),
@@ -141,7 +140,7 @@ record StatusReply(
         for (RingStatus.KnownKey key : ring.keys()) {
             keys.add(new Key(Integer.toUnsignedLong(key.tag()), keys.isEmpty(), key.age().toSeconds()));
         }
-        // The engine's keys on a worker bear nobody's signature, and so no date.
+        // Keys that the engine delivers to a worker are not signed, and so have no date.
         boolean dated = ring.version() > 0;
         return new Ring(
                 ring.version(),
@@ -152,7 +151,7 @@ record StatusReply(
                 keys);
     }
 
-    private static Network network(Overview.Attached attached, Optional<Ends> ends) {
+    private static Network network(Overview.Attached attached, Optional<NodeAddresses> addresses) {
         List<Attached> endpoints = new ArrayList<>();
         for (Endpoint endpoint : attached.here()) {
             endpoints.add(new Attached(
@@ -161,7 +160,7 @@ record StatusReply(
                     endpoint.mac().toString(),
                     true,
                     endpoint.joined(),
-                    orNull(ends.map(Ends::advertise).map(InetAddress::getHostAddress))));
+                    orNull(addresses.map(NodeAddresses::advertise).map(InetAddress::getHostAddress))));
         }
         for (Peer peer : attached.elsewhere()) {
             endpoints.add(new Attached(
@@ -190,7 +189,7 @@ record StatusReply(
         return time.truncatedTo(ChronoUnit.SECONDS).toString();
     }
 
-    /** Not below 0, where the clock that dated it is ahead of ours. */
+    /** Returns the seconds since a time, 0 if the clock that it was read from is ahead of ours. */
     private static long seconds(Instant since, Instant now) {
         return Math.max(0, Duration.between(since, now).toSeconds());
     }

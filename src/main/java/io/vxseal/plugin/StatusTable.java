@@ -7,7 +7,7 @@ import java.util.SortedMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** A {@link StatusReply} for a terminal: the same but for the single endpoints, of which there may be thousands. */
+/** A {@link StatusReply} as text for a terminal, without the single endpoints, of which there may be thousands. */
 final class StatusTable {
     private static final String GAP = "  ";
     private static final String UNKNOWN = "-";
@@ -141,7 +141,7 @@ final class StatusTable {
                 .toList());
     }
 
-    /** With its heading even if there is nothing below it: none is an answer too. */
+    /** Adds a section. If it has no rows, it says so. */
     private void section(List<String> heading, List<List<String>> rows) {
         List<List<String>> all = new ArrayList<>();
         all.add(heading);
@@ -166,7 +166,7 @@ final class StatusTable {
         }
     }
 
-    /** Errors quote what callers gave, which is not to reach a terminal as more than text on one line. */
+    /** Returns a row without control characters: errors quote input of callers, which must not control the terminal. */
     private static List<String> row(@Nullable String... cells) {
         return Arrays.stream(cells)
                 .map(cell -> cell == null || cell.isEmpty() ? UNKNOWN : cell.replaceAll("\\p{Cntrl}+", " "))
@@ -181,7 +181,7 @@ final class StatusTable {
         return known == null ? UNKNOWN : known.toString();
     }
 
-    /** In the two greatest units that matter: 45s, 12m 5s, 3h 20m, 9d 4h. */
+    /** Returns a duration in its two largest units: 45s, 12m 5s, 3h 20m, 9d 4h. */
     private static String age(long seconds) {
         if (seconds < 60) {
             return seconds + "s";

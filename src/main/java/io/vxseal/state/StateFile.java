@@ -23,7 +23,7 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * A value in a JSON file that is replaced whole: after a crash the file holds the value before or the value after.
+ * Value in a JSON file that is replaced as a whole: after a crash the file holds the value before or the value after.
  *
  * @param <T> a record of records, collections, addresses, {@link Cidr}s and {@link MacAddress}es
  */
@@ -37,7 +37,7 @@ public final class StateFile<T> {
             .build();
 
     /**
-     * @param file its folder is made when first written
+     * @param file its folder is created at the first write
      * @param type of the value
      */
     public StateFile(Path file, Class<T> type) {
@@ -46,40 +46,40 @@ public final class StateFile<T> {
     }
 
     /**
-     * The value last written; empty if there is none.
+     * Returns the value last written; empty if there is none.
      *
-     * @throws IOException if there is a file that holds something else
+     * @throws IOException if the file holds something else
      */
     public Optional<T> read() throws IOException {
         try {
             T value = json.readValue(Files.readAllBytes(file), type);
             if (value == null) {
-                throw new IOException("the state in " + file + " cannot be read: it is null");
+                throw new IOException("state file " + file + " cannot be read: it is null");
             }
             return Optional.of(value);
         } catch (NoSuchFileException none) {
             return Optional.empty();
         } catch (JsonProcessingException torn) {
-            throw new IOException("the state in " + file + " cannot be read: " + torn.getOriginalMessage(), torn);
+            throw new IOException("state file " + file + " cannot be read: " + torn.getOriginalMessage(), torn);
         }
     }
 
     /**
-     * Puts a file that cannot be read out of the way, for people to look at; {@link #read} finds none then.
+     * Moves a file that cannot be read aside, for an operator to look at. {@link #read} finds no value then.
      *
-     * @return where it is now; one that was there before is replaced
+     * @return its new path; a file that was moved aside before is replaced
      */
     public Path setAside() throws IOException {
         Path aside = file.resolveSibling(file.getFileName() + ".damaged");
         return Files.move(file, aside, StandardCopyOption.REPLACE_EXISTING);
     }
 
-    /** Replaces the value, mode 0600, on the disk when this returns. */
+    /** Replaces the value. The file has mode 0600, and is on the disk when this returns. */
     public void write(T value) throws IOException {
         WholeFile.replace(file, json.writeValueAsBytes(value));
     }
 
-    /** Addresses as text, and read back without ever asking a name server. */
+    /** Writes addresses as text, and reads them without asking a name server. */
     private static SimpleModule addresses() {
         SimpleModule module = new SimpleModule();
         text(module, InetAddress.class, InetAddress::getHostAddress, InetAddress::ofLiteral);

@@ -11,19 +11,19 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.EnumSet;
 import java.util.Objects;
 
-/** A file that is replaced whole: after a crash it holds the content before or the content after. */
+/** Replacement of a file as a whole: after a crash it holds the content before or the content after. */
 public final class WholeFile {
     private WholeFile() {}
 
     /**
-     * Replaces a file's content, mode 0600 from its first moment, on the disk when this returns.
+     * Replaces a file's content. The file has mode 0600 from its creation, and is on the disk when this returns.
      *
-     * @param file its folder is made if it is not there
+     * @param file its folder is created if it does not exist
      */
     public static void replace(Path file, byte[] content) throws IOException {
         Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent(), "a file lies in a folder");
         if (!Files.isDirectory(folder)) {
-            make(folder);
+            create(folder);
         }
         Path next = folder.resolve(file.getFileName() + ".next");
         Files.deleteIfExists(next);
@@ -38,15 +38,15 @@ public final class WholeFile {
             channel.force(true);
         }
         Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
-        // Which file bears the name is the folder's content: without this a power cut may bring the one before back.
+        // Which file has the name is content of the folder: without this a power failure may bring the previous file back.
         sync(folder);
     }
 
-    /** Makes a folder and those above it, on the disk when this returns. */
-    private static void make(Path folder) throws IOException {
+    /** Creates a folder and those above it. They are on the disk when this returns. */
+    private static void create(Path folder) throws IOException {
         Path above = folder.getParent();
         if (above != null && !Files.isDirectory(above)) {
-            make(above);
+            create(above);
         }
         Files.createDirectories(folder);
         if (above != null) {

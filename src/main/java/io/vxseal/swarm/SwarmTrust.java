@@ -72,7 +72,7 @@ public final class SwarmTrust extends X509ExtendedTrustManager {
             pkix.checkServerTrusted(chain, type, socket);
             checkSwarm(chain);
         } catch (CertificateException e) {
-            // Told here, for JGroups drops it silently. Who connects to us is told of where the handshake fails.
+            // Logged here, because the reason is lost on the way up. A refused client is logged where its handshake fails.
             refusals.accept(socket.getInetAddress().getHostAddress(), "listener: " + e.getMessage());
             throw e;
         }

@@ -4,21 +4,21 @@ import java.io.IOException;
 import java.util.Locale;
 
 /**
- * Times pieces of work, prints each as a line of JSON, and shows what the kernel holds afterwards to a witness.
+ * A measurement: times pieces of work, prints each as a line of JSON, and lets a witness list the kernel's objects afterwards.
  *
- * @param mode how the work is done
- * @param objects how many peers or endpoints there are
- * @param witness a shell command that lists what the kernel holds; it gets the work's name behind it
+ * @param mode the way of programming
+ * @param objects number of peers or endpoints
+ * @param witness shell command that lists the kernel's objects; the work's name is appended
  */
 record Measurement(String mode, int objects, String witness) {
 
-    /** Something to be timed. */
+    /** Work to time. */
     @FunctionalInterface
     interface Work {
         void run() throws IOException;
     }
 
-    /** Does the work, and prints how long it took. */
+    /** Does the work and prints its time. */
     void time(String name, int cycle, Work work) throws IOException, InterruptedException {
         settle();
         long start = System.nanoTime();
@@ -28,7 +28,7 @@ record Measurement(String mode, int objects, String witness) {
                 name, objects, mode, cycle == 0 ? "first" : "warm", (end - start) / 1e6);
     }
 
-    /** Calls the witness, in the first cycle: the others repeat it. */
+    /** Calls the witness in the first cycle, which the others repeat. */
     void show(String name, int cycle) throws IOException, InterruptedException {
         if (cycle > 0) {
             return;
@@ -39,7 +39,7 @@ record Measurement(String mode, int objects, String witness) {
         }
     }
 
-    /** What a work leaves for the kernel to do afterwards, freeing states and growing tables, is not to count with the next. */
+    /** Waits for the kernel to finish deferred work, as freeing states and growing tables, which must not count with the next. */
     private void settle() throws InterruptedException {
         Thread.sleep(200 + objects / 5);
     }

@@ -5,13 +5,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** Prints how many mebibytes of heap the plans for so many nodes hold: {@code Plans NODES}. */
+/** Prints the mebibytes of heap that the plans for a number of nodes hold: {@code Plans NODES}. */
 public final class Plans {
     private Plans() {}
 
     public static void main(String[] words) throws InterruptedException {
         int nodes = Integer.parseInt(words[0]);
-        NodePlan first = Programming.plan(0);   // classes and tables that all plans share
+        NodePlan first = Programming.plan(0); // loads classes and tables that all plans share
         long before = held();
         List<NodePlan> plans = new ArrayList<>(nodes);
         for (int i = 0; i < nodes; i++) {

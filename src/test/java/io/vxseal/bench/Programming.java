@@ -1,11 +1,10 @@
 package io.vxseal.bench;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.encryption.NodePlan;
-import io.vxseal.encryption.Rehearsal;
 import io.vxseal.encryption.Transition;
 import io.vxseal.kernel.OneByOne;
 import io.vxseal.kernel.libc.KernelException;
@@ -13,7 +12,6 @@ import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
 import java.net.InetAddress;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -21,25 +19,24 @@ import java.util.Set;
 
 /**
  * Times set-up, rotation and removal of states and policies for so many peers: {@code Programming batched|naive PEERS
- * CYCLES WITNESS}. The works of the first cycle are first calls in their process, after the rehearsal that the product has
- * had by then; those of the others are warm.
+ * CYCLES WITNESS}. The works of the first cycle are first calls in their process; those of the
+ * others are warm.
  *
  * <p>To be run in a network namespace of its own, on a kernel that has ESP. {@code test-e2e/floor.c} makes the same
  * objects: see there for addresses and keys.
  */
 public final class Programming {
     private static final InetAddress LOCAL = InetAddress.ofLiteral("10.99.0.1");
-    private static final Duration COMPILING = Duration.ofSeconds(3);
     private static final int KEY_OCTETS = 16;
     private static final int FIRST_TAG = 1;
 
-    static final Ends ENDS = new Ends(LOCAL, LOCAL);
+    static final NodeAddresses ENDS = new NodeAddresses(LOCAL, LOCAL);
     static final int PORT = 4789;
     static final KeyRing RING = new KeyRing(List.of(key(FIRST_TAG + 1), key(FIRST_TAG), key(FIRST_TAG + 2)));
 
     private Programming() {}
 
-    /** A way to have the kernel hold what the peers and the ring ask for. */
+    /** A way to program the states and policies of the peers and the ring. */
     private interface Way extends AutoCloseable {
         void ready(KeyRing ring) throws KernelException;
 
@@ -62,9 +59,6 @@ public final class Programming {
             addresses.add(peer(i));
         }
         KeyRing ring = RING;
-        // As the product does some seconds after its start; and then it has time to compile what was seen.
-        Rehearsal.run();
-        Thread.sleep(COMPILING);
         try (Way way = words[0].equals("naive") ? new Naive() : new Batched()) {
             for (int cycle = 0; cycle < cycles; cycle++) {
                 KeyRing next = rotated(ring);
@@ -79,7 +73,7 @@ public final class Programming {
         }
     }
 
-    /** The address of a peer by its number. */
+    /** Returns the address of a peer by its number. */
     static InetAddress peer(int number) {
         return InetAddress.ofLiteral("10.200.%d.%d".formatted(number / 250, number % 250 + 1));
     }
@@ -92,18 +86,18 @@ public final class Programming {
         return new Key(octets, tag);
     }
 
-    /** The plan for a peer by its number. */
+    /** Returns the plan for a peer by its number. */
     static NodePlan plan(int number) {
         return NodePlan.of(ENDS, peer(number), RING, PORT);
     }
 
-    /** As the key authority does it, but with keys that are the same in every run. */
+    /** Returns the next ring as the key authority makes it, but with the same keys in every run. */
     static KeyRing rotated(KeyRing ring) {
         Key next = ring.keys().getLast();
         return new KeyRing(List.of(next, ring.keys().getFirst(), key(next.tag() + 1)));
     }
 
-    /** The product's, called as the driver calls it while an encrypted network is up. */
+    /** The product's way, called as the driver calls it while an encrypted network is up. */
     private static final class Batched implements Way {
         private final Xfrm xfrm;
         private final Encryption encryption;
@@ -113,7 +107,7 @@ public final class Programming {
                 xfrm = Xfrm.in(own);
             }
             encryption = new Encryption(xfrm, PORT);
-            encryption.ends(ENDS);
+            encryption.addresses(ENDS);
         }
 
         @Override
@@ -144,7 +138,7 @@ public final class Programming {
         }
     }
 
-    /** Peer after peer, object after object. */
+    /** The naive way: peer after peer, object after object. */
     private static final class Naive implements Way {
         private final OneByOne kernel = OneByOne.ofStates();
         private final Batched block = new Batched();
@@ -155,7 +149,7 @@ public final class Programming {
 
         @Override
         public void ready(KeyRing first) throws KernelException {
-            // The one policy that is no peer's is not what is measured.
+            // The block policy belongs to no peer and is not measured.
             block.ready(first);
             ring = first;
         }

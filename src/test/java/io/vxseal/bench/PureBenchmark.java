@@ -2,7 +2,7 @@ package io.vxseal.bench;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
-import io.vxseal.encryption.Ends;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.encryption.NodePlan;
@@ -30,7 +30,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What is computed before the kernel or another node is spoken to. With the launcher's collector and compiler.
+ * Benchmarks of the computations before any exchange with the kernel or another node. Use the launcher's collector and compiler.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
@@ -45,7 +45,7 @@ public class PureBenchmark {
     private final PeerDatabase peers = new PeerDatabase();
     private final List<NodePlan> before = new ArrayList<>();
     private final List<NodePlan> after = new ArrayList<>();
-    private Ends ends;
+    private NodeAddresses ends;
     private InetAddress remote;
     private KeyRing ring;
     private Key next;
@@ -68,19 +68,19 @@ public class PureBenchmark {
         }
     }
 
-    /** The SPI of a flow under a key. */
+    /** Computes the SPI of a flow under a key. */
     @Benchmark
     public int spi() {
         return Spi.of(remote, ends.advertise(), next.tag());
     }
 
-    /** What the kernel should hold for one node. */
+    /** Computes the plan for one node. */
     @Benchmark
     public NodePlan planForANode() {
         return NodePlan.of(ends, remote, ring, Programming.PORT);
     }
 
-    /** From the plans for 1000 nodes to those under the next keys, in safe order. */
+    /** Computes the transition of the plans for 1000 nodes to the next keys. */
     @Benchmark
     public List<XfrmChange> stepsOfARotationOf1000Nodes() {
         Transition transition = new Transition(1);
@@ -90,14 +90,14 @@ public class PureBenchmark {
         return transition.steps();
     }
 
-    /** A key added, another made primary, one forgotten. */
+    /** Updates a ring: adds a key, makes another primary, prunes one. */
     @Benchmark
     public KeyRing updateOfARing() {
         return ring.update(Optional.of(next), OptionalInt.of(ring.keys().getLast().tag()),
                 OptionalInt.of(ring.keys().get(1).tag()));
     }
 
-    /** All endpoints of a network in turn. */
+    /** Looks up all endpoints of a network in turn. */
     @Benchmark
     public Collection<Peer> walkOf10000Endpoints() {
         return peers.walk();

@@ -3,15 +3,15 @@ package io.vxseal.bench;
 import io.vxseal.address.MacAddress;
 import io.vxseal.kernel.OneByOne;
 import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.RemoteEndpoint;
 import io.vxseal.kernel.route.Route;
-import io.vxseal.kernel.route.Route.RemoteEndpoint;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Times how a network's sandbox, a VXLAN device, is told of so many endpoints of other nodes: {@code Sandbox
- * batched|naive ENDPOINTS CYCLES WITNESS DEVICE}. The device is there, in the namespace that this is run in.
+ * Times the addition of remote endpoints to a network's sandbox, a VXLAN device: {@code Sandbox
+ * batched|naive ENDPOINTS CYCLES WITNESS DEVICE}. The device exists in the namespace of this process.
  */
 public final class Sandbox {
     private static final int ENDPOINTS_A_NODE = 10;
@@ -31,7 +31,7 @@ public final class Sandbox {
             endpoints.add(new RemoteEndpoint(address, MacAddress.of(address), Programming.peer(i / ENDPOINTS_A_NODE)));
         }
         try (Namespace own = Namespace.own(); Route route = Route.in(own); OneByOne kernel = OneByOne.ofEntries()) {
-            int index = route.link(device).orElseThrow().index();
+            int index = route.links().find(device).orElseThrow().index();
             for (int cycle = 0; cycle < cycles; cycle++) {
                 if (naive) {
                     measurement.time("sandbox", cycle, () -> {
@@ -40,10 +40,10 @@ public final class Sandbox {
                         }
                     });
                 } else {
-                    measurement.time("sandbox", cycle, () -> route.addRemoteEndpoints(device, endpoints));
+                    measurement.time("sandbox", cycle, () -> route.neighbours().add(device, endpoints));
                 }
                 measurement.show("sandbox", cycle);
-                route.removeRemoteEndpoints(device, endpoints);
+                route.neighbours().remove(device, endpoints);
             }
         }
     }

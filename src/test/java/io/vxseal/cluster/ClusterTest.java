@@ -23,6 +23,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
 /** Who is in the group, and what its members tell each other of their endpoints. */
@@ -165,11 +166,7 @@ class ClusterTest extends Hosts {
         await("told", () -> a.cluster().peers("net").size() == 1);
         b.cluster().close();
         await("out of the group", () -> a.members() == 1);
-        long end = System.nanoTime() + Duration.ofSeconds(3).toNanos();
-        while (System.nanoTime() < end) {
-            assertThat(a.cluster().peers("net")).hasSize(1);
-            Thread.sleep(100);
-        }
+        Awaitility.await("what it told to stand").during(Duration.ofSeconds(3)).until(() -> a.cluster().peers("net").size() == 1);
         a.cluster().lost(b.at());
         await("lost by Docker's word", () -> a.cluster().peers("net").isEmpty());
     }

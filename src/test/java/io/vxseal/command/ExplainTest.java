@@ -17,7 +17,7 @@ class ExplainTest {
     }
 
     @Test
-    void aLineForEachDirectionAndTag() {
+    void printsLineForEachDirectionAndTag() {
         assertThat(run("explain --local 10.0.0.1 --remote 10.0.0.2 --tag 1 --tag 4294967295")).isZero();
         assertThat(out.toString().lines())
                 .hasSize(4)
@@ -33,7 +33,7 @@ class ExplainTest {
                 "explain --local 10.0.0.1 --remote 10.0.0.2",
                 "frobnicate"
             })
-    void wrongArgumentsAreNamedOnStandardError(String line) {
+    void printsWrongArgumentsOnStandardError(String line) {
         assertThat(run(line)).isEqualTo(2);
         assertThat(out.toString()).isEmpty();
         assertThat(err.toString()).isNotEmpty();

@@ -2,13 +2,16 @@ package io.vxseal.command;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
+import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.Route;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -66,18 +69,15 @@ class StatusTest {
         Driver driver = new Driver(
                 new Host(own, Route.in(own), folder.resolve("netns"), 4789),
                 new Encryption(Xfrm.in(own), 4789),
-                _ -> {
-                    throw new IOException("no network, so no rules");
-                },
+                new FirewallDetector(Firewall.Backend.AUTO, List.of("false")),
                 new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(settings, listener));
         Path socket = folder.resolve("vxseal.sock");
-        PluginSocket.open(socket);
         running.add(driver);
-        running.add(PluginServer.start(CompletableFuture.completedFuture(driver)));
+        running.add(PluginServer.start(PluginSocket.at(socket), CompletableFuture.completedFuture(driver)));
         InetAddress loopback = InetAddress.ofLiteral("127.0.0.1");
-        driver.self(new Ends(loopback, loopback));
+        driver.self(new NodeAddresses(loopback, loopback));
         return socket;
     }
 
@@ -94,11 +94,9 @@ class StatusTest {
     }
 
     @Test
-    void aManagerIsShownAndItsKeysAreRotated() throws Exception {
+    void showsManagerAndRotatesItsKeys() throws Exception {
         Path socket = start();
-        while (!json(socket).has("ring")) {
-            Thread.sleep(100);
-        }
+        await("a ring").atMost(Duration.ofMinutes(2)).until(() -> json(socket).has("ring"));
         JsonNode status = json(socket);
         assertThat(status.path("node").path("id").asText()).isEqualTo("nodenode");
         assertThat(status.path("node").path("swarm").asText()).isEqualTo("swarmswarm");
@@ -114,12 +112,12 @@ class StatusTest {
         assertThat(out.toString()).contains("nodenode", "manager", "RING 1, by nodenode", "send, receive");
 
         assertThat(run("rotate --socket " + socket)).as(err.toString()).isZero();
-        assertThat(out.toString()).contains("ring 1 is replaced");
+        assertThat(out.toString()).contains("ring 1 will be replaced");
         assertThat(err.toString()).isEmpty();
     }
 
     @Test
-    void aRefusalIsSaid() throws Exception {
+    void printsRefusal() throws Exception {
         Path socket = start();
         assertThat(run("rotate --socket " + socket)).isEqualTo(1);
         assertThat(out.toString()).isEmpty();
@@ -127,7 +125,7 @@ class StatusTest {
     }
 
     @Test
-    void nobodyThereIsSaidWithTheRemedy() throws IOException {
+    void printsRemedyIfPluginDoesNotAnswer() throws IOException {
         assertThat(run("status --socket " + folder.resolve("none.sock"))).isEqualTo(1);
         assertThat(err.toString()).contains("none.sock", "docker plugin ls").hasLineCount(1);
         Path dead = Files.createFile(folder.resolve("dead.sock"));
@@ -138,7 +136,7 @@ class StatusTest {
     }
 
     @Test
-    void theSocketIsFoundWhereAnOperatorOrAnEngineSays() throws IOException {
+    void findsSocketOfOperatorOrEngine() throws IOException {
         Path plugins = Files.createDirectory(folder.resolve("plugins"));
         assertThatThrownBy(() -> RunningPlugin.find(Map.of(), plugins))
                 .hasMessageContaining("VXSEAL_SOCKET")

@@ -1,5 +1,6 @@
 package io.vxseal.encryption;
 
+import io.vxseal.address.NodeAddresses;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -124,9 +125,9 @@ sealed interface Action {
     }
 
     /** A host's addresses at the beginning. */
-    static Ends home(int host, boolean ipv6) {
+    static NodeAddresses home(int host, boolean ipv6) {
         InetAddress address = address(host * ADDRESSES_PER_HOST, ipv6);
-        return new Ends(address, address);
+        return new NodeAddresses(address, address);
     }
 
     /**
@@ -152,9 +153,9 @@ sealed interface Action {
                 yield before.nodes(nodes);
             }
             case Seal(int at, boolean up) when at == host -> before.sealing(up);
-            case Move(int at, int bind, int advertise) when at == host -> before.ends(new Ends(
-                    address(host * ADDRESSES_PER_HOST + bind, ipv6),
-                    address(host * ADDRESSES_PER_HOST + advertise, ipv6)));
+            case Move(int at, int bind, int advertise) when at == host -> before.ends(new NodeAddresses(
+                    address(host * ADDRESSES_PER_HOST + advertise, ipv6),
+                    address(host * ADDRESSES_PER_HOST + bind, ipv6)));
             default -> before;
         };
     }

@@ -1,12 +1,15 @@
 package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
+import io.vxseal.kernel.xfrm.XfrmRefusal;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -25,7 +28,7 @@ class CollisionTest {
     private static final int PORT = 4789;
     private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
     private static final InetAddress OTHER = InetAddress.ofLiteral("10.55.0.2");
-    private static final Ends ENDS = new Ends(HERE, HERE);
+    private static final NodeAddresses ENDS = new NodeAddresses(HERE, HERE);
 
     /** Their SPIs are the same under every key, towards everybody. */
     private static final InetAddress TWIN = InetAddress.ofLiteral("10.28.72.182");
@@ -48,12 +51,12 @@ class CollisionTest {
     void open() throws Exception {
         host = new TestHost(folder.resolve("host"));
         xfrm = Xfrm.in(host.namespace());
-        SecurityAssociation probe = NodePlan.probe(ENDS);
-        List<Xfrm.Failure> failures =
+        SecurityAssociation probe = EspProbe.state(HERE);
+        List<XfrmRefusal> failures =
                 xfrm.apply(List.of(new XfrmChange.AddState(probe), new XfrmChange.DeleteState(probe.id())));
         Assumptions.assumeTrue(failures.isEmpty(), () -> failures.getFirst().reason().getMessage());
         encryption = new Encryption(xfrm, PORT);
-        encryption.ends(ENDS);
+        encryption.addresses(ENDS);
     }
 
     @AfterEach
@@ -88,17 +91,17 @@ class CollisionTest {
 
     private void assertRight() throws KernelException {
         assertThat(encryption.failures()).isEmpty();
-        assertThat(encryption.found()).isEqualTo(encryption.wanted());
+        assertThat(encryption.installed()).isEqualTo(encryption.wanted());
         assertThat(encryption.repair()).isZero();
     }
 
     @Test
-    void nodesWithOneSpiShareAStateThatOutlivesEither() throws Exception {
+    void sharedStateOutlivesEitherNode() throws Exception {
         encryption.ring(ring(1, 2));
         encryption.nodes(Set.of(TWIN), true);
         encryption.nodes(Set.of(TWIN, SECOND_TWIN), true);
         assertRight();
-        assertThat(encryption.found()).as("a state to send to each, and one for each key").isEqualTo(new Encryption.Tally(4, 3));
+        assertThat(encryption.installed()).as("a state to send to each, and one for each key").isEqualTo(new Encryption.Tally(4, 3));
 
         encryption.nodes(Set.of(SECOND_TWIN), true);
         assertThat(senders()).as("those of before, not made anew").containsExactly(TWIN, TWIN);
@@ -112,7 +115,7 @@ class CollisionTest {
         assertThat(senders()).hasSize(2);
         assertRight();
         encryption.nodes(Set.of(), false);
-        assertThat(encryption.found()).isEqualTo(new Encryption.Tally(0, 0));
+        assertThat(encryption.installed()).isEqualTo(new Encryption.Tally(0, 0));
     }
 
     @Test
@@ -125,12 +128,12 @@ class CollisionTest {
         encryption = new Encryption(xfrm, PORT);
         encryption.adopt();
         encryption.nodes(Set.of(SECOND_TWIN), true);
-        encryption.ends(ENDS);
+        encryption.addresses(ENDS);
         encryption.ring(ring(1, 2));
         assertThat(senders()).containsExactly(TWIN, TWIN);
         assertRight();
         encryption.nodes(Set.of(), false);
-        assertThat(encryption.found()).isEqualTo(new Encryption.Tally(0, 0));
+        assertThat(encryption.installed()).isEqualTo(new Encryption.Tally(0, 0));
     }
 
     /** What the kernel does with it: a state opens whatever comes with its SPI, whoever sent it. */
@@ -153,7 +156,7 @@ class CollisionTest {
                 other.run("ip route add 10.55.0.1 dev wire");
                 other.run("iptables -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 0x76d0c4e3");
                 Encryption there = new Encryption(sealing, PORT);
-                there.ends(new Ends(address, address));
+                there.addresses(new NodeAddresses(address, address));
                 there.ring(ring(1));
                 there.nodes(Set.of(HERE), true);
                 other.run("bash -c echo>/dev/udp/10.55.0.1/4789");
@@ -163,22 +166,13 @@ class CollisionTest {
     }
 
     /** The state for what is sent to this host is the only one that counts anything here. */
-    private void awaitOpened(int packets) throws InterruptedException {
-        String expected = packets + "(packets)";
-        String states = "";
-        for (int look = 0; look < 200; look++) {
-            states = host.run("ip -s xfrm state list dst 10.55.0.1");
-            if (states.contains(expected)) {
-                return;
-            }
-            Thread.sleep(50);
-        }
-        throw new AssertionError("not opened, want " + expected + " in\n" + states);
+    private void awaitOpened(int packets) {
+        await().untilAsserted(() -> assertThat(host.run("ip -s xfrm state list dst 10.55.0.1")).contains(packets + "(packets)"));
     }
 
     /** Numbers of two senders in one window would make each other's look repeated. */
     @Test
-    void sharedStateWithAReplayWindowIsTheSecondNodesFailure() throws Exception {
+    void sharedReplayWindowFailsTheSecondNode() throws Exception {
         encryption.ring(new KeyRing(List.of(key(1, 64))));
         encryption.nodes(Set.of(TWIN), true);
         encryption.nodes(Set.of(TWIN, SECOND_TWIN), true);
@@ -190,7 +184,7 @@ class CollisionTest {
     }
 
     @Test
-    void nodeThatCameLaterFailsWhereItsSpiIsTaken() throws Exception {
+    void takenSpiFailsTheNodeThatCameLater() throws Exception {
         encryption.ring(ring(1, 2));
         encryption.nodes(Set.of(VICTIM), true);
         encryption.nodes(Set.of(VICTIM, INTRUDER, OTHER), true);
@@ -207,7 +201,7 @@ class CollisionTest {
 
     /** The later node has the place already when the earlier one's next key asks for it. */
     @Test
-    void nodeThatCameLaterGivesWayToTheNextKeyOfAnEarlierOne() throws Exception {
+    void laterNodeIsDisplacedByTheNextKeyOfAnEarlierOne() throws Exception {
         encryption.ring(ring(1));
         encryption.nodes(Set.of(VICTIM), true);
         encryption.nodes(Set.of(VICTIM, INTRUDER, OTHER), true);
@@ -225,7 +219,7 @@ class CollisionTest {
     }
 
     @Test
-    void stateOfAnotherMakerFailsOneNodeUntilItIsGone() throws Exception {
+    void foreignStateFailsOneNodeUntilItIsGone() throws Exception {
         encryption.ring(ring(1));
         String theirs = "src 10.55.0.2 dst 10.55.0.1 proto esp spi 0x%08x".formatted(Spi.of(OTHER, HERE, 1));
         host.run("ip xfrm state add " + theirs + " reqid 1 mode transport aead rfc4106(gcm(aes)) 0x" + "77".repeat(20) + " 64");
@@ -238,7 +232,7 @@ class CollisionTest {
         }
         encryption.ring(new KeyRing(List.of(key(1, 0), key(2, 64))));
         assertThat(encryption.repair()).isZero();
-        assertThat(encryption.wantsOtherKeys()).isFalse();
+        assertThat(encryption.needsRotation()).isFalse();
 
         host.run("ip xfrm state delete " + theirs);
         assertThat(encryption.repair()).isEqualTo(1);

@@ -2,13 +2,16 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.address.Cidr;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
+import io.vxseal.kernel.xfrm.XfrmRefusal;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.net.InetAddress;
@@ -35,7 +38,7 @@ class EncryptionTest {
     private static final InetAddress THERE = address("10.55.0.2");
     private static final InetAddress THIRD = address("10.55.0.3");
     private static final InetAddress SIXTH = address("fd00:55::6");
-    private static final Ends ENDS = new Ends(HERE, HERE);
+    private static final NodeAddresses ENDS = new NodeAddresses(HERE, HERE);
     private static final KeyRing RING = new KeyRing(List.of(new Key(new byte[16], 1), new Key(new byte[16], 2)));
     private static final KeyRing GUARDED = new KeyRing(List.of(new Key(new byte[16], 3, 64)));
 
@@ -67,7 +70,7 @@ class EncryptionTest {
     }
 
     private void start(KeyRing ring, InetAddress... nodes) throws KernelException {
-        encryption.ends(ENDS);
+        encryption.addresses(ENDS);
         encryption.ring(ring);
         encryption.nodes(Set.of(nodes), true);
     }
@@ -85,28 +88,28 @@ class EncryptionTest {
 
     /** The kernel's own account of the order of changes: the policies of the mark of 0.1.0 go last, its block after all. */
     @Test
-    void replacesPoliciesOfTheOldMarkNewOnesFirst() throws Exception {
-        int old = Xfrm.REQID;
+    void replacesPoliciesOfTheOldMarkAddingFirst() throws Exception {
+        int old = SecurityPolicy.REQID;
         xfrm.apply(List.of(
                 new XfrmChange.PutPolicy(block(old)),
                 new XfrmChange.PutPolicy(seal(THERE, old))));
         encryption.adopt();
-        assertThat(encryption.stands()).isTrue();
+        assertThat(encryption.holdsAnything()).isTrue();
 
         // As a restarted driver does, which knows its nodes before its address, and that before the keys.
         List<String> events = policyChanges(() -> {
             encryption.nodes(Set.of(THERE), true);
-            encryption.ends(ENDS);
+            encryption.addresses(ENDS);
         });
 
-        assertThat(xfrm.policies()).containsExactlyInAnyOrder(block(NodePlan.MARK), seal(THERE, NodePlan.MARK));
+        assertThat(xfrm.policies()).containsExactlyInAnyOrder(block(SecurityPolicy.MARK), seal(THERE, SecurityPolicy.MARK));
         assertThat(events).containsExactly(
                 "put 0.0.0.0/0 mark 0x76d0c4e3",
                 "put 10.55.0.2/32 mark 0x76d0c4e3",
                 "delete 10.55.0.2/32 mark 0xd0c4e3",
                 "delete 0.0.0.0/0 mark 0xd0c4e3");
         encryption.ring(RING);
-        assertThat(xfrm.policies()).containsExactlyInAnyOrder(block(NodePlan.MARK), seal(THERE, NodePlan.MARK));
+        assertThat(xfrm.policies()).containsExactlyInAnyOrder(block(SecurityPolicy.MARK), seal(THERE, SecurityPolicy.MARK));
     }
 
     /** As the kernel tells iproute2, which also hears of two policies that say when it listens and when all is told. */
@@ -118,15 +121,13 @@ class EncryptionTest {
                 .start();
         try {
             String sentinel = " dir in src 192.0.2.1 dst 192.0.2.%d";
-            for (int look = 0; look < 100 && !Files.readString(file).contains("192.0.2.1"); look++) {
+            await().until(() -> {
                 host.run("ip xfrm policy update" + sentinel.formatted(1));
-                Thread.sleep(20);
-            }
+                return Files.readString(file).contains("192.0.2.1");
+            });
             call.run();
             host.run("ip xfrm policy update" + sentinel.formatted(2));
-            for (int look = 0; look < 100 && !Files.readString(file).contains("dst 192.0.2.2"); look++) {
-                Thread.sleep(20);
-            }
+            await().until(() -> Files.readString(file).contains("dst 192.0.2.2"));
         } finally {
             monitor.destroy();
             monitor.waitFor();
@@ -146,18 +147,18 @@ class EncryptionTest {
             src 10.55.0.1 dst 192.0.2.0/24 priority 0                      | 10.55.0.1/32 -> 192.0.2.0/24 priority 0 | the one that blocks what is not sealed
             src 10.55.0.1 dst 10.55.0.2 priority 1000                      | 10.55.0.1/32 -> 10.55.0.2/32 priority 1000 | the one that blocks what is not sealed
             """)
-    void namesForeignPoliciesThatComeBeforeOurs(String selector, String policy, String overtaken) throws Exception {
+    void reportsForeignPoliciesThatComeBeforeOurs(String selector, String policy, String overtaken) throws Exception {
         start(RING, THERE, THIRD);
-        assertThat(encryption.inTheWay()).isEmpty();
+        assertThat(encryption.conflictingPolicies()).isEmpty();
         host.run("ip xfrm policy add dir out action block " + selector.strip());
         encryption.repair();
-        assertThat(encryption.inTheWay()).singleElement().asString()
+        assertThat(encryption.conflictingPolicies()).singleElement().asString()
                 .isIn("policy out %s comes before %s: raise its priority number or remove it".formatted(policy, overtaken),
                         // Of two nodes either is named.
                         "policy out %s comes before %s: raise its priority number or remove it"
                                 .formatted(policy, overtaken.replace("10.55.0.2 and", "10.55.0.3 and")));
         encryption.nodes(Set.of(), false);
-        assertThat(encryption.inTheWay()).as("with nothing to seal").isEmpty();
+        assertThat(encryption.conflictingPolicies()).as("with nothing to seal").isEmpty();
     }
 
     @ParameterizedTest
@@ -174,25 +175,25 @@ class EncryptionTest {
         "dir out src fd00:55::1 dst fd00:55::2 priority 0",
         "dir out src 10.55.0.1 dst 10.55.0.2 if_id 7 priority 0",
     })
-    void leavesOutForeignPoliciesThatTakeNothingOfOurs(String policy) throws Exception {
+    void ignoresForeignPoliciesThatMatchNothingOfOurs(String policy) throws Exception {
         start(RING, THERE);
         host.run("ip xfrm policy add action block " + policy);
         encryption.repair();
-        assertThat(encryption.inTheWay()).isEmpty();
+        assertThat(encryption.conflictingPolicies()).isEmpty();
     }
 
     @Test
-    void namesAtMostTenForeignPolicies() throws Exception {
+    void reportsAtMostTenForeignPolicies() throws Exception {
         start(RING, THERE);
         for (int n = 0; n < 12; n++) {
             host.run("ip xfrm policy add dir out src 10.55.0.1 dst 10.56.0.%d priority 7 action block".formatted(n));
         }
         encryption.repair();
-        assertThat(encryption.inTheWay()).hasSize(10);
+        assertThat(encryption.conflictingPolicies()).hasSize(10);
     }
 
     @Test
-    void leavesOutNodesOfTheOtherAddressFamily() throws Exception {
+    void skipsNodesOfTheOtherAddressFamily() throws Exception {
         start(RING, SIXTH);
         encryption.ring(GUARDED);
         for (int look = 0; look < 3; look++) {
@@ -201,18 +202,18 @@ class EncryptionTest {
         }
         assertThat(encryption.failures().get(SIXTH)).isEqualTo("its address is IPv6, and that of this node, 10.55.0.1, is IPv4:"
                 + " give both addresses of one kind");
-        assertThat(xfrm.policies()).containsExactly(block(NodePlan.MARK));
-        assertThat(encryption.wanted()).isEqualTo(encryption.found()).isEqualTo(new Encryption.Tally(0, 1));
-        assertThat(encryption.wantsOtherKeys()).as("keys replaced without need").isFalse();
+        assertThat(xfrm.policies()).containsExactly(block(SecurityPolicy.MARK));
+        assertThat(encryption.wanted()).isEqualTo(encryption.installed()).isEqualTo(new Encryption.Tally(0, 1));
+        assertThat(encryption.needsRotation()).as("keys replaced without need").isFalse();
 
         encryption.nodes(Set.of(), true);
         assertThat(encryption.failures()).isEmpty();
     }
 
     @Test
-    void tellsANodesFailureOnceWhenItBeginsAndOnceWhenItEnds() throws Exception {
+    void logsANodesFailureOnceAtItsBeginningAndOnceAtItsEnd() throws Exception {
         String told = logged(() -> {
-            encryption.ends(ENDS);
+            encryption.addresses(ENDS);
             encryption.ring(RING);
             encryption.nodes(Set.of(SIXTH), true);
             encryption.repair();
@@ -223,7 +224,7 @@ class EncryptionTest {
         assertThat(told.lines().filter(line -> line.contains("fd00:55:0:0:0:0:0:6")))
                 .satisfiesExactly(
                         begins -> assertThat(begins).contains("cannot seal to node").contains("IPv6"),
-                        ends -> assertThat(ends).contains("nothing keeps node"));
+                        ends -> assertThat(ends).contains("the failure to seal to node"));
     }
 
     private interface Call {
@@ -245,7 +246,7 @@ class EncryptionTest {
 
     /** Without ESP the kernel refuses every state, as it refuses one that is in another's place. */
     @Test
-    void policiesStandOfNodesWhoseStatesAreRefused() throws Exception {
+    void keepsPoliciesOfNodesWhoseStatesAreRefused() throws Exception {
         assumeNoEsp();
         start(RING, THERE, THIRD);
         encryption.ring(GUARDED);
@@ -255,37 +256,37 @@ class EncryptionTest {
         assertThat(encryption.failures().get(THIRD)).contains("10.55.0.3").contains("the kernel lacks");
 
         assertThat(encryption.repair()).as("nothing could be touched").isZero();
-        assertThat(encryption.wantsOtherKeys()).as("keys replaced without need").isFalse();
+        assertThat(encryption.needsRotation()).as("keys replaced without need").isFalse();
         host.run("ip xfrm policy flush");
         assertThat(encryption.repair()).isEqualTo(3);
-        assertThat(encryption.wantsOtherKeys()).isFalse();
+        assertThat(encryption.needsRotation()).isFalse();
 
         encryption.nodes(Set.of(THIRD), true);
         assertThat(encryption.failures()).containsOnlyKeys(THIRD);
     }
 
     @Test
-    void blockingFailsOnAKernelThatCannotSeal() throws Exception {
+    void blockFailsOnAKernelWithoutEsp() throws Exception {
         assumeNoEsp();
         Encryption probing = new Encryption(xfrm, PORT);
-        probing.ends(ENDS);
+        probing.addresses(ENDS);
         assertThatThrownBy(probing::block).isInstanceOf(KernelException.class).hasMessageContaining("the kernel lacks");
-        assertThat(xfrm.policies()).as("meanwhile nothing leaves in clear").containsExactly(block(NodePlan.MARK));
+        assertThat(xfrm.policies()).as("meanwhile nothing leaves in clear").containsExactly(block(SecurityPolicy.MARK));
     }
 
     @Test
-    void keyOfTheProbeIsAnotherEachTime() {
-        assertThat(NodePlan.probe(ENDS).key()).isNotEqualTo(NodePlan.probe(ENDS).key());
+    void probesWithAnotherKeyEachTime() {
+        assertThat(EspProbe.state(HERE).key()).isNotEqualTo(EspProbe.state(HERE).key());
     }
 
     private void assumeNoEsp() throws KernelException {
-        List<Xfrm.Failure> refused = xfrm.apply(List.of(new XfrmChange.AddState(NodePlan.probe(ENDS))));
+        List<XfrmRefusal> refused = xfrm.apply(List.of(new XfrmChange.AddState(EspProbe.state(HERE))));
         Assumptions.assumeFalse(refused.isEmpty(), "this kernel has ESP: SequenceOnKernelTest shows it");
     }
 
     /** A marked datagram to a node whose state is missing, and one to a stranger. */
     @Test
-    void datagramsThatCannotBeSealedAreDropped() throws Exception {
+    void dropsDatagramsThatCannotBeSealed() throws Exception {
         host.run("ip link add wire type veth peer name other");
         host.run("ip link set other up");
         host.run("ip address add 10.55.0.1/24 dev wire");
@@ -296,7 +297,7 @@ class EncryptionTest {
         host.run("nft add chain ip marks out { type route hook output priority mangle ; }");
         host.run("nft add rule ip marks out udp dport 4789 meta mark set 0x76d0c4e3");
         assertThat(sends("10.55.0.2")).as("before").isTrue();
-        encryption.ends(ENDS);
+        encryption.addresses(ENDS);
         encryption.ring(RING);
         encryption.block();
         encryption.nodes(Set.of(THERE), true);

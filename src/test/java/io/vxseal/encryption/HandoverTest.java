@@ -27,55 +27,55 @@ class HandoverTest {
     }
 
     @Test
-    void aRotationIsOneStep() {
+    void rotatesInOneStep() {
         Handover handover = new Handover();
         assertThat(handover.begin(OLD, ROTATED, START)).isEqualTo(ROTATED);
-        assertThat(handover.next(after(Handover.AFTERGLOW.multipliedBy(2)))).isEmpty();
+        assertThat(handover.next(after(Handover.DRAIN.multipliedBy(2)))).isEmpty();
         assertThat(handover.due(START)).isEmpty();
     }
 
     @Test
-    void theFirstRingIsInForceAtOnce() {
+    void appliesTheFirstRingAtOnce() {
         assertThat(new Handover().begin(KeyRing.EMPTY, OLD, START)).isEqualTo(OLD);
     }
 
     @Test
-    void aRingThatNobodyKnewIsAcceptedThenSentWithThenAlone() {
+    void acceptsAnUnknownRingThenSendsWithItThenDropsTheOld() {
         Handover handover = new Handover();
         assertThat(handover.begin(OLD, STRANGE, START)).isEqualTo(ring(2, 12, 11, 13, 1, 3));
         assertThat(handover.due(START)).contains(Handover.SPREAD);
         assertThat(handover.next(after(Handover.SPREAD) - 1)).isEmpty();
         assertThat(handover.next(after(Handover.SPREAD))).contains(ring(12, 11, 13, 2, 1, 3));
-        assertThat(handover.next(after(Handover.AFTERGLOW))).isEmpty();
-        assertThat(handover.next(after(Handover.SPREAD.plus(Handover.AFTERGLOW)))).contains(STRANGE);
-        assertThat(handover.next(after(Handover.AFTERGLOW.multipliedBy(9)))).isEmpty();
+        assertThat(handover.next(after(Handover.DRAIN))).isEmpty();
+        assertThat(handover.next(after(Handover.SPREAD.plus(Handover.DRAIN)))).contains(STRANGE);
+        assertThat(handover.next(after(Handover.DRAIN.multipliedBy(9)))).isEmpty();
     }
 
     @Test
-    void whoeverSetsOutAgainForgetsTheWayBefore() {
+    void secondHandoverReplacesTheFirst() {
         Handover handover = new Handover();
         KeyRing halfway = handover.begin(OLD, STRANGE, START);
         assertThat(handover.begin(halfway, ROTATED, START)).isEqualTo(ROTATED);
-        assertThat(handover.next(after(Handover.AFTERGLOW.multipliedBy(2)))).isEmpty();
+        assertThat(handover.next(after(Handover.DRAIN.multipliedBy(2)))).isEmpty();
     }
 
     /** Two authors' keys may have one tag: then there is no place for both. */
     @Test
-    void aKeyThatTakesThePrimarysTagLeavesNoWayButToChange() {
+    void changesAtOnceIfAKeyTakesThePrimarysTag() {
         KeyRing other = new KeyRing(List.of(new Key(new byte[24], 2), KeyRingTest.key(9)));
-        assertThat(Handover.way(OLD, other)).containsExactly(other);
+        assertThat(Handover.rings(OLD, other)).containsExactly(other);
     }
 
     @Property(tries = 300)
-    void atEveryStepTheNextOnesAndTheLastOnesAreOpened(@ForAll Random random) {
+    void eachRingHasThePrimaryOfThePreviousAndTheNext(@ForAll Random random) {
         KeyRing from = Action.ring(random);
         KeyRing to = Action.ring(random);
-        List<KeyRing> way = Stream.concat(Stream.of(from), Handover.way(from, to).stream()).toList();
-        assertThat(way.getLast()).isEqualTo(to);
+        List<KeyRing> rings = Stream.concat(Stream.of(from), Handover.rings(from, to).stream()).toList();
+        assertThat(rings.getLast()).isEqualTo(to);
         boolean inTheWay = to.byTag(from.keys().getFirst().tag()).filter(key -> !from.keys().contains(key)).isPresent();
-        for (int i = 1; i < way.size() && !inTheWay; i++) {
-            assertThat(way.get(i - 1).keys()).contains(way.get(i).keys().getFirst());
-            assertThat(way.get(i).keys()).contains(way.get(i - 1).keys().getFirst());
+        for (int i = 1; i < rings.size() && !inTheWay; i++) {
+            assertThat(rings.get(i - 1).keys()).contains(rings.get(i).keys().getFirst());
+            assertThat(rings.get(i).keys()).contains(rings.get(i - 1).keys().getFirst());
         }
     }
 }

@@ -90,9 +90,14 @@ record Held(
             }
             case XfrmChange.DeleteState delete -> assertThat(states.remove(delete.id())).as("%s", step).isNotNull();
             case XfrmChange.PutPolicy put -> policies.put(put.policy().id(), put.policy());
-            case XfrmChange.Moment _ -> {}
+            case XfrmChange.Barrier _ -> {}
             case XfrmChange.DeletePolicy delete -> assertThat(policies.remove(delete.id())).as("%s", step).isNotNull();
         }
+    }
+
+    /** Returns whether there is a policy that seals. */
+    boolean seals() {
+        return policies.values().stream().anyMatch(policy -> policy.action() instanceof SecurityPolicy.Action.Seal);
     }
 
     /** Whether every policy that seals names a state that is there. */

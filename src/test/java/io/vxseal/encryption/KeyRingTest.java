@@ -33,57 +33,57 @@ class KeyRingTest {
     }
 
     @Test
-    void aRotationAddsAKeyMakesTheNextPrimaryAndForgetsTheOldest() {
+    void rotationAddsAKeyAndDropsTheOldest() {
         KeyRing next = RING.update(Optional.of(key(4)), OptionalInt.of(3), OptionalInt.of(2));
         assertThat(next.keys()).containsExactly(key(3), key(1), key(4));
     }
 
     @Test
-    void aPrunedKeyMayHaveBeenThePrimaryUntilNow() {
+    void prunesAFormerPrimary() {
         KeyRing next = RING.update(NO_KEY, OptionalInt.of(2), OptionalInt.of(1));
         assertThat(next.keys()).containsExactly(key(2), key(3));
     }
 
     @Test
-    void theNewKeyMayBeThePrimaryAtOnce() {
+    void makesANewKeyThePrimary() {
         assertThat(RING.update(Optional.of(key(9)), OptionalInt.of(9), NONE).primary()).contains(key(9));
     }
 
     @Test
-    void anUnknownPrimaryIsRefused() {
+    void rejectsAnUnknownPrimary() {
         assertThatThrownBy(() -> RING.update(NO_KEY, OptionalInt.of(7), NONE)).hasMessageContaining("primary").hasMessageContaining("7");
     }
 
     @Test
-    void anUnknownPruneIsRefused() {
+    void rejectsPruningAnUnknownKey() {
         assertThatThrownBy(() -> RING.update(NO_KEY, NONE, OptionalInt.of(-1)))
                 .hasMessageContaining("prune")
                 .hasMessageContaining("4294967295");
     }
 
     @Test
-    void oneKeyCannotBeMadePrimaryAndPruned() {
+    void rejectsMakingAKeyPrimaryAndPruningIt() {
         assertThatThrownBy(() -> RING.update(NO_KEY, OptionalInt.of(2), OptionalInt.of(2)))
                 .hasMessageContaining("primary and pruned");
     }
 
     @Test
-    void thePrimaryCannotBePrunedWithoutAnother() {
+    void rejectsPruningThePrimaryWithoutASuccessor() {
         assertThatThrownBy(() -> RING.update(NO_KEY, NONE, OptionalInt.of(1))).hasMessageContaining("another primary");
     }
 
     @Test
-    void anEmptyUpdateIsRefused() {
+    void rejectsAnEmptyUpdate() {
         assertThatThrownBy(() -> RING.update(NO_KEY, NONE, NONE)).isInstanceOf(IllegalArgumentException.class);
     }
 
     @Test
-    void aTagInTheRingIsNotGivenToAnotherKey() {
+    void rejectsATagInUse() {
         assertThatThrownBy(() -> RING.update(Optional.of(key(2)), NONE, NONE)).hasMessageContaining("2");
     }
 
     @Property
-    void anUpdateLosesNoKeyButThePruned(
+    void updateDropsOnlyThePrunedKey(
             @ForAll @Size(min = 2, max = 6) @UniqueElements List<@IntRange(min = 0, max = 100) Integer> tags,
             @ForAll @IntRange(min = 101, max = 200) int added,
             @ForAll @IntRange(max = 5) int primaryAt,
@@ -102,7 +102,7 @@ class KeyRingTest {
 
     /** Against the plainest model: which updates are refused, and what the others make of the ring. */
     @Property
-    void anyMixIsRefusedOrDoesWhatItSaysAndTheRingBeforeStandsAsItWas(
+    void appliesOrRejectsAnyUpdateAndLeavesTheOldRingUnchanged(
             @ForAll @Size(min = 1, max = 4) @UniqueElements List<@IntRange(min = 1, max = 6) Integer> tags,
             @ForAll Optional<@IntRange(min = 1, max = 6) Integer> added,
             @ForAll Optional<@IntRange(min = 1, max = 6) Integer> primary,
@@ -136,7 +136,7 @@ class KeyRingTest {
     }
 
     @Property
-    void aKeyIsOf16Or24Or32OctetsAndOneOfAnotherLengthIsRefusedUnprinted(@ForAll @IntRange(max = 64) int octets) {
+    void rejectsKeysOfOtherLengthsWithoutPrintingThem(@ForAll @IntRange(max = 64) int octets) {
         byte[] material = new byte[octets];
         Arrays.fill(material, (byte) 0x5e);
         if (List.of(16, 24, 32).contains(octets)) {
@@ -149,7 +149,7 @@ class KeyRingTest {
     }
 
     @Test
-    void keysWithDifferentReplayWindowsAreDifferent() {
+    void distinguishesKeysByReplayWindow() {
         byte[] octets = key(1).octets();
         assertThat(new Key(octets, 1, 0)).isEqualTo(key(1)).isNotEqualTo(new Key(octets, 1, 32));
         for (int packets : List.of(-1, 1, 31, 4097)) {

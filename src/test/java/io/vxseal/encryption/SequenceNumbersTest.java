@@ -2,8 +2,9 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.NodeAddresses;
+import io.vxseal.kernel.xfrm.InstalledState;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
-import io.vxseal.kernel.xfrm.Xfrm.Standing;
 import java.net.InetAddress;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,13 +20,13 @@ class SequenceNumbersTest {
         "0x100000000, true",
         "-1, true"
     })
-    void aStateIsWornFromTheMiddleOfTheNumbersWithoutEsn(String sent, boolean worn) {
+    void areHalfUsedFromTwoToThe31On(String sent, boolean half) {
         SecurityAssociation state = NodePlan.of(
-                        new Ends(InetAddress.ofLiteral("10.55.0.1"), InetAddress.ofLiteral("10.55.0.1")),
+                        new NodeAddresses(InetAddress.ofLiteral("10.55.0.1"), InetAddress.ofLiteral("10.55.0.1")),
                         InetAddress.ofLiteral("10.55.0.2"),
                         new KeyRing(List.of(KeyRingTest.key(1))),
                         4789)
                 .send().getFirst();
-        assertThat(SequenceNumbers.worn(new Standing(state, Long.decode(sent)))).isEqualTo(worn);
+        assertThat(SequenceNumbers.areHalfUsed(new InstalledState(state, Long.decode(sent)))).isEqualTo(half);
     }
 }

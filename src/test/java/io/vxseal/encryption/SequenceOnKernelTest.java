@@ -2,12 +2,14 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.SecurityAssociation.AeadKey;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
+import io.vxseal.kernel.xfrm.XfrmRefusal;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
@@ -76,7 +78,7 @@ class SequenceOnKernelTest {
                 Action.address(2, false),
                 new KeyRing(List.of(Action.key(1, 0))),
                 Wanted.PORT);
-        List<Xfrm.Failure> failures = xfrm.apply(new Transition(1).add(NodePlan.EMPTY, plan).steps());
+        List<XfrmRefusal> failures = xfrm.apply(new Transition(1).add(NodePlan.EMPTY, plan).steps());
         Assumptions.assumeTrue(failures.isEmpty(), () -> failures.getFirst().reason().getMessage());
         host.run("ip xfrm state flush");
         host.run("ip xfrm policy flush");
@@ -94,11 +96,11 @@ class SequenceOnKernelTest {
 
     @ParameterizedTest(name = "seed {0}")
     @MethodSource("seeds")
-    void afterEachActionTheKernelHoldsExactlyWhatIsPlanned(int seed) throws Exception {
+    void kernelHoldsExactlyThePlanAfterEachAction(int seed) throws Exception {
         Random random = new Random(seed);
         wanted = new Wanted(Action.home(0, seed % 2 == 0), KeyRing.EMPTY, Set.of(), false);
         encryption = new Encryption(xfrm, Wanted.PORT);
-        encryption.ends(wanted.ends());
+        encryption.addresses(wanted.ends());
         List<Action> played = new ArrayList<>();
         List<Action> sequence = Stream.concat(
                         Action.setup().stream(), Stream.generate(() -> Action.draw(random, 1)).limit(ACTIONS))
@@ -188,7 +190,7 @@ class SequenceOnKernelTest {
             attempt(encryption::block, failures);
         }
         if (action instanceof Action.Move) {
-            attempt(() -> encryption.ends(wanted.ends()), failures);
+            attempt(() -> encryption.addresses(wanted.ends()), failures);
         }
         switch (action) {
             case Action.Replace _, Action.Update _, Action.Rotate _ ->
@@ -216,7 +218,7 @@ class SequenceOnKernelTest {
         List<Call> calls = new ArrayList<>(List.of(
                 () -> encryption.ring(wanted.ring()),
                 () -> encryption.nodes(wanted.sealedTo(), wanted.sealing()),
-                () -> encryption.ends(wanted.ends())));
+                () -> encryption.addresses(wanted.ends())));
         Collections.shuffle(calls, random);
         for (Call call : calls) {
             call.run();
@@ -273,7 +275,7 @@ class SequenceOnKernelTest {
     }
 
     /** A host on a wire, with the rules of an encrypted network, that sends and receives numbered datagrams. */
-    private record Station(TestHost host, Xfrm xfrm, DatagramSocket socket, Ends ends, Ends other) {
+    private record Station(TestHost host, Xfrm xfrm, DatagramSocket socket, NodeAddresses ends, NodeAddresses other) {
         NodePlan plan(KeyRing ring) {
             return NodePlan.of(ends, other.advertise(), ring, Wanted.PORT);
         }
@@ -282,7 +284,7 @@ class SequenceOnKernelTest {
             return new ArrayDeque<>(new Transition(1).add(plan(from), plan(to)).steps());
         }
 
-        static Station on(TestHost host, Xfrm xfrm, Ends ends, Ends other) throws Exception {
+        static Station on(TestHost host, Xfrm xfrm, NodeAddresses ends, NodeAddresses other) throws Exception {
             host.run("ip address add %s/24 dev wire".formatted(ends.bind().getHostAddress()));
             host.run("ip link set wire up");
             host.run("iptables -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 0x76d0c4e3");
@@ -318,8 +320,8 @@ class SequenceOnKernelTest {
         try (TestHost otherHost = new TestHost(folder.resolve("other"));
                 Xfrm otherXfrm = Xfrm.in(otherHost.namespace())) {
             host.run("ip link add wire type veth peer name wire netns " + folder.resolve("other"));
-            Ends home = Action.home(0, false);
-            Ends away = Action.home(1, false);
+            NodeAddresses home = Action.home(0, false);
+            NodeAddresses away = Action.home(1, false);
             Station here = Station.on(host, xfrm, home, away);
             Station there = Station.on(otherHost, otherXfrm, away, home);
             try (DatagramSocket _ = here.socket(); DatagramSocket _ = there.socket()) {
@@ -344,7 +346,7 @@ class SequenceOnKernelTest {
      * way. Every one arrives, sealed.
      */
     @Test
-    void noStepOfARotationOnEitherHostLosesADatagramOrLetsItOutUnsealed() throws Exception {
+    void rotationLosesNoDatagramAndSendsNoneInClear() throws Exception {
         Random random = new Random(1);
         onTwoHosts((here, there, first) -> {
             KeyRing ring = first;
@@ -371,7 +373,7 @@ class SequenceOnKernelTest {
 
     /** What has chosen its state when a rotation takes that away is sealed all the same. */
     @Test
-    void noDatagramUnderWayIsLostWhenItsStateGoes() throws Exception {
+    void losesNoDatagramInFlightWhenItsStateIsRemoved() throws Exception {
         onTwoHosts((here, there, first) -> {
             try (Flood thither = Flood.start(here); Flood hither = Flood.start(there)) {
                 KeyRing ring = first;

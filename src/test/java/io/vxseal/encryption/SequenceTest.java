@@ -2,12 +2,12 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.XfrmChange;
 import java.net.InetAddress;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -23,8 +23,8 @@ import net.jqwik.api.Provide;
 import net.jqwik.api.statistics.Statistics;
 
 /**
- * Random sequences of what happens to a swarm's keys, nodes, addresses and kernels, over the pure plan: three hosts,
- * each with a pretended kernel that takes the steps one at a time.
+ * Random sequences of what happens to a swarm's keys, nodes, addresses and kernels, over {@link HeldPlans} and {@link
+ * Transition}: three hosts, each with a simulated kernel that takes the steps one at a time.
  *
  * <p>What one host holds depends on how far it is in its own steps only. So the moments of all interleavings of two
  * hosts' steps are the pairs of their moments, and <em>every</em> interleaving is checked, by checking every pair.
@@ -57,16 +57,16 @@ import net.jqwik.api.statistics.Statistics;
  */
 class SequenceTest {
 
-    /** A host with a pretended kernel; applies as {@link Encryption} does. */
+    /** A host with a simulated kernel. */
     private static final class Host {
         private Wanted wanted;
         private final Held held = Held.nothing();
-        private Map<InetAddress, NodePlan> applied = new HashMap<>();
-        private Optional<SecurityPolicy> blocked = Optional.empty();
+        private Map<InetAddress, NodePlan> applied = Map.of();
+        private Set<SecurityPolicy> blocks = Set.of();
         private Optional<Action.Fail> fault = Optional.empty();
         private boolean whole = true;
 
-        private Host(Ends ends) {
+        private Host(NodeAddresses ends) {
             wanted = new Wanted(ends, KeyRing.EMPTY, Set.of(), false);
         }
 
@@ -87,7 +87,7 @@ class SequenceTest {
             wanted = next;
             if (whole) {
                 applied = next.plans();
-                blocked = next.block();
+                blocks = next.blocks();
             } else {
                 fault = Optional.empty();
                 read(Set.of(next.ends().bind()));
@@ -95,7 +95,7 @@ class SequenceTest {
             return new Change(before, next, moments, wholeBefore, whole);
         }
 
-        /** False if what a refused removal left is in the way. */
+        /** Returns false if a state that a refused removal left is in the way. */
         private boolean take(XfrmChange step) {
             if (!whole && step instanceof XfrmChange.AddState add && held.taken(add.association().id())) {
                 return false;
@@ -105,51 +105,19 @@ class SequenceTest {
         }
 
         private List<XfrmChange> steps(Wanted next) {
-            Transition transition = new Transition(1);
+            Transition transition = new Transition(1).block(blocks, next.blocks());
             Map<InetAddress, NodePlan> plans = next.plans();
             Set<InetAddress> nodes = new HashSet<>(applied.keySet());
             nodes.addAll(plans.keySet());
             nodes.forEach(node -> transition.add(
                     applied.getOrDefault(node, NodePlan.EMPTY), plans.getOrDefault(node, NodePlan.EMPTY)));
-            List<XfrmChange> steps = new ArrayList<>(transition.steps());
-            Optional<SecurityPolicy> block = next.block();
-            if (!block.equals(blocked)) {
-                block.ifPresent(policy -> steps.addFirst(new XfrmChange.PutPolicy(policy)));
-                blocked.filter(old -> block.isEmpty() || !block.get().id().equals(old.id()))
-                        .ifPresent(old -> steps.addLast(new XfrmChange.DeletePolicy(old.id())));
-            }
-            return steps;
+            return transition.steps();
         }
 
-        /** What is there, told apart by whose address it is from: those known, and those that a policy sends from. */
         private void read(Set<InetAddress> known) {
-            Set<InetAddress> own = new HashSet<>(known);
-            Map<InetAddress, List<SecurityAssociation>> receive = new HashMap<>();
-            Map<InetAddress, List<SecurityAssociation>> send = new HashMap<>();
-            Map<InetAddress, List<SecurityPolicy>> policies = new HashMap<>();
-            blocked = Optional.empty();
-            for (SecurityPolicy policy : held.policies().values()) {
-                if (policy.action() instanceof SecurityPolicy.Action.Block) {
-                    blocked = Optional.of(policy);
-                } else {
-                    own.add(policy.id().source().address());
-                    policies.computeIfAbsent(policy.id().destination().address(), _ -> new ArrayList<>()).add(policy);
-                }
-            }
-            for (SecurityAssociation state : held.states().values()) {
-                SecurityAssociation.Id id = state.id();
-                boolean sends = own.contains(id.source());
-                (sends ? send : receive)
-                        .computeIfAbsent(sends ? id.destination() : id.source(), _ -> new ArrayList<>())
-                        .add(state);
-            }
-            applied = new HashMap<>();
-            Stream.of(receive, send, policies).flatMap(there -> there.keySet().stream()).forEach(node -> applied.put(
-                    node,
-                    new NodePlan(
-                            receive.getOrDefault(node, List.of()),
-                            send.getOrDefault(node, List.of()),
-                            policies.getOrDefault(node, List.of()))));
+            HeldPlans there = HeldPlans.of(held.states().values(), held.policies().values(), known);
+            applied = there.plans();
+            blocks = there.blocks();
         }
     }
 
@@ -176,7 +144,7 @@ class SequenceTest {
     }
 
     @Property(tries = 300)
-    void everySequenceEndsInThePlanAndNoMomentLosesAKeyInUse(
+    void endsInThePlanAndLosesNoKeyInUseAtAnyStep(
             @ForAll("sequences") List<Action> sequence, @ForAll boolean ipv6) {
         List<Host> hosts = IntStream.range(0, Action.HOSTS)
                 .mapToObj(host -> new Host(Action.home(host, ipv6)))
@@ -254,8 +222,13 @@ class SequenceTest {
                 && host.before().ends().advertise().equals(host.after().ends().advertise());
         for (Held moment : host.moments()) {
             assertThat(moment.sends() || sameTag || sameAdvertised).as("each policy's state is there").isTrue();
+            if (moment.seals()) {
+                assertThat(moment.policies().values())
+                        .as("what seals stands behind what blocks")
+                        .anyMatch(policy -> policy.action() instanceof SecurityPolicy.Action.Block);
+            }
             if (host.before().sealing() && host.after().sealing()) {
-                assertThat(moment.policies()).containsValue(host.after().block().orElseThrow());
+                assertThat(moment.policies()).containsValue(host.after().blocks().iterator().next());
             }
         }
     }
@@ -271,7 +244,7 @@ class SequenceTest {
         }
         KeyRing old = sender.before().ring();
         KeyRing now = sender.after().ring();
-        Ends end = receiver.after().ends();
+        NodeAddresses end = receiver.after().ends();
         KeyRing ofOld = without(old, now);
         KeyRing ofNow = without(now, old);
         KeyRing shared = new KeyRing(old.keys().stream().filter(now.keys()::contains).toList());
@@ -309,17 +282,17 @@ class SequenceTest {
                 .toList());
     }
 
-    private static boolean knows(Held receiving, Ends end, InetAddress from, KeyRing ring) {
+    private static boolean knows(Held receiving, NodeAddresses end, InetAddress from, KeyRing ring) {
         return receiving.states().values().containsAll(NodePlan.of(end, from, ring, Wanted.PORT).receive());
     }
 
-    private static SecurityAssociation seals(Ends end, InetAddress to, Key key) {
+    private static SecurityAssociation seals(NodeAddresses end, InetAddress to, Key key) {
         NodePlan plan = NodePlan.of(end, to, new KeyRing(List.of(key)), Wanted.PORT);
         return plan.send().getFirst();
     }
 
     /** As the kernel looks it up: by SPI, with the same key and salt. */
-    private static boolean opens(Held receiving, Ends end, InetAddress from, SecurityAssociation used) {
+    private static boolean opens(Held receiving, NodeAddresses end, InetAddress from, SecurityAssociation used) {
         SecurityAssociation known = receiving.states()
                 .get(new SecurityAssociation.Id(from, end.bind(), used.id().spi()));
         return known != null && known.key().equals(used.key());

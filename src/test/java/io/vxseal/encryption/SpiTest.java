@@ -18,7 +18,7 @@ class SpiTest {
         "fd00::1, fd00::2, 305419896, 74cd91f0",
         "10.55.0.1, 10.55.0.2, 78917750, 7a9610c6"
     })
-    void isThatOfTheBuiltInDriver(String source, String destination, String tag, String spi) {
+    void equalsThatOfTheBuiltInDriver(String source, String destination, String tag, String spi) {
         int computed = Spi.of(
                 InetAddress.ofLiteral(source), InetAddress.ofLiteral(destination), Integer.parseUnsignedInt(tag));
         assertThat(computed).isEqualTo(Integer.parseUnsignedInt(spi, 16));
@@ -26,7 +26,7 @@ class SpiTest {
 
     @ParameterizedTest
     @CsvSource({"10.28.72.182, 192.168.21.147", "10.28.75.132, 192.168.20.155"})
-    void sourcesThatMeetHaveOneSpiUnderEveryTagTowardsEverybody(String one, String other) {
+    void collidingSourcesHaveTheSameSpiForAllTagsAndNodes(String one, String other) {
         InetAddress first = InetAddress.ofLiteral(one);
         InetAddress second = InetAddress.ofLiteral(other);
         assertThat(Spi.ofSource(first)).isEqualTo(Spi.ofSource(second));
@@ -39,7 +39,7 @@ class SpiTest {
     }
 
     @Test
-    void sourcesOfOtherAddressesDiffer() {
+    void differsForOtherSources() {
         assertThat(Spi.ofSource(InetAddress.ofLiteral("10.55.0.1"))).isNotEqualTo(Spi.ofSource(InetAddress.ofLiteral("10.55.0.2")));
     }
 }

@@ -2,6 +2,7 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.xfrm.Xfrm;
 import java.net.InetAddress;
@@ -17,25 +18,25 @@ class TallyTest {
     private Path folder;
 
     @Test
-    void whatOthersTookAwayIsMissedByLookingAndPutBackOnlyByRepair() throws Exception {
+    void installedShowsWhatIsMissingAndOnlyRepairRestoresIt() throws Exception {
         try (TestHost host = new TestHost(folder.resolve("host"))) {
             Encryption encryption = new Encryption(Xfrm.in(host.namespace()), 4789);
             Encryption.Tally none = new Encryption.Tally(0, 0);
             Encryption.Tally block = new Encryption.Tally(0, 1);
             assertThat(encryption.wanted()).isEqualTo(none);
 
-            encryption.ends(new Ends(HERE, HERE));
+            encryption.addresses(new NodeAddresses(HERE, HERE));
             encryption.nodes(Set.of(), true);
             assertThat(encryption.wanted()).isEqualTo(block);
-            assertThat(encryption.found()).isEqualTo(block);
+            assertThat(encryption.installed()).isEqualTo(block);
 
             host.run("ip xfrm policy flush");
-            assertThat(encryption.found()).isEqualTo(none);
+            assertThat(encryption.installed()).isEqualTo(none);
             encryption.nodes(Set.of(), true);
-            assertThat(encryption.found()).isEqualTo(none);
+            assertThat(encryption.installed()).isEqualTo(none);
             assertThat(encryption.wanted()).isEqualTo(block);
             assertThat(encryption.repair()).isEqualTo(1);
-            assertThat(encryption.found()).isEqualTo(block);
+            assertThat(encryption.installed()).isEqualTo(block);
         }
     }
 }

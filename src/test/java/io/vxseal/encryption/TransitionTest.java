@@ -2,7 +2,9 @@ package io.vxseal.encryption;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.XfrmChange;
 import java.net.InetAddress;
 import java.util.ArrayList;
@@ -11,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Random;
+import java.util.Set;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
@@ -20,7 +23,7 @@ class TransitionTest {
     private static final int PORT = 4789;
     private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
     private static final InetAddress THERE = InetAddress.ofLiteral("10.55.0.2");
-    private static final Ends LOCAL = new Ends(HERE, HERE);
+    private static final NodeAddresses LOCAL = new NodeAddresses(HERE, HERE);
 
     private static KeyRing ring(Random random) {
         List<Integer> tags = new ArrayList<>(List.of(1, 2, 3, 4, 5, 6));
@@ -34,7 +37,7 @@ class TransitionTest {
     }
 
     @Test
-    void threeKeysAreThreeStatesToReceiveOneToSendAndOnePolicy() {
+    void threeKeysNeedThreeReceiveStatesOneSendStateAndOnePolicy() {
         NodePlan plan = plan(new KeyRing(List.of(KeyRingTest.key(1), KeyRingTest.key(2), KeyRingTest.key(3))));
         assertThat(plan.receive()).hasSize(3);
         assertThat(plan.send()).hasSize(1);
@@ -42,9 +45,9 @@ class TransitionTest {
     }
 
     @Test
-    void theSpiIsOfTheAdvertisedAddressAndTheStateOfTheBoundOne() {
+    void spiUsesTheAdvertisedAddressAndTheStateTheBindAddress() {
         InetAddress advertised = InetAddress.ofLiteral("192.0.2.1");
-        NodePlan plan = NodePlan.of(new Ends(HERE, advertised), THERE, new KeyRing(List.of(KeyRingTest.key(1))), PORT);
+        NodePlan plan = NodePlan.of(new NodeAddresses(advertised, HERE), THERE, new KeyRing(List.of(KeyRingTest.key(1))), PORT);
         assertThat(plan.send())
                 .extracting(SecurityAssociation::id)
                 .containsExactly(new SecurityAssociation.Id(HERE, THERE, Spi.of(advertised, THERE, 1)));
@@ -54,7 +57,7 @@ class TransitionTest {
     }
 
     @Test
-    void theSaltIsTheSpi() {
+    void saltIsTheSpi() {
         NodePlan plan = plan(new KeyRing(List.of(KeyRingTest.key(1))));
         SecurityAssociation send = plan.send().getFirst();
         byte[] octets = send.key().octets();
@@ -72,7 +75,7 @@ class TransitionTest {
 
     /** The two addresses have the same SPIs, see {@link SpiTest}. */
     @Test
-    void stateThatOpensWhatTwoNodesSendStaysWhenItsOwnNodeGoes() {
+    void keepsASharedReceiveStateWhenItsOwnNodeLeaves() {
         InetAddress other = InetAddress.ofLiteral("192.168.21.147");
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1), KeyRingTest.key(2)));
         NodePlan goes = NodePlan.of(LOCAL, InetAddress.ofLiteral("10.28.72.182"), ring, PORT);
@@ -95,7 +98,7 @@ class TransitionTest {
     }
 
     @Test
-    void aStateWithAnotherReplayWindowIsReplaced() {
+    void replacesAStateWithAnotherReplayWindow() {
         Key guarded = new Key(KeyRingTest.key(1).octets(), 1, 64);
         List<XfrmChange> steps = new Transition(1)
                 .add(plan(new KeyRing(List.of(KeyRingTest.key(1)))), plan(new KeyRing(List.of(guarded))))
@@ -105,20 +108,20 @@ class TransitionTest {
     }
 
     @Test
-    void onlyAStateToSendWithThatHasAReplayWindowRestsAndOnlyAsLongAsItsKeyIsThePrimary() {
+    void retainsOnlySendStatesWithAReplayWindowUnderThePrimary() {
         Key guarded = new Key(KeyRingTest.key(1).octets(), 1, 64);
         NodePlan held = plan(new KeyRing(List.of(guarded, KeyRingTest.key(2))));
-        NodePlan rest = held.atRest(held);
+        NodePlan rest = held.retained(held);
         assertThat(rest).isEqualTo(new NodePlan(List.of(), held.send(), List.of()));
-        assertThat(held.atRest(rest)).as("still").isEqualTo(rest);
-        assertThat(held.atRest(NodePlan.EMPTY)).as("nothing is made for it").isEqualTo(NodePlan.EMPTY);
-        assertThat(plan(new KeyRing(List.of(KeyRingTest.key(2), guarded))).atRest(rest)).isEqualTo(NodePlan.EMPTY);
+        assertThat(held.retained(rest)).as("still").isEqualTo(rest);
+        assertThat(held.retained(NodePlan.EMPTY)).as("nothing is made for it").isEqualTo(NodePlan.EMPTY);
+        assertThat(plan(new KeyRing(List.of(KeyRingTest.key(2), guarded))).retained(rest)).isEqualTo(NodePlan.EMPTY);
         NodePlan open = plan(new KeyRing(List.of(KeyRingTest.key(2))));
-        assertThat(open.atRest(open)).isEqualTo(NodePlan.EMPTY);
+        assertThat(open.retained(open)).isEqualTo(NodePlan.EMPTY);
     }
 
     @Test
-    void theOrderOfARotationIsReceiveSendPolicyThenRemovals() {
+    void rotatesReceiveThenSendThenPolicyThenRemovals() {
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1), KeyRingTest.key(2), KeyRingTest.key(3)));
         KeyRing next = ring.update(Optional.of(KeyRingTest.key(4)), OptionalInt.of(3), OptionalInt.of(2));
         List<XfrmChange> steps = new Transition(1).add(plan(ring), plan(next)).steps();
@@ -133,7 +136,7 @@ class TransitionTest {
      * have changed at once.
      */
     @Test
-    void severalKeysThatChangeAtOnceAreOneDifferenceAndWhatBothRingsShareStands() {
+    void changesSeveralKeysAtOnceAndKeepsSharedOnes() {
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1), KeyRingTest.key(2), KeyRingTest.key(3)));
         KeyRing once = ring.update(Optional.of(KeyRingTest.key(4)), OptionalInt.of(3), OptionalInt.of(2));
         KeyRing twice = once.update(Optional.of(KeyRingTest.key(5)), OptionalInt.of(4), OptionalInt.of(1));
@@ -160,10 +163,10 @@ class TransitionTest {
 
     /** What this node sent with is then what it receives with: the same state, which must not be taken away. */
     @Test
-    void aNodeThatExchangesItsAddressWithAnotherKeepsTheStatesThatServeTheOtherWayRound() {
+    void keepsStatesThatServeTheOtherDirectionAfterAnExchange() {
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1)));
         NodePlan before = NodePlan.of(LOCAL, THERE, ring, PORT);
-        NodePlan after = NodePlan.of(new Ends(THERE, THERE), HERE, ring, PORT);
+        NodePlan after = NodePlan.of(new NodeAddresses(THERE, THERE), HERE, ring, PORT);
         Held held = Held.of(before);
 
         new Transition(1).add(before, NodePlan.EMPTY).add(NodePlan.EMPTY, after).steps().forEach(held::take);
@@ -172,10 +175,10 @@ class TransitionTest {
     }
 
     @Test
-    void anotherBindAddressBehindTheSameAdvertisedOneTakesThePlaceOfTheStateThatWasSentWith() {
+    void replacesTheSendStateWhenOnlyTheBindAddressChanges() {
         KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1)));
         NodePlan before = NodePlan.of(LOCAL, THERE, ring, PORT);
-        NodePlan after = NodePlan.of(new Ends(InetAddress.ofLiteral("10.55.0.3"), HERE), THERE, ring, PORT);
+        NodePlan after = NodePlan.of(new NodeAddresses(HERE, InetAddress.ofLiteral("10.55.0.3")), THERE, ring, PORT);
         Held held = Held.of(before);
 
         new Transition(1).add(before, after).steps().forEach(held::take);
@@ -184,7 +187,7 @@ class TransitionTest {
     }
 
     @Property(tries = 500)
-    void itEndsInThePlanAndSendsAtEveryStep(@ForAll Random random) {
+    void endsInThePlanAndCanSendAtEveryStep(@ForAll Random random) {
         NodePlan before = plan(ring(random));
         NodePlan after = plan(ring(random));
         Held held = Held.of(before);
@@ -199,7 +202,7 @@ class TransitionTest {
     }
 
     @Property(tries = 500)
-    void whatPacketsMayHaveChosenIsTakenAwayWhenTheyHavePassed(@ForAll Random random) {
+    void removesASendStateOnlyAfterTheGracePeriod(@ForAll Random random) {
         NodePlan before = plan(ring(random));
         NodePlan after = plan(ring(random));
         List<XfrmChange> steps = new Transition(1).add(before, after).steps();
@@ -215,8 +218,25 @@ class TransitionTest {
     }
 
     @Property(tries = 100)
-    void nothingIsDoneWhereNothingDiffers(@ForAll Random random) {
+    void equalPlansNeedNoStep(@ForAll Random random) {
         NodePlan plan = plan(ring(random));
         assertThat(new Transition(1).add(plan, plan).steps()).isEmpty();
+    }
+
+    private static SecurityPolicy block(int port) {
+        return NodePlan.block(HERE, port);
+    }
+
+    @Test
+    void blocksFirstAndUnblocksLast() {
+        KeyRing ring = new KeyRing(List.of(KeyRingTest.key(1)));
+        KeyRing next = new KeyRing(List.of(KeyRingTest.key(2)));
+        List<XfrmChange> steps = new Transition(1)
+                .add(plan(ring), plan(next))
+                .block(Set.of(block(PORT), block(PORT + 1)), Set.of(block(PORT), block(PORT + 2)))
+                .steps();
+        assertThat(steps).startsWith(new XfrmChange.PutPolicy(block(PORT + 2)))
+                .endsWith(new XfrmChange.DeletePolicy(block(PORT + 1).id()))
+                .doesNotContain(new XfrmChange.PutPolicy(block(PORT)), new XfrmChange.DeletePolicy(block(PORT).id()));
     }
 }

@@ -1,10 +1,10 @@
 package io.vxseal.encryption;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.net.InetAddress;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -16,10 +16,10 @@ import java.util.stream.Collectors;
  * @param nodes VTEPs of the encrypted networks here
  * @param sealing whether an encrypted network is up here
  */
-record Wanted(Ends ends, KeyRing ring, Set<InetAddress> nodes, boolean sealing) {
+record Wanted(NodeAddresses ends, KeyRing ring, Set<InetAddress> nodes, boolean sealing) {
     static final int PORT = 4789;
 
-    Wanted ends(Ends now) {
+    Wanted ends(NodeAddresses now) {
         return new Wanted(now, ring, nodes, sealing);
     }
 
@@ -51,15 +51,15 @@ record Wanted(Ends ends, KeyRing ring, Set<InetAddress> nodes, boolean sealing) 
         return plans;
     }
 
-    Optional<SecurityPolicy> block() {
-        return sealing ? Optional.of(NodePlan.block(ends.bind(), PORT)) : Optional.empty();
+    Set<SecurityPolicy> blocks() {
+        return sealing ? Set.of(NodePlan.block(ends.bind(), PORT)) : Set.of();
     }
 
     /** Exactly what the kernel should hold. */
     Held held() {
         Held held = Held.nothing();
         plans().values().forEach(held::with);
-        block().ifPresent(held::with);
+        blocks().forEach(held::with);
         return held;
     }
 }

@@ -7,15 +7,14 @@ import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_REPLACE;
 import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_REQUEST;
 
 import io.vxseal.address.MacAddress;
-import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.libc.LibC;
+import io.vxseal.kernel.netlink.NetlinkDescriptor;
+import io.vxseal.kernel.netlink.NetlinkHeader;
 import io.vxseal.kernel.netlink.NetlinkMessage;
-import io.vxseal.kernel.netlink.NetlinkSocket;
-import io.vxseal.kernel.route.Route.RemoteEndpoint;
+import io.vxseal.kernel.route.RemoteEndpoint;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
-import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
@@ -24,11 +23,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * The naive way to program a kernel, for the bench to compare with: every object is looked up, then programmed, each with
- * a message that is sent alone and whose answer is awaited. For IPv4, and for states without a replay window.
+ * The naive way to program a kernel, as a reference for the bench: every object is looked up, then programmed, each with
+ * a message of its own whose answer is awaited. For IPv4, and for states without a replay window.
  *
- * <p>It shares the product's calls to the C library and its way to write fields, and nothing of what makes it fast: its
- * own socket knows no batches.
+ * <p>It shares the product's calls to the C library and its way to write fields. Its own socket sends no batches.
  */
 public final class OneByOne implements AutoCloseable {
     // linux/netlink.h, sys/socket.h
@@ -81,17 +79,17 @@ public final class OneByOne implements AutoCloseable {
         }
     }
 
-    /** For states and policies of the namespace that this thread is in. */
+    /** Opens a socket for states and policies of this thread's namespace. */
     public static OneByOne ofStates() throws KernelException {
-        return new OneByOne(NetlinkSocket.NETLINK_XFRM);
+        return new OneByOne(NetlinkDescriptor.NETLINK_XFRM);
     }
 
-    /** For neighbours and forwarding entries of the namespace that this thread is in. */
+    /** Opens a socket for neighbours and forwarding entries of this thread's namespace. */
     public static OneByOne ofEntries() throws KernelException {
-        return new OneByOne(NetlinkSocket.NETLINK_ROUTE);
+        return new OneByOne(NetlinkDescriptor.NETLINK_ROUTE);
     }
 
-    /** Looks for the object, and makes the change if it is one. */
+    /** Looks the object up, and makes the change if it has an effect. */
     public void apply(XfrmChange change) throws KernelException {
         switch (change) {
             case XfrmChange.AddState add -> {
@@ -114,12 +112,12 @@ public final class OneByOne implements AutoCloseable {
                     demand("delete " + delete.id(), policyId(begin(XFRM_MSG_DELPOLICY, NLM_F_ACK), delete.id()));
                 }
             }
-            // Waiting for each peer's grace period, the naive way would take minutes.
-            case XfrmChange.Moment _ -> {}
+            // With a grace period for each peer, the naive way would take minutes.
+            case XfrmChange.Barrier _ -> {}
         }
     }
 
-    /** Looks for an endpoint's two entries on a VXLAN device, and puts each. */
+    /** Looks an endpoint's two entries on a VXLAN device up, and adds each. */
     public void add(int device, RemoteEndpoint endpoint) throws KernelException {
         finds(forwarding(begin(RTM_GETNEIGH, 0), device, 0, endpoint.mac()));
         demand("put forwarding entry " + endpoint,
@@ -131,7 +129,7 @@ public final class OneByOne implements AutoCloseable {
                         .attribute(NDA_LLADDR, endpoint.mac().octets()));
     }
 
-    /** Looks for an endpoint's two entries on a VXLAN device, and deletes them. */
+    /** Looks an endpoint's two entries on a VXLAN device up, and deletes each. */
     public void remove(int device, RemoteEndpoint endpoint) throws KernelException {
         if (finds(forwarding(begin(RTM_GETNEIGH, 0), device, 0, endpoint.mac()))) {
             demand("delete forwarding entry " + endpoint,
@@ -149,7 +147,7 @@ public final class OneByOne implements AutoCloseable {
         return new NetlinkMessage(octets).begin(0, type, NLM_F_REQUEST | flags, 0);
     }
 
-    /** Whether there is what the message asks for. */
+    /** Returns whether the object exists that the message asks for. */
     private boolean finds(NetlinkMessage message) throws KernelException {
         return exchange(message) == 0;
     }
@@ -157,11 +155,11 @@ public final class OneByOne implements AutoCloseable {
     private void demand(String what, NetlinkMessage message) throws KernelException {
         int errno = exchange(message);
         if (errno != 0) {
-            throw new KernelException(what, errno, Errno.text(errno));
+            throw new KernelException(what, errno, LibC.text(errno));
         }
     }
 
-    /** Sends what was written, and waits for the answer: 0 for an object or an acknowledgement, else an errno. */
+    /** Sends the message and waits for the answer. Returns 0 for an object or an acknowledgement, else an errno. */
     private int exchange(NetlinkMessage written) throws KernelException {
         int length = written.end();
         request.put(0, octets, 0, length);
@@ -169,7 +167,7 @@ public final class OneByOne implements AutoCloseable {
                 || LibC.INSTANCE.recv(fd, answerMemory, answer.capacity(), 0) < 0) {
             throw LibC.failure("exchange a request with the kernel");
         }
-        return answer.getShort(4) == NLMSG_ERROR ? -answer.getInt(NetlinkMessage.NLMSG_HDRLEN) : 0;
+        return answer.getShort(4) == NLMSG_ERROR ? -answer.getInt(NetlinkHeader.NLMSG_HDRLEN) : 0;
     }
 
     /** xfrm_usersa_id. */
@@ -183,10 +181,10 @@ public final class OneByOne implements AutoCloseable {
         SecurityAssociation.Id id = association.id();
         byte[] key = association.key().octets();
         return lifetimes(begin(XFRM_MSG_NEWSA, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)
-                        .zeros(52).u32(Xfrm.LABEL)
+                        .zeros(52).u32(SecurityPolicy.LABEL)
                         .field(id.destination().getAddress(), ADDRESS_LENGTH).be32(id.spi()).u8(IPPROTO_ESP).zeros(3)
                         .field(id.source().getAddress(), ADDRESS_LENGTH))
-                .zeros(12).u32(0).u32(Xfrm.REQID).u16(AF_INET).zeros(10)
+                .zeros(12).u32(0).u32(SecurityPolicy.REQID).u16(AF_INET).zeros(10)
                 .attribute(XFRMA_ALG_AEAD, aead -> aead
                         .field("rfc4106(gcm(aes))".getBytes(StandardCharsets.US_ASCII), 64)
                         .u32(8 * key.length).u32(64).octets(key));
@@ -208,7 +206,7 @@ public final class OneByOne implements AutoCloseable {
                         .field(id.destination().address().getAddress(), ADDRESS_LENGTH).be32(spi).u8(IPPROTO_ESP).zeros(3)
                         .u16(AF_INET).zeros(2)
                         .field(id.source().address().getAddress(), ADDRESS_LENGTH)
-                        .u32(Xfrm.REQID).zeros(4)
+                        .u32(SecurityPolicy.REQID).zeros(4)
                         .u32(-1).u32(-1).u32(-1)), id);
     }
 
@@ -219,7 +217,7 @@ public final class OneByOne implements AutoCloseable {
                 .field(id.source().address().getAddress(), ADDRESS_LENGTH)
                 .be16(id.port()).be16(0xffff).zeros(4)
                 .u16(AF_INET).u8(id.destination().prefix()).u8(id.source().prefix()).u8(IPPROTO_UDP).zeros(3)
-                .u32(0).u32(Xfrm.LABEL);
+                .u32(0).u32(SecurityPolicy.LABEL);
     }
 
     private static NetlinkMessage mark(NetlinkMessage message, SecurityPolicy.Id id) {

@@ -81,7 +81,7 @@ public final class RawSocket implements AutoCloseable {
     }
 
     private static RawSocket packet(TestHost host, String link, int protocol) throws KernelException {
-        int index = host.route.link(link).orElseThrow().index();
+        int index = host.route.links().find(link).orElseThrow().index();
         short inNetworkOrder = (short) (protocol << 8);
         RawSocket socket = host.within(() -> open(AF_PACKET, SOCK_RAW, 0, buffer()));
         check(LibC.INSTANCE.bind(socket.fd, direct(SOCKADDR_LL_LENGTH)

@@ -16,7 +16,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 
-/** A network namespace of a test's own, and the distribution's tools run inside it as an independent witness. */
+/** A network namespace for a test, with the distribution's tools run inside it as an independent witness. */
 public final class TestHost implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -28,24 +28,25 @@ public final class TestHost implements AutoCloseable {
         this.pin = pin;
         this.namespace = Namespace.create(pin);
         this.route = Route.in(namespace);
+        route.links().setUp("lo");
     }
 
-    /** The namespace itself. */
+    /** Returns the namespace itself. */
     public Namespace namespace() {
         return namespace;
     }
 
-    /** Links of the namespace. */
+    /** Returns the links, ports and neighbours of the namespace. */
     public Route route() {
         return route;
     }
 
-    /** Words that run a command in the namespace. */
+    /** Returns the words before a command that run it in the namespace. */
     public List<String> prefix() {
         return List.of("nsenter", "--net=" + pin);
     }
 
-    /** Makes something in the namespace, which belongs to it from then on, as sockets do. */
+    /** Makes an object in the namespace that belongs to it from then on, such as a socket. */
     public <T> T within(Callable<T> maker) throws KernelException {
         var made = new AtomicReference<T>();
         namespace.within(() -> {
@@ -59,7 +60,7 @@ public final class TestHost implements AutoCloseable {
         return made.get();
     }
 
-    /** Runs a command, words separated by spaces, and answers what it wrote; it must succeed. */
+    /** Runs a command, words separated by spaces, that must succeed, and returns its output. */
     public String run(String command) {
         return run(List.of(command.split(" ")));
     }
@@ -70,7 +71,7 @@ public final class TestHost implements AutoCloseable {
         return outcome.output();
     }
 
-    /** What a command says that fails; empty if it does not. */
+    /** Runs a command and returns its output if it fails; empty if it succeeds. */
     public Optional<String> failure(String command) {
         Outcome outcome = attempt(List.of(command.split(" ")));
         return outcome.status == 0 ? Optional.empty() : Optional.of(outcome.output);
@@ -92,7 +93,7 @@ public final class TestHost implements AutoCloseable {
 
     public record Outcome(int status, String output) {}
 
-    /** What a tool says in JSON. */
+    /** Runs a command and returns its output read as JSON. */
     public JsonNode json(String command) {
         try {
             return JSON.readTree(run(command));
@@ -101,7 +102,7 @@ public final class TestHost implements AutoCloseable {
         }
     }
 
-    /** {@code ip -d -j link show} of one link. */
+    /** Returns the output of {@code ip -d -j link show} for one link. */
     public JsonNode link(String name) {
         return json("ip -d -j link show dev " + name).get(0);
     }

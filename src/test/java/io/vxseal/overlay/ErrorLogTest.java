@@ -10,7 +10,7 @@ class ErrorLogTest {
     private final ErrorLog errors = new ErrorLog();
 
     @Test
-    void theNewestComesFirstAndTheOldestGoes() {
+    void keepsNewestFirstAndDropsOldest() {
         for (int i = 0; i < 25; i++) {
             errors.add("call", "failure " + ALPHABET.charAt(i));
         }
@@ -20,7 +20,7 @@ class ErrorLogTest {
     }
 
     @Test
-    void whatHappensAgainIsCountedAndPushesNothingOut() {
+    void countsRepeatedFailureInOneEntry() {
         errors.add("call", "once");
         for (int i = 0; i < 100; i++) {
             errors.add("repair", "again and again");
@@ -31,7 +31,7 @@ class ErrorLogTest {
     }
 
     @Test
-    void numbersAddressesAndIdsMakeNoOtherError() {
+    void ignoresNumbersAddressesAndIdsInKind() {
         for (int i = 0; i < 30; i++) {
             errors.add("/NetworkDriver.Join", ("could not join network %s0b1: add VXLAN device vx-00100%d with VNI %d: EEXIST,"
                     + " peer 10.0.%d.2 and fd00::%d, \"%s\"").formatted(ALPHABET.charAt(i % 20), i % 10, 4096 + i, i, i, ALPHABET.charAt(i % 20)));
@@ -45,7 +45,7 @@ class ErrorLogTest {
     }
 
     @Test
-    void aKindThatIsGivenCountsWhateverTheWordsAre() {
+    void usesGivenKindWhateverTheMessage() {
         errors.add("repair of this host", "rules", "iptables-save: one");
         errors.add("repair of this host", "rules", "nft: something else");
         errors.add("repair of this host", "links", "nft: something else");
@@ -55,7 +55,7 @@ class ErrorLogTest {
 
     /** As a tool gave back, that could not print a rule of somebody's. */
     @Test
-    void theHostsRulesetIsKeptAsOneShortLine() {
+    void shortensLongMessageToOneLine() {
         for (int rules = 1; rules <= 5; rules++) {
             errors.add("repair of this host", "list iptables rules failed with 1:\n"
                     + "\t-A FORWARD -s 10.0.0.0/8 -j ACCEPT\u001b[2J\r\n".repeat(rules * 10_000));

@@ -13,7 +13,7 @@ class NetworkOptionsTest {
     /** Computed by moby's own maxMTU. */
     @ParameterizedTest
     @CsvSource({"'', 1450, 1424", "1450, 1400, 1372", "9000, 8950, 8924", "1280, 1230, 1204"})
-    void theMtuIsThatOfTheBuiltInDriver(String option, int plain, int encrypted) throws DriverException {
+    void computesMtuLikeBuiltInDriver(String option, int plain, int encrypted) throws DriverException {
         Map<String, String> options = new HashMap<>();
         if (!option.isEmpty()) {
             options.put(NetworkOptions.MTU, option);
@@ -35,7 +35,7 @@ class NetworkOptionsTest {
         "com.docker.network.driver.overlay.vxlanid_list, '4097,'",
         "encrypted, false"
     })
-    void aWrongOptionIsNamedWithItsValue(String name, String value) {
+    void rejectsWrongOptionNamingItsValue(String name, String value) {
         assertThatThrownBy(() -> NetworkOptions.of(Map.of(name, value)))
                 .isInstanceOf(DriverException.class)
                 .hasMessageContaining(name)
@@ -43,7 +43,7 @@ class NetworkOptionsTest {
     }
 
     @Test
-    void anOptionOfSomebodyElseIsLeftAlone() throws DriverException {
+    void ignoresUnknownOption() throws DriverException {
         assertThat(NetworkOptions.of(Map.of("foo", "bar")).encrypted()).isFalse();
     }
 }

@@ -78,7 +78,7 @@ class ProtectionSequenceTest {
 
     @ParameterizedTest(name = "seed {0}")
     @MethodSource("seeds")
-    void nothingCrossesInClear(int seed) throws Exception {
+    void neverSendsInClear(int seed) throws Exception {
         Random random = new Random(seed);
         // Of three draws the least, for time's sake: most are short, and some are long.
         int more = random.ints(3, 0, MOST_STEPS - LEAST_STEPS + 1).min().orElseThrow();
@@ -88,7 +88,7 @@ class ProtectionSequenceTest {
     @Tag("esp")
     @ParameterizedTest(name = "seed {0}")
     @MethodSource("seedsInGuests")
-    void nothingCrossesInClearWhereTheKernelSeals(int seed) throws Exception {
+    void neverSendsInClearOnKernelWithEsp(int seed) throws Exception {
         play(seed, new Random(seed), STEPS_IN_GUESTS, true);
     }
 
@@ -114,7 +114,7 @@ class ProtectionSequenceTest {
 
     @ParameterizedTest
     @MethodSource("leaked")
-    void sequenceThatOnceLeakedStaysSealed(String sequence) throws Exception {
+    void neverLeaksInSequencesThatOnceLeaked(String sequence) throws Exception {
         String[] parts = sequence.split(" ", 3);
         try (SequenceNode node =
                 new SequenceNode(folder, parts[0].equals("IPV6"), Firewall.Backend.valueOf(parts[1]), false)) {

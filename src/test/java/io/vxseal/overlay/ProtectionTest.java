@@ -5,14 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -27,7 +28,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -36,7 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Protection of an encrypted network outlives memory, settings and addresses; on any kernel, for it is about rules and policies. */
+/** Protection of encrypted networks across lost state, changed settings and addresses. Needs no ESP: it checks rules and policies. */
 class ProtectionTest {
     private static final int PORT = 4800;
     private static final int OTHER_PORT = 4801;
@@ -46,12 +46,14 @@ class ProtectionTest {
     private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
     private static final InetAddress THERE = InetAddress.ofLiteral("10.55.0.2");
 
+    /** File that makes each firewall command of the plugin fail while it exists. */
+    private static final String NO_FIREWALL = "no-firewall";
+
     @TempDir
     Path folder;
 
     private TestHost host;
     private Driver driver;
-    private final AtomicBoolean firewallFails = new AtomicBoolean();
 
     @BeforeEach
     void open() throws Exception {
@@ -74,17 +76,12 @@ class ProtectionTest {
         host.close();
     }
 
-    /** A process of the plugin, up to the engine's first word. */
+    /** Starts a process of the plugin, up to the engine's first call. */
     private void recover(int port, String run) throws Exception {
         driver = new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve(run + "/netns"), port),
                 Encryption.unprobed(Xfrm.in(host.namespace()), port),
-                transport -> {
-                    if (firewallFails.get()) {
-                        throw new IOException("no firewall works");
-                    }
-                    return Firewall.choose(Firewall.Backend.NFTABLES, transport, host.prefix());
-                },
+                new FirewallDetector(Firewall.Backend.NFTABLES, firewall()),
                 new StateStore(folder.resolve("state"), folder.resolve(run)),
                 Duration.ZERO,
                 listener -> new Cluster(
@@ -94,9 +91,21 @@ class ProtectionTest {
         driver.recover();
     }
 
+    /** Returns the words before each firewall command of the plugin. */
+    private List<String> firewall() throws IOException {
+        Path script = Files.writeString(folder.resolve("firewall"), """
+                if [ -e %s ]; then
+                    echo 'no firewall works' >&2
+                    exit 1
+                fi
+                exec %s "$@"
+                """.formatted(folder.resolve(NO_FIREWALL), String.join(" ", host.prefix())));
+        return List.of("sh", script.toString());
+    }
+
     private void start(int port, String run) throws Exception {
         recover(port, run);
-        driver.self(new Ends(HERE, HERE));
+        driver.self(new NodeAddresses(HERE, HERE));
     }
 
     private Path pin() {
@@ -129,8 +138,8 @@ class ProtectionTest {
     }
 
     private boolean isProtected(int port) throws Exception {
-        return Firewall.choose(Firewall.Backend.NFTABLES, Firewall.Transport.IPV4, host.prefix())
-                .standing().contains(new Segment(port, VNI));
+        return new FirewallDetector(Firewall.Backend.NFTABLES, host.prefix()).detect(Firewall.Transport.IPV4)
+                .protectedSegments().contains(new Segment(port, VNI));
     }
 
     private boolean isBlocked() {
@@ -211,7 +220,7 @@ class ProtectionTest {
 
     /** A namespace in the other run folder still sends to the port that it was made with. */
     @Test
-    void keepsTheBlockOfAnotherPortForDevicesThatItCannotSee() throws Exception {
+    void keepsBlockOfAnotherPortForDevicesThatItCannotSee() throws Exception {
         serve();
         driver.close();
         delete("state");
@@ -228,7 +237,7 @@ class ProtectionTest {
 
     /** Its networks ended while no plugin ran; a port of another program says nothing of theirs. */
     @Test
-    void takesAnotherRunFolderOnceNoDeviceIsLeft() throws Exception {
+    void acceptsAnotherRunFolderOnceNoDeviceIsLeft() throws Exception {
         serve();
         driver.close();
         inside("ip link delete " + DEVICE);
@@ -242,13 +251,13 @@ class ProtectionTest {
     }
 
     @Test
-    void removesDeviceBeforeProtectionWhenThePortChanges() throws Exception {
+    void removesDeviceBeforeProtectionWhenPortChanges() throws Exception {
         serve();
         driver.close();
         recover(OTHER_PORT, "run");
         assertThat(inside("ip -o link")).doesNotContain(DEVICE);
         assertThat(isProtected(PORT)).isTrue();
-        driver.self(new Ends(HERE, HERE));
+        driver.self(new NodeAddresses(HERE, HERE));
         keys();
         driver.repair();
         assertThat(inside("ip -d link show " + DEVICE)).contains("dstport " + OTHER_PORT);
@@ -258,7 +267,7 @@ class ProtectionTest {
 
     /** The swarm's ingress network has a device on the usual port on every node. */
     @Test
-    void lowersProtectionOfAPortThatOthersStillUse() throws Exception {
+    void lowersProtectionOfPortThatOthersStillUse() throws Exception {
         host.run("ip link add ingress type vxlan id 4096 dstport %d local 10.55.0.1".formatted(PORT));
         host.run("ip link set ingress up");
         serve();
@@ -274,7 +283,7 @@ class ProtectionTest {
     }
 
     @Test
-    void setsVxlanDevicesOfOthersDownInAnEncryptedNetwork() throws Exception {
+    void setsForeignVxlanDevicesOfEncryptedNetworkDown() throws Exception {
         serve();
         host.run("ip link add vxother type vxlan id %d dstport 4810 local 10.55.0.1".formatted(VNI));
         host.run("ip link set vxother netns " + pin());
@@ -286,7 +295,7 @@ class ProtectionTest {
 
     /** The VNI is the renamed device's, so none can be made beside it. */
     @Test
-    void replacesAVxlanDeviceThatWasRenamed() throws Exception {
+    void replacesRenamedVxlanDevice() throws Exception {
         serve();
         inside("ip link set " + DEVICE + " down");
         inside("ip link set " + DEVICE + " name renamed");
@@ -298,18 +307,18 @@ class ProtectionTest {
 
     /** Policies for the mark of version 0.1.0 go once this node's address is known. */
     @Test
-    void marksFramesAnewWhereTheFirewallFails() throws Exception {
+    void marksFramesEvenIfFirewallFails() throws Exception {
         serve();
         driver.close();
         inside("nft flush ruleset");
         recover(PORT, "run");
-        firewallFails.set(true);
-        driver.self(new Ends(HERE, HERE));
+        Files.createFile(folder.resolve(NO_FIREWALL));
+        driver.self(new NodeAddresses(HERE, HERE));
         assertThat(inside("nft list ruleset")).contains("mark set 0x76d0c4e3");
     }
 
     @Test
-    void marksFramesAgainAfterTheNamespaceWasFlushed() throws Exception {
+    void marksFramesAgainAfterNamespaceIsFlushed() throws Exception {
         serve();
         driver.repair();
         long before = driver.repairs().get(RepairLog.Kind.RULES);
@@ -340,16 +349,16 @@ class ProtectionTest {
 
     /** The engine names this node's address once. */
     @Test
-    void takesThisNodesAddressWhenTheFirewallFails() throws Exception {
+    void setsAddressesEvenIfFirewallFails() throws Exception {
         serve();
         driver.close();
         recover(PORT, "run");
-        firewallFails.set(true);
-        driver.self(new Ends(HERE, HERE));
-        assertThat(driver.status().ends()).contains(new Ends(HERE, HERE));
+        Files.createFile(folder.resolve(NO_FIREWALL));
+        driver.self(new NodeAddresses(HERE, HERE));
+        assertThat(driver.status().addresses()).contains(new NodeAddresses(HERE, HERE));
         driver.repair();
         assertThat(inside("ip -o link show " + DEVICE)).as("without rules that can be looked after").doesNotContain("UP");
-        firewallFails.set(false);
+        Files.delete(folder.resolve(NO_FIREWALL));
         driver.repair();
         assertThat(inside("ip -o link show " + DEVICE)).contains("UP");
         assertThat(isProtected(PORT)).isTrue();
@@ -357,12 +366,12 @@ class ProtectionTest {
 
     /** More mounts on the pin than a removal takes at once make it fail; the next repair tries again. */
     @Test
-    void retriesTheRemovalOfANamespace() throws Exception {
+    void retriesRemovalOfNamespace() throws Exception {
         serve();
         for (int mount = 0; mount < 20; mount++) {
             new ProcessBuilder("mount", "--bind", pin().toString(), pin().toString()).inheritIO().start().waitFor();
         }
-        assertThatThrownBy(() -> driver.leave(NETWORK, "here")).hasMessageContaining("mounted over and over");
+        assertThatThrownBy(() -> driver.leave(NETWORK, "here")).hasMessageContaining("more than 16 mounts");
         assertThat(isProtected(PORT)).isTrue();
         driver.repair();
         assertThat(Namespace.open(pin())).isEmpty();
@@ -372,7 +381,7 @@ class ProtectionTest {
     }
 
     @Test
-    void networkOfTheSwarmReplacesOneThatIsNotUpHere() throws Exception {
+    void replacesUnusedNetworkByOneOfTheSwarm() throws Exception {
         driver.createNetwork(network("ghost", VNI, false));
         driver.createNetwork(network("newer", VNI, true));
         assertThat(driver.status().networks()).extracting(attached -> attached.network().id()).containsExactly("newer");
@@ -381,7 +390,7 @@ class ProtectionTest {
     }
 
     @Test
-    void refusesAVniWhoseNetworkHasContainersHere() throws Exception {
+    void refusesVniOfNetworkWithContainersHere() throws Exception {
         serve();
         assertThatThrownBy(() -> driver.createNetwork(network("newer", VNI, false)))
                 .hasMessageContaining("" + VNI).hasMessageContaining(NETWORK);
@@ -390,25 +399,25 @@ class ProtectionTest {
 
     /** As with {@code --data-path-addr}. */
     @Test
-    void sendsFromTheAddressThatOthersAreTold() throws Exception {
+    void sendsFromAdvertisedAddressOfTheHost() throws Exception {
         InetAddress dataPath = InetAddress.ofLiteral("10.56.0.1");
         host.run("ip address add 10.56.0.1/24 dev lo");
-        driver.self(new Ends(HERE, dataPath));
-        assertThat(driver.status().ends()).contains(new Ends(dataPath, dataPath));
+        driver.self(new NodeAddresses(dataPath, HERE));
+        assertThat(driver.status().addresses()).contains(new NodeAddresses(dataPath, dataPath));
         serve();
         assertThat(inside("ip -d link show " + DEVICE)).contains("local 10.56.0.1");
     }
 
     @Test
-    void sendsFromTheBoundAddressBehindNat() throws Exception {
+    void sendsFromBindAddressBehindNat() throws Exception {
         InetAddress translated = InetAddress.ofLiteral("203.0.113.9");
-        driver.self(new Ends(HERE, translated));
-        assertThat(driver.status().ends()).contains(new Ends(HERE, translated));
+        driver.self(new NodeAddresses(translated, HERE));
+        assertThat(driver.status().addresses()).contains(new NodeAddresses(translated, HERE));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"fd00:55::2", "10.55.0.2"})
-    void reachesOnlyNodesOfItsOwnFamily(String node) throws Exception {
+    void reachesOnlyNodesOfItsOwnIpVersion(String node) throws Exception {
         serve();
         InetAddress address = InetAddress.ofLiteral("10.44.0.9");
         driver.peersChanged(List.of(new PeerChange.Added(new Peer(

@@ -13,7 +13,7 @@ class RepairLogTest {
     private final StandardError log = new StandardError();
 
     @AfterEach
-    void stopListening() {
+    void closeLog() {
         log.close();
     }
 
@@ -29,7 +29,7 @@ class RepairLogTest {
     }
 
     @Test
-    void aFailureIsToldOnceHoweverItsWordsChange() {
+    void logsFailureOnceHoweverItsWordsChange() {
         for (int i = 0; i < 50; i++) {
             assertThat(fails("this host", "iptables-save failed with 1: rule " + i + "\n-A X -j Y" + i)).isFalse();
         }
@@ -40,7 +40,7 @@ class RepairLogTest {
     }
 
     @Test
-    void aFailureIsToldAgainOfAnotherKindOrPlaceOrAfterAllWasRight() {
+    void logsOtherKindOtherPlaceAndFailureAfterSuccess() {
         fails("this host", "one thing");
         fails("this host", "another thing");
         fails("this host", "one thing");
@@ -48,13 +48,13 @@ class RepairLogTest {
         fails("network", "one thing");
         assertThat(told()).isEqualTo(3);
         assertThat(repairs.attempt(RepairLog.Kind.RULES, "this host", () -> 0)).isTrue();
-        assertThat(log.said()).contains("sets of firewall rules of this host are right again");
+        assertThat(log.said()).contains("sets of firewall rules of this host are correct again");
         fails("this host", "one thing");
         assertThat(told()).isEqualTo(4);
     }
 
     @Test
-    void whateverKindsThereAreTheLogStaysShort() {
+    void limitsLoggedKindsPerPlace() {
         for (char c = 'a'; c <= 'z'; c++) {
             fails("this host", "failure " + c);
         }
@@ -62,7 +62,7 @@ class RepairLogTest {
     }
 
     @Test
-    void anErrorIsOneStepsFailureAndToldWithItsTrace() {
+    void logsUnexpectedErrorWithStackTrace() {
         boolean right = repairs.attempt(RepairLog.Kind.LINKS, "network", () -> {
             throw new StackOverflowError("deep");
         });

@@ -6,17 +6,18 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
-import io.vxseal.encryption.NodePlan;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.FrameMark;
 import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
@@ -38,7 +39,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What others take away from a network's kernel objects, and what one look afterwards puts back. */
+/** Repairs of what others remove or change in the kernel, and recovery from damaged state files. */
 class RepairTest {
     private static final int PORT = 4800;
     private static final String NETWORK = "abcdefgh";
@@ -57,15 +58,15 @@ class RepairTest {
         host = new TestHost(folder.resolve("host"));
         driver = driver();
         driver.recover();
-        driver.self(new Ends(HERE, HERE));
+        driver.self(new NodeAddresses(HERE, HERE));
     }
 
     private Driver driver() throws Exception {
         return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
-                transport -> Firewall.choose(Firewall.Backend.AUTO, transport, host.prefix()),
-                memory(),
+                new FirewallDetector(Firewall.Backend.AUTO, host.prefix()),
+                store(),
                 Duration.ZERO,
                 listener -> new Cluster(
                         new ClusterSettings(
@@ -107,8 +108,8 @@ class RepairTest {
         return host.run("nsenter --net=" + pin() + " " + command);
     }
 
-    /** All that repair answers for, without what the kernel numbers anew. */
-    private String standing() {
+    /** Returns everything that a repair covers, without what the kernel numbers anew. */
+    private String installed() {
         Stream<String> links = StreamSupport.stream(host.json("nsenter --net=" + pin() + " ip -d -j link").spliterator(), false)
                 .map(link -> String.join(" ",
                         link.path("ifname").asText(), link.path("mtu").asText(), link.path("master").asText(),
@@ -132,12 +133,12 @@ class RepairTest {
     }
 
     @Test
-    void nothingIsTouchedWhereNothingIsWrong() throws Exception {
+    void changesNothingThatIsCorrect() throws Exception {
         serve(false);
         driver.repair();
-        String before = standing();
+        String before = installed();
         driver.repair();
-        assertThat(standing()).isEqualTo(before);
+        assertThat(installed()).isEqualTo(before);
         assertThat(driver.repairs().values()).containsOnly(0L);
     }
 
@@ -150,8 +151,8 @@ class RepairTest {
         "ip link delete ov-001092-abcde",
         "ip link set vethhere nomaster"
     })
-    void linksArePutBack(String damage) throws Exception {
-        isPutBack(damage, RepairLog.Kind.LINKS);
+    void restoresLinks(String damage) throws Exception {
+        assertRestored(damage, RepairLog.Kind.LINKS);
     }
 
     @ParameterizedTest
@@ -161,26 +162,26 @@ class RepairTest {
         "ip neigh flush nud permanent",
         "ip neigh replace 10.44.0.3 lladdr 02:00:00:00:00:01 nud permanent dev vx-001092-abcde"
     })
-    void entriesArePutBack(String damage) throws Exception {
-        isPutBack(damage, RepairLog.Kind.ENTRIES);
+    void restoresEntries(String damage) throws Exception {
+        assertRestored(damage, RepairLog.Kind.ENTRIES);
     }
 
-    private void isPutBack(String damage, RepairLog.Kind kind) throws Exception {
+    private void assertRestored(String damage, RepairLog.Kind kind) throws Exception {
         serve(false);
-        String before = standing();
+        String before = installed();
         inside(damage);
-        assertThat(standing()).isNotEqualTo(before);
+        assertThat(installed()).isNotEqualTo(before);
         driver.repair();
-        assertThat(standing()).isEqualTo(before);
+        assertThat(installed()).isEqualTo(before);
         assertThat(repaired(kind)).isPositive();
         driver.repair();
-        assertThat(standing()).isEqualTo(before);
+        assertThat(installed()).isEqualTo(before);
     }
 
-    /** Both claims are known for a moment, in either order; the node that has the endpoint now is in the entry. */
+    /** Both claims are known for a moment, in either order. */
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
-    void anAddressThatMovesEndsInTheRightEntry(boolean newcomerFirst) throws Exception {
+    void movesTheEntryOfAnAddressThatMoves(boolean newcomerFirst) throws Exception {
         serve(false);
         Peer old = peer("there", "10.44.0.3", THERE);
         Peer now = peer("elsewhere", "10.44.0.3", ELSEWHERE);
@@ -198,9 +199,9 @@ class RepairTest {
         assertThat(driver.repairs().values()).containsOnly(0L);
     }
 
-    /** A container that moved here is not reached through the node it was on. */
+    /** A container that moved here must not be reached through its previous node. */
     @Test
-    void anAddressThatMovesHereHasNoEntry() throws Exception {
+    void removesTheEntryOfAnAddressThatMovesHere() throws Exception {
         serve(false);
         driver.createEndpoint(NETWORK, "moved", Cidr.parse("10.44.0.3/24"), Optional.empty());
         driver.join(NETWORK, "moved");
@@ -209,23 +210,23 @@ class RepairTest {
         assertThat(inside("ip neigh show nud permanent")).isBlank();
     }
 
-    /** What a process leaves that dies in the middle of the first Join. */
+    /** A process that dies in the middle of the first Join leaves such a network. */
     @Test
-    void aNetworkThatNobodyIsOnIsTakenDown() throws Exception {
+    void takesDownNetworkWithoutEndpoints() throws Exception {
         serve(false);
         driver.leave(NETWORK, "here");
         Namespace.create(pin()).close();
         driver.close();
         driver = driver();
         driver.recover();
-        driver.self(new Ends(HERE, HERE));
+        driver.self(new NodeAddresses(HERE, HERE));
         driver.repair();
         assertThat(Namespace.open(pin())).isEmpty();
     }
 
-    /** As while the plugin is disabled: the engine's Leave reaches nobody, and is not repeated. */
+    /** While the plugin is disabled, the engine's Leave is lost and not repeated. */
     @Test
-    void aContainerThatEndedWhileNobodyWasHereHasLeft() throws Exception {
+    void leavesEndpointWhoseContainerEndedUnnoticed() throws Exception {
         serve(false);
         driver.createEndpoint(NETWORK, "stays", Cidr.parse("10.44.0.4/24"), Optional.empty());
         driver.join(NETWORK, "stays");
@@ -241,9 +242,9 @@ class RepairTest {
         assertThat(driver.repairs().values()).containsOnly(0L);
     }
 
-    /** Until the cluster has told this process of others' endpoints, those that the kernel knows are taken to be there. */
+    /** Until other nodes have announced their endpoints, the entries in the kernel are kept. */
     @Test
-    void entriesOfAnEarlierProcessStandUntilOthersHaveHadTheTimeToTell() throws Exception {
+    void keepsEntriesOfPreviousProcessUntilLingeringEnds() throws Exception {
         serve(false);
         String entries = inside("bridge fdb show dev vx-001092-abcde");
         again();
@@ -259,14 +260,14 @@ class RepairTest {
     }
 
     @Test
-    void networkOfVersion010IsEncryptedIfMarkedOrIfNoneCanBe() throws Exception {
+    void readsEncryptionOfVersion010FromMarkOrPolicies() throws Exception {
         serve(false);
         Host here = new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT);
         inside("ip link set vx-001092-abcde alias none");
         assertThat(encrypted(here, false)).isFalse();
         assertThat(encrypted(here, true)).isTrue();
         try (Namespace namespace = Namespace.open(pin()).orElseThrow();
-                FrameMark mark = FrameMark.in(namespace, NodePlan.MARK)) {
+                FrameMark mark = FrameMark.in(namespace, SecurityPolicy.MARK)) {
             mark.restore();
         }
         assertThat(encrypted(here, false)).isTrue();
@@ -278,37 +279,37 @@ class RepairTest {
 
     @Tag("esp")
     @Test
-    void anEncryptedNetworkWhoseStateFileIsDamagedIsTakenUpFromTheKernel() throws Exception {
-        isTakenUpFromTheKernel(true);
+    void recoversEncryptedNetworkFromDamagedStateFile() throws Exception {
+        assertRecoveredFromKernel(true);
     }
 
     @Test
-    void aNetworkWhoseStateFileIsDamagedIsTakenUpFromTheKernel() throws Exception {
-        isTakenUpFromTheKernel(false);
+    void recoversPlainNetworkFromDamagedStateFile() throws Exception {
+        assertRecoveredFromKernel(false);
     }
 
     @Test
-    void anEndpointThatOthersRememberIsTakenUpIfItsLinkIsThere() throws Exception {
+    void recoversEndpointThatOthersKnowIfItHasALink() throws Exception {
         serve(false);
-        StateStore.Passing before = memory().passing.read().orElseThrow();
+        StateStore.Ephemeral before = store().ephemeralFile.read().orElseThrow();
         driver.close();
         Files.writeString(folder.resolve("run/endpoints.json"), "");
         again();
         driver.recalled(List.of(peer("here", "10.44.0.2", HERE), peer("gone", "10.44.0.4", HERE)));
-        assertThat(memory().passing.read()).contains(before);
+        assertThat(store().ephemeralFile.read()).contains(before);
         driver.leave(NETWORK, "here");
         driver.deleteEndpoint(NETWORK, "here");
         assertThat(Namespace.open(pin())).isEmpty();
     }
 
-    /** The links with their numbers, which a link made anew has not; whether the kernel has noticed a carrier is its affair. */
+    /** Returns the links with their indexes, which differ if a link was made anew, without their carrier state. */
     private String sameLinks() {
         return inside("ip -o link").replaceAll("<[^>]*>|state \\S+", "");
     }
 
-    private void isTakenUpFromTheKernel(boolean encrypted) throws Exception {
+    private void assertRecoveredFromKernel(boolean encrypted) throws Exception {
         serve(encrypted);
-        StateStore.Lasting before = memory().lasting.read().orElseThrow();
+        StateStore.Persistent before = store().persistentFile.read().orElseThrow();
         String links = sameLinks();
         driver.close();
         for (String file : List.of("state/state.json", "run/endpoints.json")) {
@@ -320,8 +321,8 @@ class RepairTest {
         assertThat(sameLinks()).isEqualTo(links);
         assertThat(folder.resolve("state/state.json.damaged")).exists();
         assertThat(folder.resolve("run/endpoints.json.damaged")).exists();
-        assertThat(memory().lasting.read().orElseThrow().networks()).isEqualTo(before.networks());
-        // As an engine does that starts again.
+        assertThat(store().persistentFile.read().orElseThrow().networks()).isEqualTo(before.networks());
+        // An engine that restarts does the same.
         driver.createNetwork(before.networks().getFirst());
         again();
         driver.repair();
@@ -337,10 +338,10 @@ class RepairTest {
         driver.close();
         driver = driver();
         driver.recover();
-        driver.self(new Ends(HERE, HERE));
+        driver.self(new NodeAddresses(HERE, HERE));
     }
 
-    private StateStore memory() {
+    private StateStore store() {
         return new StateStore(folder.resolve("state"), folder.resolve("run"));
     }
 
@@ -354,25 +355,25 @@ class RepairTest {
         "iptables -t mangle -F",
         "iptables -I INPUT -p udp --dport 4800 -j ACCEPT"
     })
-    void statesPoliciesAndRulesArePutBack(String damage) throws Exception {
+    void restoresStatesPoliciesAndRules(String damage) throws Exception {
         serve(true);
         driver.repair();
-        String before = standing();
+        String before = installed();
         host.run(damage);
-        assertThat(standing()).isNotEqualTo(before);
+        assertThat(installed()).isNotEqualTo(before);
         driver.repair();
         host.failure("iptables -D INPUT -p udp --dport 4800 -j ACCEPT");
-        assertThat(standing()).isEqualTo(before);
+        assertThat(installed()).isEqualTo(before);
         assertThat(driver.repairs().values()).filteredOn(count -> count > 0).hasSize(1);
         Map<RepairLog.Kind, Long> counted = driver.repairs();
         driver.repair();
         assertThat(driver.repairs()).isEqualTo(counted);
     }
 
-    /** Two networks seal to one node with the same states; they stay for the one that is left. */
+    /** Two networks share the states of a node. */
     @Tag("esp")
     @Test
-    void theLastNetworkTakesTheStatesOfANode() throws Exception {
+    void removesStatesOfNodeWithItsLastNetwork() throws Exception {
         serve(true);
         String one = host.run("ip xfrm state");
         driver.createNetwork(Network.of("other", Map.of(NetworkOptions.VXLANID_LIST, "4243", NetworkOptions.ENCRYPTED, ""),

@@ -1,17 +1,19 @@
 package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Ends;
 import io.vxseal.encryption.Key;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -185,7 +187,7 @@ final class SequenceNode implements AutoCloseable {
         return new Driver(
                 new Host(host.namespace(), host.route(), run.resolve("netns"), port),
                 seals ? new Encryption(xfrm, port) : Encryption.unprobed(xfrm, port),
-                transport -> Firewall.choose(backend, transport, prefix),
+                new FirewallDetector(backend, prefix),
                 new StateStore(state, run),
                 Duration.ZERO,
                 listener -> new Cluster(
@@ -194,8 +196,8 @@ final class SequenceNode implements AutoCloseable {
                         listener));
     }
 
-    private Ends ends() {
-        return new Ends(here(address), here(address));
+    private NodeAddresses ends() {
+        return new NodeAddresses(here(address), here(address));
     }
 
     private boolean running() {
@@ -291,12 +293,9 @@ final class SequenceNode implements AutoCloseable {
 
     /** A link comes up when the kernel gets to it, and what nobody forwards proves nothing. */
     private void awaitForwarding(Membership on) {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
         String ports = "nsenter --net=%s bridge link".formatted(pin(on));
-        while (!host.run(ports).lines().allMatch(port -> port.contains("state forwarding"))) {
-            assertThat(System.nanoTime()).as("deadline for the ports of %s to forward", on.network()).isLessThan(deadline);
-            LockSupport.parkNanos(1_000_000);
-        }
+        await("the ports of %s to forward".formatted(on.network())).atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() ->
+                host.run(ports).lines().allMatch(port -> port.contains("state forwarding")));
     }
 
     /** The engine goes on where it is told that something is not known. */

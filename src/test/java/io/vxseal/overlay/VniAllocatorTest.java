@@ -29,7 +29,7 @@ class VniAllocatorTest {
 
     /** The built-in driver counts from 4096 and does not come here. */
     @Test
-    void countsFromTwoToThe23() throws DriverException {
+    void allocatesFromTwoToThe23Up() throws DriverException {
         VniAllocator vnis = none();
         assertThat(vnis.allocate("a", List.of(), 2, NOWHERE)).containsExactly(FIRST, FIRST + 1);
         assertThat(vnis.allocate("b", List.of(), 1, NOWHERE)).containsExactly(FIRST + 2);
@@ -37,7 +37,7 @@ class VniAllocatorTest {
 
     /** Containers of a removed network may still be stopping when the next one is made. */
     @Test
-    void givesAFreedVniAgainOnlyAfterTheWholeRange() throws DriverException {
+    void reusesFreedVniOnlyAfterTheWholeRange() throws DriverException {
         VniAllocator vnis = none();
         assertThat(vnis.allocate("a", List.of(), 1, NOWHERE)).containsExactly(FIRST);
         vnis.free("a");
@@ -47,7 +47,7 @@ class VniAllocatorTest {
     }
 
     @Test
-    void searchGoesOnAfterARestart() throws DriverException {
+    void continuesSearchAfterRestart() throws DriverException {
         VniAllocator vnis = none();
         vnis.allocate("a", List.of(), 1, NOWHERE);
         vnis.free("a");
@@ -56,7 +56,7 @@ class VniAllocatorTest {
 
     /** A new leader hears the VNIs of all networks and goes on behind them. */
     @Test
-    void searchGoesOnBehindVnisThatTheSwarmNamed() throws DriverException {
+    void continuesSearchAfterVnisOfTheSwarm() throws DriverException {
         VniAllocator vnis = none();
         vnis.allocate("a", List.of(FIRST + 10), 1, NOWHERE);
         vnis.free("a");
@@ -64,20 +64,20 @@ class VniAllocatorTest {
     }
 
     @Test
-    void skipsAVniInUseElsewhere() throws DriverException {
+    void skipsVniInUseElsewhere() throws DriverException {
         assertThat(none().allocate("a", List.of(), 1, vni -> vni == FIRST)).containsExactly(FIRST + 1);
     }
 
     /** After an engine's restart AllocateNetwork comes again, with what it was answered before. */
     @Test
-    void givesTheSameWhenAskedAgain() throws DriverException {
+    void returnsSameVnisWhenAskedAgain() throws DriverException {
         VniAllocator vnis = new VniAllocator(Map.of("a", List.of(4097)), 0);
         assertThat(vnis.allocate("a", List.of(4097), 1, NOWHERE)).containsExactly(4097);
         assertThat(vnis.allocate("a", List.of(), 1, NOWHERE)).containsExactly(4097);
     }
 
     @Test
-    void refusesAVniAssignedInThisTermAndChangesNothing() throws DriverException {
+    void refusesVniConfirmedInThisTerm() throws DriverException {
         VniAllocator vnis = none();
         vnis.allocate("a", List.of(5000), 1, NOWHERE);
         assertThatThrownBy(() -> vnis.allocate("b", List.of(5000), 1, NOWHERE))
@@ -88,7 +88,7 @@ class VniAllocatorTest {
 
     /** The other leader removed network a and gave its VNI to network b. */
     @Test
-    void swarmsWordReplacesAnAssignmentOfAnEarlierTerm() throws DriverException {
+    void replacesAllocationOfEarlierTerm() throws DriverException {
         VniAllocator vnis = none();
         vnis.allocate("a", List.of(), 1, NOWHERE);
         vnis.beginTerm();
@@ -97,7 +97,7 @@ class VniAllocatorTest {
     }
 
     @Property
-    void noTwoNetworksShareAVni(@ForAll @Size(max = 30) List<@IntRange(min = 1, max = 3) Integer> sizes)
+    void allocatesEachVniOnce(@ForAll @Size(max = 30) List<@IntRange(min = 1, max = 3) Integer> sizes)
             throws DriverException {
         VniAllocator vnis = none();
         Set<Integer> seen = new HashSet<>();
@@ -111,7 +111,7 @@ class VniAllocatorTest {
     /** Three managers lead in turn; each hears all networks at the start of its term and only its own changes. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
-    void noLeaderRefusesOrRepeatsWhatTheSwarmHas(long seed) throws DriverException {
+    void acceptsAndAvoidsVnisOfTheSwarmInEveryTerm(long seed) throws DriverException {
         Random random = new Random(seed);
         List<VniAllocator> managers = List.of(none(), none(), none());
         Map<String, List<Integer>> swarm = new HashMap<>();

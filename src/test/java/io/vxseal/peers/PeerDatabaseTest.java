@@ -32,7 +32,7 @@ class PeerDatabaseTest {
     }
 
     @Test
-    void theLatestClaimIsInForceAndTheOneBeforeReturnsWhenItGoes() {
+    void latestClaimIsInForceUntilWithdrawn() {
         PeerDatabase peers = new PeerDatabase();
         Peer old = peer(1, 2, 1);
         Peer moved = peer(2, 2, 2);
@@ -44,7 +44,7 @@ class PeerDatabaseTest {
 
     /** A task moved to another node: the old node's withdrawal comes after the new node's claim, and must not take the entry along. */
     @Test
-    void anAddressThatMovedKeepsItsNewEntryWhenTheOldClaimIsWithdrawn() {
+    void movedAddressKeepsEntryWhenOldClaimIsWithdrawn() {
         PeerDatabase peers = new PeerDatabase();
         Peer old = peer(1, 2, 1);
         Peer moved = peer(2, 2, 2);
@@ -55,7 +55,7 @@ class PeerDatabaseTest {
     }
 
     @Test
-    void sayingItAgainChangesNothing() {
+    void repeatedClaimChangesNothing() {
         PeerDatabase peers = new PeerDatabase();
         peers.add(peer(1, 2, 1));
         assertThat(peers.add(peer(1, 2, 1)).isNone()).isTrue();
@@ -67,7 +67,7 @@ class PeerDatabaseTest {
 
     /** Against the plainest model: the list of claims, in the order they came. */
     @Property
-    void itIsTheListOfClaims(
+    void agreesWithListOfClaims(
             @ForAll @Size(max = 40) List<@IntRange(max = 999) Integer> calls) {
         PeerDatabase peers = new PeerDatabase();
         List<Peer> claims = new ArrayList<>();
@@ -96,7 +96,7 @@ class PeerDatabaseTest {
      * one that was not withdrawn.
      */
     @Property
-    void howeverTheClaimsOfAMovingAddressAreMixedTheOneThatStandsIsInForce(
+    void remainingClaimOfMovingAddressIsInForceInAnyOrder(
             @ForAll @Size(min = 2, max = 6) List<@IntRange(min = 1, max = 2) Integer> nodes,
             @ForAll boolean stays,
             @ForAll Random mix) {
@@ -129,7 +129,7 @@ class PeerDatabaseTest {
 
     /** Many endpoints come and go over few nodes: a node is there from its first one until its last one goes. */
     @Property
-    void aNodeIsThereUntilItsLastEndpointGoes(
+    void vtepRemainsUntilItsLastEndpointIsRemoved(
             @ForAll @Size(max = 60) List<@IntRange(max = 11) Integer> calls) {
         PeerDatabase peers = new PeerDatabase();
         Set<Integer> there = new HashSet<>();

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A server to which no driver comes. */
+/** A server without a driver. */
 class PluginServerTest {
     @TempDir
     private Path folder;
@@ -26,21 +26,19 @@ class PluginServerTest {
     }
 
     @AfterEach
-    void stopListening() {
+    void closeLog() {
         log.close();
     }
 
-    private EngineClient open() throws IOException {
-        Path socket = folder.resolve("vxseal.sock");
-        PluginSocket.open(socket);
-        return new EngineClient(socket);
+    private Path socket() {
+        return folder.resolve("vxseal.sock");
     }
 
     @Test
-    void whyThereIsNoDriverIsTheAnswerToAll() throws IOException {
-        EngineClient engine = open();
+    void answersAllRequestsWithFailureOfDriver() throws IOException {
+        EngineClient engine = new EngineClient(socket());
         CompletableFuture<Driver> refused = CompletableFuture.failedFuture(DriverException.conflict("another one runs"));
-        try (PluginServer server = PluginServer.start(refused)) {
+        try (PluginServer server = PluginServer.start(PluginSocket.at(socket()), refused)) {
             for (String method : new String[] {"GetCapabilities", "Join", "DiscoverNew"}) {
                 EngineClient.Answer answer = engine.call(method, "{}");
                 assertThat(answer.status()).as(method).isEqualTo(409);
@@ -51,7 +49,7 @@ class PluginServerTest {
         }
     }
 
-    /** Fails as a driver with a fault does, which none is known to have. */
+    /** A future that fails with an error, as a driver with a fault would. */
     private static final class Faulty extends CompletableFuture<Driver> {
         @Override
         public Driver join() {
@@ -60,9 +58,9 @@ class PluginServerTest {
     }
 
     @Test
-    void anErrorIsTheAnswerToItsCallAndEndsNothingElse() throws IOException {
-        EngineClient engine = open();
-        try (PluginServer server = PluginServer.start(new Faulty())) {
+    void answersErrorWith500AndContinues() throws IOException {
+        EngineClient engine = new EngineClient(socket());
+        try (PluginServer server = PluginServer.start(PluginSocket.at(socket()), new Faulty())) {
             for (int calls = 0; calls < 3; calls++) {
                 EngineClient.Answer answer = engine.get("/status", "application/json");
                 assertThat(answer.status()).isEqualTo(500);

@@ -3,79 +3,83 @@ package io.vxseal.plugin;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.vxseal.overlay.DriverException;
 import java.io.IOException;
+import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
-import java.nio.channels.Channels;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import org.junit.jupiter.api.AfterEach;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class PluginSocketTest {
+    private static final String REASON = "there is no driver in this test";
+
     @TempDir
     private Path folder;
 
-    @AfterEach
-    void close() throws IOException {
-        ServerSocketChannel listening = PluginSocket.listening();
-        if (listening != null) {
-            listening.close();
-        }
-    }
-
-    private Path socket() {
+    private Path path() {
         return folder.resolve("plugins/vxseal.sock");
     }
 
-    /** The engine's dial is answered while nothing but the JDK is loaded. */
-    @Test
-    void aDialNeedsNoServer() throws IOException {
-        PluginSocket.open(socket());
-        try (SocketChannel dial = SocketChannel.open(UnixDomainSocketAddress.of(socket()))) {
-            assertThat(dial.isConnected()).isTrue();
-        }
-        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(socket()))).isEqualTo("rw-------");
-        assertThat(System.inheritedChannel()).isSameAs(PluginSocket.listening());
+    private static PluginServer serve(Path path) throws IOException {
+        return PluginServer.start(
+                PluginSocket.at(path), CompletableFuture.failedFuture(DriverException.conflict(REASON)));
     }
 
-    /** What the launcher does in the image, there with s6-ipcserver-socketbinder. */
+    private void assertAnswers() throws IOException {
+        assertThat(new EngineClient(path()).call("GetCapabilities", "{}").error()).isEqualTo(REASON);
+    }
+
+    @Test
+    void isBoundByTheServerForItsOwnerAlone() throws IOException {
+        try (PluginServer server = serve(path())) {
+            assertAnswers();
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path()))).isEqualTo("rw-------");
+        }
+        assertThat(path()).doesNotExist();
+    }
+
+    /** Binds as the launcher does in the image, there with s6-ipcserver-socketbinder. */
     private static final String BIND_AND_RUN = """
             use Socket;
-            socket(DOOR, AF_UNIX, SOCK_STREAM, 0) and bind(DOOR, sockaddr_un(shift)) and listen(DOOR, 8) or die $!;
-            open(STDIN, "+<&", DOOR) or die $!;
+            socket(BOUND, AF_UNIX, SOCK_STREAM, 0) and bind(BOUND, sockaddr_un(shift)) and listen(BOUND, 8) or die $!;
+            open(STDIN, "+<&", BOUND) or die $!;
             exec @ARGV""";
 
-    /** Opens the door, and answers the first who comes with its address. */
-    static final class Opener {
-        static void main(String[] words) throws IOException {
-            PluginSocket.open(Path.of(words[0]));
-            try (SocketChannel first = PluginSocket.listening().accept()) {
-                first.write(StandardCharsets.UTF_8.encode(PluginSocket.listening().getLocalAddress().toString()));
+    /** Serves until it is killed. */
+    static final class Server {
+        static void main(String[] words) throws IOException, InterruptedException {
+            try (PluginServer server = serve(Path.of(words[0]))) {
+                Thread.currentThread().join();
             }
         }
     }
 
     @Test
-    void aSocketThatTheLauncherBoundIsTakenOver() throws IOException, InterruptedException {
-        Files.createDirectories(socket().getParent());
-        Process process = new ProcessBuilder("perl", "-e", BIND_AND_RUN, socket().toString(),
-                Path.of(System.getProperty("java.home"), "bin/java").toString(), "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
-                "-cp", System.getProperty("java.class.path"), Opener.class.getName(), socket().toString()).inheritIO().start();
-        try (SocketChannel dial = dialUntilItListens(process)) {
-            assertThat(new String(Channels.newInputStream(dial).readAllBytes(), StandardCharsets.UTF_8)).isEqualTo(socket().toString());
+    void isInheritedFromTheLauncher() throws IOException, InterruptedException {
+        Files.createDirectories(path().getParent());
+        Process process = new ProcessBuilder("perl", "-e", BIND_AND_RUN, path().toString(),
+                Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                "-cp", System.getProperty("java.class.path"), Server.class.getName(), path().toString()).inheritIO().start();
+        try {
+            dialUntilItListens(process);
+            Object bound = Files.getAttribute(path(), "unix:ino");
+            assertAnswers();
+            assertThat(Files.getAttribute(path(), "unix:ino")).as("the socket that the launcher bound").isEqualTo(bound);
+        } finally {
+            process.destroyForcibly().waitFor();
         }
-        assertThat(process.waitFor()).isZero();
     }
 
-    private SocketChannel dialUntilItListens(Process process) throws IOException, InterruptedException {
+    private void dialUntilItListens(Process process) throws IOException, InterruptedException {
         while (true) {
-            try {
-                return SocketChannel.open(UnixDomainSocketAddress.of(socket()));
+            try (SocketChannel dial = SocketChannel.open(UnixDomainSocketAddress.of(path()))) {
+                return;
             } catch (IOException notYet) {
                 if (!process.isAlive()) {
                     throw notYet;
@@ -86,21 +90,23 @@ class PluginSocketTest {
     }
 
     @Test
-    void aSocketThatADeadProcessLeftIsReplaced() throws IOException {
-        PluginSocket.open(socket());
-        PluginSocket.listening().close();
-        assertThat(socket()).exists();
-        PluginSocket.open(socket());
-        try (SocketChannel dial = SocketChannel.open(UnixDomainSocketAddress.of(socket()))) {
-            assertThat(dial.isConnected()).isTrue();
+    void replacesASocketThatADeadProcessLeft() throws IOException {
+        Files.createDirectories(path().getParent());
+        try (ServerSocketChannel dead = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+            dead.bind(UnixDomainSocketAddress.of(path()));
+        }
+        assertThat(path()).exists();
+        try (PluginServer server = serve(path())) {
+            assertAnswers();
         }
     }
 
     @Test
-    void aSocketThatALivingProcessListensOnIsNot() throws IOException {
-        PluginSocket.open(socket());
-        assertThatThrownBy(() -> PluginSocket.open(socket()))
-                .isInstanceOf(IOException.class)
-                .hasMessageContaining("another process is listening on " + socket());
+    void refusesASocketThatALivingProcessListensOn() throws IOException {
+        try (PluginServer server = serve(path())) {
+            assertThatThrownBy(() -> PluginSocket.at(path()))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("another process is listening on " + path());
+        }
     }
 }

@@ -1,6 +1,7 @@
 package io.vxseal.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.address.Cidr;
@@ -11,6 +12,7 @@ import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.Host;
@@ -73,16 +75,15 @@ class ProtocolTest {
         driver = driver();
         driver.recover();
         Path socket = folder.resolve("vxseal.sock");
-        PluginSocket.open(socket);
         engine = new EngineClient(socket);
-        server = PluginServer.start(CompletableFuture.completedFuture(driver));
+        server = PluginServer.start(PluginSocket.at(socket), CompletableFuture.completedFuture(driver));
     }
 
     private Driver driver() throws IOException {
         return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
-                transport -> Firewall.choose(Firewall.Backend.IPTABLES, transport, host.prefix()),
+                new FirewallDetector(Firewall.Backend.IPTABLES, host.prefix()),
                 new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(
@@ -127,13 +128,13 @@ class ProtocolTest {
     }
 
     @Test
-    void theSocketIsTheOwnersAlone() throws IOException {
+    void restrictsSocketToOwner() throws IOException {
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.resolve("vxseal.sock"))))
                 .isEqualTo("rw-------");
     }
 
     @Test
-    void itSaysWhatItIs() throws IOException {
+    void activatesAsNetworkDriver() throws IOException {
         assertThat(engine.post("/Plugin.Activate", "").body().path("Implements").get(0).asText())
                 .isEqualTo("NetworkDriver");
         Answer capabilities = engine.call("GetCapabilities", "");
@@ -143,19 +144,19 @@ class ProtocolTest {
 
     /** 20.10 sends it so. */
     @Test
-    void aBlankHostHeaderIsTaken() throws IOException {
+    void acceptsBlankHostHeader() throws IOException {
         assertThat(engine.postAs("", "/Plugin.Activate", "").status()).isEqualTo(200);
     }
 
     @Test
-    void anUnknownMethodIs404() throws IOException {
+    void answersUnknownMethodWith404() throws IOException {
         Answer answer = engine.call("Frobnicate", "{}");
         assertThat(answer.status()).isEqualTo(404);
         assertThat(answer.error()).contains("Frobnicate");
     }
 
     @Test
-    void aBodyOverOneMebibyteIsRefused() throws IOException {
+    void rejectsBodyOverOneMebibyte() throws IOException {
         Answer answer = engine.call("CreateNetwork", "{'NetworkID':'" + "a".repeat(1 << 20) + "'}");
         assertThat(answer.status()).isEqualTo(413);
         assertThat(answer.error()).contains("1 MiB");
@@ -163,7 +164,7 @@ class ProtocolTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "{", "[1", "nonsense", "{} {}"})
-    void malformedJsonIsSaid(String body) throws IOException {
+    void rejectsMalformedJson(String body) throws IOException {
         Answer answer = engine.call("CreateNetwork", body);
         assertThat(answer.status()).isEqualTo(400);
         assertThat(answer.error()).isNotEmpty();
@@ -193,7 +194,7 @@ class ProtocolTest {
                 "'IPv4Data':[{ | 'IPv4Data':7,'y':[{ | IPv4Data",
                 "'IPv6Data':[] | 'IPv6Data':[{'Pool':'fd00::/64'}] | fd00::/64"
             })
-    void aWrongFieldOfANetworkIsNamedAndChangesNothing(String right, String wrong, String named) throws IOException {
+    void rejectsWrongNetworkFieldNamingIt(String right, String wrong, String named) throws IOException {
         Answer answer = engine.call("CreateNetwork", PLAIN.replace(right.strip(), wrong.strip()));
         assertThat(answer.status()).as(answer.error()).isEqualTo(400);
         assertThat(answer.error()).contains(named);
@@ -212,7 +213,7 @@ class ProtocolTest {
                 "net1 | fd00::2/64 | \"\" | fd00::2/64",
                 "other | 10.44.0.2/24 | \"\" | other"
             })
-    void aWrongFieldOfAnEndpointIsNamedAndChangesNothing(String network, String address, String mac, String named)
+    void rejectsWrongEndpointFieldNamingIt(String network, String address, String mac, String named)
             throws IOException {
         done("CreateNetwork", PLAIN);
         Answer answer = engine.call("CreateEndpoint", ENDPOINT.formatted(network, address, mac));
@@ -222,14 +223,14 @@ class ProtocolTest {
     }
 
     @Test
-    void aJoinOfAnUnknownEndpointIsRefused() throws IOException {
+    void rejectsJoinOfUnknownEndpoint() throws IOException {
         done("CreateNetwork", PLAIN);
         done("DiscoverNew", SELF);
         assertThat(engine.call("Join", JOIN.formatted("net1")).error()).contains("EndpointID").contains("5b78aabbccdd");
     }
 
     @Test
-    void allocationReturnsAllOptionsAndTheVnis() throws IOException {
+    void allocationReturnsAllOptionsAndVnis() throws IOException {
         String request = "{'NetworkID':'%s','Options':{'encrypted':'','foo':'bar'},'IPv4Data':"
                 + "[{'AddressSpace':'','Gateway':'10.44.0.1/24','Pool':'10.44.0.0/24'}],'IPv6Data':null}";
         var options = engine.call("AllocateNetwork", request.formatted("a")).body().path("Options");
@@ -247,7 +248,7 @@ class ProtocolTest {
     }
 
     @Test
-    void anEndpointLivesAndLeavesNothingBehind() throws IOException {
+    void endpointLeavesNothingBehind() throws IOException {
         String before = everything();
         done("DiscoverNew", SELF);
         done("CreateNetwork", PLAIN);
@@ -269,7 +270,7 @@ class ProtocolTest {
 
     /** So the engine does when the plugin was killed before it could answer. */
     @Test
-    void aRepeatedCallIsAnsweredTheSame() throws IOException {
+    void answersRepeatedCallTheSame() throws IOException {
         done("DiscoverNew", SELF);
         done("CreateNetwork", PLAIN);
         String create = ENDPOINT.formatted("net1", "10.44.0.2/24", "");
@@ -296,7 +297,7 @@ class ProtocolTest {
     }
 
     @Test
-    void aJoinInWhoseMiddleThePluginWasKilledLeavesNothingBehind() throws Exception {
+    void recoversFromKillInTheMiddleOfJoin() throws Exception {
         String before = everything();
         done("DiscoverNew", SELF);
         done("CreateNetwork", PLAIN);
@@ -313,7 +314,7 @@ class ProtocolTest {
     /** Killed once the container's link was gone, or at the very end; the engine, which got no answer, calls again. */
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
-    void aLeaveInWhoseMiddleThePluginWasKilledIsDoneWhenItIsRepeated(boolean atItsEnd) throws Exception {
+    void completesRepeatedLeaveAfterKill(boolean atItsEnd) throws Exception {
         String before = everything();
         done("DiscoverNew", SELF);
         done("CreateNetwork", PLAIN);
@@ -341,13 +342,12 @@ class ProtocolTest {
         Files.write(folder.resolve("endpoints.json"), endpoints);
         driver = driver();
         driver.recover();
-        PluginSocket.open(folder.resolve("vxseal.sock"));
-        server = PluginServer.start(CompletableFuture.completedFuture(driver));
+        server = PluginServer.start(PluginSocket.at(folder.resolve("vxseal.sock")), CompletableFuture.completedFuture(driver));
         done("DiscoverNew", SELF);
     }
 
     @Test
-    void aMacThatWasGivenIsUsedAndNotSaidAgain() throws IOException {
+    void usesGivenMacWithoutReturningIt() throws IOException {
         done("DiscoverNew", SELF);
         done("CreateNetwork", PLAIN);
         Answer created =
@@ -362,7 +362,7 @@ class ProtocolTest {
     }
 
     @Test
-    void eachSubnetHasItsVniAndARouteToTheOthers() throws IOException {
+    void givesEachSubnetAVniAndRoutesToTheOthers() throws IOException {
         done("DiscoverNew", SELF);
         done("CreateNetwork", TWO_SUBNETS);
         done("CreateEndpoint", ENDPOINT.formatted("net3", "10.46.0.2/24", ""));
@@ -378,7 +378,7 @@ class ProtocolTest {
     }
 
     @Test
-    void refusesAnotherDefinitionWhileContainersAreOnTheNetwork() throws IOException {
+    void rejectsAnotherDefinitionOfNetworkInUse() throws IOException {
         done("CreateNetwork", PLAIN);
         done("CreateNetwork", PLAIN);
         done("DiscoverNew", SELF);
@@ -392,7 +392,7 @@ class ProtocolTest {
     }
 
     @Test
-    void anEncryptedJoinWithoutKeysFailsAndLeavesNothingBehind() throws IOException {
+    void encryptedJoinWithoutKeysLeavesNothingBehind() throws IOException {
         String before = everything();
         done("DiscoverNew", SELF);
         done("CreateNetwork", ENCRYPTED);
@@ -408,7 +408,7 @@ class ProtocolTest {
     @Tag("esp")
     @ParameterizedTest
     @ValueSource(ints = {2, 3})
-    void keysComeInBothNumberingsAndRulesAndBlockPolicyStandWhileTheNetworkDoes(int type) throws IOException {
+    void acceptsKeysOfBothNumberingsAndProtectsNetwork(int type) throws IOException {
         String before = everything();
         done("DiscoverNew", SELF);
         done("DiscoverNew", KEYS.formatted(type));
@@ -437,7 +437,7 @@ class ProtocolTest {
     }
 
     @Test
-    void anEncryptedJoinOnAKernelThatCannotSealFailsAndLeavesNothingBehind() throws IOException {
+    void encryptedJoinWithoutEspLeavesNothingBehind() throws IOException {
         Assumptions.assumeTrue(
                 host.failure("ip xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1000 mode transport aead"
                                 + " rfc4106(gcm(aes)) 0x000102030405060708090a0b0c0d0e0f10111213 64")
@@ -469,7 +469,7 @@ class ProtocolTest {
                 "{'Address':'nowhere','Self':true} | Address",
                 "{'Address':'10.55.0.1','BindAddress':'x','Self':true} | BindAddress"
             })
-    void aWrongDiscoveryIsNamedAndShowsNoKey(String data, String named) throws IOException {
+    void rejectsWrongDiscoveryWithoutShowingKeys(String data, String named) throws IOException {
         done("DiscoverNew", KEYS.formatted(2));
         Answer answer = engine.call("DiscoverNew", "{'DiscoveryType':3,'DiscoveryData':" + data + "}");
         assertThat(answer.status()).as(answer.error()).isEqualTo(400);
@@ -477,7 +477,7 @@ class ProtocolTest {
     }
 
     @Test
-    void statusTellsOfNetworksTheirEndpointsAndTheKernel() throws Exception {
+    void statusShowsNetworksEndpointsAndKernel() throws Exception {
         done("DiscoverNew", SELF);
         done("CreateNetwork", TWO_SUBNETS);
         done("CreateEndpoint", ENDPOINT.formatted("net3", "10.46.0.2/24", ""));
@@ -523,7 +523,7 @@ class ProtocolTest {
                 "image/png | application/json",
                 "nonsense | application/json"
             })
-    void statusIsATableForWhoeverWantsText(String accept, String type) throws IOException {
+    void statusIsATextTableIfTextIsAccepted(String accept, String type) throws IOException {
         done("CreateNetwork", PLAIN);
         Answer answer = engine.get("/status", accept);
         assertThat(answer.status()).isEqualTo(200);
@@ -532,7 +532,7 @@ class ProtocolTest {
     }
 
     @Test
-    void statusTellsWhatTheEngineWasRefusedAndHowOften() throws IOException {
+    void statusShowsRefusalsAndTheirCount() throws IOException {
         done("DiscoverNew", SELF);
         done("CreateNetwork", ENCRYPTED);
         done("CreateEndpoint", ENDPOINT.formatted("net2", "10.44.0.2/24", ""));
@@ -548,12 +548,10 @@ class ProtocolTest {
     }
 
     @Test
-    void statusTellsTagsAndNoKeysAndThatTheEnginesAreTheEnginesToRotate() throws Exception {
+    void statusShowsTagsButNoKeysAndRefusesRotation() throws Exception {
         assertThat(engine.post("/keys/rotate", "").status()).isEqualTo(409);
         done("DiscoverNew", KEYS.formatted(2).replace("[1,2,3]", "[4294967295,2,3]"));
-        while (!engine.get("/status", "").body().has("ring")) {
-            Thread.sleep(20);
-        }
+        await("a ring").until(() -> engine.get("/status", "").body().has("ring"));
         Answer status = engine.get("/status", "");
         JsonNode ring = status.body().path("ring");
         assertThat(ring.path("fromEngine").asBoolean()).isTrue();
@@ -570,10 +568,10 @@ class ProtocolTest {
     }
 
     @Test
-    void aWrongWayToAskIsSaidInDockersShape() throws IOException {
+    void rejectsWrongHttpMethodInDockersForm() throws IOException {
         Answer rotate = engine.get("/keys/rotate", "application/json");
         assertThat(rotate.status()).isEqualTo(405);
-        assertThat(rotate.error()).isEqualTo("/keys/rotate is not for GET: want POST");
+        assertThat(rotate.error()).isEqualTo("/keys/rotate does not accept GET: want POST");
         assertThat(rotate.head()).contains("Allow: POST");
         assertThat(engine.post("/status", "").status()).isEqualTo(405);
         Answer unknown = engine.get("/state", "application/json");
@@ -583,7 +581,7 @@ class ProtocolTest {
 
     @Tag("esp")
     @Test
-    void statusTellsWhatTheKernelShouldHoldAndHolds() throws Exception {
+    void statusShowsStatesWantedAndFound() throws Exception {
         done("DiscoverNew", SELF);
         done("DiscoverNew", KEYS.formatted(2));
         done("CreateNetwork", ENCRYPTED);

@@ -54,7 +54,7 @@ class StatusTableTest {
                     "2026-03-01T08:38:12Z", 2, "/NetworkDriver.Join", "encryption key is\nnot \u001b[31mpresent")));
 
     @Test
-    void columnsAreAlignedAndErrorsAreTextOnOneLine() {
+    void alignsColumnsAndRemovesControlCharacters() {
         assertThat(StatusTable.print(STATUS)).isEqualTo("""
                 vxseal      0.1.0
                 node        n2d0w1l9
@@ -105,7 +105,7 @@ class StatusTableTest {
     }
 
     @Test
-    void whatIsNotKnownIsADash() {
+    void printsDashForUnknown() {
         StatusReply early = new StatusReply(
                 "0.1.0",
                 "2026-03-01T12:00:00Z",

@@ -37,7 +37,7 @@ class StateFileTest {
     }
 
     @Test
-    void whatIsWrittenIsReadBack() throws IOException {
+    void readsWhatWasWritten() throws IOException {
         assertThat(file().read()).isEmpty();
         file().write(VALUE);
         assertThat(file().read()).contains(VALUE);
@@ -46,7 +46,7 @@ class StateFileTest {
 
     /** A process died between writing and renaming. */
     @Test
-    void aHalfWrittenNextFileDoesNoHarm() throws IOException {
+    void ignoresHalfWrittenNextFile() throws IOException {
         file().write(VALUE);
         Files.writeString(path().resolveSibling("state.json.next"), "{\"nodes\":[");
         assertThat(file().read()).contains(VALUE);
@@ -55,7 +55,7 @@ class StateFileTest {
     }
 
     @Test
-    void aTornFileIsRecognisedAndSetAside() throws IOException {
+    void rejectsTornFileAndMovesItAside() throws IOException {
         file().write(VALUE);
         byte[] whole = Files.readAllBytes(path());
         byte[] zeros = new byte[whole.length];

@@ -25,7 +25,7 @@ class WholeFileTest {
     }
 
     @Test
-    void holdsWhatWasWrittenLastAfterAPowerCut() throws Exception {
+    void holdsLastContentAfterPowerFailure() throws Exception {
         Path disk = folder.resolve("disk");
         Path after = folder.resolve("after");
         Path mounted = Files.createDirectory(folder.resolve("mounted"));
@@ -50,7 +50,7 @@ class WholeFileTest {
     }
 
     @Test
-    void isReplacedInAFolderThatALinkLeadsTo() throws Exception {
+    void replacesFileInLinkedFolder() throws Exception {
         Path file = folder.resolve("a/b/c");
         WholeFile.replace(file, words("x"));
         WholeFile.replace(Files.createSymbolicLink(folder.resolve("link"), folder.resolve("a/b")).resolve("c"), words("y"));

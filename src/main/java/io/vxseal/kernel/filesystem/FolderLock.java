@@ -8,12 +8,12 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * A lock on a folder, which one process of all that see the folder holds (flock(2)): by whatever path they see it, and where
- * it may only be read, too. The kernel releases it with the process that holds it, however that ends.
+ * An exclusive lock on a folder (flock(2)). It excludes all processes that see the folder, by whatever path, also where the
+ * folder is read-only to them. The kernel releases it when the process that holds it ends.
  */
 public final class FolderLock implements AutoCloseable {
-    /** A process that was killed may take a moment to be gone. */
-    private static final Duration AGAIN = Duration.ofMillis(100);
+    /** Interval between attempts: a killed process may take a moment to end. */
+    private static final Duration RETRY_INTERVAL = Duration.ofMillis(100);
 
     private final int fd;
     private boolean closed;
@@ -25,9 +25,9 @@ public final class FolderLock implements AutoCloseable {
     /**
      * Takes the lock.
      *
-     * @param folder that is there
-     * @param patience how long to wait for another process to let go of it; zero for not at all
-     * @return empty if another process holds it all that time
+     * @param folder an existing folder
+     * @param patience how long to wait for another process to release the lock; zero to try once
+     * @return empty if another process held it all that time
      */
     public static Optional<FolderLock> take(Path folder, Duration patience)
             throws KernelException, InterruptedException {
@@ -42,12 +42,12 @@ public final class FolderLock implements AutoCloseable {
             while (LibC.INSTANCE.flock(fd, LibC.LOCK_EX | LibC.LOCK_NB) != 0) {
                 int errno = LibC.errno();
                 if (errno != Errno.EAGAIN && errno != Errno.EINTR) {
-                    throw new KernelException(what, errno, Errno.text(errno));
+                    throw LibC.failure(what, errno);
                 }
                 if (System.nanoTime() - start >= patience.toNanos()) {
                     return Optional.empty();
                 }
-                Thread.sleep(AGAIN);
+                Thread.sleep(RETRY_INTERVAL);
             }
             taken = true;
             return Optional.of(new FolderLock(fd));

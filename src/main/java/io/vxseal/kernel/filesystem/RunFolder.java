@@ -7,18 +7,29 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Which folder of the host a path of this process means, whatever the plugin's mounts call it. */
+/** The identity of a folder of the host, independent of the path at which the plugin's mounts show it. */
 public final class RunFolder {
-    /** Blanks and backslashes in a path are written as a backslash and three octal digits (proc_pid_mountinfo(5)). */
+    /** An escaped blank or backslash in a path: a backslash and three octal digits (proc_pid_mountinfo(5)). */
     private static final Pattern ESCAPED = Pattern.compile("\\\\([0-7]{3})");
 
     private RunFolder() {}
 
-    /** A mount: the file system's device number, which part of it is mounted, and where. */
+    /**
+     * A mount.
+     *
+     * @param device number of the file system's device
+     * @param root folder of the file system that is mounted
+     * @param point where it is mounted
+     */
     private record Mount(String device, Path root, Path point) {
+        // Fields of a line of /proc/PID/mountinfo
+        private static final int DEVICE = 2;
+        private static final int ROOT = 3;
+        private static final int POINT = 4;
+
         static Mount of(String line) {
             String[] fields = line.split(" ");
-            return new Mount(fields[2], path(fields[3]), path(fields[4]));
+            return new Mount(fields[DEVICE], path(fields[ROOT]), path(fields[POINT]));
         }
 
         private static Path path(String field) {
@@ -28,15 +39,15 @@ public final class RunFolder {
     }
 
     /**
-     * Returns the device, the path on it and the boot in one word. Two that are equal are of one folder; the same folder has
-     * another one after the host was started again, for what is mounted below it has not outlived that.
+     * Returns the device, the path on it and the boot id in one word. Equal words identify one folder. A folder's word changes
+     * with each boot of the host, because mounts below the folder do not survive it.
      *
-     * @param folder that is there
+     * @param folder an existing folder
      */
     public static String identity(Path folder) throws IOException {
         Path real = folder.toRealPath();
         Optional<Mount> mount = Optional.empty();
-        // The mount whose point is nearest; of several on one point the last hides the others.
+        // The mount with the longest matching path; of several on one point the last hides the others.
         for (String line : Files.readAllLines(Path.of("/proc/self/mountinfo"))) {
             Mount next = Mount.of(line);
             if (real.startsWith(next.point)

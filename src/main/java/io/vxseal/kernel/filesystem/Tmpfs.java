@@ -13,25 +13,25 @@ import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A file system in memory: for what must outlive this process but never reach a disk. */
+/** A file system in memory, for files that must outlive this process but never reach a disk. */
 public final class Tmpfs {
     private static final Logger log = LoggerFactory.getLogger(Tmpfs.class);
 
     private static final long FLAGS = LibC.MS_NOSUID | LibC.MS_NODEV | LibC.MS_NOEXEC;
     private static final String OPTIONS = "mode=0700,size=1m";
 
-    /** Since Linux 6.4; older kernels say EINVAL. */
+    /** Since Linux 6.4; older kernels refuse it with EINVAL. */
     private static final String NOSWAP = "noswap";
 
     private Tmpfs() {}
 
     /**
-     * Mounts one, mode 0700, of a mebibyte and never swapped, on a folder that is none yet. What files are in the folder
-     * are in it then, too. It stays when this process ends; in a shared mount others see it too. Where the kernel knows none
-     * without swap, any folder in memory will do, and the log says so.
+     * Mounts a tmpfs of one mebibyte, mode 0700 and never swapped, on the folder, unless one is mounted there. Files in the
+     * folder move into it. The mount outlives this process, and other processes see it in a shared mount. On a kernel without
+     * noswap any tmpfs is accepted, and a warning is logged.
      *
-     * @param folder made if it is not there
-     * @throws IOException what the kernel or the file system under the folder said
+     * @param folder created if it does not exist
+     * @throws IOException if the kernel refused the mount, or a file could not be moved
      */
     public static void mount(Path folder) throws IOException {
         Files.createDirectories(folder);
@@ -45,8 +45,8 @@ public final class Tmpfs {
                 if (!inMemory && !mount(folder, OPTIONS)) {
                     throw LibC.failure("mount a tmpfs on " + folder);
                 }
-                log.warn("this kernel has no tmpfs without swap (Linux 6.4 has): keys in {} may reach this host's swap space; "
-                        + "turn swap off or encrypt it", folder);
+                log.warn("this kernel has no tmpfs without swap (Linux 6.4 or later has): keys in {} may reach this host's swap "
+                        + "space; turn swap off or encrypt it", folder);
             }
         } finally {
             putBack(files);
@@ -57,7 +57,7 @@ public final class Tmpfs {
         return LibC.INSTANCE.mount("tmpfs", folder.toString(), "tmpfs", FLAGS, options) == 0;
     }
 
-    /** Whether a tmpfs is mounted right there that is never swapped: of those over each other the last listed counts. */
+    /** Returns whether the topmost mount on the folder is a tmpfs that is never swapped: the last one listed. */
     private static boolean isUnswapped(Path folder) throws IOException {
         String place = " " + folder.toRealPath().toString().replace(" ", "\\040") + " tmpfs ";
         List<String> there = Files.readAllLines(Path.of("/proc/self/mounts")).stream()
@@ -66,7 +66,7 @@ public final class Tmpfs {
         return !there.isEmpty() && List.of(there.getLast().split("[ ,]")).contains(NOSWAP);
     }
 
-    /** So that nothing is left of them where the new file system hides it. */
+    /** Reads and deletes the files in the folder, so that none remains hidden below the new mount. */
     private static Map<Path, byte[]> takeAway(Path folder) throws IOException {
         Map<Path, byte[]> files = new HashMap<>();
         try (Stream<Path> there = Files.list(folder)) {

@@ -11,19 +11,19 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * The firewall's command-line tools.
+ * A runner of the firewall's command-line tools.
  *
- * @param prefix words before each command, as in {@code nsenter --net=…}; empty to run it here
- * @param namespace to run it in, if not this process's own
+ * @param prefix words before each command, as in {@code nsenter --net=…}; empty for none
+ * @param namespace in which the commands run, if not this process's own
  */
 record CommandRunner(List<String> prefix, Optional<Namespace> namespace) {
-    /** Seconds after which a process that said nothing is ended. */
+    /** Seconds after which a command is killed. */
     private static final int PROCESS_WAIT = 60;
 
-    /** What a shell, env and nsenter exit with, too, where there is no such command. */
+    /** Exit status for a missing command, also of a shell, env and nsenter. */
     private static final int COMMAND_NOT_FOUND = 127;
 
-    /** The remedy where a tool is {@link Outcome#denied}. */
+    /** Remedy for a command that was {@link Outcome#denied}. */
     static final String CAPABILITY = "the process needs CAP_NET_ADMIN in the host's network namespace";
 
     CommandRunner {
@@ -38,14 +38,16 @@ record CommandRunner(List<String> prefix, Optional<Namespace> namespace) {
         return new CommandRunner(List.of(), Optional.of(namespace));
     }
 
-    /** Characters of what a tool says that go into a message. */
-    private static final int WORDS = 80;
+    /** Longest part of a command's error output in a message, in characters. */
+    private static final int ERROR_LIMIT = 80;
 
     /**
-     * How a command ended.
+     * The outcome of a command.
      *
-     * @param output what it wrote to its standard output; of listings, the host's rules
-     * @param errors what it wrote to its standard error
+     * @param command its first word
+     * @param status its exit status
+     * @param output its standard output, which may list the host's rules
+     * @param errors its standard error
      */
     record Outcome(String command, int status, String output, String errors) {
         boolean done() {
@@ -56,7 +58,7 @@ record CommandRunner(List<String> prefix, Optional<Namespace> namespace) {
             return status == COMMAND_NOT_FOUND;
         }
 
-        /** Whether it was refused for want of {@link #CAPABILITY}. */
+        /** Returns whether it failed because the process lacks {@link #CAPABILITY}. */
         boolean denied() {
             return says("Permission denied") || says("not permitted");
         }
@@ -65,15 +67,15 @@ record CommandRunner(List<String> prefix, Optional<Namespace> namespace) {
             return output.contains(words) || errors.contains(words);
         }
 
-        /** What was to be done, why it was not, and what would help; without what it listed. */
+        /** Returns the exception with the failed step, the reason and the remedy, without the command's output. */
         FirewallException failed(String what, String remedy) {
             return new FirewallException(failure(what, remedy));
         }
 
-        /** The message of {@link #failed}. */
+        /** Returns the message of {@link #failed}. */
         String failure(String what, String remedy) {
             return "%s: %s exited with %d: %s; %s".formatted(
-                    what, command, status, FirewallException.shortened(errors, WORDS), remedy);
+                    what, command, status, FirewallException.shortened(errors, ERROR_LIMIT), remedy);
         }
     }
 
@@ -82,33 +84,33 @@ record CommandRunner(List<String> prefix, Optional<Namespace> namespace) {
     }
 
     /**
-     * Runs a command to its end.
+     * Runs a command and waits for its end.
      *
-     * @param input what it reads from its standard input
+     * @param input its standard input
      */
     Outcome run(List<String> command, String input) throws FirewallException {
         List<String> words = Stream.concat(prefix.stream(), command.stream()).toList();
         Process process;
         try {
             ProcessBuilder builder = new ProcessBuilder(words);
-            // What the tools say is compared, in English.
+            // The tools' messages are compared in English.
             builder.environment().put("LC_ALL", "C");
             process = namespace.isPresent() ? namespace.get().start(builder) : builder.start();
         } catch (IOException e) {
             return new Outcome(command.getFirst(), COMMAND_NOT_FOUND, "", e.getMessage());
         }
         var errors = new CompletableFuture<String>();
-        // Both at once, or a tool that writes much to one waits for ever.
+        // Both are read at once; a tool that fills one pipe while the other is read would wait for ever.
         Thread.ofVirtual().start(() -> errors.complete(text(process.getErrorStream())));
-        Thread limit = Thread.ofVirtual().start(() -> endAfterLimit(process));
+        Thread limit = Thread.ofVirtual().start(() -> killAfterLimit(process));
         try (var output = process.getInputStream()) {
             try (var stdin = process.getOutputStream()) {
                 stdin.write(input.getBytes(StandardCharsets.UTF_8));
             } catch (IOException e) {
-                // It ended without reading all; its status says why.
+                // It ended without reading all of its input; its exit status tells why.
             }
-            String said = new String(output.readAllBytes(), StandardCharsets.UTF_8);
-            return new Outcome(command.getFirst(), process.waitFor(), said, errors.join());
+            String listed = new String(output.readAllBytes(), StandardCharsets.UTF_8);
+            return new Outcome(command.getFirst(), process.waitFor(), listed, errors.join());
         } catch (IOException e) {
             throw new FirewallException("run " + String.join(" ", words), e);
         } catch (InterruptedException e) {
@@ -128,13 +130,13 @@ record CommandRunner(List<String> prefix, Optional<Namespace> namespace) {
         }
     }
 
-    private static void endAfterLimit(Process process) {
+    private static void killAfterLimit(Process process) {
         try {
             if (!process.waitFor(PROCESS_WAIT, TimeUnit.SECONDS)) {
                 process.destroyForcibly();
             }
         } catch (InterruptedException e) {
-            // It ended by itself.
+            // It has ended.
         }
     }
 }

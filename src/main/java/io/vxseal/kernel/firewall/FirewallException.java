@@ -2,9 +2,9 @@ package io.vxseal.kernel.firewall;
 
 import java.io.IOException;
 
-/** A firewall rule could not be put in place or taken away. The message says which, why, and what to do about it. */
+/** A firewall command that failed. The message names the step, the reason and the remedy. */
 public class FirewallException extends IOException {
-    /** Characters of a message, so that no log or status carries more than a line. */
+    /** Longest message in characters, to keep logs and status to a line. */
     private static final int LIMIT = 300;
 
     FirewallException(String message) {
@@ -15,7 +15,7 @@ public class FirewallException extends IOException {
         super(shortened(message, LIMIT), cause);
     }
 
-    /** The text on one line and within so many characters. */
+    /** Returns the text on one line, cut to the limit in characters. */
     static String shortened(String text, int limit) {
         String line = text.strip().replaceAll("\\s+", " ");
         return line.length() <= limit ? line : line.substring(0, limit - 1) + "…";

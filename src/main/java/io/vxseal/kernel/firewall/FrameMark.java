@@ -1,11 +1,11 @@
 package io.vxseal.kernel.firewall;
 
 import io.vxseal.kernel.netns.Namespace;
-import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.route.Vxlan;
 import java.util.List;
 
 /**
- * A network's own rules for frames, in the network's own namespace, out of reach of whoever reloads the host's rules.
+ * The rules for frames in an encrypted network's own namespace, which a reload of the host's rules does not affect.
  *
  * <p>Outwards, each frame that a bridge sends gets the firewall mark and a packet priority. A VXLAN device looks up the route of
  * its datagram with the frame's mark (vxlan_get_route() and vxlan6_get_route() in {@code drivers/net/vxlan/vxlan_core.c},
@@ -19,7 +19,7 @@ import java.util.List;
  * in no datagram and pass. If somebody flushes the host's rules, the network stops instead of opening.
  *
  * <p>A frame from outside passes for such a reply only if it is one and addressed to the VXLAN device itself
- * (eth_type_trans()). The device answers its askers, never itself, so {@link Route#VXLAN_MAC} tells the two apart.
+ * (eth_type_trans()). The device answers its askers, never itself, so {@link Vxlan#MAC} tells the two apart.
  */
 public final class FrameMark implements AutoCloseable {
     private static final String NAME = "vxseal";
@@ -33,8 +33,8 @@ public final class FrameMark implements AutoCloseable {
     /**
      * Returns the rules of a namespace without setting them.
      *
-     * @param namespace stays open as long as this is used
-     * @param mark firewall mark of what bridges send
+     * @param namespace must stay open as long as the rules are used
+     * @param mark firewall mark of frames that bridges send
      * @throws FirewallException if the kernel has no nf_tables
      */
     public static FrameMark in(Namespace namespace, int mark) throws FirewallException {
@@ -42,22 +42,22 @@ public final class FrameMark implements AutoCloseable {
                 new NftTable.Chain("incoming", "filter hook prerouting priority -400", List.of(
                         "iifname \"vx-*\" meta priority 0x%x accept".formatted(SealedPriority.PRIORITY),
                         "iifname \"vx-*\" meta pkttype host arp operation reply ether daddr != %s accept"
-                                .formatted(Route.VXLAN_MAC),
+                                .formatted(Vxlan.MAC),
                         "iifname \"vx-*\" drop")),
                 new NftTable.Chain("outgoing", "filter hook postrouting priority 400", List.of(
                         "meta mark set 0x%x".formatted(mark),
                         "meta priority set 0x%x".formatted(SealedPriority.PRIORITY))))));
     }
 
-    /** Returns whether the namespace has rules of {@link #restore}, by whatever process or version. */
+    /** Returns whether the namespace has rules that {@link #restore} set, in any process or version. */
     public static boolean isSet(Namespace namespace) throws FirewallException {
-        return NftTable.stands(namespace, NftTable.Family.BRIDGE, NAME);
+        return NftTable.exists(namespace, NftTable.Family.BRIDGE, NAME);
     }
 
     /**
-     * Sets the rules in one transaction unless they stand as they were set. Where they do, no process is started.
+     * Sets the rules in one transaction, unless they are unchanged; then no process is started.
      *
-     * @return whether anything else had stood before
+     * @return whether they were missing or different
      * @throws FirewallException if nft cannot be run, or the kernel has no nf_tables for bridges
      */
     public boolean restore() throws FirewallException {

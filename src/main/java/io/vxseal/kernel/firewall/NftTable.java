@@ -2,6 +2,8 @@ package io.vxseal.kernel.firewall;
 
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netlink.Attributes;
+import io.vxseal.kernel.netlink.NetlinkDescriptor;
+import io.vxseal.kernel.netlink.NetlinkHeader;
 import io.vxseal.kernel.netlink.NetlinkMessage;
 import io.vxseal.kernel.netlink.NetlinkSocket;
 import io.vxseal.kernel.netns.Namespace;
@@ -14,12 +16,12 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
 
 /**
- * A table of nf_tables in one namespace that stays as it was set. Whether it does is asked of the kernel by netlink
- * (linux/netfilter/nf_tables.h); nft runs only where something is to be set. What nft made is compared with what the
- * kernel listed right after nft had made it, without the numbers that a table made anew has.
+ * A table of nf_tables in one namespace, and its repair. Whether the table is unchanged is asked of the kernel by netlink
+ * ({@code linux/netfilter/nf_tables.h}); nft runs only to change it. The reference is what the kernel listed right after nft
+ * made the table, without the numbers that differ each time.
  */
 final class NftTable implements AutoCloseable {
-    /** A family's word and its number in linux/netfilter.h. */
+    /** A family, by nft's word and its number in {@code linux/netfilter.h}. */
     enum Family {
         INET("inet", 1),
         BRIDGE("bridge", 7);
@@ -33,14 +35,24 @@ final class NftTable implements AutoCloseable {
         }
     }
 
-    /** A kind of object that a table is made of: messages that ask for all of them, and attributes that differ each time. */
+    private static final int NFNL_SUBSYS_NFTABLES = 10 << 8;
+
+    // linux/netfilter/nf_tables.h: messages, attributes
+    private static final int NFT_MSG_GETTABLE = 1;
+    private static final int NFT_MSG_GETCHAIN = 4;
+    private static final int NFT_MSG_GETRULE = 7;
+    private static final int NFTA_TABLE_USE = 3;
+    private static final int NFTA_TABLE_HANDLE = 4;
+    private static final int NFTA_CHAIN_HANDLE = 2;
+    private static final int NFTA_CHAIN_USE = 6;
+    private static final int NFTA_RULE_HANDLE = 3;
+    private static final int NFTA_RULE_POSITION = 6;
+
+    /** A kind of object in a table: the request for all of them, and the attributes that differ in an equal table. */
     private enum Kind {
-        /** Without NFTA_TABLE_USE and NFTA_TABLE_HANDLE. */
-        TABLE(1, Set.of(3, 4)),
-        /** Without NFTA_CHAIN_HANDLE and NFTA_CHAIN_USE. */
-        CHAIN(4, Set.of(2, 6)),
-        /** Without NFTA_RULE_HANDLE and NFTA_RULE_POSITION. */
-        RULE(7, Set.of(3, 6));
+        TABLE(NFT_MSG_GETTABLE, Set.of(NFTA_TABLE_USE, NFTA_TABLE_HANDLE)),
+        CHAIN(NFT_MSG_GETCHAIN, Set.of(NFTA_CHAIN_HANDLE, NFTA_CHAIN_USE)),
+        RULE(NFT_MSG_GETRULE, Set.of(NFTA_RULE_HANDLE, NFTA_RULE_POSITION));
 
         private final int request;
         @SuppressWarnings("ImmutableEnumChecker") // the sets above are
@@ -52,13 +64,17 @@ final class NftTable implements AutoCloseable {
         }
     }
 
-    private static final int NFNL_SUBSYS_NFTABLES = 10 << 8;
-
-    /** The attribute with the table's name, in messages of each kind. */
+    /** Name of the table: NFTA_TABLE_NAME, NFTA_CHAIN_TABLE and NFTA_RULE_TABLE. */
     private static final int NFTA_TABLE = 1;
 
-    /** Octets of nfgenmsg; its last two count the kernel's changes. */
-    private static final int NFGENMSG = 4;
+    /*
+     * struct nfgenmsg {            // linux/netfilter/nfnetlink.h
+     *     __u8 nfgen_family;       // 0
+     *     __u8 version;            // 1
+     *     __be16 res_id;           // 2: number of the ruleset's generation
+     * };                           // 4
+     */
+    private static final int NFGENMSG_LENGTH = 4;
 
     /**
      * A base chain.
@@ -77,11 +93,11 @@ final class NftTable implements AutoCloseable {
     private final String name;
     private final List<Chain> chains;
 
-    /** What is read, the change that follows from it, and {@link #right}. */
+    /** Guards the table from reading it to the change that follows, and {@link #reference}. Held over nft. */
     private final ReentrantLock lock = new ReentrantLock();
 
-    /** The table as the kernel listed it after it was set; empty before. */
-    private List<ByteBuffer> right = List.of();
+    /** The table as the kernel listed it after nft made it; empty before. */
+    private List<ByteBuffer> reference = List.of();
 
     private NftTable(Namespace namespace, NetlinkSocket socket, Family family, String name, List<Chain> chains) {
         this.namespace = namespace;
@@ -91,13 +107,13 @@ final class NftTable implements AutoCloseable {
         this.chains = chains;
     }
 
-    /** Returns the table without setting it; the namespace is to stay open as long as the table is used. */
+    /** Returns a table without making it. The namespace must stay open as long as the table is used. */
     static NftTable in(Namespace namespace, Family family, String name, List<Chain> chains) throws FirewallException {
         return new NftTable(namespace, open(namespace), family, name, List.copyOf(chains));
     }
 
-    /** Returns whether the namespace has a table of this name, whatever is in it. */
-    static boolean stands(Namespace namespace, Family family, String name) throws FirewallException {
+    /** Returns whether the namespace has a table with that name, whatever its content. */
+    static boolean exists(Namespace namespace, Family family, String name) throws FirewallException {
         try (NetlinkSocket socket = open(namespace)) {
             return !list(socket, family, name, Kind.TABLE).isEmpty();
         }
@@ -105,53 +121,54 @@ final class NftTable implements AutoCloseable {
 
     private static NetlinkSocket open(Namespace namespace) throws FirewallException {
         try {
-            return NetlinkSocket.open(namespace, NetlinkSocket.NETLINK_NETFILTER);
+            return NetlinkSocket.open(namespace, NetlinkDescriptor.NETLINK_NETFILTER);
         } catch (KernelException e) {
             throw new FirewallException("ask for nftables' tables: " + e.getMessage() + "; modprobe nfnetlink nf_tables", e);
         }
     }
 
     /**
-     * Sets the table in one transaction unless it stands as it was set. The first call in a process always sets it.
+     * Makes the table in one transaction, unless it is unchanged since the last call. The first call of an object always
+     * makes it.
      *
-     * @return whether anything else had stood before
+     * @return whether the table was missing or different
      * @throws FirewallException if nft cannot be run or the kernel lacks something
      */
     boolean restore() throws FirewallException {
         lock.lock();
         try {
-            List<ByteBuffer> standing = list();
-            if (!right.isEmpty() && standing.equals(right)) {
+            List<ByteBuffer> before = list();
+            if (!reference.isEmpty() && before.equals(reference)) {
                 return false;
             }
-            run("set", replacing() + "table " + this + " {\n"
+            run("set", replacement() + "table " + this + " {\n"
                     + chains.stream().map(Chain::text).collect(Collectors.joining()) + "}\n");
-            List<ByteBuffer> set = list();
-            if (set.size() != objects()) {
-                throw new FirewallException("set table " + this + ": it is not what was set; which other program changes it?");
+            List<ByteBuffer> after = list();
+            if (after.size() != objects()) {
+                throw new FirewallException("set table " + this + ": another program changes it, too");
             }
-            right = set;
-            return !standing.equals(right);
+            reference = after;
+            return !before.equals(reference);
         } finally {
             lock.unlock();
         }
     }
 
-    /** Removes the table; it is no error if it is gone already. */
+    /** Removes the table. It is no error if it is gone. */
     void remove() throws FirewallException {
         lock.lock();
         try {
             if (!list(socket, family, name, Kind.TABLE).isEmpty()) {
-                run("remove", replacing());
+                run("remove", replacement());
             }
-            right = List.of();
+            reference = List.of();
         } finally {
             lock.unlock();
         }
     }
 
-    /** Deleting fails where there is nothing, so an empty one is made first. */
-    private String replacing() {
+    /** Returns commands that delete the table. They add it first, because deleting a missing table fails. */
+    private String replacement() {
         return "table %1$s\ndelete table %1$s\n".formatted(this);
     }
 
@@ -194,27 +211,27 @@ final class NftTable implements AutoCloseable {
                     "list table " + family.word + " " + name,
                     batch -> batch.add(NFNL_SUBSYS_NFTABLES | kind.request, NetlinkMessage.NLM_F_DUMP)
                             .u8(family.number).u8(0).u16(0),
-                    (type, message) -> Attributes.of(message, NFGENMSG).text(NFTA_TABLE).equals(Optional.of(name))
-                            ? Optional.of(lasting(kind, message))
+                    (type, message) -> Attributes.of(message, NFGENMSG_LENGTH).text(NFTA_TABLE).equals(Optional.of(name))
+                            ? Optional.of(constantAttributes(kind, message))
                             : Optional.empty());
         } catch (KernelException e) {
             throw new FirewallException(e.getMessage() + "; modprobe nf_tables", e);
         }
     }
 
-    /** A copy of the attributes that a table made anew has, too. */
-    private static ByteBuffer lasting(Kind kind, ByteBuffer message) {
-        ByteBuffer lasting = ByteBuffer.allocate(message.limit());
-        int at = NFGENMSG;
+    /** Returns a copy of the attributes that do not differ in an equal table. */
+    private static ByteBuffer constantAttributes(Kind kind, ByteBuffer message) {
+        ByteBuffer constant = ByteBuffer.allocate(message.limit());
+        int at = NFGENMSG_LENGTH;
         while (at + NetlinkMessage.NLA_HDRLEN <= message.limit()) {
-            int length = Math.max(message.getShort(at) & 0xffff, NetlinkMessage.NLA_HDRLEN);
+            int length = Math.max(Attributes.length(message, at), NetlinkMessage.NLA_HDRLEN);
             int end = Math.min(at + length, message.limit());
-            if (!kind.varying.contains(message.getShort(at + 2) & Attributes.NLA_TYPE_MASK)) {
-                lasting.put(message.slice(at, end - at));
+            if (!kind.varying.contains(Attributes.type(message, at))) {
+                constant.put(message.slice(at, end - at));
             }
-            at += length + NetlinkMessage.ALIGNTO - 1 & -NetlinkMessage.ALIGNTO;
+            at += NetlinkHeader.align(length);
         }
-        return lasting.flip();
+        return constant.flip();
     }
 
     @Override

@@ -10,46 +10,51 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The rules by nft, in a table of our own with a set of segments. The table is for both IPs, and is replaced whole with
- * every change, in one transaction, so no packet meets less than it had.
+ * A firewall by nft: a table of its own with a set of segments, for IPv4 and IPv6. Every change replaces the table in one
+ * transaction, so no packet meets fewer rules than before.
  *
- * <p>nftables finds the UDP header as the kernel's stack does, behind any chain of IPv6 extension headers. It cannot ask a
- * state for protocol and mode, so the reqid alone tells our IPsec.
+ * <p>nftables finds the UDP header as the kernel's stack does, behind any chain of IPv6 extension headers. It cannot match a
+ * state's protocol and mode, so the reqid alone identifies our IPsec.
  *
- * <p>Over IPv6, fragments come to INPUT one by one. A first fragment without a whole UDP header cannot be judged; it is
+ * <p>Over IPv6, fragments reach INPUT one by one. A first fragment without a complete UDP header cannot be classified; it is
  * dropped, whatever its port, as the kernel itself does since 5.11.
  */
 final class NftablesFirewall implements Firewall {
     private static final List<String> NFT = List.of("nft", "-f", "-");
 
-    /** The kernel looks at all of it and commits nothing. */
-    private static final List<String> TRY = List.of("nft", "-c", "-f", "-");
+    /** Has the kernel check a ruleset without committing it. */
+    private static final List<String> CHECK = List.of("nft", "-c", "-f", "-");
 
     private static final String FAMILY = "inet";
     private static final String TABLE = "vxseal";
 
-    /** For what is only tried. */
+    /** Name of a table that is only checked. */
     private static final String SCRATCH = "vxseal-try";
 
-    /** The upper 24 bits of the second word behind the UDP header's 8 octets (RFC 7348). */
+    /** The VNI: the upper 24 bits of the second word behind the UDP header's 8 octets (RFC 7348). */
     private static final String VNI = "@th,96,24";
 
-    /** Whoever sent it; what a socket of another namespace, or none, sent has no owner. */
-    private static final String OF_A_PROCESS = "meta skuid != 4294967295";
+    /** Matches packets that a socket of this namespace sent; others have no owner. */
+    private static final String OF_PROCESS = "meta skuid != 4294967295";
 
-    /** What nft prints of the set of segments: pairs of numbers, with or without 0x. */
+    /** An element of the set of segments as nft prints it: a pair of numbers, with or without 0x. */
     private static final Pattern SEGMENT = Pattern.compile("\\b(\\d{1,5}) \\. (0x[0-9a-fA-F]{1,6}|\\d{1,8})\\b");
 
-    /** The set of version 0.1.0, and a rule of it. */
+    /** The set of VNIs of version 0.1.0. */
     private static final Pattern EARLIER_SET = Pattern.compile("set vnis \\{[^}]*?elements = \\{([^}]*)}");
 
+    /** A rule of version 0.1.0, with the port. */
     private static final Pattern EARLIER_RULE = Pattern.compile("udp dport (\\d{1,5}) @th,96,24 @vnis ");
     private static final Pattern NUMBER = Pattern.compile("\\w+");
 
-    /** Elements of whichever set. */
+    /** The elements of any set. */
     private static final Pattern ELEMENTS = Pattern.compile("elements = \\{[^}]*}");
 
-    /** What the rules need of the kernel, the first thing first: a ruleset with family and table left open. */
+    /**
+     * A part of the kernel that the rules need.
+     *
+     * @param ruleset one that needs the part, with family and table left open
+     */
     private record Part(String ruleset, String remedy) {
         static Part rule(String hook, String rule, String remedy) {
             return new Part(
@@ -57,6 +62,7 @@ final class NftablesFirewall implements Firewall {
         }
     }
 
+    /** In an order in which each part needs those before it. */
     private static final List<Part> PARTS = List.of(
             new Part("table %s %s", "the kernel lacks nftables (CONFIG_NF_TABLES, _INET): modprobe nf_tables"),
             new Part(
@@ -69,28 +75,28 @@ final class NftablesFirewall implements Firewall {
                     "the kernel's nftables lacks \"ipsec\" (CONFIG_NFT_XFRM): modprobe nft_xfrm"),
             Part.rule(
                     "output",
-                    OF_A_PROCESS + " drop",
+                    OF_PROCESS + " drop",
                     "the kernel's nftables lacks \"meta skuid\": use kernel 5.10 or later"),
             Part.rule(
                     "input",
                     "frag frag-off 0 drop",
                     "the kernel's nftables lacks \"frag\": use kernel 5.10 or later"));
 
-    private final CommandRunner tools;
+    private final CommandRunner runner;
 
-    /** What is read, the change that follows from it, and {@link #written}. */
+    /** Guards the table from reading it to the change that follows, and {@link #written}. Held over nft. */
     private final ReentrantLock lock = new ReentrantLock();
 
     /** The table as nft printed it after the last change: each version prints in its own way. */
     private String written = "";
 
-    NftablesFirewall(CommandRunner tools) {
-        this.tools = tools;
+    NftablesFirewall(CommandRunner runner) {
+        this.runner = runner;
     }
 
-    /** Whether Docker's engine makes its rules by nftables: it has tables of this name, for either IP. */
-    boolean holdsTheEnginesRules() throws FirewallException {
-        return tools.run(List.of("nft", "list", "tables"))
+    /** Returns whether Docker's engine makes its rules by nftables: it has tables with this name, one for each IP. */
+    boolean hasEngineRules() throws FirewallException {
+        return runner.run(List.of("nft", "list", "tables"))
                 .output()
                 .lines()
                 .anyMatch(line -> line.matches("table ip6? docker-bridges"));
@@ -103,7 +109,7 @@ final class NftablesFirewall implements Firewall {
             String now = read();
             Set<Segment> wanted = segments(now);
             if (wanted.addAll(segments) || !now.equals(written)) {
-                write("protect " + inWords(segments), wanted);
+                write("protect " + Segment.summary(segments), wanted);
             }
         } finally {
             lock.unlock();
@@ -116,7 +122,7 @@ final class NftablesFirewall implements Firewall {
         try {
             Set<Segment> wanted = segments(read());
             if (wanted.removeAll(segments)) {
-                write("unprotect " + inWords(segments), wanted);
+                write("unprotect " + Segment.summary(segments), wanted);
             }
         } finally {
             lock.unlock();
@@ -138,8 +144,8 @@ final class NftablesFirewall implements Firewall {
             }
             Set<Segment> wrong = new TreeSet<>(segments);
             wrong.addAll(found);
-            write("restore the rules of " + inWords(wrong), segments);
-            // An earlier process's table may have been right: how this nft prints a right one is known only now.
+            write("restore the rules of " + Segment.summary(wrong), segments);
+            // An earlier process's table may have been right: only now is it known how this nft prints a right one.
             if (rules(before).equals(rules(written))) {
                 wrong.removeIf(segment -> segments.contains(segment) && found.contains(segment));
             }
@@ -150,15 +156,11 @@ final class NftablesFirewall implements Firewall {
     }
 
     @Override
-    public Set<Segment> standing() throws FirewallException {
+    public Set<Segment> protectedSegments() throws FirewallException {
         return segments(read());
     }
 
-    private static String inWords(Set<Segment> segments) {
-        return segments.size() == 1 ? segments.iterator().next().toString() : segments.size() + " segments";
-    }
-
-    /** All of the listing but the sets' elements. */
+    /** Returns the listing without the elements of the sets. */
     private static String rules(String listing) {
         return ELEMENTS.matcher(listing).replaceAll("");
     }
@@ -180,14 +182,14 @@ final class NftablesFirewall implements Firewall {
     }
 
     private CommandRunner.Outcome list() throws FirewallException {
-        return tools.run(List.of("nft", "list", "table", FAMILY, TABLE));
+        return runner.run(List.of("nft", "list", "table", FAMILY, TABLE));
     }
 
     private String read() throws FirewallException {
         return read(list());
     }
 
-    /** The table as nft prints it, empty if there is none, nor an nft that could have made one. */
+    /** Returns the table as nft printed it; empty if there is no table, or no nft that could have made one. */
     private String read(CommandRunner.Outcome listed) throws FirewallException {
         if (listed.done()) {
             return listed.output();
@@ -198,7 +200,7 @@ final class NftablesFirewall implements Firewall {
         throw listed.failed("read table " + TABLE, remedy(listed));
     }
 
-    /** Whether the kernel has no nf_tables, or not for both IPs in one table; then there is no table of ours either. */
+    /** Returns whether the kernel lacks nf_tables, or its inet family; then there is no table of ours either. */
     private static boolean lacksNftables(CommandRunner.Outcome listed) {
         return listed.says("Protocol not supported")
                 || listed.says("Operation not supported")
@@ -206,9 +208,9 @@ final class NftablesFirewall implements Firewall {
     }
 
     private void write(String what, Set<Segment> segments) throws FirewallException {
-        // Deleting fails where there is nothing, so an empty one is made first.
-        String replacing = "table %1$s %2$s\ndelete table %1$s %2$s\n".formatted(FAMILY, TABLE);
-        CommandRunner.Outcome outcome = tools.run(NFT, segments.isEmpty() ? replacing : replacing + ruleset(segments));
+        // Deleting a missing table fails, so it is added first.
+        String deletion = "table %1$s %2$s\ndelete table %1$s %2$s\n".formatted(FAMILY, TABLE);
+        CommandRunner.Outcome outcome = runner.run(NFT, segments.isEmpty() ? deletion : deletion + ruleset(segments));
         if (!outcome.done()) {
             throw outcome.failed(what, remedy(outcome));
         }
@@ -216,9 +218,9 @@ final class NftablesFirewall implements Firewall {
     }
 
     /**
-     * What other tables accept, this one drops all the same, so the order among them does not matter to what comes in. What
-     * leaves is judged last: after every chain that may set another mark, which has the kernel choose the route, and with
-     * it the policy, anew.
+     * Returns the table for the segments. A packet that another table accepts still meets this one, so the order among tables
+     * does not matter for incoming packets. The chain for outgoing ones comes last, after every chain that may set another
+     * mark, because the kernel then chooses the route, and with it the policy, again.
      */
     private static String ruleset(Set<Segment> segments) {
         return """
@@ -268,7 +270,7 @@ final class NftablesFirewall implements Firewall {
                 joined(segments.stream().map(Segment::port).distinct().map(String::valueOf), ", "),
                 VNI, VNI, VNI,
                 joined(SealedPriority.sealedBy("in").map(sealed -> sealed + " return"), "\n"),
-                OF_A_PROCESS,
+                OF_PROCESS,
                 joined(SealedPriority.sealedBy("out").map(sealed -> sealed + " return"), "\n"));
     }
 
@@ -284,7 +286,7 @@ final class NftablesFirewall implements Firewall {
             return CommandRunner.CAPABILITY;
         }
         for (Part part : PARTS) {
-            if (!tools.run(TRY, part.ruleset.formatted(FAMILY, SCRATCH)).done()) {
+            if (!runner.run(CHECK, part.ruleset.formatted(FAMILY, SCRATCH)).done()) {
                 return part.remedy + ", or set VXSEAL_FIREWALL=iptables";
             }
         }

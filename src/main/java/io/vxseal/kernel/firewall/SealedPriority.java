@@ -1,7 +1,7 @@
 package io.vxseal.kernel.firewall;
 
 import io.vxseal.kernel.netns.Namespace;
-import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -37,12 +37,12 @@ import java.util.stream.Stream;
  */
 public final class SealedPriority implements AutoCloseable {
     /** Packet priority of encrypted networks' packets, unlikely to be the handle of a scheduler's class: 0x76 and our reqid. */
-    public static final int PRIORITY = 0x76 << 24 | Xfrm.REQID;
+    public static final int PRIORITY = 0x76 << 24 | SecurityPolicy.REQID;
 
-    /** Right before the chains that translate sources (NF_IP_PRI_NAT_SRC, 100). */
+    /** Priority right before the chains that translate sources (NF_IP_PRI_NAT_SRC, 100). */
     private static final int BEFORE_SOURCE_NAT = 99;
 
-    /** Elements of a security path that the kernel keeps at most (XFRM_MAX_DEPTH). */
+    /** Longest security path in the kernel (XFRM_MAX_DEPTH). */
     private static final int DEPTH = 6;
 
     private final NftTable table;
@@ -52,10 +52,10 @@ public final class SealedPriority implements AutoCloseable {
     }
 
     /**
-     * Returns the table of the host's namespace, which {@link #restore} sets.
+     * Returns the table of the host's namespace without setting it.
      *
-     * @param namespace stays open as long as this is used
-     * @param mark firewall mark by which policies choose datagrams
+     * @param namespace must stay open as long as the table is used
+     * @param mark firewall mark by which policies select datagrams
      * @throws FirewallException if the kernel has no nf_tables
      */
     public static SealedPriority in(Namespace namespace, int mark) throws FirewallException {
@@ -82,20 +82,20 @@ public final class SealedPriority implements AutoCloseable {
     }
 
     /**
-     * Returns matches in nft's words, one for each place that our state may have in a packet's way through IPsec, which
-     * leads through another VPN's states, too, where one tunnel is inside another.
+     * Returns matches in nft's words, one for each position of our state in a packet's security path. The path also contains
+     * another VPN's states if one tunnel is inside another.
      *
      * @param direction {@code in} or {@code out}
      */
     static Stream<String> sealedBy(String direction) {
         return IntStream.range(0, DEPTH)
-                .mapToObj(place -> "ipsec %s spnum %d reqid %d".formatted(direction, place, Xfrm.REQID));
+                .mapToObj(place -> "ipsec %s spnum %d reqid %d".formatted(direction, place, SecurityPolicy.REQID));
     }
 
     /**
-     * Sets the table in one transaction unless it stands as it was set. Where it does, no process is started.
+     * Sets the table in one transaction, unless it is unchanged; then no process is started.
      *
-     * @return whether anything else had stood before
+     * @return whether it was missing or different
      * @throws FirewallException if nft cannot be run, or the kernel lacks nftables for IPsec
      */
     public boolean restore() throws FirewallException {

@@ -1,10 +1,12 @@
 package io.vxseal.kernel.firewall;
 
+import java.util.Set;
+
 /**
- * A VXLAN segment as its datagrams show it.
+ * A VXLAN segment, by the port and VNI of its datagrams.
  *
  * @param port UDP destination port
- * @param vni network identifier, 24 bits
+ * @param vni VXLAN network identifier, 24 bits
  */
 public record Segment(int port, int vni) implements Comparable<Segment> {
     private static final int MAX_PORT = 0xffff;
@@ -17,6 +19,11 @@ public record Segment(int port, int vni) implements Comparable<Segment> {
         if (vni < 0 || vni > MAX_VNI) {
             throw new IllegalArgumentException("VNI " + vni + ": use one from 0 to " + MAX_VNI);
         }
+    }
+
+    /** Describes segments for a message: the only one, or their number. */
+    static String summary(Set<Segment> segments) {
+        return segments.size() == 1 ? segments.iterator().next().toString() : segments.size() + " segments";
     }
 
     /** Orders by port, then by VNI. */

@@ -1,6 +1,6 @@
 package io.vxseal.kernel.firewall;
 
-/** iptables cannot list the rules that stand, so what follows from them cannot be known. */
+/** A failure of iptables to list its rules: whether they are right is unknown. */
 final class UnreadableRulesException extends FirewallException {
     UnreadableRulesException(String message) {
         super(message);

@@ -7,17 +7,16 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The classic BPF program (linux/filter.h) by which xt_bpf tells what is or may be a datagram of one VNI. xt_bpf runs it on
- * the packet from the IP header on. The packet is known to be UDP to the VXLAN port, wherever its UDP header is. The VNI is
- * where RFC 7348 puts it: the upper 24 bits of the second word behind the UDP header's 8 octets.
+ * The classic BPF program ({@code linux/filter.h}) with which xt_bpf matches packets that are or may be datagrams of one VNI.
+ * xt_bpf runs it on the packet from the IP header on. Another match has found that the packet is UDP to the VXLAN port. The
+ * VNI is the upper 24 bits of the second word behind the UDP header's 8 octets (RFC 7348).
  *
- * <p>The program matches what it cannot judge: a packet too short for a VNI, and over IPv6 one whose UDP header follows
- * neither the IPv6 header nor a fragment header right behind that. No VXLAN device sends either. So the place of the UDP
- * header is never guessed, and the kernel's own way to it (ipv6_find_hdr(), which follows any chain of headers) cannot lead
- * to another place.
+ * <p>The program also matches what it cannot classify: a packet too short for a VNI, and over IPv6 one whose UDP header
+ * follows neither the IPv6 header nor a fragment header right behind that. No VXLAN device sends either. So the program never
+ * reads another octet as the VNI than the kernel, which follows any chain of headers (ipv6_find_hdr()).
  */
 final class VxlanMatch {
-    // linux/bpf_common.h, codes put together
+    // linux/bpf_common.h: class, size and mode of an instruction combined
     private static final int BPF_LDX_B_MSH = 0xb1;
     private static final int BPF_LDX_W_IMM = 0x01;
     private static final int BPF_LD_B_ABS = 0x30;
@@ -31,28 +30,28 @@ final class VxlanMatch {
     private static final int BPF_JMP_JGE_X = 0x3d;
     private static final int BPF_RET_K = 0x06;
 
-    /** Octets from the UDP header's start to the word with the VNI. */
+    /** Offset of the word with the VNI from the start of the UDP header, in octets. */
     private static final int VNI_WORD = 8 + 4;
 
-    /** Octets of the UDP and the VXLAN header. */
+    /** Octets of the UDP and VXLAN headers. */
     private static final int HEADERS = 8 + 8;
 
     private static final int IPV6_HEADER = 40;
     private static final int IPV6_FRAGMENT_HEADER = 8;
 
-    /** Where an IPv6 header says what follows it. */
+    /** Offset of the next header field in an IPv6 header. */
     private static final int IPV6_NEXT_HEADER = 6;
 
     // linux/in.h and in6.h
     private static final int IPPROTO_UDP = 17;
     private static final int IPPROTO_FRAGMENT = 44;
 
-    /** The instruction that compares, in text, with a VNI of 24 bits. */
+    /** The instruction that compares with the VNI, in text. */
     private static final Pattern COMPARISON = Pattern.compile("," + BPF_JMP_JEQ_K + " 0 1 (\\d{1,8}),");
 
     private VxlanMatch() {}
 
-    /** One instruction, sock_filter: code, jumps if true and false, operand. */
+    /** One instruction (sock_filter): code, jump offsets if true and if false, operand. */
     record Instruction(int code, int jumpTrue, int jumpFalse, int operand) {
         @Override
         public String toString() {
@@ -60,7 +59,7 @@ final class VxlanMatch {
         }
     }
 
-    /** Returns the program, whose result is non-zero for datagrams of the VNI and for what cannot be judged. */
+    /** Returns the program. Its result is not zero for datagrams of the VNI and for packets that cannot be classified. */
     static Instruction[] program(Firewall.Transport transport, int vni) {
         var program = new ArrayList<>(switch (transport) {
             case IPV4 -> List.of(new Instruction(BPF_LDX_B_MSH, 0, 0, 0));
@@ -78,7 +77,7 @@ final class VxlanMatch {
         return program.toArray(new Instruction[0]);
     }
 
-    /** Leaves the UDP header's place in the index register, or jumps to the match, seven instructions after these. */
+    /** Loads the UDP header's offset into the index register, or jumps to the match, seven instructions after these. */
     private static List<Instruction> udpHeaderOverIpv6() {
         return List.of(
                 new Instruction(BPF_LD_W_LEN, 0, 0, 0),
@@ -98,7 +97,7 @@ final class VxlanMatch {
         return text(program(transport, vni));
     }
 
-    /** Returns the program of version 0.1.0, which took the UDP header to follow an IPv6 header at once. */
+    /** Returns the program of version 0.1.0, which assumed that the UDP header follows the IPv6 header directly. */
     static String earlierBytecode(Firewall.Transport transport, int vni) {
         return text(
                 switch (transport) {
@@ -121,8 +120,8 @@ final class VxlanMatch {
     }
 
     /**
-     * Returns the VNI that a program of this version or of 0.1.0 is for; empty if it is neither, as the built-in driver's
-     * are not.
+     * Returns the VNI that a program matches; empty if it is neither of this version nor of 0.1.0, such as the built-in
+     * driver's.
      */
     static OptionalInt vni(Firewall.Transport transport, String bytecode) {
         Matcher comparison = COMPARISON.matcher(bytecode);

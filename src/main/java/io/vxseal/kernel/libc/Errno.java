@@ -1,6 +1,6 @@
 package io.vxseal.kernel.libc;
 
-/** Error numbers as in {@code asm-generic/errno-base.h} and {@code asm-generic/errno.h}. */
+/** Error numbers of {@code asm-generic/errno-base.h} and {@code asm-generic/errno.h}, and their names. */
 public final class Errno {
     public static final int EPERM = 1;
     public static final int ENOENT = 2;
@@ -21,12 +21,8 @@ public final class Errno {
 
     private Errno() {}
 
-    /** The header's name and the C library's text, as in {@code "ESRCH (No such process)"}. */
-    public static String text(int errno) {
-        return name(errno) + " (" + LibC.INSTANCE.strerror(errno) + ")";
-    }
-
-    private static String name(int errno) {
+    /** Returns the header's name of an error number, as in {@code "ESRCH"}. */
+    public static String name(int errno) {
         return switch (errno) {
             case EPERM -> "EPERM";
             case ENOENT -> "ENOENT";

@@ -15,8 +15,8 @@ import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The C library, as far as this room calls it, by jffi: what jnr-ffi is made of. That would read these functions from an
- * interface with annotations, for a tenth of a start's processor time.
+ * The functions of the C library that the kernel's packages call, bound by jffi. jnr-ffi, which is built on jffi, reads the
+ * functions from an annotated interface instead; that costs a tenth of the start's processor time.
  */
 public final class LibC {
     public static final Functions INSTANCE = new Functions();
@@ -45,20 +45,19 @@ public final class LibC {
     /** {@code sys/mount.h}. */
     public static final int MNT_DETACH = 2;
 
-    /** {@code linux/nsfs.h}: which kind of namespace a descriptor holds, as its CLONE_ flag. */
+    /** {@code linux/nsfs.h}: an ioctl(2) that returns the kind of a namespace's descriptor as its CLONE_ flag. */
     public static final long NS_GET_NSTYPE = 0xb703;
 
     private LibC() {}
 
-    /** Where a direct buffer's memory begins, whatever its position is. The buffer must outlive its use. */
+    /** Returns the address of a direct buffer's memory, whatever its position. The buffer must outlive the use of the address. */
     public static long address(ByteBuffer direct) {
         return MemoryIO.getInstance().getDirectBufferAddress(direct);
     }
 
     /**
-     * The functions, each named and shaped as in its manual page (section 2), with addresses of memory for pointers, 0 for
-     * null. All answer -1 on failure; {@link #errno()} then says why, if asked by the same thread before it calls anything
-     * else.
+     * The functions with the names and parameters of their manual pages (section 2). Pointers are addresses of memory, 0 for
+     * null. All return -1 on failure. {@link #errno()} then returns the reason to the same thread until its next call.
      */
     public static final class Functions {
         private static final Invoker CALL = Invoker.getInstance();
@@ -91,7 +90,7 @@ public final class LibC {
         }
 
         public int open(String path, int flags) {
-            return with(text(path), at -> CALL.invokeNNrN(open, at, flags));
+            return with(string(path), at -> CALL.invokeNNrN(open, at, flags));
         }
 
         public int close(int fd) {
@@ -114,27 +113,27 @@ public final class LibC {
             return (int) CALL.invokeNrN(unshare, flags);
         }
 
-        /** Mounts a file system; {@code data} is null for none. */
+        /** Mounts a file system; {@code data} contains its options, null for none. */
         public int mount(String source, String target, String type, long flags, @Nullable String data) {
-            return with(text(source), from -> with(text(target), to -> with(text(type), kind ->
-                    with(text(data == null ? "" : data), options ->
+            return with(string(source), from -> with(string(target), to -> with(string(type), kind ->
+                    with(string(data == null ? "" : data), options ->
                             CALL.invokeNNNNNrN(mount, from, to, kind, flags, data == null ? 0 : options)))));
         }
 
         public int umount2(String target, int flags) {
-            return with(text(target), at -> CALL.invokeNNrN(umount2, at, flags));
+            return with(string(target), at -> CALL.invokeNNrN(umount2, at, flags));
         }
 
         public int socket(int domain, int type, int protocol) {
             return (int) CALL.invokeNNNrN(socket, domain, type, protocol);
         }
 
-        /** Binds a socket to the address, all of a direct buffer. */
+        /** Binds a socket to the address, the whole capacity of a direct buffer. */
         public int bind(int fd, ByteBuffer address) {
             return with(address, at -> CALL.invokeNNNrN(bind, fd, at, address.capacity()));
         }
 
-        /** Sets a socket option to the value, all of a direct buffer. */
+        /** Sets a socket option to the value, the whole capacity of a direct buffer. */
         public int setsockopt(int fd, int level, int option, ByteBuffer value) {
             return with(value, at -> CALL.invokeNNNNNrN(setsockopt, fd, level, option, at, value.capacity()));
         }
@@ -164,7 +163,7 @@ public final class LibC {
             return new String(text, StandardCharsets.UTF_8);
         }
 
-        /** Makes a call with the address of a direct buffer, which lasts at least as long. */
+        /** Calls a function with the address of a direct buffer, and keeps the buffer reachable during the call. */
         private static int with(ByteBuffer direct, LongUnaryOperator call) {
             try {
                 return (int) call.applyAsLong(address(direct));
@@ -173,21 +172,30 @@ public final class LibC {
             }
         }
 
-        /** With a NUL behind it, as C has them. */
-        private static ByteBuffer text(String words) {
+        /** Returns a C string: the octets of the words and a NUL. */
+        private static ByteBuffer string(String words) {
             byte[] octets = words.getBytes(StandardCharsets.UTF_8);
             return ByteBuffer.allocateDirect(octets.length + 1).put(octets).put((byte) 0);
         }
     }
 
-    /** Why the calling thread's last call failed. */
+    /** Returns the error number of the calling thread's last call. */
     public static int errno() {
         return LastError.getInstance().get();
     }
 
-    /** The exception for the calling thread's last call. */
+    /** Returns the header's name and the C library's text of an error number, as in {@code "ESRCH (No such process)"}. */
+    public static String text(int errno) {
+        return Errno.name(errno) + " (" + INSTANCE.strerror(errno) + ")";
+    }
+
+    /** Returns the exception for the calling thread's last call. */
     public static KernelException failure(String what) {
-        int errno = errno();
-        return new KernelException(what, errno, Errno.text(errno));
+        return failure(what, errno());
+    }
+
+    /** Returns the exception for an error number. */
+    public static KernelException failure(String what, int errno) {
+        return new KernelException(what, errno, text(errno));
     }
 }

@@ -3,8 +3,8 @@ package io.vxseal.kernel.monitor;
 import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.libc.LibC;
-import io.vxseal.kernel.netlink.NetlinkMessage;
-import io.vxseal.kernel.netlink.NetlinkSocket;
+import io.vxseal.kernel.netlink.NetlinkDescriptor;
+import io.vxseal.kernel.netlink.NetlinkHeader;
 import io.vxseal.kernel.netns.Namespace;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -16,24 +16,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Hears from the kernel when somebody, this process included, changes firewall rules on nf_tables or takes IPsec states
- * or policies away in a network namespace. Rules of iptables-legacy change without a word.
+ * A monitor of changes in a network namespace, by this or any other process: firewall rules of nf_tables, and removals of
+ * IPsec states and policies. The kernel does not report changes of iptables-legacy.
  *
  * <p>For one thread.
  */
 public final class KernelMonitor implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(KernelMonitor.class);
 
-    private static final int AF_NETLINK = 16;
-    private static final int SOCK_RAW = 3;
-    private static final int SOCK_CLOEXEC = 0x80000;
-    private static final int SOCKADDR_NL_LENGTH = 12;
-    private static final int MSG_DONTWAIT = 0x40;
-
-    // linux/netlink.h
-    private static final int NETLINK_NETFILTER = 12;
-
-    // linux/xfrm.h
+    // linux/xfrm.h: multicast groups, messages
     private static final int XFRMNLGRP_SA = 3;
     private static final int XFRMNLGRP_POLICY = 4;
     private static final int XFRM_MSG_DELSA = 0x11;
@@ -41,7 +32,7 @@ public final class KernelMonitor implements AutoCloseable {
     private static final int XFRM_MSG_FLUSHSA = 0x1c;
     private static final int XFRM_MSG_FLUSHPOLICY = 0x1d;
 
-    // linux/netfilter/nfnetlink.h and nf_tables.h
+    // linux/netfilter/nfnetlink.h and nf_tables.h: multicast groups, messages
     private static final int NFNLGRP_NFTABLES = 7;
     private static final int NFNL_SUBSYS_NFTABLES = 10 << 8;
     private static final int NFT_MSG_DELTABLE = NFNL_SUBSYS_NFTABLES | 2;
@@ -50,78 +41,88 @@ public final class KernelMonitor implements AutoCloseable {
     private static final int NFT_MSG_DELRULE = NFNL_SUBSYS_NFTABLES | 8;
     private static final int NFT_MSG_DELSETELEM = NFNL_SUBSYS_NFTABLES | 14;
 
-    // poll.h
-    private static final int POLLIN = 1;
+    private static final int MSG_DONTWAIT = 0x40;
+
+    /*
+     * struct pollfd {          // poll.h
+     *     int fd;              // 0
+     *     short int events;    // 4
+     *     short int revents;   // 6
+     * };                       // 8
+     */
     private static final int POLLFD_LENGTH = 8;
+    private static final int POLLIN = 1;
 
     private static final int RECEIVE_BUFFER = 1 << 15;
 
-    /** A reload is many changes in a row; looking at the middle of it would be for nothing. */
+    /** Wait for the rest of a change: a reload of a firewall is many messages in a row. */
     private static final Duration SETTLE = Duration.ofMillis(100);
 
-    private final List<Socket> sockets;
-    private final ByteBuffer received = ByteBuffer.allocateDirect(RECEIVE_BUFFER).order(ByteOrder.nativeOrder());
+    private final List<Subscription> subscriptions;
+    private final ByteBuffer received = direct(RECEIVE_BUFFER);
     private final long receivedMemory = LibC.address(received);
     private final ByteBuffer polled;
     private final long polledMemory;
 
-    private record Socket(int fd, Set<Integer> types) {}
+    /**
+     * A socket that joined multicast groups.
+     *
+     * @param types messages that report a change
+     */
+    private record Subscription(NetlinkDescriptor socket, Set<Integer> types) {
+        static Subscription open(Namespace namespace, int protocol, Set<Integer> groups, Set<Integer> types)
+                throws KernelException {
+            NetlinkDescriptor socket = NetlinkDescriptor.open(namespace, protocol);
+            try {
+                socket.join(groups);
+            } catch (KernelException failure) {
+                socket.close();
+                throw failure;
+            }
+            return new Subscription(socket, types);
+        }
+    }
 
-    private KernelMonitor(List<Socket> sockets) {
-        this.sockets = sockets;
-        this.polled = ByteBuffer.allocateDirect(sockets.size() * POLLFD_LENGTH).order(ByteOrder.nativeOrder());
+    private KernelMonitor(List<Subscription> subscriptions) {
+        this.subscriptions = subscriptions;
+        this.polled = direct(subscriptions.size() * POLLFD_LENGTH);
         this.polledMemory = LibC.address(polled);
     }
 
-    /** Listens in the namespace, which may be closed afterwards; on a kernel without nf_tables to IPsec alone. */
+    private static ByteBuffer direct(int octets) {
+        return ByteBuffer.allocateDirect(octets).order(ByteOrder.nativeOrder());
+    }
+
+    /** Opens a monitor of the namespace, which may be closed afterwards. On a kernel without nf_tables it reports IPsec only. */
     public static KernelMonitor in(Namespace namespace) throws KernelException {
-        var sockets = new ArrayList<Socket>();
-        sockets.add(socket(
+        var subscriptions = new ArrayList<Subscription>();
+        subscriptions.add(Subscription.open(
                 namespace,
-                NetlinkSocket.NETLINK_XFRM,
+                NetlinkDescriptor.NETLINK_XFRM,
                 Set.of(XFRMNLGRP_SA, XFRMNLGRP_POLICY),
                 Set.of(XFRM_MSG_DELSA, XFRM_MSG_DELPOLICY, XFRM_MSG_FLUSHSA, XFRM_MSG_FLUSHPOLICY)));
         try {
-            sockets.add(socket(
+            subscriptions.add(Subscription.open(
                     namespace,
-                    NETLINK_NETFILTER,
+                    NetlinkDescriptor.NETLINK_NETFILTER,
                     Set.of(NFNLGRP_NFTABLES),
                     Set.of(NFT_MSG_DELTABLE, NFT_MSG_DELCHAIN, NFT_MSG_NEWRULE, NFT_MSG_DELRULE, NFT_MSG_DELSETELEM)));
         } catch (KernelException absent) {
-            log.info("changes of firewall rules are found by looking only: {}", absent.getMessage());
+            log.info("the kernel does not report changes of firewall rules, relying on the periodic check: {}",
+                    absent.getMessage());
         }
-        return new KernelMonitor(List.copyOf(sockets));
-    }
-
-    private static Socket socket(Namespace namespace, int protocol, Set<Integer> groups, Set<Integer> types)
-            throws KernelException {
-        int fd = namespace.within(() -> {
-            int opened = LibC.INSTANCE.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-            if (opened < 0) {
-                throw LibC.failure("open netlink socket to listen");
-            }
-            return opened;
-        });
-        // sockaddr_nl: family, a port of the kernel's choice, groups. A socket that is not bound hears nothing.
-        ByteBuffer address = ByteBuffer.allocateDirect(SOCKADDR_NL_LENGTH).order(ByteOrder.nativeOrder());
-        address.putShort(0, (short) AF_NETLINK).putInt(8, groups.stream().mapToInt(group -> 1 << group - 1).sum());
-        if (LibC.INSTANCE.bind(fd, address) < 0) {
-            KernelException failure = LibC.failure("listen to netlink groups " + groups + " of protocol " + protocol);
-            LibC.INSTANCE.close(fd);
-            throw failure;
-        }
-        return new Socket(fd, types);
+        return new KernelMonitor(List.copyOf(subscriptions));
     }
 
     /**
-     * Waits until something was changed, and a moment longer for what belongs to it.
+     * Waits until something changed, and a moment longer for the rest of that change.
      *
-     * @param most for so long if nothing is
-     * @return whether something was
+     * @param timeout longest wait for a change
+     * @return whether something changed
      */
-    public boolean await(Duration most) throws InterruptedException {
-        long end = System.nanoTime() + most.toNanos();
-        for (long left = most.toNanos(); left > 0; left = end - System.nanoTime()) {
+    public boolean await(Duration timeout) throws InterruptedException {
+        long end = System.nanoTime() + timeout.toNanos();
+        for (long left = timeout.toNanos(); left > 0; left = end - System.nanoTime()) {
             poll(left);
             if (drain()) {
                 Thread.sleep(SETTLE);
@@ -137,38 +138,41 @@ public final class KernelMonitor implements AutoCloseable {
 
     private void poll(long nanos) {
         polled.clear();
-        sockets.forEach(socket -> polled.putInt(socket.fd).putShort((short) POLLIN).putShort((short) 0));
-        // Rounded up: a wait of less than a millisecond is not to become a loop without one.
-        LibC.INSTANCE.poll(polledMemory, sockets.size(), (int) (nanos / 1_000_000 + 1));
+        subscriptions.forEach(subscription ->
+                polled.putInt(subscription.socket.fd()).putShort((short) POLLIN).putShort((short) 0));
+        // Rounded up: a timeout of 0 ms would make await() spin during the last millisecond.
+        LibC.INSTANCE.poll(polledMemory, subscriptions.size(), (int) (nanos / 1_000_000 + 1));
     }
 
-    /** Reads all there is; true if a change that matters was among it, or if the kernel could not keep all. */
+    /** Reads all queued messages and returns whether one reported a change, or the kernel dropped some. */
     private boolean drain() {
         boolean changed = false;
-        for (Socket socket : sockets) {
-            while (true) {
-                long length = LibC.INSTANCE.recv(socket.fd, receivedMemory, RECEIVE_BUFFER, MSG_DONTWAIT);
-                if (length < 0) {
-                    int errno = LibC.errno();
-                    if (errno == Errno.EAGAIN) {
-                        break;
-                    }
-                    changed |= errno == Errno.ENOBUFS;
-                    if (errno != Errno.ENOBUFS && errno != Errno.EINTR) {
-                        break;
-                    }
-                    continue;
-                }
-                for (int at = 0; at + NetlinkMessage.NLMSG_HDRLEN <= length; at = NetlinkMessage.next(received, at)) {
-                    changed |= socket.types.contains(received.getShort(at + 4) & 0xffff);
-                }
-            }
+        for (Subscription subscription : subscriptions) {
+            changed |= drain(subscription);
         }
         return changed;
     }
 
+    private boolean drain(Subscription subscription) {
+        boolean changed = false;
+        while (true) {
+            long length = LibC.INSTANCE.recv(subscription.socket.fd(), receivedMemory, RECEIVE_BUFFER, MSG_DONTWAIT);
+            if (length >= 0) {
+                for (int at = 0; at + NetlinkHeader.NLMSG_HDRLEN <= length; at = NetlinkHeader.next(received, at)) {
+                    changed |= subscription.types.contains(NetlinkHeader.type(received, at));
+                }
+                continue;
+            }
+            int errno = LibC.errno();
+            changed |= errno == Errno.ENOBUFS;
+            if (errno != Errno.ENOBUFS && errno != Errno.EINTR) {
+                return changed;
+            }
+        }
+    }
+
     @Override
     public void close() {
-        sockets.forEach(socket -> LibC.INSTANCE.close(socket.fd));
+        subscriptions.forEach(subscription -> subscription.socket.close());
     }
 }

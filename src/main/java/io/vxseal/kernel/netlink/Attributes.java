@@ -10,10 +10,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** The attributes of a message from the kernel ({@code linux/netlink.h}, nlattr), by type. */
+/** The attributes of a message from the kernel, by type ({@code linux/netlink.h}, nlattr). */
 public final class Attributes {
-    /** Flags beside the type: nested, and network byte order. */
-    public static final int NLA_TYPE_MASK = 0x3fff;
+    /** Clears the flags NLA_F_NESTED and NLA_F_NET_BYTEORDER of an attribute's type. */
+    private static final int NLA_TYPE_MASK = 0x3fff;
+
+    private static final int IPV4_LENGTH = 4;
+    private static final int IPV6_LENGTH = 16;
 
     private final Map<Integer, ByteBuffer> byType;
 
@@ -21,22 +24,32 @@ public final class Attributes {
         this.byType = byType;
     }
 
-    /** Reads from {@code offset} in {@code message} to its end. What is cut short is left out. */
+    /** Reads the attributes from {@code offset} to the end of the message. One that is cut short is left out. */
     public static Attributes of(ByteBuffer message, int offset) {
         var byType = new HashMap<Integer, ByteBuffer>();
         int at = offset;
         while (at + NetlinkMessage.NLA_HDRLEN <= message.limit()) {
-            int length = message.getShort(at) & 0xffff;
+            int length = length(message, at);
             if (length < NetlinkMessage.NLA_HDRLEN || at + length > message.limit()) {
                 break;
             }
             ByteBuffer payload = message.slice(
                             at + NetlinkMessage.NLA_HDRLEN, length - NetlinkMessage.NLA_HDRLEN)
                     .order(message.order());
-            byType.put(message.getShort(at + 2) & NLA_TYPE_MASK, payload);
-            at += length + NetlinkMessage.ALIGNTO - 1 & -NetlinkMessage.ALIGNTO;
+            byType.put(type(message, at), payload);
+            at += NetlinkHeader.align(length);
         }
         return new Attributes(byType);
+    }
+
+    /** Returns the length in octets of the attribute at {@code at}, its header included. */
+    public static int length(ByteBuffer message, int at) {
+        return Short.toUnsignedInt(message.getShort(at + NetlinkMessage.NLA_LEN));
+    }
+
+    /** Returns the type of the attribute at {@code at}, without its flags. */
+    public static int type(ByteBuffer message, int at) {
+        return message.getShort(at + NetlinkMessage.NLA_TYPE) & NLA_TYPE_MASK;
     }
 
     public Optional<ByteBuffer> get(int type) {
@@ -49,14 +62,15 @@ public final class Attributes {
 
     public OptionalInt u32(int type) {
         ByteBuffer payload = byType.get(type);
-        return payload == null || payload.limit() < 4 ? OptionalInt.empty() : OptionalInt.of(payload.getInt(0));
+        return payload == null || payload.limit() < Integer.BYTES ? OptionalInt.empty() : OptionalInt.of(payload.getInt(0));
     }
 
-    /** Whether it is there and its first octet is not 0. */
+    /** Returns whether the attribute is present and its first octet is not 0. */
     public boolean flag(int type) {
         return get(type).filter(payload -> payload.limit() > 0 && payload.get(0) != 0).isPresent();
     }
 
+    /** Returns a string, without its terminating NUL. */
     public Optional<String> text(int type) {
         return get(type).map(payload -> {
             byte[] octets = octets(payload);
@@ -73,10 +87,10 @@ public final class Attributes {
     }
 
     public Optional<InetAddress> address(int type) {
-        return get(type).filter(p -> p.limit() == 4 || p.limit() == 16).map(p -> address(octets(p)));
+        return get(type).filter(p -> p.limit() == IPV4_LENGTH || p.limit() == IPV6_LENGTH).map(p -> address(octets(p)));
     }
 
-    /** The address made of 4 or 16 octets. */
+    /** Returns the address made of 4 or 16 octets. */
     public static InetAddress address(byte[] octets) {
         try {
             return InetAddress.getByAddress(octets);

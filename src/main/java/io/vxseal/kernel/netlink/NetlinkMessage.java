@@ -1,86 +1,68 @@
 package io.vxseal.kernel.netlink;
 
 import java.net.InetAddress;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
- * A request being written into a {@link Batch}: header first, then the fixed part of its type field by field, then
- * attributes ({@code linux/netlink.h}). Numbers are in the machine's byte order, little-endian on x86-64, unless a method's
- * name says "be".
+ * A request that is being written: header, then the fixed part of its type field by field, then attributes. Numbers are in
+ * the machine's byte order, little-endian on x86-64 and arm64, unless a method's name says "be".
  *
- * <p>The array is to hold zeros from the message's start on: what is zero is passed over, not written. And the header's
- * length is written by {@link #end}. A message has forty fields, and the kernel takes but ten times as long for one; so
- * this is an array, whose elements are stored by one instruction, and no buffer.
+ * <p>The array must contain zeros from the message's start on: zero fields are skipped, not written. The message is an array
+ * and not a buffer, because it has some forty fields, and the kernel takes only ten times as long to process one.
+ *
+ * <pre>{@code
+ * struct nlattr {          // linux/netlink.h
+ *     __u16 nla_len;       // 0: header and payload, without the padding
+ *     __u16 nla_type;      // 2
+ * };                       // 4
+ * }</pre>
  */
 public final class NetlinkMessage {
-    public static final int NLMSG_HDRLEN = 16;
+    static final int NLA_LEN = 0;
+    static final int NLA_TYPE = 2;
     public static final int NLA_HDRLEN = 4;
-    private static final int TYPE = 4;
-    private static final int FLAGS = 6;
-    /** Types below 16 are netlink's own, and are passed over to the answer (netlink_rcv_skb() in net/netlink/af_netlink.c). */
-    private static final int NLMSG_NOOP = 1;
+
+    // linux/netlink.h: flags of a request
     public static final int NLM_F_REQUEST = 0x1;
     public static final int NLM_F_ACK = 0x4;
     public static final int NLM_F_REPLACE = 0x100;
     public static final int NLM_F_EXCL = 0x200;
     public static final int NLM_F_CREATE = 0x400;
-    public static final int NLM_F_ROOT = 0x100;
-    public static final int NLM_F_MATCH = 0x200;
+    private static final int NLM_F_ROOT = 0x100;
+    private static final int NLM_F_MATCH = 0x200;
     public static final int NLM_F_DUMP = NLM_F_ROOT | NLM_F_MATCH;
-
-    /** Numbers and structures of the kernel's interfaces start at multiples of this. */
-    public static final int ALIGNTO = 4;
 
     private final byte[] octets;
     private int start;
     private int at;
 
-    /** The two addresses written last, the newer first, and their octets, which an address copies whenever it is asked. */
-    private @Nullable InetAddress newer;
-    private byte[] newerOctets = {};
-    private @Nullable InetAddress older;
-    private byte[] olderOctets = {};
-
-    /** One that is to {@link #begin} somewhere in the array. */
+    /** Creates a message that {@link #begin} places in the array. */
     public NetlinkMessage(byte[] octets) {
         this.octets = octets;
     }
 
-    /** Starts a message at {@code start}, and has done with the one before. */
+    /** Begins a message at {@code start}; the one before is complete. */
     public NetlinkMessage begin(int start, int type, int flags, int sequence) {
         this.start = start;
-        this.at = start + 4;
-        return u16(type).u16(flags).u32(sequence).zeros(4);
+        // nlmsg_len is written by end(); nlmsg_pid 0 is the kernel's to fill in.
+        this.at = start + NetlinkHeader.NLMSG_TYPE;
+        return u16(type).u16(flags).u32(sequence).zeros(Integer.BYTES);
     }
 
     /**
-     * Writes how long the message has become; what is written to it after that needs another call.
+     * Writes the message's length so far into its header. May be called again after more was written.
      *
-     * @return where it ends
+     * @return the offset of the message's end
      */
     public int end() {
-        u32(start, at - start);
+        u32(start + NetlinkHeader.NLMSG_LEN, at - start);
         return at;
     }
 
-    /** Has the kernel answer when it is done, too, and not only when it refuses. */
-    public void acknowledged() {
-        octets[start + FLAGS] |= NLM_F_ACK;
-    }
-
-    /** Makes it one that the kernel answers, and does nothing else about. */
-    public void passedOver() {
-        octets[start + TYPE] = NLMSG_NOOP;
-        octets[start + TYPE + 1] = 0;
-    }
-
-    /** Where the message after the one at {@code at} begins. */
-    public static int next(ByteBuffer messages, int at) {
-        int length = Math.max(messages.getInt(at), NLMSG_HDRLEN);
-        return at + (length + ALIGNTO - 1 & -ALIGNTO);
+    /** Requests an answer in case of success, too. */
+    void requestAcknowledgement() {
+        octets[start + NetlinkHeader.NLMSG_FLAGS] |= NLM_F_ACK;
     }
 
     public NetlinkMessage u8(int value) {
@@ -100,11 +82,11 @@ public final class NetlinkMessage {
         return this;
     }
 
-    private void u32(int where, int value) {
-        octets[where] = (byte) value;
-        octets[where + 1] = (byte) (value >>> 8);
-        octets[where + 2] = (byte) (value >>> 16);
-        octets[where + 3] = (byte) (value >>> 24);
+    private void u32(int offset, int value) {
+        octets[offset] = (byte) value;
+        octets[offset + 1] = (byte) (value >>> 8);
+        octets[offset + 2] = (byte) (value >>> 16);
+        octets[offset + 3] = (byte) (value >>> 24);
     }
 
     public NetlinkMessage u64(long value) {
@@ -125,32 +107,23 @@ public final class NetlinkMessage {
         return this;
     }
 
-    /** Zeros: padding that the compiler would insert, or fields left at their default. */
+    /** Skips octets: padding that the compiler would insert, or fields left at zero. */
     public NetlinkMessage zeros(int count) {
         at += count;
         return this;
     }
 
-    /** The octets followed by zeros up to the length of a fixed field. */
+    /** Writes the octets, and zeros up to the length of a fixed field. */
     public NetlinkMessage field(byte[] some, int length) {
         return octets(some).zeros(length - some.length);
     }
 
-    /** The address followed by zeros up to the length of a fixed field. */
-    @SuppressWarnings("ReferenceEquality") // to ask whether two addresses are equal takes longer than to write one
+    /** Writes the address, and zeros up to the length of a fixed field. */
     public NetlinkMessage field(InetAddress address, int length) {
-        if (address != newer) {
-            InetAddress seen = newer;
-            byte[] seenOctets = newerOctets;
-            newerOctets = address == older ? olderOctets : address.getAddress();
-            newer = address;
-            older = seen;
-            olderOctets = seenOctets;
-        }
-        return field(newerOctets, length);
+        return field(address.getAddress(), length);
     }
 
-    /** An attribute whose payload {@code payload} writes; padded, and counted without the padding. */
+    /** Writes an attribute, with the payload that {@code payload} writes, and its padding. */
     public NetlinkMessage attribute(int type, Consumer<NetlinkMessage> payload) {
         int header = at;
         at += NLA_HDRLEN;
@@ -162,7 +135,7 @@ public final class NetlinkMessage {
         return padding();
     }
 
-    /** An attribute's header, for who knows how long its payload will be: a multiple of {@link #ALIGNTO} octets. */
+    /** Writes an attribute's header alone. {@code length} is the payload's in octets, a multiple of four. */
     public NetlinkMessage header(int type, int length) {
         return u16(NLA_HDRLEN + length).u16(type);
     }
@@ -172,14 +145,15 @@ public final class NetlinkMessage {
     }
 
     private NetlinkMessage padding() {
-        return zeros(start - at & ALIGNTO - 1);
+        at = start + NetlinkHeader.align(at - start);
+        return this;
     }
 
     public NetlinkMessage attribute(int type, InetAddress address) {
         return attribute(type, address.getAddress());
     }
 
-    /** A string with the NUL that the kernel wants behind it. */
+    /** Writes a string with its terminating NUL. */
     public NetlinkMessage attribute(int type, String text) {
         return attribute(type, m -> m.octets(text.getBytes(StandardCharsets.UTF_8)).u8(0));
     }

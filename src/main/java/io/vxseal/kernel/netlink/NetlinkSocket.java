@@ -1,123 +1,71 @@
 package io.vxseal.kernel.netlink;
 
-import io.vxseal.kernel.libc.Buffers;
 import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.libc.LibC;
 import io.vxseal.kernel.netns.Namespace;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
- * A netlink socket of one network namespace ({@code linux/netlink.h}, RFC 3549). It is opened inside the namespace and
- * speaks for it from then on, whichever thread uses it.
+ * A netlink socket of one network namespace for requests, their answers, and dumps ({@code linux/netlink.h}, RFC 3549).
  *
  * <p>The kernel does all the work of a request, and queues every answer to it, before the send returns; a dump goes on
- * inside the receive. So nothing here ever waits: receives are non-blocking, a lost answer shows at once, and a virtual
- * thread that holds the lock is held up by the kernel's work only.
+ * inside the receive. So no call waits: receives are non-blocking, a lost answer is detected at once, and a virtual
+ * thread that holds the lock is delayed by the kernel's work only.
+ *
+ * <p>Safe for use by several threads.
  */
 public final class NetlinkSocket implements AutoCloseable {
-    public static final int NETLINK_ROUTE = 0;
-    public static final int NETLINK_XFRM = 6;
-    public static final int NETLINK_NETFILTER = 12;
-
-    private static final int AF_NETLINK = 16;
-    private static final int SOCK_RAW = 3;
-    private static final int SOCK_CLOEXEC = 0x80000;
-    private static final int MSG_TRUNC = 0x20;
-    private static final int MSG_DONTWAIT = 0x40;
-    private static final int SOL_SOCKET = 1;
-    private static final int SO_SNDBUFFORCE = 32;
-    private static final int SO_RCVBUFFORCE = 33;
-    private static final int SOL_NETLINK = 270;
-    private static final int NETLINK_CAP_ACK = 10;
-    private static final int NETLINK_EXT_ACK = 11;
-
+    // linux/netlink.h
     private static final int NLMSG_ERROR = 2;
     private static final int NLMSG_DONE = 3;
-    private static final int NLM_F_CAPPED = 0x100;
-    private static final int NLM_F_ACK_TLVS = 0x200;
     private static final int NLM_F_DUMP_INTR = 0x10;
-    private static final int NLMSGERR_ATTR_MSG = 1;
 
-    /** Octets; the kernel doubles it. Answers to a batch fit several times over. */
+    /** Size of the socket's buffers in octets; the kernel doubles it. Answers to a batch fit several times over. */
     private static final int SOCKET_BUFFER = 1 << 20;
 
-    /** A dump that other changes keep running into is asked again this many times. */
+    /** Times that a dump is requested while changes keep interrupting it. */
     private static final int DUMP_ATTEMPTS = 8;
 
-    private static final int OVERRUN = -1;
+    private final NetlinkDescriptor descriptor;
 
-    private final int fd;
+    /** Guards the descriptor, one exchange at a time. Held over the kernel's work on the requests. */
     private final ReentrantLock lock = new ReentrantLock();
+
     private boolean closed;
 
-    private NetlinkSocket(int fd) {
-        this.fd = fd;
+    private NetlinkSocket(NetlinkDescriptor descriptor) {
+        this.descriptor = descriptor;
     }
 
-    /** Opens a socket of the given netlink protocol inside the namespace. */
+    /** Opens a socket of a netlink protocol in the namespace, which may be closed afterwards. */
     public static NetlinkSocket open(Namespace namespace, int protocol) throws KernelException {
         return open(namespace, protocol, SOCKET_BUFFER);
     }
 
     /**
-     * Opens a socket in the namespace.
+     * Opens a socket with a receive buffer of another size.
      *
-     * @param buffer for what the kernel has to say, octets, half of what it then reckons with
+     * @param receiveBuffer in octets; the kernel doubles it
      */
-    public static NetlinkSocket open(Namespace namespace, int protocol, int buffer) throws KernelException {
-        int fd = namespace.within(() -> {
-            int opened = LibC.INSTANCE.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-            if (opened < 0) {
-                int errno = LibC.errno();
-                String missing = protocol == NETLINK_XFRM && errno == Errno.EPROTONOSUPPORT
-                        ? "; the kernel lacks XFRM: modprobe xfrm_user, or use one built with CONFIG_XFRM_USER"
-                        : "";
-                throw new KernelException("open netlink socket", errno, Errno.text(errno) + missing);
-            }
-            return opened;
-        });
-        // Refused to a process without CAP_NET_ADMIN in the first user namespace; the defaults serve then.
-        set(fd, SOL_SOCKET, SO_RCVBUFFORCE, buffer);
-        set(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER);
-        // Answers without a copy of the request, but with the kernel's words on what was wrong.
-        set(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
-        set(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
-        return new NetlinkSocket(fd);
+    static NetlinkSocket open(Namespace namespace, int protocol, int receiveBuffer) throws KernelException {
+        NetlinkDescriptor descriptor = NetlinkDescriptor.open(namespace, protocol);
+        // Refused to a process without CAP_NET_ADMIN in the initial user namespace; the default sizes suffice then.
+        descriptor.set(NetlinkDescriptor.SOL_SOCKET, NetlinkDescriptor.SO_RCVBUFFORCE, receiveBuffer);
+        descriptor.set(NetlinkDescriptor.SOL_SOCKET, NetlinkDescriptor.SO_SNDBUFFORCE, SOCKET_BUFFER);
+        // Answers without a copy of the request, and with the kernel's explanation of an error.
+        descriptor.set(NetlinkDescriptor.SOL_NETLINK, NetlinkDescriptor.NETLINK_CAP_ACK, 1);
+        descriptor.set(NetlinkDescriptor.SOL_NETLINK, NetlinkDescriptor.NETLINK_EXT_ACK, 1);
+        return new NetlinkSocket(descriptor);
     }
-
-    private static void set(int fd, int level, int option, int value) {
-        ByteBuffer number = ByteBuffer.allocateDirect(Integer.BYTES).order(ByteOrder.nativeOrder());
-        number.putInt(0, value);
-        LibC.INSTANCE.setsockopt(fd, level, option, number);
-    }
-
-    /**
-     * What the kernel said to a request.
-     *
-     * @param errno 0 when it was done
-     * @param words the kernel's own explanation (extended acknowledgement), empty when it gave none
-     */
-    public record Answer(int errno, String words) {
-        static final Answer DONE = new Answer(0, "");
-
-        public boolean done() {
-            return errno == 0;
-        }
-
-        public KernelException failure(String what) {
-            return new KernelException(what, errno, Errno.text(errno) + (words.isEmpty() ? "" : ": " + words));
-        }
-    }
-
-    private static final Answer LOST = new Answer(Errno.ENOBUFS, "the kernel's answer was lost");
 
     /** Writes one request for a subject into the batch. */
     @FunctionalInterface
@@ -125,15 +73,21 @@ public final class NetlinkSocket implements AutoCloseable {
         void write(Batch batch, T subject);
     }
 
+    /** Reads a message's payload, which is valid during the call only; empty to leave the message out. */
+    @FunctionalInterface
+    public interface Reader<T> {
+        Optional<T> read(int type, ByteBuffer payload);
+    }
+
     /**
-     * Sends one request for each subject, in order and in as few sends as there can be.
+     * Sends one request for each subject, in order and in as few sends as possible.
      *
-     * @return one answer for each subject, in their order. Where the kernel dropped answers, it is ENOBUFS for all of a
-     *     batch that have none: whether those requests were done is then unknown.
+     * @return one answer for each subject, in their order. Where the kernel dropped answers of a batch, ENOBUFS for each of
+     *     its requests without one: whether those were done is unknown.
      * @throws KernelException if a batch could not be sent or its answers not read
      */
-    public <T> List<Answer> exchange(List<T> subjects, Writer<T> writer) throws KernelException {
-        var answers = new ArrayList<Answer>(subjects.size());
+    public <T> List<NetlinkAnswer> exchange(List<T> subjects, Writer<T> writer) throws KernelException {
+        var answers = new ArrayList<NetlinkAnswer>(subjects.size());
         lock.lock();
         Buffers buffers = Buffers.take();
         try {
@@ -151,16 +105,57 @@ public final class NetlinkSocket implements AutoCloseable {
         return answers;
     }
 
-    /** Sends one request and throws unless it was done or its errno is among {@code fine}; answers the errno, or 0. */
-    public int request(String what, Consumer<Batch> writer, Integer... fine) throws KernelException {
-        Answer answer = exchange(List.of(what), (b, subject) -> writer.accept(b)).getFirst();
-        if (!answer.done() && !Arrays.asList(fine).contains(answer.errno())) {
+    /**
+     * Sends one request.
+     *
+     * @param ignored errnos that are no failure
+     * @return 0, or the ignored errno
+     * @throws KernelException if the kernel refused the request for another reason
+     */
+    public int request(String what, Consumer<Batch> writer, Integer... ignored) throws KernelException {
+        NetlinkAnswer answer = exchange(List.of(what), (batch, _) -> writer.accept(batch)).getFirst();
+        if (!isFine(answer, ignored)) {
             throw answer.failure(what);
         }
         return answer.errno();
     }
 
-    /** Asks for one object, for the reader to read; empty if the answer is an errno among {@code absent}. */
+    /**
+     * Sends one request for each subject, in order. A refused one does not keep the kernel from those after it.
+     *
+     * @param describe what a request does, for the exception
+     * @param ignored errnos that are no failure
+     * @throws KernelException for the first one refused; those for the others are suppressed in it
+     */
+    public <T> void requestAll(List<T> subjects, Writer<T> writer, Function<T, String> describe, Integer... ignored)
+            throws KernelException {
+        List<NetlinkAnswer> answers = exchange(subjects, writer);
+        KernelException refused = null;
+        for (int i = 0; i < answers.size(); i++) {
+            if (isFine(answers.get(i), ignored)) {
+                continue;
+            }
+            KernelException failure = answers.get(i).failure(describe.apply(subjects.get(i)));
+            if (refused == null) {
+                refused = failure;
+            } else {
+                refused.addSuppressed(failure);
+            }
+        }
+        if (refused != null) {
+            throw refused;
+        }
+    }
+
+    private static boolean isFine(NetlinkAnswer answer, Integer... ignored) {
+        return answer.done() || Set.of(ignored).contains(answer.errno());
+    }
+
+    /**
+     * Requests one object.
+     *
+     * @param absent errnos that mean that there is no such object
+     */
     public <T> Optional<T> get(String what, Consumer<Batch> writer, Reader<T> reader, Integer... absent)
             throws KernelException {
         lock.lock();
@@ -168,18 +163,20 @@ public final class NetlinkSocket implements AutoCloseable {
         try {
             writer.accept(buffers.batch);
             send(buffers);
+            ByteBuffer received = buffers.received;
             Optional<T> found = Optional.empty();
             while (true) {
-                if (receive(buffers) < 0) {
-                    throw LOST.failure(what);
+                int length = descriptor.receive(buffers.receivedMemory, Buffers.RECEIVED);
+                if (length == NetlinkDescriptor.NONE) {
+                    throw NetlinkAnswer.LOST.failure(what);
                 }
-                ByteBuffer received = buffers.received;
-                if (type(received, 0) != NLMSG_ERROR) {
-                    found = reader.read(type(received, 0), payload(received, 0, received.limit()));
+                int type = NetlinkHeader.type(received, 0);
+                if (type != NLMSG_ERROR) {
+                    found = reader.read(type, NetlinkHeader.payload(received, 0, length));
                     continue;
                 }
-                Answer answer = answer(received, 0, received.limit());
-                if (!answer.done() && !Arrays.asList(absent).contains(answer.errno())) {
+                NetlinkAnswer answer = NetlinkAnswer.read(received, 0, length);
+                if (!isFine(answer, absent)) {
                     throw answer.failure(what);
                 }
                 return found;
@@ -191,12 +188,12 @@ public final class NetlinkSocket implements AutoCloseable {
     }
 
     /**
-     * Asks for all objects of a kind. A dump that changes ran into (NLM_F_DUMP_INTR) may miss some and is asked again,
+     * Requests all objects of a kind. A dump that changes interrupted (NLM_F_DUMP_INTR) may miss some and is requested again,
      * up to {@value #DUMP_ATTEMPTS} times in all.
      *
      * @return what the reader made of the messages' payloads
-     * @throws KernelException if the list cannot be had, EAGAIN if changes ran into each: what is missing in one would be
-     *     taken for gone
+     * @throws KernelException if the list could not be read; EAGAIN if changes interrupted each attempt, because objects
+     *     that an incomplete list misses would be taken for deleted
      */
     public <T> List<T> dump(String what, Consumer<Batch> writer, Reader<T> reader) throws KernelException {
         lock.lock();
@@ -215,40 +212,34 @@ public final class NetlinkSocket implements AutoCloseable {
                 }
             }
         } finally {
-            // States come with their keys.
+            // A dump of states contains keys.
             buffers.wipeReceived();
             buffers.giveBack();
             lock.unlock();
         }
     }
 
-    /** Makes something of a message's payload, which is valid during the call only; empty to leave it out. */
-    @FunctionalInterface
-    public interface Reader<T> {
-        Optional<T> read(int type, ByteBuffer payload);
-    }
-
-    /** Sends what is in the batch, empties it, and adds an answer for each request. */
-    private void flush(Buffers buffers, List<Answer> answers) throws KernelException {
+    /** Sends and empties the batch, and adds an answer for each of its requests. */
+    private void flush(Buffers buffers, List<NetlinkAnswer> answers) throws KernelException {
         int requests = buffers.batch.size();
         if (requests == 0) {
             return;
         }
         send(buffers);
-        Answer[] given = new Answer[requests];
+        NetlinkAnswer[] given = new NetlinkAnswer[requests];
         boolean overrun = false;
         while (given[requests - 1] == null) {
-            int received = receiveAnswers(buffers, requests);
+            int received = descriptor.receiveMany(buffers.answers, requests);
             if (received == 0) {
                 break;
             }
-            overrun |= received == OVERRUN;
+            overrun |= received == NetlinkDescriptor.OVERRUN;
             for (int n = 0; n < received; n++) {
-                take(buffers, n, given);
+                assign(buffers, n, given);
             }
         }
-        // Who is not refused is done; unless a refusal got lost, or the kernel did not come to the end.
-        Answer silence = overrun || given[requests - 1] == null ? LOST : Answer.DONE;
+        // No answer means success, unless answers were lost or the acknowledgement of the last request is missing.
+        NetlinkAnswer silence = overrun || given[requests - 1] == null ? NetlinkAnswer.LOST : NetlinkAnswer.DONE;
         for (int n = 0; n < requests; n++) {
             if (given[n] == null) {
                 given[n] = silence;
@@ -257,17 +248,17 @@ public final class NetlinkSocket implements AutoCloseable {
         answers.addAll(Arrays.asList(given));
     }
 
-    /** The n-th of the answers received, to the place of its request. */
-    private static void take(Buffers buffers, int n, Answer[] given) {
-        ByteBuffer octets = buffers.received;
+    /** Assigns the n-th answer received to its request, by the sequence number. */
+    private static void assign(Buffers buffers, int n, NetlinkAnswer[] given) {
+        ByteBuffer received = buffers.received;
         int at = Buffers.answer(n);
         int length = buffers.answerLength(n);
-        if (length < NetlinkMessage.NLMSG_HDRLEN + Integer.BYTES || type(octets, at) != NLMSG_ERROR) {
+        if (length < NetlinkAnswer.MIN_LENGTH || NetlinkHeader.type(received, at) != NLMSG_ERROR) {
             return;
         }
-        int sequence = octets.getInt(at + 8);
+        int sequence = NetlinkHeader.sequence(received, at);
         if (sequence >= 0 && sequence < given.length) {
-            given[sequence] = answer(octets, at, at + length);
+            given[sequence] = NetlinkAnswer.read(received, at, at + length);
         }
     }
 
@@ -275,120 +266,40 @@ public final class NetlinkSocket implements AutoCloseable {
         if (closed) {
             throw new KernelException("send to netlink socket", Errno.EBADF, "EBADF: the socket was closed");
         }
-        // What a call that broke off left unread must not pass for an answer to this one.
+        // An answer that an earlier, failed call left unread must not be taken for an answer to this one.
         int unread;
         do {
-            unread = receive(buffers);
-        } while (unread >= 0);
-        int length = buffers.load();
-        long sent;
-        do {
-            sent = LibC.INSTANCE.send(fd, buffers.request, length, 0);
-        } while (sent < 0 && LibC.errno() == Errno.EINTR);
-        if (sent < 0) {
-            throw LibC.failure("send to netlink socket");
-        }
+            unread = descriptor.receive(buffers.receivedMemory, Buffers.RECEIVED);
+        } while (unread != NetlinkDescriptor.NONE);
+        descriptor.send(buffers.request, buffers.load());
     }
 
-    /** Octets received, or -1 when nothing more is queued: the kernel dropped what is missing. */
-    private int receive(Buffers buffers) throws KernelException {
-        while (true) {
-            long length =
-                    LibC.INSTANCE.recv(fd, buffers.receivedMemory, Buffers.RECEIVED, MSG_DONTWAIT | MSG_TRUNC);
-            if (length > Buffers.RECEIVED) {
-                throw new KernelException(
-                        "read netlink socket", Errno.EMSGSIZE, "an answer of " + length + " octets is too long");
-            }
-            if (length >= 0) {
-                return (int) length;
-            }
-            if (!isMore()) {
-                return -1;
-            }
-        }
-    }
-
-    /**
-     * How many answers there are, at most so many; each is a datagram of its own, so this takes them all in one call. Or
-     * {@link #OVERRUN}: there were some that did not fit the socket's buffer. 0 if there are no more.
-     */
-    private int receiveAnswers(Buffers buffers, int most) throws KernelException {
-        while (true) {
-            int answers = LibC.INSTANCE.recvmmsg(fd, buffers.answers, most, MSG_DONTWAIT, 0);
-            if (answers >= 0) {
-                return answers;
-            }
-            if (LibC.errno() == Errno.ENOBUFS) {
-                return OVERRUN;
-            }
-            if (!isMore()) {
-                return 0;
-            }
-        }
-    }
-
-    /** Whether a receive that failed is to be tried again; ENOBUFS tells of an overrun once, and what did fit is still there. */
-    private static boolean isMore() throws KernelException {
-        int errno = LibC.errno();
-        if (errno == Errno.EAGAIN) {
-            return false;
-        }
-        if (errno != Errno.EINTR && errno != Errno.ENOBUFS) {
-            throw LibC.failure("read netlink socket");
-        }
-        return true;
-    }
-
-    /** False if the dump was interrupted by changes. */
+    /** Reads a dump to its end and returns false if changes interrupted it. */
     private <T> boolean readDump(String what, Buffers buffers, Reader<T> reader, List<T> found) throws KernelException {
         ByteBuffer received = buffers.received;
         boolean consistent = true;
         while (true) {
-            int length = receive(buffers);
-            if (length < 0) {
+            int length = descriptor.receive(buffers.receivedMemory, Buffers.RECEIVED);
+            if (length == NetlinkDescriptor.NONE) {
                 throw new KernelException(what, Errno.ENOBUFS, "the kernel's list ended early");
             }
-            for (int at = 0; at + NetlinkMessage.NLMSG_HDRLEN <= length; at = NetlinkMessage.next(received, at)) {
-                consistent &= (received.getShort(at + 6) & NLM_F_DUMP_INTR) == 0;
-                switch (type(received, at)) {
+            for (int at = 0; at + NetlinkHeader.NLMSG_HDRLEN <= length; at = NetlinkHeader.next(received, at)) {
+                consistent &= (NetlinkHeader.flags(received, at) & NLM_F_DUMP_INTR) == 0;
+                int type = NetlinkHeader.type(received, at);
+                ByteBuffer payload = NetlinkHeader.payload(received, at, length);
+                switch (type) {
                     case NLMSG_DONE -> {
-                        int errno = -received.getInt(at + NetlinkMessage.NLMSG_HDRLEN);
+                        int errno = -payload.getInt(0);
                         if (errno > 0) {
-                            throw new Answer(errno, "").failure(what);
+                            throw LibC.failure(what, errno);
                         }
                         return consistent;
                     }
-                    case NLMSG_ERROR -> throw answer(received, at, length).failure(what);
-                    default -> reader.read(type(received, at), payload(received, at, length)).ifPresent(found::add);
+                    case NLMSG_ERROR -> throw NetlinkAnswer.read(received, at, length).failure(what);
+                    default -> reader.read(type, payload).ifPresent(found::add);
                 }
             }
         }
-    }
-
-    private static int type(ByteBuffer received, int at) {
-        return received.getShort(at + 4) & 0xffff;
-    }
-
-    /** Of the message at {@code at}, as far as it is there. */
-    private static ByteBuffer payload(ByteBuffer received, int at, int limit) {
-        int start = at + NetlinkMessage.NLMSG_HDRLEN;
-        int end = Math.min(at + received.getInt(at), limit);
-        return received.slice(start, end - start).order(ByteOrder.nativeOrder());
-    }
-
-    private static Answer answer(ByteBuffer received, int at, int limit) {
-        int errno = -received.getInt(at + NetlinkMessage.NLMSG_HDRLEN);
-        if (errno == 0) {
-            return Answer.DONE;
-        }
-        int flags = received.getShort(at + 6);
-        if ((flags & NLM_F_ACK_TLVS) == 0) {
-            return new Answer(errno, "");
-        }
-        ByteBuffer error = payload(received, at, limit);
-        // The request's header follows the errno, and the rest of the request too unless it was capped.
-        int request = (flags & NLM_F_CAPPED) != 0 ? NetlinkMessage.NLMSG_HDRLEN : error.getInt(4);
-        return new Answer(errno, Attributes.of(error, 4 + request).text(NLMSGERR_ATTR_MSG).orElse(""));
     }
 
     @Override
@@ -397,7 +308,7 @@ public final class NetlinkSocket implements AutoCloseable {
         try {
             if (!closed) {
                 closed = true;
-                LibC.INSTANCE.close(fd);
+                descriptor.close();
             }
         } finally {
             lock.unlock();

@@ -3,7 +3,6 @@ package io.vxseal.kernel.netns;
 import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.libc.LibC;
-import io.vxseal.kernel.route.Route;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,14 +11,14 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A network namespace, held open by a file descriptor. One that is pinned, bind-mounted on a file, lives on with
- * everything in it when no process holds it any more (network_namespaces(7)).
+ * A network namespace, held open by a file descriptor (network_namespaces(7)). A pinned one is bind-mounted on a file, and
+ * exists with everything in it even while no process holds it.
  *
- * <p>A thread of this process enters a namespace only to open a socket or start a process in it. That is always a fresh platform thread
- * which ends afterwards: the JVM's own threads, and the carriers of virtual ones, never leave home.
+ * <p>A thread enters a namespace only to open a socket or start a process in it. That is always a new platform thread, which
+ * ends afterwards: the JVM's own threads, and the carriers of virtual ones, never leave the process's namespace.
  */
 public final class Namespace implements AutoCloseable {
-    /** More mounts than this on one pin are somebody else's. */
+    /** Mounts on one pin that are removed at most: more are not this program's. */
     private static final int STACKED_MOUNTS = 16;
 
     private final int fd;
@@ -29,25 +28,24 @@ public final class Namespace implements AutoCloseable {
         this.fd = fd;
     }
 
-    /** The namespace this process lives in. */
+    /** Opens the namespace of this process. */
     public static Namespace own() throws KernelException {
         return new Namespace(descriptor(Path.of("/proc/self/ns/net"), "open the process's network namespace"));
     }
 
     /**
-     * Makes a namespace with its loopback up and pins it. Nothing of it stays if a step fails.
+     * Creates a namespace and pins it. Its loopback is down. Nothing of it remains if a step fails.
      *
-     * @param pin a file to mount it on; made, with the folders above it, if it is not there. Where other processes
-     *     should see the namespace, its folder must be a shared mount.
-     * @throws KernelException EEXIST if a namespace is pinned there already: whoever knows it for a leftover is to
-     *     {@link #delete} it first
+     * @param pin file to mount the namespace on; created, with the folders above it, if it does not exist. Its folder must be
+     *     a shared mount if other processes are to see the namespace.
+     * @throws KernelException EEXIST if a namespace is pinned there already; {@link #unpin} removes a leftover
      */
     public static Namespace create(Path pin) throws KernelException {
         String what = "create network namespace " + pin;
-        Optional<Namespace> standing = open(pin);
-        if (standing.isPresent()) {
-            standing.get().close();
-            throw new KernelException(what, Errno.EEXIST, "EEXIST: one is pinned there already");
+        Optional<Namespace> existing = open(pin);
+        if (existing.isPresent()) {
+            existing.get().close();
+            throw new KernelException(what, Errno.EEXIST, "EEXIST: a namespace is pinned there already");
         }
         try {
             Files.createDirectories(pin.toAbsolutePath().getParent());
@@ -58,32 +56,24 @@ public final class Namespace implements AutoCloseable {
             throw (KernelException) new KernelException(what, Errno.EIO, e.toString()).initCause(e);
         }
         try {
-            int fd = onFreshThread(() -> {
+            return new Namespace(onNewThread(() -> {
                 check(LibC.INSTANCE.unshare(LibC.CLONE_NEWNET), what);
-                // Not /proc/self: that is the process's first thread, which stayed at home.
+                // Not /proc/self: that is the process's first thread, which is still in the old namespace.
                 String here = "/proc/thread-self/ns/net";
                 check(LibC.INSTANCE.mount(here, pin.toString(), "none", LibC.MS_BIND, null), what);
                 return descriptor(Path.of(here), what);
-            });
-            var namespace = new Namespace(fd);
-            try (Route route = Route.in(namespace)) {
-                route.setUp("lo");
-                return namespace;
-            } catch (KernelException e) {
-                namespace.close();
-                throw e;
-            }
+            }));
         } catch (KernelException e) {
             try {
                 unpin(pin);
-            } catch (KernelException undone) {
-                e.addSuppressed(undone);
+            } catch (KernelException failure) {
+                e.addSuppressed(failure);
             }
             throw e;
         }
     }
 
-    /** The namespace pinned on the file; empty if there is none: no file, or a plain one left behind. */
+    /** Opens the namespace pinned on the file; empty if there is no file, or a plain one without a namespace. */
     public static Optional<Namespace> open(Path pin) throws KernelException {
         int fd = LibC.INSTANCE.open(pin.toString(), LibC.O_RDONLY | LibC.O_CLOEXEC);
         if (fd < 0) {
@@ -100,20 +90,20 @@ public final class Namespace implements AutoCloseable {
     }
 
     /**
-     * Unmounts the namespace from the file and deletes the file; it is no error if either is gone already. The
-     * namespace and all links in it end when nobody else holds it open.
+     * Unmounts the namespace from the file and deletes the file. A missing mount or file is no error. The namespace and all
+     * links in it end when no process holds it open.
      */
     public static void unpin(Path pin) throws KernelException {
         String what = "unpin network namespace " + pin;
         for (int mounts = 0; LibC.INSTANCE.umount2(pin.toString(), LibC.MNT_DETACH) == 0; mounts++) {
             if (mounts == STACKED_MOUNTS) {
-                throw new KernelException(what, Errno.EINVAL, "it is mounted over and over");
+                throw new KernelException(what, Errno.EINVAL, "more than %d mounts on the file".formatted(STACKED_MOUNTS));
             }
         }
         int errno = LibC.errno();
-        // EINVAL says that the file is no mount point.
+        // EINVAL means that the file is no mount point.
         if (errno != Errno.EINVAL && errno != Errno.ENOENT) {
-            throw new KernelException(what, errno, Errno.text(errno));
+            throw LibC.failure(what, errno);
         }
         try {
             Files.deleteIfExists(pin);
@@ -123,28 +113,9 @@ public final class Namespace implements AutoCloseable {
     }
 
     /**
-     * Ends the namespace that is pinned on the file: deletes its VXLAN devices, so that nobody is sent to and their VNIs are
-     * free at once, and {@link #unpin unpins} it. What is gone already is no error; what a failure left, the same call
-     * ends later.
-     */
-    public static void delete(Path pin) throws KernelException {
-        Optional<Namespace> pinned = open(pin);
-        if (pinned.isPresent()) {
-            try (Namespace namespace = pinned.get(); Route route = Route.in(namespace)) {
-                for (Route.Link link : route.links()) {
-                    if (link.tunnel().isPresent()) {
-                        route.deleteLink(link.name());
-                    }
-                }
-            }
-        }
-        unpin(pin);
-    }
-
-    /**
-     * The descriptor, for messages that name a namespace.
+     * Returns the descriptor, for messages that name a namespace by one.
      *
-     * @throws IllegalStateException after this was closed: the number may be another file's by then
+     * @throws IllegalStateException if this was closed: the number may be another file's by now
      */
     public int fd() {
         if (closed) {
@@ -153,21 +124,21 @@ public final class Namespace implements AutoCloseable {
         return fd;
     }
 
-    /** What is done inside a namespace; it answers a number, as a system call does. */
+    /** Work inside a namespace. It returns a number, as a system call does. */
     @FunctionalInterface
     public interface Step {
         int run() throws KernelException;
     }
 
-    /** Runs the step on a thread that is in this namespace, and waits for it. */
+    /** Runs the step on a new thread in this namespace, and waits for it. */
     public int within(Step step) throws KernelException {
-        return onFreshThread(() -> {
+        return onNewThread(() -> {
             check(LibC.INSTANCE.setns(fd(), LibC.CLONE_NEWNET), "enter network namespace");
             return step.run();
         });
     }
 
-    /** Starts a process that lives in this namespace. */
+    /** Starts a process in this namespace. */
     public Process start(ProcessBuilder builder) throws IOException {
         var started = new Object() {
             @Nullable Process process;
@@ -188,11 +159,11 @@ public final class Namespace implements AutoCloseable {
         return Objects.requireNonNull(started.process);
     }
 
-    private static int onFreshThread(Step step) throws KernelException {
+    private static int onNewThread(Step step) throws KernelException {
         var outcome = new Object() {
             int value;
             @Nullable KernelException refused;
-            @Nullable Throwable broken;
+            @Nullable Throwable unexpected;
         };
         Thread thread = Thread.ofPlatform().name("network namespace").start(() -> {
             try {
@@ -200,7 +171,7 @@ public final class Namespace implements AutoCloseable {
             } catch (KernelException e) {
                 outcome.refused = e;
             } catch (RuntimeException | Error e) {
-                outcome.broken = e;
+                outcome.unexpected = e;
             }
         });
         boolean interrupted = false;
@@ -209,7 +180,7 @@ public final class Namespace implements AutoCloseable {
                 thread.join();
                 break;
             } catch (InterruptedException e) {
-                // The step is a few system calls; leaving them unattended would lose a descriptor.
+                // The step is a few system calls. Its result may be a descriptor, which must not be lost.
                 interrupted = true;
             }
         }
@@ -219,8 +190,8 @@ public final class Namespace implements AutoCloseable {
         if (outcome.refused != null) {
             throw outcome.refused;
         }
-        if (outcome.broken != null) {
-            throw new IllegalStateException("a step inside a network namespace broke off", outcome.broken);
+        if (outcome.unexpected != null) {
+            throw new IllegalStateException("a step inside a network namespace failed unexpectedly", outcome.unexpected);
         }
         return outcome.value;
     }
@@ -229,11 +200,11 @@ public final class Namespace implements AutoCloseable {
         return check(LibC.INSTANCE.open(path.toString(), LibC.O_RDONLY | LibC.O_CLOEXEC), what);
     }
 
-    private static int check(int answer, String what) throws KernelException {
-        if (answer < 0) {
+    private static int check(int result, String what) throws KernelException {
+        if (result < 0) {
             throw LibC.failure(what);
         }
-        return answer;
+        return result;
     }
 
     @Override

@@ -11,11 +11,12 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * UDP ports that sockets of a network namespace are bound to ({@code proc_net_udp(5)}). A VXLAN device that is up has such a socket
- * in the namespace in which its datagrams travel, wherever the device itself is.
+ * UDP ports to which sockets of a network namespace are bound ({@code proc_net_udp(5)}). A VXLAN device that is up has such a
+ * socket in the namespace in which its datagrams travel, even if the device itself is in another one.
  */
 public final class UdpPorts {
-    private static final List<Path> TABLES = List.of(Path.of("/proc/thread-self/net/udp"), Path.of("/proc/thread-self/net/udp6"));
+    private static final List<Path> TABLES =
+            List.of(Path.of("/proc/thread-self/net/udp"), Path.of("/proc/thread-self/net/udp6"));
 
     /** Column of the local address and port, as in {@code 00000000:12B5}. */
     private static final int LOCAL_ADDRESS = 1;
@@ -30,7 +31,7 @@ public final class UdpPorts {
                 try {
                     Files.readAllLines(table).stream().skip(1).map(UdpPorts::port).forEach(ports::add);
                 } catch (NoSuchFileException none) {
-                    // a kernel without IPv6
+                    // The kernel has no IPv6.
                 } catch (IOException failure) {
                     throw new KernelException("read " + table, Errno.EIO, failure.toString());
                 }

@@ -4,18 +4,18 @@ import io.vxseal.address.Cidr;
 import java.net.InetAddress;
 
 /**
- * An outgoing XFRM policy of another maker, as far as it tells which packets it takes: its selector, mark and priority
- * ({@code linux/xfrm.h}, xfrm_userpolicy_info). A source port or an interface that it names besides is passed over, so a
- * policy with one of these is said to take more than it does.
+ * An outgoing XFRM policy of another maker, reduced to what decides which packets it takes: selector, mark and priority
+ * ({@code linux/xfrm.h}, xfrm_userpolicy_info). Source port and interface of the selector are ignored, so a policy with one
+ * of these is taken for a wider one.
  *
  * @param source prefix of the sender
  * @param destination prefix of the receiver, of the same family
  * @param protocol of IP; 0 for any
- * @param port destination port
+ * @param port UDP destination port
  * @param portMask bits of the port that count; 0 for any port
- * @param mark what the masked firewall mark must be
+ * @param mark value of the masked firewall mark
  * @param markMask bits of the firewall mark that count; 0 for any mark
- * @param priority unsigned; of two policies that take a packet the one with the lower number does
+ * @param priority unsigned; of two policies that match a packet the one with the lower number takes it
  */
 public record ForeignPolicy(
         Cidr source,
@@ -29,17 +29,20 @@ public record ForeignPolicy(
         implements OutgoingPolicy {
     private static final int IPPROTO_UDP = 17;
 
-    /** Whether it takes UDP datagrams from an address to a port, under a mark, whatever their receiver. */
-    public boolean takesFrom(InetAddress sender, int toPort, int marked) {
+    /** Returns whether it takes UDP datagrams from an address to a port with a firewall mark, to any or some receivers. */
+    public boolean takesFrom(InetAddress sender, int toPort, int firewallMark) {
         return (protocol == 0 || protocol == IPPROTO_UDP)
                 && ((port ^ toPort) & portMask) == 0
-                && (marked & markMask) == mark
+                && (firewallMark & markMask) == mark
                 && source.contains(sender);
     }
 
-    /** Whether it comes before a policy of ours with this priority. Of equal ones the older does, which is not told. */
-    public boolean comesBefore(int ours) {
-        return Integer.compareUnsigned(priority, ours) <= 0;
+    /**
+     * Returns whether it may take precedence over a policy with this priority. Of equal ones the older does, and the kernel
+     * does not tell their age.
+     */
+    public boolean mayPrecede(int otherPriority) {
+        return Integer.compareUnsigned(priority, otherPriority) <= 0;
     }
 
     @Override

@@ -1,4 +1,4 @@
 package io.vxseal.kernel.xfrm;
 
-/** An outgoing XFRM policy as the kernel lists it: one of ours, or another maker's. */
-public sealed interface OutgoingPolicy permits SecurityPolicy, ForeignPolicy {}
+/** An outgoing XFRM policy as the kernel lists it: of this plugin, or of another maker. */
+public interface OutgoingPolicy {}

@@ -7,40 +7,40 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 
 /**
- * An IPsec ESP security association in transport mode with AES-GCM (RFC 4106), an XFRM state to the kernel
- * ({@code linux/xfrm.h}, xfrm_usersa_info). Algorithm {@code rfc4106(gcm(aes))}, ICV of 64 bits.
+ * An IPsec ESP security association (SA) in transport mode with AES-GCM (RFC 4106): an XFRM state
+ * ({@code linux/xfrm.h}, xfrm_usersa_info) with algorithm {@code rfc4106(gcm(aes))} and an ICV of 64 bits.
  *
- * @param id what names it among the kernel's states
+ * @param id identity among the kernel's states
  * @param key the AEAD's key and salt
- * @param replayWindow packets back from the newest in which a repeated one is noticed, with extended sequence numbers
- *     (ESN, RFC 4303), whose high half both ends put into the ICV; 0 for neither. To the kernel 4096 are the most.
+ * @param replayWindow packets back from the newest in which a repeated one is detected, with extended sequence numbers
+ *     (ESN, RFC 4303), whose high half both ends include in the ICV; 0 for neither. The kernel's limit is 4096.
  */
 public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
 
-    /** One without a replay window, as the built-in driver's are. */
+    /** Creates an SA without a replay window, as the built-in driver does. */
     public SecurityAssociation(Id id, AeadKey key) {
         this(id, key, 0);
     }
 
-    /** Whether it has a replay window. */
-    public boolean isGuarded() {
+    /** Returns whether repeated packets are detected, and sequence numbers are extended. */
+    public boolean hasReplayWindow() {
         return replayWindow > 0;
     }
 
     /**
-     * What names a state. The kernel looks up by destination, SPI and protocol; the source is there for reading.
+     * Identity of a state. The kernel looks it up by destination, SPI and protocol; the source is informational.
      *
      * @param source sender of the sealed packets
-     * @param destination their receiver
+     * @param destination receiver of the sealed packets
      * @param spi security parameter index, all 32 bits used
      */
     public record Id(InetAddress source, InetAddress destination, int spi) {
-        /** Whether the kernel has one place for both. */
-        public boolean isInPlaceOf(Id other) {
+        /** Returns whether the kernel can have only one of both states: destination and SPI are equal. */
+        public boolean sharesSlotWith(Id other) {
             return spi == other.spi && destination.equals(other.destination);
         }
 
-        /** The SPI first, which tells nearly all apart: a rotation compares a dozen for each node. */
+        /** Compares the SPI first, because it differs in nearly all comparisons: a rotation makes a dozen for each node. */
         @Override
         public boolean equals(Object other) {
             return other instanceof Id that
@@ -49,7 +49,7 @@ public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
                     && destination.equals(that.destination);
         }
 
-        /** An SPI is a hash of both addresses already. */
+        /** Returns the SPI, which is a hash of both addresses. */
         @Override
         public int hashCode() {
             return spi;
@@ -61,7 +61,7 @@ public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
         }
     }
 
-    /** Key octets followed by the four octets of salt. Never printed. */
+    /** An AEAD key and its salt of four octets. Never printed. */
     public static final class AeadKey {
         private final byte[] key;
         private final int salt;
@@ -87,15 +87,15 @@ public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
         }
 
         /**
-         * The same key with another salt. A ring has a key, and every state its salt, so all of them share its octets.
+         * Returns the same key with another salt. All states of one key have different salts and share its octets.
          *
-         * @param other its octets in network order
+         * @param otherSalt four octets in network order
          */
-        public AeadKey withSalt(int other) {
-            return new AeadKey(key, other);
+        public AeadKey withSalt(int otherSalt) {
+            return new AeadKey(key, otherSalt);
         }
 
-        /** Octets of key and salt. */
+        /** Returns the octets of key and salt together. */
         int length() {
             return key.length + Integer.BYTES;
         }
@@ -105,14 +105,14 @@ public record SecurityAssociation(Id id, AeadKey key, int replayWindow) {
         }
 
         /**
-         * Whether it is what a kernel shows instead of a key when it is locked down for confidentiality: zeros (linux,
-         * xfrm_redact in net/xfrm/xfrm_user.c).
+         * Returns whether it is the zeros that a kernel lists instead of a key when it is locked down for confidentiality
+         * (xfrm_redact() in {@code net/xfrm/xfrm_user.c}).
          */
         public boolean isRedacted() {
             return salt == 0 && MessageDigest.isEqual(key, new byte[key.length]);
         }
 
-        /** A copy, key first. */
+        /** Returns a copy of the key followed by the salt. */
         public byte[] octets() {
             return ByteBuffer.allocate(length()).put(key).putInt(salt).array();
         }

@@ -5,10 +5,24 @@ import io.vxseal.address.Cidr;
 /**
  * An outgoing XFRM policy ({@code linux/xfrm.h}, xfrm_userpolicy_info) for marked UDP datagrams to the VXLAN port.
  *
- * @param id what the policy selects
- * @param action what is done to a packet selected
+ * @param id the packets that the policy selects
+ * @param action what happens to a selected packet
  */
 public record SecurityPolicy(Id id, Action action) implements OutgoingPolicy {
+    /** Reqid of all states and of all policies that seal, in the built-in driver and here. */
+    public static final int REQID = 0xD0C4E3;
+
+    /**
+     * Firewall mark that selects packets for IPsec. The built-in driver's is 0xD0C4E3 ({@code mark} in moby). Ours has the same
+     * low 24 bits and a high byte of its own ('v'), so that neither driver's policies select the other's packets.
+     */
+    public static final int MARK = 0x76D0C4E3;
+
+    /**
+     * Label of this plugin's states and policies in the selector's {@code user} field: "vxse" in ASCII. Any value but 0 would
+     * do, which is what all others leave there.
+     */
+    public static final int LABEL = 0x76787365;
 
     /**
      * The selector: prefixes, UDP destination port and firewall mark (mask 0xffffffff).
@@ -25,22 +39,21 @@ public record SecurityPolicy(Id id, Action action) implements OutgoingPolicy {
         }
     }
 
-    /** What a policy does. */
+    /** What happens to a packet that the policy selects. */
     public sealed interface Action {
         /**
-         * Seal with ESP in transport mode by the state with this SPI; priority {@value #PRIORITY}. The template's ends are
-         * the selector's addresses.
+         * Seals with ESP in transport mode by the state with this SPI. The template's addresses are the selector's.
          *
-         * @param spi of the forward state
+         * @param spi SPI of the state to this destination
          */
         record Seal(int spi) implements Action {
-            /** The built-in driver's, and the first that there can be. */
+            /** The built-in driver's priority, and the highest. */
             public static final int PRIORITY = 0;
         }
 
-        /** Drop. Priority {@value #PRIORITY}, so that any policy that seals goes first. */
+        /** Drops, unless a policy that seals selects the packet, too. */
         record Block() implements Action {
-            /** Lower goes first in the kernel. */
+            /** The kernel applies the policy with the lowest number. */
             public static final int PRIORITY = 1000;
         }
     }

@@ -1,26 +1,26 @@
 package io.vxseal.kernel.xfrm;
 
-/** One step of a change of the kernel's security associations and policies. */
+/** One step of a change of the kernel's states and policies. */
 public sealed interface XfrmChange {
 
-    /** Adds a state that is not there yet. One with the same id that this plugin labelled as its own stands. */
+    /** Adds a state. One of ours with the same id is kept, and refuses this one unless it is equal. */
     record AddState(SecurityAssociation association) implements XfrmChange {}
 
-    /** Removes a state; one that is gone already is no error. */
+    /** Removes a state; it is no error if it is gone. */
     record DeleteState(SecurityAssociation.Id id) implements XfrmChange {}
 
-    /** Adds a policy or replaces the one with the same selector, in one step of the kernel. */
+    /** Adds a policy, or replaces the one with the same selector atomically. */
     record PutPolicy(SecurityPolicy policy) implements XfrmChange {}
 
-    /** None that is made to anything, but a moment among the others. */
-    sealed interface Moment extends XfrmChange {}
-
-    /** From now on a packet that chooses its state does so after the changes so far. */
-    record BeginGracePeriod() implements Moment {}
-
-    /** Waits until no packet is under way any more that may have chosen its state before the grace period began. */
-    record EndGracePeriod() implements Moment {}
-
-    /** Removes a policy; one that is gone already is no error. */
+    /** Removes a policy; it is no error if it is gone. */
     record DeletePolicy(SecurityPolicy.Id id) implements XfrmChange {}
+
+    /** A barrier between changes; changes nothing itself. */
+    sealed interface Barrier extends XfrmChange {}
+
+    /** Begins a grace period: packets that choose their state from now on do so after the changes before this one. */
+    record BeginGracePeriod() implements Barrier {}
+
+    /** Waits until no packet is in flight that chose its state before the grace period began. */
+    record EndGracePeriod() implements Barrier {}
 }

@@ -17,7 +17,7 @@ class FolderLockTest {
     @TempDir
     Path folder;
 
-    /** Takes a lock, says so, and holds it until it is killed. */
+    /** A program that takes a lock, prints a line, and holds the lock until it is killed. */
     static final class Holder {
         static void main(String[] words) throws Exception {
             FolderLock lock = FolderLock.take(Path.of(words[0]), Duration.ZERO).orElseThrow();
@@ -30,7 +30,7 @@ class FolderLockTest {
     }
 
     @Test
-    void isHeldByOneAndFreeAfterItIsClosed() throws Exception {
+    void excludesOthersUntilClosed() throws Exception {
         try (FolderLock lock = FolderLock.take(folder, Duration.ZERO).orElseThrow()) {
             assertThat(FolderLock.take(folder, Duration.ZERO)).isEmpty();
             assertThat(FolderLock.take(folder, Duration.ofMillis(250))).isEmpty();
@@ -44,7 +44,7 @@ class FolderLockTest {
     }
 
     @Test
-    void isReleasedWithAProcessThatIsKilledThoughItsChildrenLive() throws Exception {
+    void isReleasedByKilledProcessWithLivingChildren() throws Exception {
         Process holder = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin/java").toString(),
                         "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow",
@@ -66,9 +66,9 @@ class FolderLockTest {
         }
     }
 
-    /** As the plugin sees the swarm's folder. */
+    /** The plugin sees the swarm's folder read-only. */
     @Test
-    void isOneByEveryPathAndWhereItCanOnlyBeRead() throws Exception {
+    void excludesAcrossPathsAndReadOnlyMounts() throws Exception {
         Path held = Files.createDirectory(folder.resolve("held"));
         Path mounted = Files.createDirectory(folder.resolve("mounted"));
         run("mount", "--bind", held.toString(), mounted.toString());
@@ -85,7 +85,7 @@ class FolderLockTest {
     }
 
     @Test
-    void namesTheFolderThatIsNone() throws Exception {
+    void namesMissingFolder() throws Exception {
         Path file = Files.createFile(folder.resolve("file"));
         for (Path none : new Path[] {file, folder.resolve("absent")}) {
             assertThatThrownBy(() -> FolderLock.take(none, PATIENCE))

@@ -18,7 +18,7 @@ class RunFolderTest {
     }
 
     @Test
-    void isTheSameByEveryPathAndMount() throws Exception {
+    void identityIsEqualByEveryPathAndMount() throws Exception {
         Path held = Files.createDirectories(folder.resolve("a b/vxseal.run"));
         Path mounted = Files.createDirectory(folder.resolve("mou\\nted"));
         Path link = Files.createSymbolicLink(folder.resolve("link"), held);
@@ -38,7 +38,7 @@ class RunFolderTest {
     }
 
     @Test
-    void isAnotherOfAnotherFolderOrFileSystem() throws Exception {
+    void identityDiffersBetweenFoldersAndFileSystems() throws Exception {
         Path one = Files.createDirectory(folder.resolve("one"));
         Path other = Files.createDirectory(folder.resolve("other"));
         String identity = RunFolder.identity(one);
@@ -53,7 +53,7 @@ class RunFolderTest {
     }
 
     @Test
-    void needsTheFolder() {
+    void identityNeedsExistingFolder() {
         Assertions.assertThatThrownBy(() -> RunFolder.identity(folder.resolve("absent")))
                 .isInstanceOf(NoSuchFileException.class);
     }

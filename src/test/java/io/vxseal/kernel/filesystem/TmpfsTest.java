@@ -31,7 +31,7 @@ class TmpfsTest {
                 .toList();
     }
 
-    /** Whether this machine's kernel knows it, by a mount of mount(8)'s. */
+    /** Returns whether mount(8) can mount a tmpfs with noswap here. */
     private boolean kernelHasNoswap() throws Exception {
         Path probe = Files.createDirectories(temp.resolve("probe"));
         int status = new ProcessBuilder("mount", "-t", "tmpfs", "-o", "noswap", "tmpfs", probe.toString()).start().waitFor();
@@ -40,7 +40,7 @@ class TmpfsTest {
     }
 
     @Test
-    void isInMemoryTheOwnersAloneAndMountedOnce() throws IOException {
+    void mountsOnceInMemoryForOwnerOnly() throws IOException {
         Tmpfs.mount(folder());
         Tmpfs.mount(folder());
         assertThat(mounts()).hasSize(1);
@@ -49,14 +49,14 @@ class TmpfsTest {
     }
 
     @Test
-    void isNeverSwappedWhereTheKernelHasThat() throws Exception {
+    void isNeverSwappedIfKernelSupportsIt() throws Exception {
         Tmpfs.mount(folder());
         assertThat(mounts().getLast().contains("noswap")).isEqualTo(kernelHasNoswap());
     }
 
-    /** As versions before this one left it, or as /run is. */
+    /** Earlier versions left such a folder, and /run is one. */
     @Test
-    void takesOverTheFilesOfAFolderThatMayBeSwapped() throws Exception {
+    void movesFilesOfFolderThatMayBeSwapped() throws Exception {
         Files.createDirectories(folder());
         assertThat(new ProcessBuilder("mount", "-t", "tmpfs", "tmpfs", folder().toString()).start().waitFor()).isZero();
         Files.writeString(folder().resolve("ring"), "keys");

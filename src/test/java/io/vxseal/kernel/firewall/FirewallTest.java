@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What every firewall does alike: rules read with its own tool, and datagrams that meet them. */
+/** Tests of what all firewalls have in common: rules read with their own tools, and datagrams that meet them. */
 class FirewallTest {
     private static final int PORT = 4789;
     private static final int VNI = 4097;
@@ -36,11 +36,11 @@ class FirewallTest {
     private static final Segment SEGMENT = new Segment(PORT, VNI);
     private static final Segment OTHER = new Segment(4790, OTHER_VNI);
 
-    /** As the built-in driver writes it: the VNI is compared where it stands, and not shifted. */
+    /** The built-in driver's program: it compares the VNI in place, without a shift. */
     private static final String BUILT_IN =
             "6,177 0 0 0,64 0 0 12,84 0 0 4294967040,21 0 1 1048832,6 0 0 4294967295,6 0 0 0";
 
-    /** Each firewall, and over which IP. */
+    /** A firewall and its transport. */
     enum Kind {
         IPTABLES_NFT("iptables-nft", Transport.IPV4),
         IPTABLES_LEGACY("iptables-legacy", Transport.IPV4),
@@ -67,10 +67,10 @@ class FirewallTest {
 
         Firewall firewall(TestHost host) {
             var tools = new CommandRunner(host.prefix());
-            return nftables() ? new NftablesFirewall(tools) : IptablesFirewall.using(transport, tools, command);
+            return nftables() ? new NftablesFirewall(tools) : new IptablesFirewall(new IptablesCommand(transport, tools, command));
         }
 
-        /** All that stands, in the tool's words, with handles where it has them, so that a rule made anew is another. */
+        /** Returns all rules in the tool's words, with handles where it has them, so that a recreated rule is a different one. */
         String ruleset(TestHost host) {
             return nftables() || command.endsWith("-nft")
                     ? host.run("nft -a list ruleset")
@@ -163,27 +163,27 @@ class FirewallTest {
 
     @ParameterizedTest
     @EnumSource
-    void rulesStandOnceAfterRestartsAndGoWhole(Kind kind) throws Exception {
+    void makesRulesOnceAcrossRestartsAndRemovesAll(Kind kind) throws Exception {
         kind.firewall(host).protect(Set.of(SEGMENT));
         kind.firewall(host).protect(Set.of(SEGMENT));
         Firewall firewall = kind.firewall(host);
         firewall.protect(Set.of(OTHER));
         firewall.protect(Set.of(OTHER));
         assertThat(kind.protectedSegments(host)).isEqualTo(kind.once(SEGMENT, OTHER));
-        assertThat(kind.firewall(host).standing()).containsExactly(SEGMENT, OTHER);
+        assertThat(kind.firewall(host).protectedSegments()).containsExactly(SEGMENT, OTHER);
 
         firewall.unprotect(Set.of(SEGMENT));
         assertThat(kind.protectedSegments(host)).isEqualTo(kind.once(OTHER));
         assertThat(kind.ruleset(host)).doesNotContain("4789");
         firewall.unprotect(Set.of(OTHER));
         firewall.unprotect(Set.of(OTHER));
-        assertThat(firewall.standing()).isEmpty();
+        assertThat(firewall.protectedSegments()).isEmpty();
         assertThat(kind.ruleset(host)).doesNotContain("-A ", "vxseal", "VXSEAL");
     }
 
     @ParameterizedTest
     @EnumSource
-    void restorePutsBackWhatAReloadTookAway(Kind kind) throws Exception {
+    void restoreRepairsReloadedFirewall(Kind kind) throws Exception {
         Firewall firewall = kind.firewall(host);
         firewall.protect(Set.of(SEGMENT));
         assertThat(firewall.restore(Set.of(SEGMENT, OTHER))).isEqualTo(1);
@@ -194,7 +194,7 @@ class FirewallTest {
 
     @ParameterizedTest
     @EnumSource
-    void restoreWritesNothingWhereAllIsRight(Kind kind) throws Exception {
+    void restoreWritesNothingIfAllIsRight(Kind kind) throws Exception {
         Firewall firewall = kind.firewall(host);
         assertThat(firewall.restore(Set.of())).isZero();
         assertThat(kind.ruleset(host)).as("looking made tables").isEmpty();
@@ -208,7 +208,7 @@ class FirewallTest {
 
     @ParameterizedTest
     @EnumSource
-    void restoreTakesAwayWhatAnEarlierProcessLeft(Kind kind) throws Exception {
+    void restoreRemovesSegmentsOfEarlierProcess(Kind kind) throws Exception {
         kind.firewall(host).protect(Set.of(SEGMENT, OTHER));
         Firewall firewall = kind.firewall(host);
         Segment moved = new Segment(4791, VNI);
@@ -221,7 +221,7 @@ class FirewallTest {
 
     @ParameterizedTest
     @EnumSource
-    void restoreMendsARuleThatLacks(Kind kind) throws Exception {
+    void restoreRepairsMissingRule(Kind kind) throws Exception {
         Firewall firewall = kind.firewall(host);
         firewall.protect(Set.of(SEGMENT));
         var losses = new ArrayList<String>();
@@ -251,10 +251,10 @@ class FirewallTest {
         }
     }
 
-    /** Unsealed, a protected segment's datagrams neither leave nor come in, whatever is accepted; others come in. */
+    /** Unsealed datagrams of a protected segment neither leave nor come in, whatever other rules accept; others come in. */
     @ParameterizedTest
     @EnumSource
-    void datagramsOfTheSegmentOnlyAreDropped(Kind kind) throws Exception {
+    void dropsOnlyDatagramsOfSegment(Kind kind) throws Exception {
         Firewall firewall = kind.firewall(host);
         var segment = new Segment(PORT, OTHER_VNI);
         firewall.protect(Set.of(segment, new Segment(4790, VNI)));
@@ -272,7 +272,7 @@ class FirewallTest {
         assertThat(arrived(kind)).isEqualTo(3);
     }
 
-    /** The hole of CVE-2026-92542: a process's datagram was marked, and so sealed, as if it were the network's. */
+    /** In CVE-2026-92542 a process's datagram was marked, and so sealed, like one of the network's. */
     @ParameterizedTest
     @EnumSource
     void dropsDatagramsOfProcesses(Kind kind) throws Exception {
@@ -289,10 +289,10 @@ class FirewallTest {
         assertThat(arrived(kind)).as("to a port of no segment").isEqualTo(1);
     }
 
-    /** Two things are asked for, and neither alone may do. */
+    /** Both conditions are required. */
     @ParameterizedTest
     @EnumSource
-    void letsByOnlyWhatNoSocketSentAndOurStateSeals(Kind kind) throws Exception {
+    void acceptsOnlySealedDatagramsThatNoSocketSent(Kind kind) throws Exception {
         kind.firewall(host).protect(Set.of(SEGMENT));
         List<String> rules = kind.rules(host);
         if (kind.nftables()) {
@@ -312,10 +312,10 @@ class FirewallTest {
         }
     }
 
-    /** What a VXLAN device in a network's namespace sends has no socket here, and is dropped for want of our state. */
+    /** Datagrams of a VXLAN device in a network's namespace have no socket here; without our state they are dropped. */
     @ParameterizedTest
     @EnumSource
-    void dropsWhatAVxlanDeviceSendsUnsealed(Kind kind) throws Exception {
+    void dropsUnsealedDatagramsOfVxlanDevice(Kind kind) throws Exception {
         String local = kind.ipv6() ? "fd00:55::1" : "10.55.0.1";
         String remote = kind.ipv6() ? "fd00:55::2" : "10.55.0.2";
         host.run("ip link add wire type veth peer name eriw");
@@ -350,7 +350,7 @@ class FirewallTest {
         }
     }
 
-    /** Datagrams of the VNI that the other end of the wire saw. */
+    /** Returns the datagrams of the VNI that reached the other end of the wire. */
     private int packets(int vni) {
         var counter = Pattern.compile("0x%x counter packets (\\d+)".formatted(vni))
                 .matcher(host.run("nft list table netdev witness"));
@@ -364,10 +364,10 @@ class FirewallTest {
         return Integer.parseInt(counter.group(1));
     }
 
-    /** The UDP header of a datagram in clear is found, or the datagram is dropped; each is let by for another VNI. */
+    /** The UDP header of a clear datagram is found, or the datagram is dropped. With another VNI each is accepted. */
     @ParameterizedTest
     @EnumSource(names = {"IPTABLES_NFT", "IPTABLES_LEGACY", "NFTABLES"})
-    void dropsClearIpv4DatagramsHoweverTheyAreMade(Kind kind) throws Exception {
+    void dropsCraftedClearIpv4Datagrams(Kind kind) throws Exception {
         byte[] options = {1, 1, 1, 1, 1, 1, 1, 0};
         byte[] secret = Packet.udp(PORT, Packet.vxlan(VNI));
         byte[] plain = Packet.udp(PORT, Packet.vxlan(VNI + 1));
@@ -389,10 +389,10 @@ class FirewallTest {
         assertThat(arrived(kind)).as("of another VNI, in fragments").isEqualTo(2);
     }
 
-    /** Each way to hide the VNI, outwards and inwards. */
+    /** Covers each way to hide the VNI, in both directions. */
     @ParameterizedTest
     @EnumSource(names = {"IP6TABLES_NFT", "IP6TABLES_LEGACY", "NFTABLES_IPV6"})
-    void dropsClearIpv6DatagramsHoweverTheyAreMade(Kind kind) throws Exception {
+    void dropsCraftedClearIpv6Datagrams(Kind kind) throws Exception {
         byte[] secret = Packet.udp6(PORT, Packet.vxlan(VNI));
         Map<String, byte[]> hidden = new LinkedHashMap<>();
         hidden.put("as it is", Packet.ipv6(17, secret));
@@ -425,10 +425,10 @@ class FirewallTest {
         assertThat(arrived(kind)).isZero();
     }
 
-    /** Built-in networks over IPv6 fragment what is too long for the wire. */
+    /** Built-in networks over IPv6 fragment datagrams that are too long for the wire. */
     @ParameterizedTest
     @EnumSource(names = {"IP6TABLES_NFT", "IP6TABLES_LEGACY", "NFTABLES_IPV6"})
-    void letsByIpv6FragmentsThatShowAnotherVni(Kind kind) throws Exception {
+    void acceptsIpv6FragmentsOfOtherVni(Kind kind) throws Exception {
         kind.firewall(host).protect(Set.of(SEGMENT));
         letOut(kind);
         byte[] plain = Packet.udp6(PORT, Packet.vxlan(VNI + 1));
@@ -443,7 +443,7 @@ class FirewallTest {
 
     @ParameterizedTest
     @EnumSource
-    void rulesOfOthersAreLeftAlone(Kind kind) throws Exception {
+    void keepsRulesOfOthers(Kind kind) throws Exception {
         kind.acceptAll(host);
         kind.addTheBuiltInDriversRules(host);
         List<String> theirs = kind.rules(host);
@@ -456,10 +456,10 @@ class FirewallTest {
         assertThat(kind.rules(host)).isEqualTo(theirs);
     }
 
-    /** Its rule above ours takes nothing from us, and moving ours up would be the start of a race. */
+    /** Its rule above ours does no harm, and moving ours up would start a race. */
     @ParameterizedTest
     @EnumSource
-    void builtInDriversRulesAboveOursAreNoReasonToMove(Kind kind) throws Exception {
+    void ignoresBuiltInDriversRulesAboveOurs(Kind kind) throws Exception {
         Firewall firewall = kind.firewall(host);
         firewall.protect(Set.of(SEGMENT));
         kind.addTheBuiltInDriversRules(host);
@@ -468,13 +468,13 @@ class FirewallTest {
         assertThat(kind.ruleset(host)).isEqualTo(before);
     }
 
-    /** As version 0.1.0 left them: read off a host that ran it. */
+    /** The rules were copied from a host that ran version 0.1.0. */
     @ParameterizedTest
     @EnumSource
-    void replacesTheRulesOfVersion010(Kind kind) throws Exception {
+    void replacesRulesOfVersion010(Kind kind) throws Exception {
         addEarlierRules(kind);
         Firewall firewall = kind.firewall(host);
-        assertThat(firewall.standing()).containsExactly(SEGMENT);
+        assertThat(firewall.protectedSegments()).containsExactly(SEGMENT);
         firewall.protect(Set.of(OTHER));
         assertThat(kind.protectedSegments(host)).as("taken up, not left open").isEqualTo(kind.once(SEGMENT, OTHER));
         assertThat(kind.ruleset(host)).doesNotContain("MARK", "-A INPUT -p udp -m policy", "mark set", "vnis");
@@ -510,12 +510,12 @@ class FirewallTest {
 
     @ParameterizedTest
     @CsvSource({"IPTABLES, NFTABLES", "NFTABLES, IPTABLES", "NFTABLES, AUTO"})
-    void switchingBackendLeavesNothingOfTheOther(Backend from, Backend to) throws Exception {
+    void switchingBackendRemovesRulesOfTheOther(Backend from, Backend to) throws Exception {
         for (Transport transport : Transport.values()) {
             choose(from, transport).protect(Set.of(SEGMENT));
         }
         Firewall firewall = choose(to, Transport.IPV4);
-        assertThat(firewall.standing()).containsExactly(SEGMENT);
+        assertThat(firewall.protectedSegments()).containsExactly(SEGMENT);
         firewall.protect(Set.of(SEGMENT));
         assertThat(firewall.restore(Set.of(SEGMENT))).isZero();
         List<Kind> kinds = List.of(Kind.IPTABLES_NFT, Kind.IP6TABLES_NFT, Kind.NFTABLES);
@@ -527,8 +527,8 @@ class FirewallTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"iptables-legacy", "iptables-nft"})
-    void switchingVariantLeavesNothingOfTheOther(String before) throws Exception {
-        IptablesFirewall.using(Transport.IPV4, new CommandRunner(host.prefix()), before).protect(Set.of(SEGMENT));
+    void switchingVariantRemovesRulesOfTheOther(String before) throws Exception {
+        new IptablesFirewall(new IptablesCommand(Transport.IPV4, new CommandRunner(host.prefix()), before)).protect(Set.of(SEGMENT));
         String now = before.equals("iptables-nft") ? "iptables-legacy" : "iptables-nft";
         host.run(now + " -w -N DOCKER");
         choose(Backend.AUTO, Transport.IPV4).restore(Set.of(SEGMENT));
@@ -537,7 +537,7 @@ class FirewallTest {
     }
 
     @Test
-    void automaticFirewallIsTheEngines() throws Exception {
+    void autoChoosesFirewallOfEngine() throws Exception {
         assertThat(chosen(Backend.AUTO)).isEqualTo("iptables-nft");
         host.run("nft add table ip docker-bridges");
         assertThat(chosen(Backend.AUTO)).isEqualTo("nftables");
@@ -547,10 +547,10 @@ class FirewallTest {
         assertThat(chosen(Backend.NFTABLES)).isEqualTo("nftables");
     }
 
-    /** One such rule took all encrypted networks of a node down, though ours still stood. */
+    /** One such rule took all encrypted networks of a node down although our rules were in place. */
     @ParameterizedTest
     @EnumSource(Backend.class)
-    void ruleThatIptablesCannotListTakesNothingDown(Backend backend) throws Exception {
+    void failsOverToNftablesIfIptablesCannotList(Backend backend) throws Exception {
         host.run("iptables-nft -w -A FORWARD -j ACCEPT");
         Firewall firewall = choose(backend, Transport.IPV4);
         firewall.protect(Set.of(SEGMENT));
@@ -558,7 +558,7 @@ class FirewallTest {
         host.run("nft add rule ip filter OPS ct state established accept");
 
         firewall.protect(Set.of(OTHER));
-        assertThat(firewall.standing()).containsExactly(SEGMENT, OTHER);
+        assertThat(firewall.protectedSegments()).containsExactly(SEGMENT, OTHER);
         assertThat(firewall.restore(Set.of(SEGMENT, OTHER))).isZero();
         assertThat(Kind.NFTABLES.protectedSegments(host)).isEqualTo(Kind.NFTABLES.once(SEGMENT, OTHER));
         assertThat(firewall).hasToString(
@@ -577,12 +577,12 @@ class FirewallTest {
                 .isEqualTo(nftables ? List.of() : Kind.IPTABLES_NFT.once(SEGMENT));
     }
 
-    /** Nothing of what iptables lists goes into a message. */
+    /** The output of iptables-save must not appear in a message. */
     @Test
-    void errorsSayNothingOfTheHostsRules() throws Exception {
+    void errorsContainNoRulesOfHost() throws Exception {
         host.run("iptables-nft -A FORWARD -s 192.0.2.77 -j ACCEPT");
         host.run("nft add rule ip filter FORWARD rt ipsec missing accept");
-        IptablesFirewall firewall = IptablesFirewall.using(Transport.IPV4, new CommandRunner(host.prefix()), "iptables-nft");
+        IptablesFirewall firewall = new IptablesFirewall(new IptablesCommand(Transport.IPV4, new CommandRunner(host.prefix()), "iptables-nft"));
         assertThatThrownBy(() -> firewall.protect(Set.of(SEGMENT)))
                 .isInstanceOf(FirewallException.class)
                 .message()
@@ -592,39 +592,39 @@ class FirewallTest {
     }
 
     @Test
-    void hostWithoutTheToolIsTold() {
+    void namesMissingPackage() {
         List<String> nowhere = List.of("env", "PATH=/nowhere");
-        assertThatThrownBy(() -> Firewall.choose(Backend.IPTABLES, Transport.IPV4, nowhere))
+        assertThatThrownBy(() -> new FirewallDetector(Backend.IPTABLES, nowhere).detect(Transport.IPV4))
                 .isInstanceOf(FirewallException.class)
                 .hasMessageContaining("install the iptables package");
-        assertThatThrownBy(() -> Firewall.choose(Backend.AUTO, Transport.IPV6, nowhere))
+        assertThatThrownBy(() -> new FirewallDetector(Backend.AUTO, nowhere).detect(Transport.IPV6))
                 .isInstanceOf(FirewallException.class)
                 .hasMessageContaining("install the iptables package");
-        assertThatThrownBy(() -> Firewall.choose(Backend.NFTABLES, Transport.IPV4, nowhere).protect(Set.of(SEGMENT)))
+        assertThatThrownBy(() -> new FirewallDetector(Backend.NFTABLES, nowhere).detect(Transport.IPV4).protect(Set.of(SEGMENT)))
                 .isInstanceOf(FirewallException.class)
                 .hasMessageContaining("install the nftables package");
     }
 
     @Test
-    void processWithoutTheCapabilityIsTold() {
+    void namesMissingCapability() {
         var prefix = new ArrayList<>(host.prefix());
         prefix.addAll(List.of("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"));
         for (Backend backend : List.of(Backend.IPTABLES, Backend.NFTABLES)) {
-            assertThatThrownBy(() -> Firewall.choose(backend, Transport.IPV4, prefix).protect(Set.of(SEGMENT)))
+            assertThatThrownBy(() -> new FirewallDetector(backend, prefix).detect(Transport.IPV4).protect(Set.of(SEGMENT)))
                     .isInstanceOf(FirewallException.class)
                     .hasMessageContaining("CAP_NET_ADMIN");
         }
     }
 
     private Firewall choose(Backend backend, Transport transport) throws FirewallException {
-        return Firewall.choose(backend, transport, host.prefix());
+        return new FirewallDetector(backend, host.prefix()).detect(transport);
     }
 
     private String chosen(Backend backend) throws FirewallException {
         return choose(backend, Transport.IPV4).toString();
     }
 
-    /** Takes away what stops datagrams on their way out, so that they come in. */
+    /** Removes the rules that drop outgoing datagrams, so that they come in. */
     private void letOut(Kind kind) {
         host.run(kind.nftables() ? "nft flush chain inet vxseal outgoing" : kind.command + " -w -F OUTPUT");
     }
@@ -633,7 +633,7 @@ class FirewallTest {
         return udp(kind, "root", 0, Packet.udp(PORT, Packet.vxlan(vni)));
     }
 
-    /** By a socket of whichever user, the payload of the datagram given. */
+    /** Sends the payload of the datagram by a socket of the user. */
     private TestHost.Outcome udp(Kind kind, String user, int mark, byte[] datagram) {
         return perl(user, """
                 socket(S, %s, 2, 17) or die $!;
@@ -644,7 +644,7 @@ class FirewallTest {
                         address(kind, ByteBuffer.wrap(datagram).getShort(2))));
     }
 
-    /** By a raw socket, as it is. */
+    /** Sends the packet unchanged by a raw socket. */
     private TestHost.Outcome raw(Kind kind, byte[] packet) {
         return perl("root", """
                 socket(S, %s, 3, 255) or die $!;
@@ -663,7 +663,7 @@ class FirewallTest {
         return host.attempt(List.of("setpriv", "--reuid=" + user, "--clear-groups", "perl", "-MSocket", "-e", program));
     }
 
-    /** Datagrams that came through, to a port where nobody listens. */
+    /** Returns the datagrams that came through, to a closed port. */
     private int arrived(Kind kind) throws Exception {
         String statistics = host.run("cat /proc/net/" + (kind.transport == Transport.IPV4 ? "snmp" : "snmp6"));
         var count = Pattern.compile(kind.transport == Transport.IPV4 ? "Udp: \\d+ (\\d+)" : "Udp6NoPorts\\s+(\\d+)")

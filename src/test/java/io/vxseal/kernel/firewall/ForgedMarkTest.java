@@ -9,7 +9,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A process marks its own packets as the frames of encrypted networks are marked. */
+/** A process sets the mark of encrypted networks' frames on its own packets. */
 class ForgedMarkTest {
     private static final int MARK = 0x76d0c4e3;
 
@@ -17,7 +17,7 @@ class ForgedMarkTest {
     Path folder;
 
     @Test
-    void dropsWhatAProcessMarksAsANetworksFrames() throws Exception {
+    void dropsDatagramsThatProcessMarksAsOurs() throws Exception {
         try (TestHost host = new TestHost(folder.resolve("host"));
                 SealedPriority priority = SealedPriority.in(host.namespace, MARK)) {
             host.run("nft add table inet witness");

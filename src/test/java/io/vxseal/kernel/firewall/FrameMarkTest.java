@@ -6,7 +6,9 @@ import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall.Transport;
-import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.route.Bridge;
+import io.vxseal.kernel.route.RemoteEndpoint;
+import io.vxseal.kernel.route.Vxlan;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.SecurityPolicy.Action;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -23,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** A network's frames meet the policies of the host without any rule of the host's firewall. */
+/** Tests of the rules for frames on a host without any firewall rule. */
 class FrameMarkTest {
     private static final int MARK = 0x76D0C4E3;
 
@@ -54,14 +56,14 @@ class FrameMarkTest {
 
     @ParameterizedTest
     @EnumSource(Transport.class)
-    void aMarkedFrameIsBlockedWithoutAnyRuleOfTheHost(Transport transport) throws Exception {
+    void blocksMarkedFrameWithoutHostRules(Transport transport) throws Exception {
         boolean v4 = transport == Transport.IPV4;
         InetAddress here = InetAddress.ofLiteral(v4 ? "10.55.0.1" : "fd00:55::1");
         InetAddress there = InetAddress.ofLiteral(v4 ? "10.55.0.2" : "fd00:55::2");
-        overlay.route.addBridge(new Route.Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
-        underlay.route.addVxlan(
-                new Route.Vxlan("vx0", 4097, 4789, 1424, Optional.of(here), "br0"), overlay.namespace, overlay.route);
-        overlay.route.addRemoteEndpoints("vx0", List.of(new Route.RemoteEndpoint(
+        overlay.route.links().addBridge(new Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
+        underlay.route.links().addVxlan(
+                new Vxlan("vx0", 4097, 4789, 1424, Optional.of(here), "br0"), overlay.namespace, overlay.route.links());
+        overlay.route.neighbours().add("vx0", List.of(new RemoteEndpoint(
                 InetAddress.ofLiteral("10.44.0.9"), MacAddress.parse("02:42:0a:2c:00:09"), there)));
         Cidr any = new Cidr(here, 0).network();
         Xfrm xfrm = Xfrm.in(underlay.namespace);
@@ -82,10 +84,10 @@ class FrameMarkTest {
         assertThat(underlay.run("grep XfrmOutPolBlock /proc/self/net/xfrm_stat")).matches("\\S+\\s+1\\s*");
     }
 
-    /** The wire's other end sends a frame of an encrypted network in clear, and no rule of the host stands in its way. */
+    /** The other end of the wire sends a frame of an encrypted network in clear, and the host has no rule against it. */
     @ParameterizedTest
     @EnumSource(Transport.class)
-    void takesInNoFrameThatWasNotSealed(Transport transport) throws Exception {
+    void dropsIncomingFrameThatWasNotSealed(Transport transport) throws Exception {
         try (TestHost stranger = new TestHost(folder.resolve("stranger"))) {
             network(transport, stranger);
             assertThat(heard()).as("without the rules").isEqualTo(heardFrom(stranger) - 1);
@@ -116,9 +118,9 @@ class FrameMarkTest {
         }
     }
 
-    /** A VXLAN device answers for addresses that it knows, by frames that came in no datagram. */
+    /** A VXLAN device answers ARP requests for addresses that it knows, with frames that came in no datagram. */
     @Test
-    void takesInTheVxlanDevicesOwnArpReplies() throws Exception {
+    void acceptsArpRepliesOfVxlanDevice() throws Exception {
         try (TestHost stranger = new TestHost(folder.resolve("stranger"));
                 FrameMark mark = FrameMark.in(overlay.namespace, MARK)) {
             network(Transport.IPV4, stranger);
@@ -139,7 +141,7 @@ class FrameMarkTest {
     }
 
     @Test
-    void isSetOnceAndAgainAfterAnyChange() throws Exception {
+    void restoreSetsRulesOnceAndAfterEachChange() throws Exception {
         assertThat(FrameMark.isSet(overlay.namespace)).isFalse();
         try (FrameMark mark = FrameMark.in(overlay.namespace, MARK)) {
             assertThat(mark.restore()).isTrue();
@@ -170,7 +172,7 @@ class FrameMarkTest {
     }
 
     @Test
-    void tableOfAnEarlierVersionIsReplaced() throws Exception {
+    void restoreReplacesTableOfEarlierVersion() throws Exception {
         overlay.run(List.of("nft", """
                 table bridge vxseal { chain frames { type filter hook postrouting priority 0; policy accept;
                 meta mark set 0xd0c4e3; }; }"""));
@@ -181,7 +183,7 @@ class FrameMarkTest {
         assertThat(overlay.run("nft list ruleset")).contains("0x76d0c4e3").doesNotContain("frames");
     }
 
-    /** An encrypted network of this host, and somebody at the other end of the wire who knows its VNI. */
+    /** An encrypted network of this host, and an attacker at the other end of the wire who knows its VNI. */
     private void network(Transport transport, TestHost stranger) throws Exception {
         boolean v4 = transport == Transport.IPV4;
         InetAddress here = InetAddress.ofLiteral(v4 ? "10.55.0.1" : "fd00:55::1");
@@ -189,9 +191,9 @@ class FrameMarkTest {
         stranger.run("ip link set eriw address 02:42:00:00:00:01 up");
         stranger.run("ip address add 10.55.0.2/24 dev eriw");
         stranger.run("ip address add fd00:55::2/64 dev eriw nodad");
-        overlay.route.addBridge(new Route.Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
-        underlay.route.addVxlan(
-                new Route.Vxlan("vx-001001", 4097, 4789, 1424, Optional.of(here), "br0"), overlay.namespace, overlay.route);
+        overlay.route.links().addBridge(new Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
+        underlay.route.links().addVxlan(
+                new Vxlan("vx-001001", 4097, 4789, 1424, Optional.of(here), "br0"), overlay.namespace, overlay.route.links());
         stranger.run("ip link add vx0 type vxlan id 4097 dstport 4789 local %s remote %s"
                 .formatted(v4 ? "10.55.0.2" : "fd00:55::2", here.getHostAddress()));
         stranger.run("ip address add 10.44.0.7/24 dev vx0");
@@ -200,7 +202,7 @@ class FrameMarkTest {
         stranger.run("ip neigh replace 10.44.0.1 lladdr " + bridge + " dev vx0 nud permanent");
     }
 
-    /** Datagrams to nobody that the overlay's end heard. */
+    /** Returns the datagrams to a closed port that reached the overlay's end. */
     private int heard() {
         var count = Pattern.compile("Udp: \\d+ (\\d+)").matcher(overlay.run("cat /proc/net/snmp"));
         assertThat(count.find()).isTrue();
@@ -216,7 +218,7 @@ class FrameMarkTest {
         overlay.run(List.of("bash", "-c", "echo x > /dev/udp/10.44.0.9/9"));
     }
 
-    /** By a rule that counts and does nothing else. */
+    /** Counts packets by a rule without another effect. */
     private int datagramsThatLeft() {
         var counter = Pattern.compile("counter packets (\\d+)").matcher(underlay.run("nft list table inet witness"));
         assertThat(counter.find()).isTrue();

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Rules, made here and read with iptables-save. */
+/** Tests of the rules, read with iptables-save. */
 class IptablesFirewallTest {
     private static final int PORT = 4789;
     private static final int VNI = 4097;
@@ -57,17 +57,17 @@ class IptablesFirewallTest {
     }
 
     private IptablesFirewall firewall(String command) {
-        return IptablesFirewall.using(Transport.IPV4, new CommandRunner(host.prefix()), command);
+        return new IptablesFirewall(new IptablesCommand(Transport.IPV4, new CommandRunner(host.prefix()), command));
     }
 
-    /** All rules of a table, as its -save command writes them. */
+    /** Returns all rules of a table as its -save command prints them. */
     private List<String> rules(String command, String table) {
         return host.run(command + "-save -t " + table).lines().filter(l -> l.startsWith("-A")).toList();
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"iptables-nft", "iptables-legacy", "iptables"})
-    void rulesStandOnceAndGoWhole(String command) throws Exception {
+    void makesRulesOnceAndRemovesAll(String command) throws Exception {
         IptablesFirewall firewall = firewall(command);
         firewall.protect(Set.of(SEGMENT));
         firewall.protect(Set.of(SEGMENT));
@@ -82,8 +82,8 @@ class IptablesFirewallTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"ip6tables-nft", "ip6tables-legacy"})
-    void rulesForIpv6(String command) throws Exception {
-        IptablesFirewall firewall = IptablesFirewall.using(Transport.IPV6, new CommandRunner(host.prefix()), command);
+    void makesRulesForIpv6(String command) throws Exception {
+        IptablesFirewall firewall = new IptablesFirewall(new IptablesCommand(Transport.IPV6, new CommandRunner(host.prefix()), command));
         firewall.protect(Set.of(SEGMENT));
         firewall.protect(Set.of(SEGMENT));
         String program = VxlanMatch.bytecode(Transport.IPV6, VNI);
@@ -102,7 +102,7 @@ class IptablesFirewallTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"iptables-nft", "iptables-legacy"})
-    void jumpStandsAboveWhatAnAdministratorAccepts(String command) throws Exception {
+    void putsJumpAboveAcceptingRules(String command) throws Exception {
         String accept = "-A INPUT -p udp -m udp --dport 4789 -j ACCEPT";
         host.run(command + " -w " + accept);
         firewall(command).protect(Set.of(SEGMENT));
@@ -113,10 +113,10 @@ class IptablesFirewallTest {
         assertThat(rules(command, "filter")).startsWith(JUMP, accept, accept, JUMP_OUT);
     }
 
-    /** Of others' marks none is set on what is ours. */
+    /** Rules of others must not mark our datagrams. */
     @ParameterizedTest
     @ValueSource(strings = {"iptables-nft", "iptables-legacy"})
-    void jumpStandsAboveWhatOthersMark(String command) throws Exception {
+    void putsJumpAboveMarkingRules(String command) throws Exception {
         String mark = "-A OUTPUT -p udp -j MARK --set-xmark 0x1/0xffffffff";
         host.run(command + " -w -t mangle " + mark);
         firewall(command).protect(Set.of(SEGMENT));
@@ -128,7 +128,7 @@ class IptablesFirewallTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"iptables-nft", "iptables-legacy"})
-    void onlyTheSegmentsOwnRulesGo(String command) throws Exception {
+    void unprotectRemovesOnlyRulesOfSegment(String command) throws Exception {
         host.run(command + " -w -A INPUT -s 192.0.2.1 -j DROP");
         IptablesFirewall firewall = firewall(command);
         firewall.protect(Set.of(SEGMENT, new Segment(PORT, VNI + 1)));
@@ -141,7 +141,7 @@ class IptablesFirewallTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"iptables-nft", "iptables-legacy"})
-    void copiesThatOthersMadeGoToo(String command) throws Exception {
+    void unprotectRemovesCopies(String command) throws Exception {
         IptablesFirewall firewall = firewall(command);
         firewall.protect(Set.of(SEGMENT));
         host.run(List.of("bash", "-c", command + "-save | " + command + "-restore --noflush"));
@@ -151,26 +151,7 @@ class IptablesFirewallTest {
     }
 
     @Test
-    void variantIsTheOneThatTheHostsRulesAreIn() throws Exception {
-        assertThat(detected()).isEqualTo("iptables-nft");
-        assertThat(host.run("cat /proc/net/ip_tables_names")).as("looking made tables").isEmpty();
-        host.run("iptables-legacy -w -A FORWARD -j ACCEPT");
-        assertThat(detected()).isEqualTo("iptables-legacy");
-        host.run("iptables-nft -w -A FORWARD -j ACCEPT");
-        assertThat(detected()).isEqualTo("iptables-nft");
-        host.run("iptables-legacy -w -N DOCKER");
-        assertThat(detected()).as("the engine's chains count for more").isEqualTo("iptables-legacy");
-        assertThat(IptablesFirewall.detect(Transport.IPV6, new CommandRunner(host.prefix())).command())
-                .as("for IPv6, too")
-                .isEqualTo("ip6tables-legacy");
-    }
-
-    private String detected() throws Exception {
-        return IptablesFirewall.detect(Transport.IPV4, new CommandRunner(host.prefix())).command();
-    }
-
-    @Test
-    void commandThatIsNotThereIsNamed() {
+    void namesMissingCommand() {
         assertThatThrownBy(() -> firewall("iptables-of-nobody").protect(Set.of(SEGMENT)))
                 .isInstanceOf(FirewallException.class)
                 .hasMessageContaining("iptables-of-nobody")
@@ -189,7 +170,7 @@ class IptablesFirewallTest {
         "^\\*mangle, table mangle: modprobe nf_tables",
         "^\\*filter, table filter: modprobe nf_tables"
     })
-    void partThatTheKernelLacksIsNamedWithItsModule(String part, String remedy) throws Exception {
+    void namesModuleOfPartThatKernelLacks(String part, String remedy) throws Exception {
         for (String variant : List.of("nft", "legacy")) {
             Path standIn = folder.resolve("lacking-" + variant);
             standIn(standIn.getFileName() + "-save", "#!/bin/bash\nexec iptables-%s-save\n".formatted(variant));
@@ -218,10 +199,10 @@ class IptablesFirewallTest {
         }
     }
 
-    /** The second table's commit fails: what the first one got is taken back. */
+    /** A stand-in makes the second table's commit fail. */
     @ParameterizedTest
     @ValueSource(strings = {"iptables-nft", "iptables-legacy"})
-    void ruleIsTakenBackWhenTheOtherIsRefused(String command) throws Exception {
+    void rollsBackFirstTableIfSecondIsRefused(String command) throws Exception {
         Path standIn = folder.resolve("halving");
         standIn("halving-save", "#!/bin/bash\nexec " + command + "-save\n");
         standIn("halving-restore", """

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What the table is, read with nft, and what is said where the kernel cannot have it. */
+/** Tests of the table, read with nft, and of errors where the kernel lacks a part. */
 class NftablesFirewallTest {
     private static final int PORT = 4789;
     private static final Segment SEGMENT = new Segment(PORT, 4097);
@@ -43,7 +43,7 @@ class NftablesFirewallTest {
     }
 
     @Test
-    void oneTableHoldsAll() throws Exception {
+    void makesOneTableForAllSegments() throws Exception {
         firewall.protect(Set.of(SEGMENT, new Segment(4790, 0xffffff)));
         String in = Stream.iterate(0, n -> n + 1).limit(6)
                 .map(n -> " ipsec in" + (n == 0 ? "" : " spnum " + n) + " reqid 13681891 return")
@@ -66,13 +66,13 @@ class NftablesFirewallTest {
 
     /** More than nft prints on a line. */
     @Test
-    void manySegmentsAreReadBack() throws Exception {
+    void readsBackManySegments() throws Exception {
         Set<Segment> many =
                 IntStream.range(4097, 4397).mapToObj(vni -> new Segment(PORT + vni % 2, vni)).collect(Collectors.toSet());
         assertThat(firewall.restore(many)).isEqualTo(300);
         assertThat(firewall.restore(many)).isZero();
         var afterARestart = new NftablesFirewall(new CommandRunner(host.prefix()));
-        assertThat(afterARestart.standing()).isEqualTo(many);
+        assertThat(afterARestart.protectedSegments()).isEqualTo(many);
         afterARestart.unprotect(Set.of(new Segment(PORT, 4100)));
         assertThat(afterARestart.restore(many)).isEqualTo(1);
         assertThat(afterARestart.restore(many)).isZero();
@@ -80,7 +80,7 @@ class NftablesFirewallTest {
 
     /** A listing that failed was taken for an empty one, and the segments in the table were opened. */
     @Test
-    void tableThatCannotBeReadIsNotReplaced() throws Exception {
+    void doesNotReplaceUnreadableTable() throws Exception {
         firewall.protect(Set.of(SEGMENT));
         String before = host.run("nft -a list ruleset");
         NftablesFirewall failing = withNft("""
@@ -112,7 +112,7 @@ class NftablesFirewallTest {
         "meta skuid, meta skuid",
         "frag frag-off, lacks \"frag\""
     })
-    void partThatTheKernelLacksIsNamed(String part, String remedy) throws Exception {
+    void namesPartThatKernelLacks(String part, String remedy) throws Exception {
         NftablesFirewall lacking = withNft("""
                 [ "$1" != list ] || exec env -u PATH /usr/sbin/nft "$@"
                 input=$(cat)

@@ -6,7 +6,7 @@ import io.vxseal.kernel.firewall.Attempt.Channel;
 import io.vxseal.kernel.firewall.Attempt.Option;
 import io.vxseal.kernel.firewall.Attempt.Piece;
 import io.vxseal.kernel.firewall.Firewall.Transport;
-import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.route.Vxlan;
 import java.io.ByteArrayOutputStream;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
@@ -38,7 +38,7 @@ record PacketForge(
     static final byte[] CONTAINER_MAC = {2, 0, 0, 0, 0, 3};
 
     /** Of the VXLAN devices on the node. */
-    private static final byte[] VXLAN_MAC = Route.VXLAN_MAC.octets();
+    private static final byte[] VXLAN_MAC = Vxlan.MAC.octets();
 
     /** In each frame, with the attempt's index behind it. */
     private static final byte[] COOKIE = "vxseal: ".getBytes(StandardCharsets.US_ASCII);

@@ -90,7 +90,7 @@ class PacketFuzzTest {
             var tools = new CommandRunner(host.prefix());
             return command.equals("nft")
                     ? new NftablesFirewall(tools)
-                    : IptablesFirewall.using(transport, tools, command);
+                    : new IptablesFirewall(new IptablesCommand(transport, tools, command));
         }
     }
 

@@ -4,7 +4,7 @@ import io.vxseal.kernel.RawSocket;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Attempt.Attacker;
 import io.vxseal.kernel.firewall.Firewall.Transport;
-import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.route.Vxlan;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -149,7 +149,7 @@ final class PacketLab implements AutoCloseable {
 
     private void overlay(TestHost overlay, String vxlan, int vni, String link) throws Exception {
         vxlan(node, vxlan, vni, address());
-        node.run("ip link set " + vxlan + " address " + Route.VXLAN_MAC + " netns " + overlay.pin);
+        node.run("ip link set " + vxlan + " address " + Vxlan.MAC + " netns " + overlay.pin);
         overlay.run("ip link add br0 type bridge mcast_snooping 0");
         overlay.run("ip link add eth0 type veth peer name " + link + " address 02:00:00:00:00:03 netns " + container.pin);
         for (String port : List.of(vxlan, "eth0")) {

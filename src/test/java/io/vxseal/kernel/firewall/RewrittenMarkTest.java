@@ -6,7 +6,9 @@ import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall.Transport;
-import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.route.Bridge;
+import io.vxseal.kernel.route.RemoteEndpoint;
+import io.vxseal.kernel.route.Vxlan;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.SecurityPolicy.Action;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -104,15 +106,15 @@ class RewrittenMarkTest {
         boolean v4 = transport == Transport.IPV4;
         underlay.run("ip address add %s dev wire".formatted(here.getHostAddress() + (v4 ? "/24" : "/64 nodad")));
         underlay.run("ip neigh add %s lladdr 02:42:00:00:00:01 dev wire".formatted(address(transport, 2).getHostAddress()));
-        overlay.route.addBridge(new Route.Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
-        underlay.route.addVxlan(
-                new Route.Vxlan("vx-001001", 4097, 4789, 1424, Optional.of(here), "br0"), overlay.namespace, overlay.route);
+        overlay.route.links().addBridge(new Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
+        underlay.route.links().addVxlan(
+                new Vxlan("vx-001001", 4097, 4789, 1424, Optional.of(here), "br0"), overlay.namespace, overlay.route.links());
         overlay.run("ip link add port type veth peer name eth0 netns " + container.pin);
         overlay.run("ip link set port master br0 up");
         container.run("ip link set eth0 mtu 1424 up");
         container.run("ip address add 10.44.0.5/24 dev eth0");
         container.run("ip neigh add 10.44.0.9 lladdr 02:42:0a:2c:00:09 dev eth0 nud permanent");
-        overlay.route.addRemoteEndpoints("vx-001001", List.of(new Route.RemoteEndpoint(
+        overlay.route.neighbours().add("vx-001001", List.of(new RemoteEndpoint(
                 InetAddress.ofLiteral("10.44.0.9"), MacAddress.parse("02:42:0a:2c:00:09"), address(transport, 2))));
         overlay.run(List.of("timeout", "5", "bash", "-c",
                 "until [ $(bridge link | grep -c 'state forwarding') = 2 ]; do sleep 0.05; done"));

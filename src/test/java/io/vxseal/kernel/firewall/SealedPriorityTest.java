@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.kernel.TestHost;
-import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.route.Bridge;
+import io.vxseal.kernel.route.RemoteEndpoint;
+import io.vxseal.kernel.route.Vxlan;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.SecurityAssociation.AeadKey;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
@@ -13,6 +15,7 @@ import io.vxseal.kernel.xfrm.SecurityPolicy.Action;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange.AddState;
 import io.vxseal.kernel.xfrm.XfrmChange.PutPolicy;
+import io.vxseal.kernel.xfrm.XfrmRefusal;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.List;
@@ -60,13 +63,13 @@ class SealedPriorityTest {
         far.run(List.of("nft", "add chain inet witness in { type filter hook prerouting priority -400; }"));
         far.run("nft add rule inet witness in udp dport 4789 counter");
         far.run("nft add rule inet witness in meta l4proto esp counter");
-        overlay.route.addBridge(new Route.Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
-        underlay.route.addVxlan(
-                new Route.Vxlan("vx0", 4097, PORT, 1424, Optional.of(HERE), "br0"), overlay.namespace, overlay.route);
-        overlay.route.addRemoteEndpoints("vx0", List.of(new Route.RemoteEndpoint(
+        overlay.route.links().addBridge(new Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
+        underlay.route.links().addVxlan(
+                new Vxlan("vx0", 4097, PORT, 1424, Optional.of(HERE), "br0"), overlay.namespace, overlay.route.links());
+        overlay.route.neighbours().add("vx0", List.of(new RemoteEndpoint(
                 InetAddress.ofLiteral("10.44.0.9"), MacAddress.parse("02:42:0a:2c:00:09"), THERE)));
         Cidr any = new Cidr(HERE, 0).network();
-        List<Xfrm.Failure> failures = Xfrm.in(underlay.namespace).apply(List.of(
+        List<XfrmRefusal> failures = Xfrm.in(underlay.namespace).apply(List.of(
                 new PutPolicy(new SecurityPolicy(new SecurityPolicy.Id(any, any, PORT, MARK), new Action.Block())),
                 new AddState(STATE),
                 new PutPolicy(new SecurityPolicy(
@@ -89,7 +92,7 @@ class SealedPriorityTest {
         underlay.run("nft add table ip theirs");
         underlay.run(List.of("nft", "add chain ip theirs out { type nat hook postrouting priority srcnat; }"));
         underlay.run("nft add rule ip theirs out oifname wire " + translation);
-        Firewall.choose(Firewall.Backend.NFTABLES, Firewall.Transport.IPV4, underlay.prefix())
+        new FirewallDetector(Firewall.Backend.NFTABLES, underlay.prefix()).detect(Firewall.Transport.IPV4)
                 .protect(Set.of(new Segment(PORT, 4097)));
         try (FrameMark mark = FrameMark.in(overlay.namespace, MARK);
                 SealedPriority priority = SealedPriority.in(underlay.namespace, MARK)) {

@@ -12,12 +12,12 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 
-/** The program run by an interpreter of its own over packets built by RFC 791, RFC 8200 and RFC 7348. */
+/** Tests of the program in an interpreter, with packets built by RFC 791, RFC 8200 and RFC 7348. */
 class VxlanMatchTest {
     private static final int MAX_VNI = 0xffffff;
 
     @Property
-    void acceptsItsVniAndNoOther(
+    void matchesOnlyItsVni(
             @ForAll Transport transport,
             @ForAll @IntRange(max = MAX_VNI) int vni,
             @ForAll @IntRange(max = MAX_VNI) int other,
@@ -32,7 +32,7 @@ class VxlanMatchTest {
     }
 
     @Property
-    void acceptsAPacketTooShortToSay(
+    void matchesPacketWithoutVni(
             @ForAll Transport transport, @ForAll @IntRange(max = MAX_VNI) int vni, @ForAll @IntRange(max = 15) int left) {
         byte[] whole = packet(transport, vni + 1 & MAX_VNI, 0, false, 1);
         int header = transport == Transport.IPV4 ? 20 : 40;
@@ -40,9 +40,9 @@ class VxlanMatchTest {
         assertThat(run(VxlanMatch.program(transport, vni), Arrays.copyOf(whole, header + 16))).isZero();
     }
 
-    /** Whatever the headers are made to look like. */
+    /** The octets behind the headers are random. */
     @Property
-    void acceptsAnyOtherHeaderOverIpv6(
+    void matchesAnyOtherIpv6Header(
             @ForAll @IntRange(max = MAX_VNI) int vni,
             @ForAll @IntRange(max = 255) int next,
             @ForAll boolean behindAFragmentHeader,
@@ -55,7 +55,7 @@ class VxlanMatchTest {
     }
 
     @Example
-    void isWrittenAsIptablesWantsIt() {
+    void writesBytecodeAsIptablesPrintsIt() {
         assertThat(VxlanMatch.bytecode(Transport.IPV4, 4097)).isEqualTo(
                 "9,177 0 0 0,128 0 0 0,20 0 0 16,61 0 3 0,64 0 0 12,116 0 0 8,21 0 1 4097,6 0 0 4294967295,6 0 0 0");
         assertThat(VxlanMatch.earlierBytecode(Transport.IPV4, 4097))
@@ -65,13 +65,13 @@ class VxlanMatchTest {
     }
 
     @Property
-    void isKnownByItsText(@ForAll Transport transport, @ForAll @IntRange(max = MAX_VNI) int vni) {
+    void recognizesItsBytecode(@ForAll Transport transport, @ForAll @IntRange(max = MAX_VNI) int vni) {
         assertThat(VxlanMatch.vni(transport, VxlanMatch.bytecode(transport, vni))).hasValue(vni);
         assertThat(VxlanMatch.vni(transport, VxlanMatch.earlierBytecode(transport, vni))).hasValue(vni);
     }
 
     @Example
-    void othersAreNotTakenForOne() {
+    void doesNotRecognizeOtherBytecode() {
         for (String other : List.of(
                 "",
                 "6,177 0 0 0,64 0 0 12,84 0 0 4294967040,21 0 1 1048832,6 0 0 4294967295,6 0 0 0",

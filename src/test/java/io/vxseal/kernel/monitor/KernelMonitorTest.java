@@ -12,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What the kernel says of changes, made here with the distribution's tools. */
+/** Tests of the reports of changes that the distribution's tools make. */
 class KernelMonitorTest {
     private static final Duration LONG = Duration.ofSeconds(5);
     private static final Duration SHORT = Duration.ofMillis(50);
@@ -44,7 +44,7 @@ class KernelMonitorTest {
         "ip xfrm policy flush",
         "ip xfrm policy delete src 0.0.0.0/0 dst 0.0.0.0/0 proto udp dport 1 dir out"
     })
-    void aChangeIsHeardOnce(String change) throws Exception {
+    void awaitReportsChangeOnce(String change) throws Exception {
         try (KernelMonitor watch = KernelMonitor.in(host.namespace)) {
             assertThat(watch.await(SHORT)).isFalse();
             host.run(change);
@@ -54,7 +54,7 @@ class KernelMonitorTest {
     }
 
     @Test
-    void whatIsAddedBesideAndLinksDoNotMatter() throws Exception {
+    void awaitIgnoresAdditionsAndLinks() throws Exception {
         try (KernelMonitor watch = KernelMonitor.in(host.namespace)) {
             host.run("nft add table inet another");
             host.run("ip xfrm policy add src 0.0.0.0/0 dst 0.0.0.0/0 proto udp dport 2 dir out action block");

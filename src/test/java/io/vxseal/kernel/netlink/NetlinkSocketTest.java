@@ -17,7 +17,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the kernel's answers to a batch, and its silence, are taken for. */
+/** Tests of the kernel's answers to batches and dumps. */
 class NetlinkSocketTest {
     // linux/rtnetlink.h, linux/if_link.h
     private static final int RTM_NEWLINK = 16;
@@ -31,7 +31,7 @@ class NetlinkSocketTest {
     private static final int LOOPBACK = 1;
     private static final int ABSENT = 4711;
 
-    /** Octets; the kernel rounds it up to the least that it allows, which is enough for a few answers. */
+    /** Receive buffer in octets; the kernel rounds it up to its minimum, which has room for a few answers. */
     private static final int LEAST = 1;
 
     @TempDir
@@ -50,13 +50,13 @@ class NetlinkSocketTest {
     }
 
     @Test
-    void whoIsRefusedIsNamedAndAllOthersAreDone() throws Exception {
-        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_ROUTE)) {
+    void exchangeAssignsRefusalsToTheirRequests() throws Exception {
+        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkDescriptor.NETLINK_ROUTE)) {
             // Over the end of one batch into the next; refused: the first, one amid, the last of a batch, the last.
             int requests = Batch.MAX_MESSAGES + 10;
             List<Integer> refused = List.of(0, 7, Batch.MAX_MESSAGES - 1, requests - 1);
 
-            List<NetlinkSocket.Answer> answers = socket.exchange(
+            List<NetlinkAnswer> answers = socket.exchange(
                     IntStream.range(0, requests).boxed().toList(),
                     (batch, n) -> {
                         if (refused.contains(n)) {
@@ -72,30 +72,30 @@ class NetlinkSocketTest {
         }
     }
 
-    /** The kernel drops answers for which the socket has no room, refusals too. */
+    /** The kernel drops answers that do not fit the socket's buffer, including refusals. */
     @Test
-    void silenceIsNoSuccessOnceRefusalsGotLost() throws Exception {
-        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_ROUTE, LEAST)) {
+    void missingAnswersAreUnknownAfterOverrun() throws Exception {
+        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkDescriptor.NETLINK_ROUTE, LEAST)) {
             List<Integer> full = IntStream.range(0, Batch.MAX_MESSAGES).boxed().toList();
 
-            List<NetlinkSocket.Answer> answers = socket.exchange(full, (batch, _) -> removal(batch));
+            List<NetlinkAnswer> answers = socket.exchange(full, (batch, _) -> removal(batch));
 
-            assertThat(answers).extracting(NetlinkSocket.Answer::errno)
+            assertThat(answers).extracting(NetlinkAnswer::errno)
                     .hasSize(full.size()).startsWith(Errno.ENODEV).endsWith(Errno.ENOBUFS)
                     .containsOnly(Errno.ENODEV, Errno.ENOBUFS);
             assertThat(socket.exchange(full, (batch, _) -> touch(batch))).as("that many without a refusal have room")
-                    .hasSize(full.size()).allMatch(NetlinkSocket.Answer::done);
+                    .hasSize(full.size()).allMatch(NetlinkAnswer::done);
         }
     }
 
     /** Enough links for a list in several parts: the kernel notices a change between two of them. */
     @Test
-    void refusesAListThatChangesEachTimeItIsRead() throws Exception {
+    void dumpFailsIfListChangesInEveryAttempt() throws Exception {
         host.run(List.of("bash", "-c",
                 "for n in $(seq 200); do echo link add old$n type bridge; done | ip -batch -"));
         AtomicBoolean changing = new AtomicBoolean(true);
-        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_ROUTE);
-                NetlinkSocket other = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_ROUTE)) {
+        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkDescriptor.NETLINK_ROUTE);
+                NetlinkSocket other = NetlinkSocket.open(host.namespace, NetlinkDescriptor.NETLINK_ROUTE)) {
             NetlinkSocket.Reader<Integer> reader = (_, payload) -> {
                 int index = payload.getInt(IFINFOMSG_INDEX);
                 if (changing.get() && index == LOOPBACK) {
@@ -114,7 +114,7 @@ class NetlinkSocketTest {
         }
     }
 
-    /** The kernel names it. */
+    /** Adds a link whose name the kernel chooses. */
     private static void addLink(NetlinkSocket socket) {
         try {
             socket.request("add link", batch -> batch.add(RTM_NEWLINK, NetlinkMessage.NLM_F_CREATE)
@@ -134,7 +134,7 @@ class NetlinkSocketTest {
         batch.add(RTM_DELLINK, 0).zeros(IFINFOMSG_INDEX).u32(ABSENT).zeros(IFINFOMSG_REST);
     }
 
-    /** Changes nothing, which is allowed. */
+    /** Writes a request that changes nothing and succeeds. */
     private static void touch(Batch batch) {
         batch.add(RTM_SETLINK, 0).zeros(IFINFOMSG_INDEX).u32(LOOPBACK).zeros(IFINFOMSG_REST);
     }

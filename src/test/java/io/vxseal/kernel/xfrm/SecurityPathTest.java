@@ -3,9 +3,9 @@ package io.vxseal.kernel.xfrm;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.kernel.TestHost;
-import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.Firewall.Backend;
 import io.vxseal.kernel.firewall.Firewall.Transport;
+import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.SealedPriority;
 import io.vxseal.kernel.firewall.Segment;
 import java.nio.file.Path;
@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("esp")
 class SecurityPathTest {
     private static final Segment SEGMENT = new Segment(4789, 0x800001);
-    private static final int OURS = Xfrm.REQID;
+    private static final int OURS = SecurityPolicy.REQID;
     private static final int THEIRS = 77;
 
     @TempDir
@@ -56,8 +56,8 @@ class SecurityPathTest {
 
     @ParameterizedTest
     @CsvSource({"IPTABLES, IPV4", "IPTABLES, IPV6", "NFTABLES, IPV4", "NFTABLES, IPV6"})
-    void datagramsOpenedByOursAloneComeIn(Backend backend, Transport transport) throws Exception {
-        Firewall.choose(backend, transport, far.prefix()).protect(Set.of(SEGMENT));
+    void acceptsOnlyDatagramsThatOurStateOpened(Backend backend, Transport transport) throws Exception {
+        new FirewallDetector(backend, far.prefix()).detect(transport).protect(Set.of(SEGMENT));
         SealedPriority priority = SealedPriority.in(far.namespace(), 0x76d0c4e3);
         priority.restore();
         far.run("nft add table inet witness");
@@ -80,7 +80,7 @@ class SecurityPathTest {
 
     @ParameterizedTest
     @CsvSource({"IPTABLES, IPV4", "IPTABLES, IPV6", "NFTABLES, IPV4", "NFTABLES, IPV6"})
-    void datagramsOfDevicesAloneGoOutByOurs(Backend backend, Transport transport) throws Exception {
+    void letsOutOnlyDatagramsOfDevicesThroughOurState(Backend backend, Transport transport) throws Exception {
         try (TestHost network = new TestHost(folder.resolve("network"))) {
             near.run("ip link add vx type vxlan id %d local %s remote %s dstport %d nolearning"
                     .formatted(SEGMENT.vni(), address(transport, 1), address(transport, 2), SEGMENT.port()));
@@ -93,7 +93,7 @@ class SecurityPathTest {
             Runnable device = () -> network.run(List.of("bash", "-c", "echo > /dev/udp/198.51.100.2/9"));
             Runnable process = () -> send(transport);
             assertThat(arrivals(transport, device)).as("in clear, before the rules").isOne();
-            Firewall.choose(backend, transport, near.prefix()).protect(Set.of(SEGMENT));
+            new FirewallDetector(backend, near.prefix()).detect(transport).protect(Set.of(SEGMENT));
 
             assertThat(arrivals(transport, device)).as("in clear").isZero();
             assertThat(arrivals(transport, device, new Layer(OURS, "transport"))).as("by ours").isOne();

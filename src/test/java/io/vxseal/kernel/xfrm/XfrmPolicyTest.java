@@ -23,7 +23,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Policies, made here and read with iproute2; and what a kernel without ESP makes of states. */
+/** Tests of policies, read with iproute2, and of states on a kernel without ESP. */
 class XfrmPolicyTest {
     private static final int MARK = 0x76d0c4e3;
     private static final SecurityPolicy.Id ID = id("10.55.0.1/32", "10.55.0.2/32");
@@ -61,7 +61,7 @@ class XfrmPolicyTest {
         return new SecurityPolicy(id, new Action.Seal(spi));
     }
 
-    /** What iproute2 lists, as one line of single spaces; with -s it tells the selector's user too, as uid. */
+    /** Returns what iproute2 lists, on one line with single spaces; with -s it prints the selector's user field as uid. */
     private String listed() {
         return host.run("ip -s xfrm policy list").replaceAll("\\s+", " ").strip();
     }
@@ -71,21 +71,7 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void aRehearsalIsAnsweredAndOfNoEffect() throws Exception {
-        SecurityPolicy stands = seal(ID, 1);
-        xfrm.apply(List.of(new PutPolicy(stands)));
-        try (Xfrm rehearsing = Xfrm.rehearsing(host.namespace)) {
-            List<XfrmChange> changes = new ArrayList<>(List.of(new PutPolicy(seal(ID, 2)), new DeletePolicy(ID)));
-            for (int i = 0; i < 200; i++) {
-                changes.add(new PutPolicy(seal(id("10.55.0.1/32", "10.56.0." + i + "/32"), i)));
-            }
-            assertThat(rehearsing.apply(changes)).isEmpty();
-        }
-        assertThat(xfrm.policies()).containsExactly(stands);
-    }
-
-    @Test
-    void policyThatSealsIsAsTheBuiltInDriversButForLabelAndMark() throws Exception {
+    void putsSealLikeBuiltInDriverWithLabelAndMark() throws Exception {
         SecurityPolicy policy = seal(ID, 0x9a3b4c5d);
         assertThat(xfrm.apply(List.of(new PutPolicy(policy)))).isEmpty();
 
@@ -101,7 +87,7 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void policyThatBlocksComesAfterThoseThatSeal() throws Exception {
+    void putsBlockAfterPoliciesThatSeal() throws Exception {
         var block = new SecurityPolicy(id("0.0.0.0/0", "0.0.0.0/0"), new Action.Block());
         assertThat(xfrm.apply(List.of(new PutPolicy(block)))).isEmpty();
 
@@ -114,7 +100,7 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void ipv6PoliciesToo() throws Exception {
+    void putsAndListsIpv6Policies() throws Exception {
         var seal = seal(id("fd00:55::1/128", "fd00:55::2/128"), 0x10);
         var block = new SecurityPolicy(id("::/0", "::/0"), new Action.Block());
         assertThat(xfrm.apply(List.of(new PutPolicy(seal), new PutPolicy(block)))).isEmpty();
@@ -128,7 +114,7 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void policyIsReplacedInPlace() throws Exception {
+    void putReplacesPolicyInPlace() throws Exception {
         xfrm.apply(List.of(new PutPolicy(seal(ID, 1))));
         assertThat(xfrm.apply(List.of(new PutPolicy(seal(ID, 2))))).isEmpty();
         assertThat(xfrm.policies()).containsExactly(seal(ID, 2));
@@ -136,14 +122,14 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void deletionOfAPolicyThatIsGoneIsNoError() throws Exception {
+    void deleteAcceptsMissingPolicy() throws Exception {
         xfrm.apply(List.of(new PutPolicy(seal(ID, 1))));
         assertThat(xfrm.apply(List.of(new DeletePolicy(ID), new DeletePolicy(ID)))).isEmpty();
         assertThat(listed()).isEmpty();
     }
 
     @Test
-    void policyStandsBesideTheBuiltInDriversForTheSameNodes() throws Exception {
+    void policyCoexistsWithBuiltInDriversForSameNodes() throws Exception {
         host.run(THEIRS.formatted("add", THEIR_TEMPLATE));
         assertThat(xfrm.policies()).isEmpty();
 
@@ -159,7 +145,7 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void theBuiltInDriversRemovalLeavesOurs() throws Exception {
+    void builtInDriversRemovalKeepsOurPolicy() throws Exception {
         xfrm.apply(List.of(new PutPolicy(seal(ID, 2))));
         host.run(THEIRS.formatted("add", THEIR_TEMPLATE));
         host.run(THEIRS.formatted("delete", ""));
@@ -168,7 +154,7 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void policyOfAnotherMarkIsAnother() throws Exception {
+    void policiesOfDifferentMarksAreDistinct() throws Exception {
         var other = new SecurityPolicy.Id(ID.source(), ID.destination(), 4789, 7);
         xfrm.apply(List.of(new PutPolicy(seal(ID, 1)), new PutPolicy(seal(other, 1))));
         assertThat(xfrm.policies()).containsExactlyInAnyOrder(seal(ID, 1), seal(other, 1));
@@ -177,7 +163,7 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void labelDoesNotKeepAPolicyFromCatchingPackets() throws Exception {
+    void labelDoesNotAffectWhichPacketsMatch() throws Exception {
         host.run("ip address add 10.55.0.1/24 dev lo");
         host.run("ip link add wire type veth peer name eriw");
         host.run("ip link set wire up");
@@ -192,7 +178,7 @@ class XfrmPolicyTest {
         assertThat(outcomeOfMarkedDatagram()).isEqualTo("sent");
     }
 
-    /** By an iptables rule, as the mark is set on real datagrams. */
+    /** Sends a datagram that an iptables rule marks, as real ones are marked. */
     private String outcomeOfMarkedDatagram() throws Exception {
         host.run("iptables-nft -w -t mangle -F");
         host.run("iptables-nft -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 0x76d0c4e3");
@@ -200,7 +186,7 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void thousandsOfPoliciesInOneCall() throws Exception {
+    void appliesThousandsOfPoliciesInOneCall() throws Exception {
         List<SecurityPolicy> policies = IntStream.range(0, 2000)
                 .mapToObj(i -> seal(id("10.55.0.1/32", "10.57." + i / 200 + "." + i % 200 + "/32"), i + 1))
                 .toList();
@@ -211,12 +197,12 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void oneChangeRefusedDoesNotKeepBackTheOthers() throws Exception {
+    void refusedChangeDoesNotPreventOthers() throws Exception {
         var wrong = new PutPolicy(seal(id("fd00::1/128", "10.55.0.2/32"), 1));
-        List<Xfrm.Failure> failures =
+        List<XfrmRefusal> failures =
                 xfrm.apply(List.of(new PutPolicy(seal(ID, 1)), wrong, new PutPolicy(seal(ID, 2))));
         assertThat(xfrm.policies()).containsExactly(seal(ID, 2));
-        assertThat(failures).extracting(Xfrm.Failure::change).containsExactly(wrong);
+        assertThat(failures).extracting(XfrmRefusal::change).containsExactly(wrong);
         assertThat(failures.getFirst().reason())
                 .hasMessageStartingWith("put policy out fd00:0:0:0:0:0:0:1/128 -> 10.55.0.2/32 udp port 4789 mark 0x76d0c4e3")
                 .hasMessageContaining("EINVAL")
@@ -224,9 +210,9 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void oneSocketServesManyThreads() throws Exception {
+    void servesConcurrentThreads() throws Exception {
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
-            var done = new ArrayList<Future<List<Xfrm.Failure>>>();
+            var done = new ArrayList<Future<List<XfrmRefusal>>>();
             for (int i = 0; i < 40; i++) {
                 var policy = seal(id("10.55.0.1/32", "10.55.1." + i + "/32"), i + 1);
                 done.add(threads.submit(() -> {
@@ -242,12 +228,12 @@ class XfrmPolicyTest {
     }
 
     @Test
-    void kernelWithoutEspSaysWhichModulesToLoad() throws Exception {
+    void namesModulesThatKernelWithoutEspLacks() throws Exception {
         var state = new SecurityAssociation(
                 new SecurityAssociation.Id(
                         InetAddress.ofLiteral("10.55.0.1"), InetAddress.ofLiteral("10.55.0.2"), 0x12345678),
                 new AeadKey(new byte[20]));
-        List<Xfrm.Failure> failures = xfrm.apply(List.of(new AddState(state)));
+        List<XfrmRefusal> failures = xfrm.apply(List.of(new AddState(state)));
         Assumptions.assumeFalse(failures.isEmpty(), "this kernel has ESP with AES-GCM");
 
         assertThat(failures).hasSize(1);

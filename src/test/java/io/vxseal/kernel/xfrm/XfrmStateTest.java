@@ -1,10 +1,12 @@
 package io.vxseal.kernel.xfrm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.netlink.Batch;
+import io.vxseal.kernel.netlink.NetlinkDescriptor;
 import io.vxseal.kernel.netlink.NetlinkMessage;
 import io.vxseal.kernel.netlink.NetlinkSocket;
 import io.vxseal.kernel.xfrm.SecurityAssociation.AeadKey;
@@ -29,7 +31,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** States, made here and read with iproute2. Needs a kernel with ESP and AES-GCM, as the guests have. */
+/** Tests of states, read with iproute2. Needs a kernel with ESP and AES-GCM, as the guests have. */
 @Tag("esp")
 class XfrmStateTest {
     private static final int MARK = 0x76d0c4e3;
@@ -54,7 +56,7 @@ class XfrmStateTest {
     void open() throws Exception {
         host = new TestHost(folder.resolve("net"));
         xfrm = Xfrm.in(host.namespace);
-        List<Xfrm.Failure> failures = xfrm.apply(List.of(new AddState(state("10.1.1.1", "10.1.1.2", 256, 20, 1))));
+        List<XfrmRefusal> failures = xfrm.apply(List.of(new AddState(state("10.1.1.1", "10.1.1.2", 256, 20, 1))));
         Assumptions.assumeTrue(failures.isEmpty(), () -> failures.getFirst().reason().getMessage());
         host.run("ip xfrm state flush");
     }
@@ -84,7 +86,7 @@ class XfrmStateTest {
 
     @ParameterizedTest
     @ValueSource(ints = {20, 28, 36})
-    void stateIsAsTheBuiltInDriversButLabelled(int octets) throws Exception {
+    void addsStateLikeBuiltInDriverWithLabel(int octets) throws Exception {
         SecurityAssociation state = state("10.55.0.1", "10.55.0.2", 0x9a3b4c5d, octets, 1);
         assertThat(xfrm.apply(List.of(new AddState(state)))).isEmpty();
         assertThat(listed())
@@ -99,7 +101,7 @@ class XfrmStateTest {
 
     @ParameterizedTest
     @ValueSource(ints = {32, 100, 4096})
-    void stateWithAReplayWindowHasExtendedSequenceNumbers(int window) throws Exception {
+    void stateWithReplayWindowHasExtendedNumbers(int window) throws Exception {
         SecurityAssociation state = guarded(STATE, window);
         assertThat(xfrm.apply(List.of(new AddState(state)))).isEmpty();
         assertThat(listed()).contains(" replay-window 0 ").contains(" flag esn ");
@@ -111,24 +113,24 @@ class XfrmStateTest {
         assertThat(xfrm.apply(List.of(new AddState(state)))).isEmpty();
         assertThat(xfrm.apply(List.of(new AddState(STATE)))).singleElement().satisfies(failure -> assertThat(
                         failure.reason())
-                .hasMessageEndingWith("EEXIST: it stands with another replay window"));
+                .hasMessageEndingWith("EEXIST: it is installed with another replay window"));
     }
 
-    /** An aevent is how daemons that share a state's numbers between hosts set them; here it stands for much traffic. */
+    /** An aevent is how daemons that share a state's numbers between hosts set them; here it replaces much traffic. */
     @Test
-    void howFarAStateIsWithItsNumbersIsRead() throws Exception {
+    void listsSequenceNumberOfLastPacket() throws Exception {
         SecurityAssociation guarded = guarded(state("10.55.0.1", "10.55.0.3", 0x100, 20, 2), 64);
         assertThat(xfrm.apply(List.of(new AddState(STATE), new AddState(guarded)))).isEmpty();
-        assertThat(xfrm.standing()).containsExactlyInAnyOrder(new Xfrm.Standing(STATE, 0), new Xfrm.Standing(guarded, 0));
-        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkSocket.NETLINK_XFRM)) {
+        assertThat(xfrm.installedStates()).containsExactlyInAnyOrder(new InstalledState(STATE, 0), new InstalledState(guarded, 0));
+        try (NetlinkSocket socket = NetlinkSocket.open(host.namespace, NetlinkDescriptor.NETLINK_XFRM)) {
             socket.request("set numbers", batch -> aevent(batch, STATE.id())
                     .attribute(XFRMA_REPLAY_VAL, replay -> replay.u32(0xfffffff0).u32(0).u32(0)));
             socket.request("set numbers", batch -> aevent(batch, guarded.id())
                     .attribute(XFRMA_REPLAY_ESN_VAL, replay -> replay
                             .u32(2).u32(5).u32(0).u32(1).u32(0).u32(64).zeros(8)));
         }
-        assertThat(xfrm.standing()).containsExactlyInAnyOrder(
-                new Xfrm.Standing(STATE, 0xfffffff0L), new Xfrm.Standing(guarded, 0x1_0000_0005L));
+        assertThat(xfrm.installedStates()).containsExactlyInAnyOrder(
+                new InstalledState(STATE, 0xfffffff0L), new InstalledState(guarded, 0x1_0000_0005L));
     }
 
     /** xfrm_aevent_id ({@code linux/xfrm.h}). */
@@ -141,7 +143,7 @@ class XfrmStateTest {
     }
 
     @Test
-    void ipv6StateToo() throws Exception {
+    void addsAndListsIpv6State() throws Exception {
         SecurityAssociation state = state("fd00:55::1", "fd00:55::2", 0x100, 20, 3);
         assertThat(xfrm.apply(List.of(new AddState(state)))).isEmpty();
         assertThat(listed()).startsWith("src fd00:55::1 dst fd00:55::2 proto esp spi 0x00000100(256)");
@@ -151,7 +153,7 @@ class XfrmStateTest {
     }
 
     @Test
-    void stateThatStandsWithTheSameKeyIsNoError() throws Exception {
+    void addAcceptsEqualState() throws Exception {
         xfrm.apply(List.of(new AddState(STATE)));
         assertThat(xfrm.apply(List.of(new AddState(STATE)))).isEmpty();
         try (Xfrm restarted = Xfrm.in(host.namespace)) {
@@ -161,18 +163,18 @@ class XfrmStateTest {
     }
 
     @Test
-    void stateThatStandsWithAnotherKeyIsToldWithoutTheKeys() throws Exception {
+    void refusesStateWithOtherKeyWithoutPrintingKeys() throws Exception {
         xfrm.apply(List.of(new AddState(STATE)));
         var other = new AddState(state("10.55.0.1", "10.55.0.2", 0x9a3b4c5d, 20, 2));
-        List<Xfrm.Failure> failures = xfrm.apply(List.of(other));
-        assertThat(failures).extracting(Xfrm.Failure::change).containsExactly(other);
+        List<XfrmRefusal> failures = xfrm.apply(List.of(other));
+        assertThat(failures).extracting(XfrmRefusal::change).containsExactly(other);
         assertThat(failures.getFirst().reason())
-                .hasMessage("add SA 10.55.0.1 -> 10.55.0.2 spi 0x9a3b4c5d: EEXIST: it stands with another key");
+                .hasMessage("add SA 10.55.0.1 -> 10.55.0.2 spi 0x9a3b4c5d: EEXIST: it is installed with another key");
         assertThat(xfrm.states()).containsExactly(STATE);
     }
 
     @Test
-    void theBuiltInDriversStateIsNeitherTakenForOursNorDeleted() throws Exception {
+    void neitherListsNorDeletesBuiltInDriversState() throws Exception {
         host.run(THEIRS);
         assertThat(xfrm.states()).isEmpty();
         assertThat(xfrm.apply(List.of(new AddState(STATE)))).singleElement().satisfies(
@@ -182,7 +184,7 @@ class XfrmStateTest {
     }
 
     @Test
-    void stateIsDeletedEvenByAProcessThatDidNotMakeIt() throws Exception {
+    void deletesStateOfEarlierProcess() throws Exception {
         xfrm.apply(List.of(new AddState(STATE)));
         try (Xfrm restarted = Xfrm.in(host.namespace)) {
             assertThat(restarted.apply(List.of(new DeleteState(STATE.id()), new DeleteState(STATE.id())))).isEmpty();
@@ -192,7 +194,7 @@ class XfrmStateTest {
     }
 
     @Test
-    void thousandsOfStatesInOneCall() throws Exception {
+    void appliesThousandsOfStatesInOneCall() throws Exception {
         List<SecurityAssociation> states = IntStream.range(0, 2000)
                 .mapToObj(i -> state("10.55.0.1", "10.57." + i / 200 + "." + i % 200, 0x1000 + i, 20, i))
                 .toList();
@@ -205,7 +207,7 @@ class XfrmStateTest {
     /** Two hosts on a wire: a marked datagram is sealed by the labelled objects and opened at the other end. */
     @ParameterizedTest
     @CsvSource({"10.55.0.1, 10.55.0.2, 24, 32", "fd00:55::1, fd00:55::2, 64, 128"})
-    void labelledStateAndPolicySealAndOpen(String here, String there, int subnet, int whole) throws Exception {
+    void labelledObjectsSealAndOpenDatagrams(String here, String there, int subnet, int whole) throws Exception {
         try (TestHost other = new TestHost(folder.resolve("other")); Xfrm otherXfrm = Xfrm.in(other.namespace)) {
             host.run("ip link add wire type veth peer name wire netns " + other.pin);
             String nodad = subnet == 64 ? " nodad" : "";
@@ -230,34 +232,29 @@ class XfrmStateTest {
             }
             assertThat(host.run("ip -s xfrm state list")).containsPattern("lifetime current:\\s+42\\(bytes\\), 3\\(packets\\)");
             // What waits for the neighbour's address is sealed already, but has not arrived.
-            String arrived = other.run(tables + " -L INPUT -v -x -n");
-            for (int look = 0; look < 100 && !arrived.matches("(?s).*\\s3\\s+\\d+ .*pol ipsec.*"); look++) {
-                Thread.sleep(100);
-                arrived = other.run(tables + " -L INPUT -v -x -n");
-            }
-            assertThat(arrived)
+            await().untilAsserted(() -> assertThat(other.run(tables + " -L INPUT -v -x -n"))
                     .containsPattern("\\s3\\s+\\d+ .*policy match dir in pol ipsec")
-                    .containsPattern("\\s0\\s+0 DROP");
+                    .containsPattern("\\s0\\s+0 DROP"));
         }
     }
 
-    /** Every frame arrives twice, the second time as one that somebody recorded and sent again. */
+    /** Every frame arrives twice, as if somebody had recorded and replayed it. */
     @ParameterizedTest
     @CsvSource({"0, 6, 0", "64, 3, 3"})
-    void repeatedPacketIsDroppedWithAReplayWindowOnly(int window, int opened, int dropped) throws Exception {
+    void dropsRepeatedPacketOnlyWithReplayWindow(int window, int opened, int dropped) throws Exception {
         SecurityAssociation state = guarded(STATE, window);
         try (TestHost other = new TestHost(folder.resolve("other")); Xfrm otherXfrm = Xfrm.in(other.namespace)) {
             sealing(other, otherXfrm, state);
             host.run("tc qdisc add dev wire root netem duplicate 100%");
             send(3);
-            assertThat(xfrm.standing()).containsExactly(new Xfrm.Standing(state, 3));
+            assertThat(xfrm.installedStates()).containsExactly(new InstalledState(state, 3));
             assertThat(opened(other)).isEqualTo(opened);
             assertThat(dropped(other, "XfrmInStateSeqError")).isEqualTo(dropped);
         }
     }
 
     @Test
-    void stateMadeAnewOpensWhatComesButWhatItSealsIsTakenForRepeated() throws Exception {
+    void recreatedStateOpensPacketsButItsOwnAreDropped() throws Exception {
         SecurityAssociation state = guarded(STATE, 32);
         try (TestHost other = new TestHost(folder.resolve("other")); Xfrm otherXfrm = Xfrm.in(other.namespace)) {
             sealing(other, otherXfrm, state);
@@ -274,7 +271,7 @@ class XfrmStateTest {
             assertThat(opened(other)).as("1 and 2 once more").isEqualTo(4);
             assertThat(dropped(other, "XfrmInStateSeqError")).isEqualTo(2);
 
-            try (NetlinkSocket socket = NetlinkSocket.open(other.namespace, NetlinkSocket.NETLINK_XFRM)) {
+            try (NetlinkSocket socket = NetlinkSocket.open(other.namespace, NetlinkDescriptor.NETLINK_XFRM)) {
                 socket.request("set numbers", batch -> aevent(batch, state.id())
                         .attribute(XFRMA_REPLAY_ESN_VAL, replay -> replay
                                 .u32(1).u32(0).u32(1000).u32(0).u32(0).u32(32).zeros(4)));
@@ -305,12 +302,12 @@ class XfrmStateTest {
         }
     }
 
-    /** Packets that the one state of the host has opened. */
+    /** Returns the packets that the only state of the host has opened. */
     private static int opened(TestHost at) {
         return number(at.run("ip -s xfrm state list"), "lifetime current:\\s+\\d+\\(bytes\\), (\\d+)\\(packets\\)");
     }
 
-    /** Packets dropped in the host, by one of the kernel's reasons. */
+    /** Returns the packets dropped in the host for one of the kernel's reasons. */
     private static int dropped(TestHost at, String reason) {
         return number(at.run("cat /proc/net/xfrm_stat"), reason + "\\s+(\\d+)");
     }

@@ -4,43 +4,59 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
+import org.awaitility.Awaitility;
+import org.awaitility.core.ConditionTimeoutException;
+import org.awaitility.pollinterval.FixedPollInterval;
+import org.awaitility.pollinterval.PollInterval;
 
-/** Waits for something that becomes true by itself, for a bounded time. */
+/**
+ * Bounded waits for conditions in guests, by Awaitility. Conditions run in the caller's thread, because they may ask a guest,
+ * and an interrupted question would leave its answer to the next one.
+ */
 public final class Await {
 
-    private static final Duration PAUSE = Duration.ofMillis(300);
+    private static final PollInterval INTERVAL = FixedPollInterval.fixed(Duration.ofMillis(300));
+
+    /** Extra time for an evaluation that began within the limit: Awaitility counts its end, and emulated hosts are slow. */
+    private static final Duration LAST_EVALUATION = Duration.ofSeconds(10);
 
     private Await() {}
 
-    /** The first value that {@code attempt} yields. */
+    /** Returns the first value that {@code attempt} yields. */
     public static <T> T value(String what, Duration limit, Supplier<Optional<T>> attempt) {
-        return value(() -> what, limit, attempt);
+        return value(() -> what, limit, INTERVAL, attempt);
     }
 
-    private static <T> T value(Supplier<String> what, Duration limit, Supplier<Optional<T>> attempt) {
-        long end = System.nanoTime() + limit.toNanos();
-        while (true) {
-            Optional<T> found = attempt.get();
-            if (found.isPresent()) {
-                return found.get();
-            }
-            if (System.nanoTime() >= end) {
-                throw new LabException("waited " + limit.toSeconds() + " s in vain for " + what.get());
-            }
-            pause(PAUSE);
-        }
+    /** Returns the first value that {@code attempt} yields at the given intervals. */
+    static <T> T value(String what, Duration limit, PollInterval interval, Supplier<Optional<T>> attempt) {
+        return value(() -> what, limit, interval, attempt);
     }
 
+    /** Waits until the condition is true. */
     public static void until(String what, Duration limit, BooleanSupplier condition) {
         until(() -> what, limit, condition);
     }
 
-    /** @param what in words that are found when it was in vain */
+    /**
+     * Waits until the condition is true.
+     *
+     * @param what described when the wait has timed out
+     */
     public static void until(Supplier<String> what, Duration limit, BooleanSupplier condition) {
-        value(what, limit, () -> condition.getAsBoolean() ? Optional.of(true) : Optional.empty());
+        value(what, limit, INTERVAL, () -> condition.getAsBoolean() ? Optional.of(true) : Optional.empty());
     }
 
-    /** For moments that are to be random. What can be waited for is waited for. */
+    private static <T> T value(Supplier<String> what, Duration limit, PollInterval interval, Supplier<Optional<T>> attempt) {
+        try {
+            return Awaitility.await().pollInSameThread().pollDelay(Duration.ZERO).pollInterval(interval)
+                    .atMost(limit.plus(LAST_EVALUATION))
+                    .until(attempt::get, found -> found.isPresent()).orElseThrow();
+        } catch (ConditionTimeoutException e) {
+            throw new LabException("timed out after %d s waiting for %s".formatted(limit.toSeconds(), what.get()), e);
+        }
+    }
+
+    /** Sleeps. For random moments and for what cannot be observed. */
     public static void pause(Duration time) {
         try {
             Thread.sleep(time);

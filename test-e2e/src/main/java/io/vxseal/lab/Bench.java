@@ -16,12 +16,12 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * What the product costs: on this machine, and on a stock kernel beside the least that it could cost (the floor) and beside
- * the naive way.
+ * Measurements of the product's cost: on this machine, and on a stock kernel in comparison with the least possible (the floor)
+ * and the naive way.
  *
- * <p>Two arguments: what to measure, one of {@link #PARTS} or {@code all}, and the folder for report.json and report.html.
- * No time is a reason to fail; the exit status is 0 if all was measured and all ways led to the same objects in the
- * kernel. What fails does not keep the rest from being measured.
+ * <p>Arguments: the part to measure, one of {@link #PARTS} or {@code all}, and the folder for report.json and report.html.
+ * Fails for no time. The exit status is 0 if everything was measured and all ways led to the same objects in the
+ * kernel. A part that fails does not prevent the others.
  */
 public final class Bench {
 

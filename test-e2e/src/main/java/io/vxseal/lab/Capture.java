@@ -16,8 +16,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Everything that crosses the wire from {@link Wire#capture} until {@link #stop}, in a pcap file. A capture
- * that lost packets proves nothing about what was not on the wire, so {@link #stop} fails then.
+ * All packets on the wire from {@link Wire#capture} to {@link #stop}, in a pcap file. A capture that lost packets cannot prove
+ * that a packet was not on the wire, so {@link #stop} fails then.
  */
 public final class Capture implements AutoCloseable {
 
@@ -64,7 +64,7 @@ public final class Capture implements AutoCloseable {
         return file;
     }
 
-    /** Ends the capture; what was on the wire before is in the file. */
+    /** Ends the capture. Everything that was on the wire before is in the file. */
     public Capture stop() {
         if (tcpdump.isAlive()) {
             // Frames that the bridge has passed may not have reached tcpdump yet.
@@ -77,13 +77,13 @@ public final class Capture implements AutoCloseable {
         return this;
     }
 
-    /** Whether tcpdump says at its end that it lost nothing. */
+    /** Returns whether tcpdump reports at its end that it lost nothing. */
     static boolean isWhole(String said) {
         var lost = LOST.matcher(said);
         return lost.find() && lost.group(1).equals("0");
     }
 
-    /** How many packets match a filter, in tcpdump's language. */
+    /** Returns the number of packets that match a filter, in tcpdump's language. */
     public long count(String filter) {
         String said = Host.run(READ, List.of("tcpdump", "-Z", "root", "-n", "-r", file.toString(), "--count", filter)).require();
         var count = COUNT.matcher(said);
@@ -93,18 +93,18 @@ public final class Capture implements AutoCloseable {
         return Long.parseLong(count.group(1));
     }
 
-    /** The SPIs of the ESP packets from one host to another, as eight hex digits. */
+    /** Returns the SPIs of the ESP packets from one host to another, as eight hex digits. */
     public Set<String> spis(Guest from, Guest to) {
         String filter = "esp and src host %s and dst host %s".formatted(from.address(), to.address());
         return SPI.matcher(show(filter)).results().map(match -> match.group(1)).collect(Collectors.toCollection(TreeSet::new));
     }
 
-    /** The packets that match a filter, a line or more for each. */
+    /** Returns the packets that match a filter, one or more lines each. */
     public String show(String filter) {
         return Host.run(READ, List.of("tcpdump", "-Z", "root", "-n", "-r", file.toString(), filter)).require();
     }
 
-    /** The frames that match a filter, whole. */
+    /** Returns the frames that match a filter, complete. */
     public List<byte[]> frames(String filter) {
         Path part = file.resolveSibling(file.getFileName() + ".part");
         Host.run(READ, List.of("tcpdump", "-Z", "root", "-r", file.toString(), "-w", part.toString(), filter)).require();
@@ -115,7 +115,7 @@ public final class Capture implements AutoCloseable {
         }
     }
 
-    /** Of the classic format (pcap-savefile(5)): a header for the file, and one for each frame. */
+    /** Reads the classic format (pcap-savefile(5)): a header for the file, and one for each frame. */
     private static List<byte[]> frames(ByteBuffer pcap) {
         pcap.order(pcap.getInt(0) == PCAP_MAGIC ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN);
         List<byte[]> frames = new ArrayList<>();

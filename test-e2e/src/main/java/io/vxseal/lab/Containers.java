@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 
 /**
- * How long a container takes from {@code docker run} to its end, on an encrypted network of ours and on one of the built-in
+ * The time from {@code docker run} to a container's end, on an encrypted network of this plugin and on one of the built-in
  * driver, by turns, with the same engine. Both networks have a container already, so they are up.
  */
 final class Containers {
@@ -41,7 +41,7 @@ final class Containers {
         this.progress = progress;
     }
 
-    /** Milliseconds by driver, the first container first, and the mean of each of the plugin's calls among them. */
+    /** Returns milliseconds by driver, the first container first, and the mean of each of the plugin's calls during them. */
     ObjectNode measure() {
         Guest guest = lab.guest(1);
         DRIVERS.forEach((name, driver) -> {
@@ -75,7 +75,7 @@ final class Containers {
         return Product.status(guest).orElseThrow(() -> new LabException("the plugin on " + guest + " does not answer")).path("calls");
     }
 
-    /** Of the calls between two counts. */
+    /** Returns the mean of the calls between two counts. */
     private static double mean(JsonNode before, JsonNode after) {
         double calls = after.path("count").asInt() - before.path("count").asInt();
         return Math.round((total(after) - total(before)) / calls * 10) / 10.0;

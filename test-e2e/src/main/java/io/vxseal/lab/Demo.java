@@ -11,8 +11,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * The main job, shown: two hosts with stock engines in one swarm, the plugin on both, an encrypted network,
- * a task on each host, and what of their packets a listener between the hosts sees.
+ * The demonstration: two hosts with stock engines in one swarm, the plugin on both, an encrypted network,
+ * a task on each host, and a capture of their packets between the hosts.
  *
  * <p>One argument: the folder for wire.pcap and report.json. The exit status is 0 if every ping came back,
  * ESP was seen, and no VXLAN packet in clear.
@@ -29,7 +29,7 @@ public final class Demo {
 
     private Demo() {}
 
-    /** What the demo saw; its names are those of report.json. */
+    /** The results of the demo, with the names of report.json. */
     record Report(String engine, String kernel, int pingsSent, int pingsReceived, long espPackets,
                   long cleartextVxlanPackets, double secondsToFirstPing) {
 
@@ -140,7 +140,7 @@ public final class Demo {
         System.out.printf("[%4d s] %s%n", Duration.ofNanos(System.nanoTime() - START).toSeconds(), line);
     }
 
-    /** Emulated hosts take their time: who watches shall know that it goes on. */
+    /** Prints a sign of life, because emulated hosts are slow. */
     private static void breakSilence() {
         while (true) {
             Await.pause(Duration.ofSeconds(1));

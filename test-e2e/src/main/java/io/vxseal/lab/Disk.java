@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 
-/** A host's own disk: all that is written there, over what all hosts have from the image. */
+/** A host's own disk: all that the host writes, over the image that all hosts share. */
 final class Disk {
 
     private static final long SIZE = 4L << 30;
@@ -32,7 +32,7 @@ final class Disk {
         Host.run(LIMIT, List.of("mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=1,lazy_journal_init=1", disk.toString())).require();
     }
 
-    /** Its holes stay holes. */
+    /** Copies a disk and keeps its holes. */
     static void copy(Path from, Path to) {
         Host.run(LIMIT, List.of("cp", "--sparse=always", "--reflink=auto", from.toString(), to.toString())).require();
     }

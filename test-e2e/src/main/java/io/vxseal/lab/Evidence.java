@@ -10,13 +10,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** What is kept of a failed run: enough to find out why without running it again. */
+/** The files kept of a failed run: enough to find the cause without running it again. */
 final class Evidence {
 
     private static final Duration LIMIT = Duration.ofSeconds(25);
     private static final int LAST_LINES = 15;
 
-    /** File name to the command that fills it. No keys: a kept file may travel. */
+    /** Commands by the name of the file that they fill. Without keys, because the files may be passed on. */
     private static final Map<String, String> COMMANDS = new LinkedHashMap<>();
 
     static {
@@ -35,7 +35,7 @@ final class Evidence {
 
     private Evidence() {}
 
-    /** Gathers it; never throws, because it is called when something else has failed already. */
+    /** Collects the files; never throws, because it is called after another failure. */
     static void gather(List<Guest> guests, Wire wire, Path folder) {
         try {
             Files.createDirectories(folder);
@@ -50,7 +50,7 @@ final class Evidence {
         }
     }
 
-    /** For who has only what the run printed. */
+    /** Returns the plugin's last lines, for readers who have only the run's output. */
     static String lastWords(Path folder, Guest guest) {
         try {
             List<String> lines = Files.readAllLines(folder.resolve(guest.name() + "-plugin.log"));

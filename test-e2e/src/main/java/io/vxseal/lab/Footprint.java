@@ -9,15 +9,15 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * What a network driver can leave on a host: everything here is as it was before, or something was left.
- * Without counters, ages and the numbers that the kernel gives out, which change by themselves.
+ * Everything that a network driver can leave behind on a host.
+ * Without counters, ages and numbers assigned by the kernel, which change by themselves.
  */
 public record Footprint(Map<String, List<String>> traces) {
 
     private static final Duration LIMIT = Duration.ofSeconds(60);
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** On a host, where it is saved with the host's state. */
+    /** The file on a host, saved with the host's state. */
     private static final String KEPT = "/run/footprint.json";
 
     private static final Map<String, String> COMMANDS = new LinkedHashMap<>();
@@ -39,8 +39,8 @@ public record Footprint(Map<String, List<String>> traces) {
     }
 
     /**
-     * A host's footprint now. First the base chains are made that iptables (on nftables) makes with the first
-     * rule and never removes: they are iptables' own and hold nothing.
+     * Returns a host's footprint. First creates the base chains that iptables (on nftables) creates with the first
+     * rule and never removes: they are iptables' own and empty.
      */
     public static Footprint of(Guest guest) {
         guest.sh("""
@@ -56,7 +56,7 @@ public record Footprint(Map<String, List<String>> traces) {
         return new Footprint(traces);
     }
 
-    /** Leaves the host's footprint of now on it, to be compared with later. */
+    /** Stores the host's footprint on the host, for a later comparison. */
     static void keep(Guest guest) {
         try {
             guest.copyIn(JSON.writeValueAsBytes(of(guest)), KEPT);
@@ -65,7 +65,7 @@ public record Footprint(Map<String, List<String>> traces) {
         }
     }
 
-    /** What a host with the plugin was before it was installed. */
+    /** Returns the footprint of a host from before the plugin was installed. */
     public static Footprint beforeInstallation(Guest guest) {
         try {
             return JSON.readValue(guest.sh("cat " + KEPT), Footprint.class);
@@ -74,7 +74,13 @@ public record Footprint(Map<String, List<String>> traces) {
         }
     }
 
-    /** What is here and was not there before, or the other way round, a line for each; empty if all is the same. */
+    /** Waits until a host is as it was: the engine and the kernel remove links and addresses a moment after they are asked to. */
+    public static void awaitAsBefore(Guest guest, Footprint before, Duration limit) {
+        Await.until(() -> guest + " to be as it was: " + of(guest).differences(before), limit,
+                () -> of(guest).differences(before).isEmpty());
+    }
+
+    /** Returns the differences to an earlier footprint, one line each; empty if there are none. */
     public List<String> differences(Footprint before) {
         return traces.keySet().stream().flatMap(what -> {
             List<String> now = traces.get(what);

@@ -7,14 +7,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 
 /**
- * Ethernet frames for {@link Wire#inject}, put together from what is inside to what is outside: whatever a stranger on
+ * Ethernet frames for {@link Wire#inject}, built from the inside outwards: anything that a stranger on
  * the hosts' network could send. Numbers and layouts are those of RFC 768, 791, 792, 4303, 7348 and 8200.
  */
 public final class Frame {
 
     public static final String BROADCAST = "ff:ff:ff:ff:ff:ff";
 
-    /** A MAC address of none of the hosts. */
+    /** A MAC address that no host has. */
     public static final String STRANGER = "52:54:00:37:00:fe";
 
     private static final int ETHERTYPE_IPV4 = 0x0800;
@@ -23,13 +23,13 @@ public final class Frame {
     private static final int UDP = 17;
     private static final int ESP = 50;
     private static final int ECHO_REQUEST = 8;
-    /** Of VXLAN's flags, the one that says that there is a VNI. */
+    /** The VXLAN flag for a valid VNI. */
     private static final int VNI_PRESENT = 0x0800_0000;
     private static final int HOPS = 64;
 
     private Frame() {}
 
-    /** What an IP packet carries. Its checksum may cover between whom. */
+    /** The payload of an IP packet. Its checksum may cover the addresses. */
     public interface Content {
 
         int protocol();
@@ -61,19 +61,19 @@ public final class Frame {
             byte[] pseudo = ByteBuffer.allocate(2 * from.getAddress().length + 8)
                     .put(from.getAddress()).put(to.getAddress()).putInt(length).putInt(UDP).array();
             int sum = checksum(pseudo, datagram);
-            // Zero would mean that there is none.
+            // Zero would mean no checksum.
             return ByteBuffer.wrap(datagram).putShort(6, (short) (sum == 0 ? 0xffff : sum)).array();
         }
     }
 
-    /** A frame around an IP packet. */
+    /** Returns a frame around an IP packet. */
     public static byte[] ethernet(String source, String destination, byte[] packet) {
         int type = packet[0] >>> 4 == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
         return ByteBuffer.allocate(14 + packet.length)
                 .put(mac(destination)).put(mac(source)).putShort((short) type).put(packet).array();
     }
 
-    /** An IPv4 or IPv6 packet, as the addresses tell. */
+    /** Returns an IPv4 or IPv6 packet, depending on the addresses. */
     public static byte[] ip(String source, String destination, Content content) {
         InetAddress from = address(source);
         InetAddress to = address(destination);
@@ -95,17 +95,17 @@ public final class Frame {
         return new Udp(source, destination, text.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** A frame of a VXLAN network, in clear. */
+    /** Returns a frame of a VXLAN network, in clear. */
     public static Content vxlan(int vni, byte[] frame) {
         return new Udp(49152, Wire.VXLAN_PORT, vxlanData(vni, frame));
     }
 
-    /** What the UDP datagram of such a frame carries: VXLAN's header and the frame. */
+    /** Returns the payload of the UDP datagram of such a frame: the VXLAN header and the frame. */
     public static byte[] vxlanData(int vni, byte[] frame) {
         return ByteBuffer.allocate(8 + frame.length).putInt(VNI_PRESENT).putInt(vni << 8).put(frame).array();
     }
 
-    /** An echo request of IPv4's ICMP. */
+    /** Returns an ICMP echo request for IPv4. */
     public static Content echo(int sequence, String text) {
         byte[] data = text.getBytes(StandardCharsets.UTF_8);
         ByteBuffer request = ByteBuffer.allocate(8 + data.length)
@@ -114,19 +114,19 @@ public final class Frame {
         return new Fixed(ICMP, request.array());
     }
 
-    /** An ESP packet, with anything for what would be sealed. */
+    /** Returns an ESP packet with arbitrary ciphertext. */
     public static Content esp(int spi, int sequence, byte[] body) {
         return new Fixed(ESP, ByteBuffer.allocate(8 + body.length).putInt(spi).putInt(sequence).put(body).array());
     }
 
-    /** The same frame with one bit changed in its last octet, which in an ESP packet is of what proves it whole. */
+    /** Returns the same frame with one bit changed in its last byte, which in an ESP packet belongs to the ICV. */
     public static byte[] altered(byte[] frame) {
         byte[] other = frame.clone();
         other[other.length - 1] ^= 1;
         return other;
     }
 
-    /** RFC 1071, over parts of which all but the last have an even length. */
+    /** Returns the checksum of RFC 1071 over parts, of which all but the last have an even length. */
     private static int checksum(byte[]... parts) {
         int sum = 0;
         for (byte[] part : parts) {

@@ -10,17 +10,24 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import org.awaitility.pollinterval.IterativePollInterval;
+import org.awaitility.pollinterval.PollInterval;
 
 /**
- * One Docker host: a stock Debian in a machine of its own. Commands reach it by QEMU's guest agent, beside
- * the network, so a cut wire does not silence it; several may run at once.
+ * One Docker host: a stock Debian in a machine of its own. Commands reach it by QEMU's guest agent and not by
+ * the network, so they work with a cut wire; several may run at once.
  */
 public final class Guest implements AutoCloseable {
 
-    /** For commands that ask the kernel or the engine something. Emulated, a docker command takes seconds. */
+    /** Limit for queries of the kernel or the engine. On emulated hosts a docker command takes seconds. */
     private static final Duration SHORT = Duration.ofSeconds(60);
 
     private static final Duration ANSWER = Duration.ofSeconds(30);
+
+    /** Each question costs the guest time that the command could use. */
+    private static final PollInterval LESS_OFTEN = IterativePollInterval.iterative(
+            pause -> pause.compareTo(Duration.ofMillis(400)) < 0 ? pause.multipliedBy(2) : pause, Duration.ofMillis(50));
+
     private static final List<String> ENVIRONMENT =
             List.of("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8");
     private static final int CHUNK = 48 * 1024;
@@ -33,7 +40,7 @@ public final class Guest implements AutoCloseable {
     private volatile Machine machine;
     private volatile JsonSocket agent;
 
-    /** @param boots makes the machine anew, from its disk */
+    /** @param boots boots the machine again from its disk */
     Guest(Machine.Place place, Machine machine, Supplier<Machine> boots) {
         this.place = place;
         this.boots = boots;
@@ -53,17 +60,17 @@ public final class Guest implements AutoCloseable {
         return place.address();
     }
 
-    /** Its address once the swarm has {@link Swarm#moveToIpv6 moved}. */
+    /** Returns its address once the swarm has {@link Swarm#moveToIpv6 moved}. */
     public String address6() {
         return "fd00:55::" + number();
     }
 
-    /** Its address on the network for data, once the swarm has {@link Swarm#moveDataToVlan one}. */
+    /** Returns its address on the network for data, once the swarm has {@link Swarm#moveDataToVlan one}. */
     public String dataAddress() {
         return "10.56.0." + number();
     }
 
-    /** The MAC address of its link to the wire. */
+    /** Returns the MAC address of its link to the wire. */
     public String mac() {
         return place.mac();
     }
@@ -88,12 +95,12 @@ public final class Guest implements AutoCloseable {
         return machine;
     }
 
-    /** Takes its power away: from this moment it does nothing more, and nobody is told. */
+    /** Cuts its power: it stops at once, without notice to anybody. */
     public void unplug() {
         close();
     }
 
-    /** Gives it power again, after {@link #unplug}: it boots from its disk, and starts its engine. */
+    /** Boots it from its disk after {@link #unplug}, and starts its engine. */
     public void boot() {
         plug(boots.get());
         awaitAgent(BOOT);
@@ -106,7 +113,7 @@ public final class Guest implements AutoCloseable {
     }
 
     void awaitAgent(Duration limit) {
-        // What is sent before the guest opens its end of the port is lost: ask again.
+        // Requests are lost until the guest opens its end of the port, so they are repeated.
         Await.until(name() + "'s agent", limit, () -> {
             machine.crash().ifPresent(why -> {
                 throw new LabException(why);
@@ -120,17 +127,17 @@ public final class Guest implements AutoCloseable {
         return run(command, SHORT).require();
     }
 
-    /** Runs a shell command; when its time is up it is ended, with {@link Outcome#TIMED_OUT}. */
+    /** Runs a shell command and ends it after the limit, with {@link Outcome#TIMED_OUT}. */
     public Outcome run(String command, Duration limit) {
         return spawn(command, limit).await();
     }
 
-    /** What its clock shows, in seconds since 1970. */
+    /** Returns the time of its clock, in seconds since 1970. */
     public double clock() {
         return Double.parseDouble(sh("date +%s.%N"));
     }
 
-    /** Starts a shell command and leaves it running, for no longer than {@code limit}. */
+    /** Starts a shell command and leaves it running, at most until {@code limit}. */
     public Spawned spawn(String command, Duration limit) {
         long pid = ask("guest-exec", Map.of(
                 "path", "/usr/bin/timeout",
@@ -140,7 +147,7 @@ public final class Guest implements AutoCloseable {
         return new Spawned(command, pid, limit);
     }
 
-    /** A command under way in the guest. */
+    /** A running command in the guest. */
     public final class Spawned {
 
         private final String command;
@@ -153,28 +160,21 @@ public final class Guest implements AutoCloseable {
             this.end = System.nanoTime() + limit.plus(ANSWER).toNanos();
         }
 
-        /** Waits for its end, which its own limit assures. */
+        /** Waits for its end, which its own limit guarantees. */
         public Outcome await() {
-            Duration pause = Duration.ofMillis(50);
-            while (System.nanoTime() < end) {
-                JsonNode status = ask("guest-exec-status", Map.of("pid", pid));
-                if (status.path("exited").asBoolean()) {
-                    int exit = status.has("signal") ? 128 + status.path("signal").asInt() : status.path("exitcode").asInt();
-                    return new Outcome(name() + "# " + command, exit, text(status, "out-data"), text(status, "err-data"));
-                }
-                Await.pause(pause);
-                // Each question costs the guest time that the command could use.
-                pause = pause.compareTo(Duration.ofMillis(400)) < 0 ? pause.multipliedBy(2) : pause;
-            }
-            throw new LabException(name() + "# " + command + ": not ended, long after its limit");
+            String what = name() + "# " + command;
+            JsonNode status = Await.value("the end of " + what, Duration.ofNanos(end - System.nanoTime()), LESS_OFTEN, () ->
+                    Optional.of(ask("guest-exec-status", Map.of("pid", pid))).filter(now -> now.path("exited").asBoolean()));
+            int exit = status.has("signal") ? 128 + status.path("signal").asInt() : status.path("exitcode").asInt();
+            return new Outcome(what, exit, text(status, "out-data"), text(status, "err-data"));
         }
 
-        /** Whether it has not ended yet. */
+        /** Returns whether it still runs. */
         public boolean isRunning() {
             return run("kill -0 " + pid, SHORT).ok();
         }
 
-        /** As Ctrl-C would: most programs then say what they have to say, and end. */
+        /** Interrupts it like Ctrl-C: most programs then print their summary and end. */
         public void interrupt() {
             sh("kill -INT " + pid + " 2>/dev/null || true");
         }
@@ -184,7 +184,7 @@ public final class Guest implements AutoCloseable {
         return new String(Base64.getDecoder().decode(status.path(field).asText("")), StandardCharsets.UTF_8);
     }
 
-    /** Writes a file in the guest. What is large comes by the {@link Payload} instead. */
+    /** Writes a file in the guest. Large files are on the {@link Payload} instead. */
     public void copyIn(byte[] content, String path) {
         long handle = ask("guest-file-open", Map.of("path", path, "mode", "w")).asLong();
         for (int at = 0; at < content.length; at += CHUNK) {
@@ -194,7 +194,7 @@ public final class Guest implements AutoCloseable {
         ask("guest-file-close", Map.of("handle", handle));
     }
 
-    /** Why the guest cannot go on, if its console tells. */
+    /** Returns why the guest cannot go on, if its console says so. */
     Optional<String> crash() {
         return machine.crash();
     }

@@ -15,7 +15,7 @@ final class Host {
 
     private Host() {}
 
-    /** Runs a program that must succeed, and returns what it wrote. */
+    /** Runs a program that must succeed, and returns its output. */
     static String run(String... words) {
         return run(LIMIT, List.of(words)).require();
     }

@@ -8,14 +8,14 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * A guest's kernel, initial RAM disk and root file system, as {@code guest/build} made them. Their folder's
- * name changes with everything that went into them.
+ * A guest's kernel, initial RAM disk and root file system, made by {@code guest/build}. The name of their folder
+ * changes with everything that goes into them.
  */
 record Image(Path folder) {
 
     private static final Duration LIMIT = Duration.ofMinutes(25);
 
-    /** The image of a Debian suite, made now if the cache has none. */
+    /** Returns the image of a Debian suite, and makes it if the cache has none. */
     static Image of(Path labHome, String suite) {
         String answer = Host.run(LIMIT, List.of(labHome.resolve("guest/build").toString(), suite)).require();
         return new Image(Path.of(answer.lines().toList().getLast()));

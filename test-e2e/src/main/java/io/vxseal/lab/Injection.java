@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Frames that go out on the wire again and again, until it is closed. */
+/** Frames that are sent on the wire repeatedly, until it is closed. */
 public final class Injection implements AutoCloseable {
 
     private final AtomicLong rounds = new AtomicLong();
@@ -28,7 +28,7 @@ public final class Injection implements AutoCloseable {
         }
     }
 
-    /** Waits until all frames have gone out so many times more. */
+    /** Waits until all frames have been sent so many more times. */
     public void awaitRounds(int more) {
         long enough = rounds.get() + more;
         Await.until(more + " more rounds of frames", Duration.ofSeconds(60), () -> rounds.get() >= enough || failure != null);
@@ -41,7 +41,7 @@ public final class Injection implements AutoCloseable {
         }
     }
 
-    /** Ends it; fails if it ended before. */
+    /** Ends the injection; fails if it has failed before. */
     @Override
     public void close() {
         over = true;

@@ -20,9 +20,9 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Requests and replies as lines of JSON over a Unix socket: the shape of QEMU's monitor and of its guest
- * agent alike. A reply carries its request's id, so the late reply of a request that was given up is
- * not taken for another's. One request at a time.
+ * Requests and replies as lines of JSON over a Unix socket, the protocol of QEMU's monitor and of its guest
+ * agent. A reply carries its request's id, so a late reply of a request that timed out is
+ * not mistaken for another's. One request at a time.
  */
 final class JsonSocket implements AutoCloseable {
 
@@ -39,7 +39,7 @@ final class JsonSocket implements AutoCloseable {
         Thread.ofPlatform().daemon().name(peer).start(this::read);
     }
 
-    /** Connects, waiting for the socket's file to appear. */
+    /** Connects, and waits for the socket's file to appear. */
     static JsonSocket connect(String peer, Path socket, Duration limit) {
         SocketChannel channel = Await.value(peer + " on " + socket, limit, () -> {
             try {
@@ -104,7 +104,7 @@ final class JsonSocket implements AutoCloseable {
                 replies.add(JSON.readTree(line));
             }
         } catch (IOException e) {
-            // Closed, by us or with the guest: who waits for a reply says so when the time is up.
+            // Closed, by this program or with the guest: the wait for a reply times out.
         }
     }
 
@@ -113,7 +113,7 @@ final class JsonSocket implements AutoCloseable {
         try {
             channel.close();
         } catch (IOException e) {
-            // Nothing is left to be done with it.
+            // It is not used any more.
         }
     }
 }

@@ -15,11 +15,11 @@ import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
 /**
- * Docker hosts on a wire, running until it is closed or the JVM ends. There is one laboratory at a time
- * on a machine; a second waits for the first.
+ * Docker hosts on a wire, which run until it is closed or the JVM ends. Only one laboratory runs at a time
+ * on a machine; a second one waits.
  *
- * <p>The hosts are not booted each time: what every scenario has in common, engines joined in a swarm, is
- * saved once and restored in seconds; so is, for each build of the product, that swarm with the product installed.
+ * <p>The hosts are not booted each time: engines joined in a swarm, which all scenarios share, are
+ * saved once and restored in seconds. For each build of the product, so is that swarm with the product installed.
  */
 public final class Lab implements AutoCloseable {
 
@@ -39,12 +39,12 @@ public final class Lab implements AutoCloseable {
     private boolean shut;
 
     /**
-     * What a laboratory is to consist of.
+     * The parts of a laboratory.
      *
      * @param suite the Debian suite of the guests: trixie, bookworm or forky
-     * @param guests how many
-     * @param product what they shall find under /payload
-     * @param installed whether that is installed on all of them already
+     * @param guests number of guests
+     * @param product the product that they find under /payload
+     * @param installed whether it is already installed on all of them
      */
     public record Plan(String suite, int guests, Optional<Product> product, boolean installed) {
 
@@ -72,7 +72,7 @@ public final class Lab implements AutoCloseable {
         this.wire = new Wire(folder);
     }
 
-    /** Brings the hosts up: engines running, joined in a swarm, the image {@code busybox} on each. */
+    /** Starts the hosts: engines running, joined in a swarm, the image {@code busybox} on each. */
     public static Lab open(Plan plan, Consumer<String> progress) {
         Path cache = cache();
         FileChannel lock = turn(cache.resolve("lab.lock"), progress);
@@ -116,7 +116,7 @@ public final class Lab implements AutoCloseable {
         progress.accept("swarm of " + plan.guests() + " ready");
     }
 
-    /** Goes on from a saved swarm, at the present time. */
+    /** Continues from a saved swarm, at the present time. */
     private void wake(Plan plan, Image image, Path disk, Snapshot snapshot) {
         progress.accept("swarm of " + plan.guests() + " restored from " + snapshot.folder().getFileName());
         add(Together.map(places(plan), place -> {
@@ -135,7 +135,7 @@ public final class Lab implements AutoCloseable {
         return new Guest(place, machine, () -> Machine.boot(image, place, payload));
     }
 
-    /** Boots the hosts, makes the swarm, saves it and ends; unless that was done before. */
+    /** Boots the hosts, forms the swarm, saves it and ends; unless it is saved already. */
     private void form(Plan plan, Image image, Path disk, Snapshot snapshot) {
         if (snapshot.usable()) {
             return;
@@ -155,7 +155,7 @@ public final class Lab implements AutoCloseable {
         });
     }
 
-    /** Goes on from the swarm, installs the product on all hosts, saves that and ends. */
+    /** Continues from the swarm, installs the product on all hosts, saves the result and ends. */
     private void install(Plan plan, Image image, Snapshot swarm, Product product, Path disk, Snapshot snapshot) {
         form(plan, image, disk, swarm);
         Payload.of(product, disk);
@@ -175,12 +175,12 @@ public final class Lab implements AutoCloseable {
         try {
             product.install(guest);
         } catch (LabException e) {
-            // The engine gives a plugin 10 s to listen, and an emulated host may not have its processors to itself.
+            // The engine gives a plugin 10 s to listen, and an emulated host may have to share its processors.
             product.install(guest);
         }
     }
 
-    /** Does what ends with saved states, and ends the machines. */
+    /** Does work that ends with saved states, and ends the machines. */
     private void make(Runnable work) {
         for (int attempt = 1; ; attempt++) {
             try {
@@ -188,17 +188,17 @@ public final class Lab implements AutoCloseable {
                 remove();
                 return;
             } catch (LabException e) {
-                // Emulated processors can crash a kernel (see Machine.crash); only that is tried again.
+                // Emulated processors can crash a kernel (see Machine.crash); only that is retried.
                 if (attempt == ATTEMPTS || guests.stream().allMatch(guest -> guest.crash().isEmpty())) {
                     throw e;
                 }
-                progress.accept(e.getMessage() + "; once more");
+                progress.accept(e.getMessage() + "; retrying");
                 remove();
             }
         }
     }
 
-    /** Boots one host more, which joins the swarm as a worker, and installs the product there. */
+    /** Boots another host, which joins the swarm as a worker, and installs the product there. */
     public Guest addGuest(Product product) {
         Machine.Place place = new Machine.Place(folder, guests().size() + 1);
         progress.accept("booting " + place.name() + " and installing the plugin there, about two minutes");
@@ -230,7 +230,7 @@ public final class Lab implements AutoCloseable {
         return List.copyOf(guests);
     }
 
-    /** The guest of that number, from 1: the first is the swarm's manager. */
+    /** Returns the guest of that number, from 1; the first is the swarm's manager. */
     public Guest guest(int number) {
         return guests.get(number - 1);
     }
@@ -243,12 +243,12 @@ public final class Lab implements AutoCloseable {
         return wire;
     }
 
-    /** Keeps what tells why something failed, and returns where; the plugins' last words are also told. */
+    /** Keeps the evidence of a failure and returns its folder; prints the plugins' last log lines. */
     public Path keep(String scenario) {
         Path kept = home().resolve("target/failures").resolve(scenario);
         Host.run("rm", "-rf", "--one-file-system", kept.toString());
         Evidence.gather(guests(), wire, kept);
-        guests().forEach(guest -> progress.accept("the plugin on " + guest + " said last:\n" + Evidence.lastWords(kept, guest)));
+        guests().forEach(guest -> progress.accept("last log lines of the plugin on " + guest + ":\n" + Evidence.lastWords(kept, guest)));
         return kept;
     }
 
@@ -269,11 +269,11 @@ public final class Lab implements AutoCloseable {
         try {
             lock.close();
         } catch (IOException e) {
-            throw new LabException("cannot let go of the laboratory's lock", e);
+            throw new LabException("cannot release the laboratory's lock", e);
         }
     }
 
-    /** The folder of this project, found from the folder the program was started in. */
+    /** Returns the folder of this project, found from the current folder. */
     public static Path home() {
         Path start = Path.of("").toAbsolutePath();
         for (Path at = start; at != null; at = at.getParent()) {
@@ -309,7 +309,7 @@ public final class Lab implements AutoCloseable {
             FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
             if (channel.tryLock() == null) {
                 progress.accept("another laboratory is running; waiting for its end");
-                Await.value("the other laboratory, which holds " + file, TURN, () -> tryLock(channel));
+                Await.value("the end of the other laboratory, which holds " + file, TURN, () -> tryLock(channel));
             }
             return channel;
         } catch (IOException e) {

@@ -1,6 +1,6 @@
 package io.vxseal.lab;
 
-/** The laboratory itself, or something asked of it, failed; the message names what, and on which guest. */
+/** A failure of the laboratory or of a command in it. The message says what failed, and on which guest. */
 public final class LabException extends RuntimeException {
 
     public LabException(String message) {

@@ -3,8 +3,8 @@ package io.vxseal.lab;
 import java.time.Duration;
 
 /**
- * The packets that come in to a task from now on, as its own network namespace sees them; see {@link Task#listen}. One
- * that lost packets proves nothing about what did not come in, so {@link #close} fails then.
+ * The incoming packets of a task from now on, as seen in its network namespace; see {@link Task#listen}. A listener
+ * that lost packets cannot prove that a packet did not arrive, so {@link #close} fails then.
  */
 public final class Listener implements AutoCloseable {
 
@@ -12,8 +12,8 @@ public final class Listener implements AutoCloseable {
     private static final Duration START = Duration.ofSeconds(30);
 
     /**
-     * Octets of each packet, which is more than a filter looks at. Of all links at once tcpdump takes packets of 256 KiB
-     * unless told otherwise, of which its buffer has room for eight: a ninth that comes before it has run is lost.
+     * Bytes captured of each packet, which is more than a filter reads. On all links at once tcpdump reserves 256 KiB
+     * per packet by default, and its buffer has room for eight: a ninth that arrives before tcpdump has run is lost.
      */
     private static final int ENOUGH = 256;
 
@@ -29,7 +29,7 @@ public final class Listener implements AutoCloseable {
         Await.until("tcpdump to listen in " + task, START, () -> said().contains("listening on"));
     }
 
-    /** How many packets have come in by now. */
+    /** Returns how many packets have arrived so far. */
     public long count() {
         return Long.parseLong(guest.sh("tcpdump -n -r " + file + " --count 2>/dev/null").split(" ")[0]);
     }

@@ -5,21 +5,21 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** A process on a host that sends UDP datagrams through sockets, with no more rights than who it runs as. */
+/** A process on a host that sends UDP datagrams through sockets, with the rights of its user only. */
 public enum LocalProcess {
 
-    /** Without any capability. */
+    /** An unprivileged user. */
     NOBODY("setpriv --reuid=65534 --regid=65534 --clear-groups"),
 
-    /** With CAP_NET_RAW, which lets it set its datagrams' mark on Linux 5.17 and later. */
+    /** A user with CAP_NET_RAW, which may set its datagrams' mark on Linux 5.17 and later. */
     ROOT_WITHOUT_NET_ADMIN("setpriv --bounding-set=-net_admin"),
 
-    /** As an image's user would be who asks for nothing but the host's network; it borrows the host's files. */
+    /** The root of a container on the host's network without further options; it uses the host's files. */
     HOST_NETWORK_CONTAINER("docker run --rm --network host -v /:/host busybox busybox chroot /host");
 
     private static final Duration LIMIT = Duration.ofSeconds(90);
 
-    /** Prints the fate of each datagram, for what is dropped on its way out may be told to who sent it. */
+    /** Prints the result of each send, because the sender may get an error for a datagram that is dropped on its way out. */
     private static final String SEND = """
             perl -MSocket -e '
               my ($address, $port, $marks, @datagrams) = @ARGV;
@@ -41,16 +41,16 @@ public enum LocalProcess {
     }
 
     /**
-     * Sends datagrams to a port of another host, all of them from a socket with each of the marks.
+     * Sends datagrams to a port of another host, each from one socket per mark.
      *
-     * @param marks 0 for a socket without one
-     * @return a line for each datagram, and for each mark that was refused
+     * @param marks firewall marks of the sockets, 0 for none
+     * @return a line for each datagram and for each refused mark
      */
     public String send(Guest from, Guest to, int port, List<Integer> marks, List<byte[]> datagrams) {
         return from.run(as + " " + command(to, port, marks, datagrams), LIMIT).require();
     }
 
-    /** The command that sends them. */
+    /** Returns the command that sends them. */
     static String command(Guest to, int port, List<Integer> marks, List<byte[]> datagrams) {
         return "%s %s %d %s %s".formatted(SEND, to.address(), port,
                 marks.stream().map(Integer::toHexString).collect(Collectors.joining(",")),

@@ -14,22 +14,22 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The hardware of a guest: a QEMU process and its monitor. It can be stopped, its whole state written to a
- * file, and another machine of the same hardware made from that file.
+ * The hardware of a guest: a QEMU process and its monitor. It can be stopped and its whole state written to a
+ * file, from which another machine of the same hardware can continue.
  *
  * <p>Two processors, because Docker runs into its own time limits with one; emulated, because a machine
  * that can build this project may not offer KVM.
  */
 final class Machine implements AutoCloseable {
 
-    /** What a saved state depends on: part of its name in the cache. */
+    /** The hardware, on which a saved state depends: part of its name in the cache. */
     static final List<String> HARDWARE = List.of(
             "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "3072",
             "-nodefaults", "-nographic", "-no-reboot");
 
     static final String KERNEL_ARGUMENTS = "console=ttyS0 quiet panic=-1 mitigations=off net.ifnames=0";
 
-    /** Seconds. No run of a laboratory lasts longer, not even the campaign; a machine that lost its laboratory ends by itself. */
+    /** Seconds. Longer than any run of a laboratory, the campaign's too; a machine that lost its laboratory ends by itself. */
     static final String LIFE = "10800";
 
     private static final Duration ANSWER = Duration.ofSeconds(20);
@@ -47,7 +47,7 @@ final class Machine implements AutoCloseable {
         this.monitor = monitor;
     }
 
-    /** Where a machine's files are. */
+    /** The place of a machine's files, and its number. */
     record Place(Path folder, int number) {
 
         String name() {
@@ -71,7 +71,7 @@ final class Machine implements AutoCloseable {
         return start(image, place, payload, List.of());
     }
 
-    /** A machine that goes on where {@link #saveTo} left one, once {@link #resume} is called. */
+    /** Returns a machine that continues from a state of {@link #saveTo}, once {@link #resume} is called. */
     static Machine restore(Image image, Place place, Path payload, Path state) {
         Machine machine = start(image, place, payload, List.of("-S", "-incoming", "exec:cat '" + state + "'"));
         Await.until(machine.name + " to read " + state, STATE,
@@ -92,7 +92,7 @@ final class Machine implements AutoCloseable {
                 "-serial", "file:" + console,
                 "-drive", "if=virtio,format=raw,readonly=on,file=" + image.root(),
                 "-drive", "if=virtio,format=raw,readonly=on,file=" + payload,
-                // It need not outlive this machine, only a guest's power cut, which QEMU's end is not sooner than.
+                // It has to survive a guest's power cut, which is QEMU's end, but not this machine's.
                 "-drive", "if=virtio,format=raw,cache=unsafe,file=" + Disk.of(place),
                 "-device", "virtio-serial-pci",
                 "-chardev", "socket,id=agent,server=on,wait=off,path=" + place.file("agent"),
@@ -144,8 +144,8 @@ final class Machine implements AutoCloseable {
     }
 
     /**
-     * Why the guest cannot answer, if its console tells. Emulated processors that patch their own kernel's
-     * code can trip over each other ("Oops: int3"): rare, and no fault of what is being tested.
+     * Returns why the guest cannot answer, if its console says so. Emulated processors that patch their own kernel's
+     * code can collide ("Oops: int3"): this is rare, and no fault of the program under test.
      */
     Optional<String> crash() {
         if (!process.isAlive()) {

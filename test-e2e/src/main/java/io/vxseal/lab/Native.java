@@ -12,7 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What is measured on this machine itself: the built program, and the pure parts. Needs the product's classes and its tests'. */
+/** Measurements on this machine itself: of the built program and of the pure parts. Needs the compiled classes of product and tests. */
 final class Native {
 
     private static final Duration LIMIT = Duration.ofMinutes(10);
@@ -24,7 +24,7 @@ final class Native {
         this.product = product;
     }
 
-    /** Starts, memory, size and calls: the fields of {@code plugin/measure}. */
+    /** Measures starts, memory, size and calls: the fields of {@code plugin/measure}. */
     ObjectNode program() {
         String said = Host.run(LIMIT, List.of(product.scripts().resolve("measure").toString())).require();
         try {
@@ -34,7 +34,7 @@ final class Native {
         }
     }
 
-    /** A line of {@code pure} for each of the benchmarks: {@code what}, {@code micros} and {@code octets}, of a call. */
+    /** Runs the benchmarks and returns a line of {@code pure} for each: {@code what}, and {@code micros} and {@code octets} per call. */
     ArrayNode pure() {
         try {
             Path results = Files.createTempFile("pure", ".json");
@@ -57,7 +57,7 @@ final class Native {
         }
     }
 
-    /** Mebibytes of heap that the plans for a thousand nodes hold. */
+    /** Returns the mebibytes of heap that the plans for a thousand nodes hold. */
     double plans() {
         return Double.parseDouble(java("io.vxseal.bench.Plans", "1000").strip());
     }

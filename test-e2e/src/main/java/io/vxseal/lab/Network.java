@@ -6,8 +6,8 @@ import java.util.List;
 
 /**
  * The laboratory's network: a namespace with one bridge and a tap for each guest. Nothing leads out of it.
- * Every program of the laboratory that outlives a command runs in that namespace, which is how a later
- * run finds what an earlier one, killed, has left.
+ * Every program of the laboratory that outlives a command runs in that namespace, so a later
+ * run finds the remains of an earlier one that was killed.
  */
 final class Network implements AutoCloseable {
 
@@ -19,7 +19,7 @@ final class Network implements AutoCloseable {
     static Network make(int guests) {
         sweep();
         Host.run("ip", "netns", "add", NAMESPACE);
-        // The host's side of the bridge has no business to announce itself on the wire.
+        // Keeps the host's side of the bridge from announcing itself on the wire.
         inside("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1");
         inside("ip", "link", "set", "lo", "up");
         inside("ip", "link", "add", BRIDGE, "type", "bridge", "stp_state", "0", "mcast_snooping", "0");
@@ -44,7 +44,7 @@ final class Network implements AutoCloseable {
         return Host.run(within(List.of(words)).toArray(String[]::new));
     }
 
-    /** A command line that runs in the namespace. */
+    /** Returns a command line that runs in the namespace. */
     static List<String> within(List<String> words) {
         var all = new ArrayList<>(List.of("nsenter", "--net=/run/netns/" + NAMESPACE, "--"));
         all.addAll(words);

@@ -1,6 +1,6 @@
 package io.vxseal.lab;
 
-/** What a command left: its exit status (124 when its time ran out) and what it wrote. */
+/** The result of a command: its exit status (124 after a timeout) and its output. */
 public record Outcome(String command, int exit, String out, String err) {
 
     /** The exit status of {@code timeout} for a command that it had to end. */
@@ -10,7 +10,7 @@ public record Outcome(String command, int exit, String out, String err) {
         return exit == 0;
     }
 
-    /** Standard output without the last newline, if the command succeeded. */
+    /** Returns the standard output without the last newline, if the command succeeded. */
     public String require() {
         if (!ok()) {
             throw new LabException("%s: exit %d%s%n%s%s".formatted(command, exit,

@@ -8,8 +8,8 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * What changes from build to build, on a read-only disk of its own. The disk is in a saved guest's hardware
- * but the guest has not read it yet, so a run may put other content there; where it has, because the product is
+ * The files that change from build to build, on a read-only disk of their own. The disk is part of a saved guest's hardware,
+ * but the guest has not read it yet, so a run may replace its content. Where it has, because the product is
  * installed, the disk is kept with the state. Its size is part of the hardware and always the same.
  */
 final class Payload {
@@ -29,12 +29,12 @@ final class Payload {
         }
     }
 
-    /** A disk with what is in the product's tree that a host needs: {@code plugin/} and {@code target/plugin/}. */
+    /** Writes a disk with the parts of the product's tree that a host needs: {@code plugin/} and {@code target/plugin/}. */
     static Path of(Product product, Path disk) {
         return of(product, List.of(), disk);
     }
 
-    /** With the product's own tests too, and what they run on. */
+    /** Writes such a disk with the product's own tests as well, and their libraries. */
     static Path withTests(Product product, Path disk) {
         return of(product, product.tests(), disk);
     }

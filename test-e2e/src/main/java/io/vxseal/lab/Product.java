@@ -9,10 +9,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** The product's tree, built: what a user would have before {@code plugin/install}. */
+/** The built tree of the product, as a user has it before {@code plugin/install}. */
 public record Product(Path tree) {
 
-    /** Creating it packs and unpacks the plugin's root file system; enabling it starts a JVM. Emulated, both. */
+    /** Creating the plugin packs and unpacks its root file system, and enabling it starts a JVM; both on an emulated host. */
     private static final Duration INSTALL = Duration.ofMinutes(5);
 
     private static final Duration TOGETHER = Duration.ofMinutes(3);
@@ -20,21 +20,21 @@ public record Product(Path tree) {
 
     public static final String NAME = "vxseal";
 
-    /** Prints what the plugin has said. After a power cut the engine's log can have octets of zero. */
+    /** Prints the plugin's log. After a power cut the engine's log can contain zero bytes. */
     public static final String LOG = "tr -d '\\000' < /var/log/dockerd.log | grep 'plugin='";
 
     private static final String SOCKET = "/run/docker/plugins/*/" + NAME + ".sock";
 
-    /** A managed plugin's driver goes by its whole name in a swarm: engines register it so (moby #30024). */
+    /** A swarm knows a managed plugin's driver by its full name, under which engines register it (moby #30024). */
     public static final String DRIVER = NAME + ":latest";
 
-    /** The product's tree, told by the system property {@code vxseal.tree} or found above the current folder. */
+    /** Returns the product's tree, named by the system property {@code vxseal.tree} or found above the current folder. */
     public static Product here() {
         String told = System.getProperty("vxseal.tree", "");
         return new Product(told.isEmpty() ? Lab.home().getParent() : Path.of(told).toAbsolutePath());
     }
 
-    /** The folder that {@code docker plugin create} takes. */
+    /** Returns the folder for {@code docker plugin create}. */
     public Path folder() {
         return tree.resolve("target/plugin");
     }
@@ -43,7 +43,7 @@ public record Product(Path tree) {
         return tree.resolve("plugin");
     }
 
-    /** What there is in {@code target} of the product's classes, its tests, the jars of both, and the bench's floor. */
+    /** Returns the existing folders and files of {@code target} with the product's classes, its tests, their jars, and the bench's floor. */
     List<Path> tests() {
         return Stream.of("classes", "test-classes", "test-lib", "floor")
                 .map(tree.resolve("target")::resolve)
@@ -51,7 +51,7 @@ public record Product(Path tree) {
                 .toList();
     }
 
-    /** Names what of it is installed on a host: the plugin and its scripts, whenever they were made. */
+    /** Returns a digest of what is installed on a host, the plugin and its scripts, independent of their times. */
     String digest() {
         return Host.run(INSTALL, List.of("bash", "-c", "set -o pipefail; tar -C \"$0\" --sort=name --mtime=@0 -c plugin target/plugin"
                 + " | sha256sum", tree.toString())).require();
@@ -69,23 +69,23 @@ public record Product(Path tree) {
         guest.run("/payload/plugin/install /payload/target/plugin", INSTALL).require();
     }
 
-    /** Stops it on a host; what its networks have in the kernel stays. */
+    /** Disables it on a host; its networks stay in the kernel. */
     public static void disable(Guest guest) {
         guest.run("docker plugin disable " + NAME, TOGETHER).require();
     }
 
-    /** Removes the plugin, if it is there, and what it keeps beyond its removal. */
+    /** Removes the plugin, if it is there, and what outlives its removal. */
     public static void uninstall(Guest guest) {
         guest.run("/payload/plugin/uninstall", TOGETHER).require();
     }
 
     /**
-     * Puts the plugin that is in the host's payload, with one file more, into a registry on the host itself.
+     * Publishes the plugin of the host's payload, with an additional file, to a registry on the host itself.
      *
      * @param reference {@code 127.0.0.1:5000/NAME:TAG}
      */
     public static void publish(Guest guest, String reference, String description) {
-        // Plugins, other than images, are not pushed without TLS even to this host; any certificate will do.
+        // Unlike images, plugins are pushed only with TLS, even to this host; any certificate will do.
         guest.sh("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=registry -days 2"
                 + " -keyout /run/registry.key -out /run/registry.crt");
         guest.copyIn("""
@@ -106,46 +106,46 @@ public record Product(Path tree) {
                 umount /run/next/rootfs""".formatted(description, reference), INSTALL).require();
     }
 
-    /** Replaces it, while it is disabled, by what a registry has under that name. */
+    /** Upgrades it, while it is disabled, to the registry's plugin of that name. */
     public static void upgrade(Guest guest, String reference) {
         guest.run("docker plugin upgrade --grant-all-permissions --skip-remote-check %s %s".formatted(NAME, reference), INSTALL)
                 .require();
     }
 
-    /** Takes it off a host, with all that is in its own folder, though networks of its are in use. */
+    /** Removes it from a host by force, with everything in its own folder, though its networks are in use. */
     public static void removeByForce(Guest guest) {
         guest.run("docker plugin rm --force " + NAME, TOGETHER).require();
     }
 
-    /** Changes a setting of it, while it is disabled. */
+    /** Changes a setting while it is disabled. */
     public static void set(Guest guest, String setting, Object value) {
         guest.sh("docker plugin set %s %s=%s".formatted(NAME, setting, value));
     }
 
-    /** Starts it on a host, where it was {@link #disable stopped}. */
+    /** Enables it on a host where it was {@link #disable disabled}. */
     public static void enable(Guest guest) {
         guest.run("docker plugin enable --timeout 120 " + NAME, INSTALL).require();
     }
 
-    /** Stops it though networks of its are in use: they work on, as far as the kernel has them. */
+    /** Disables it by force though its networks are in use: they keep working in the kernel. */
     public static void disableByForce(Guest guest) {
         guest.run("docker plugin disable --force " + NAME, TOGETHER).require();
     }
 
-    /** The process id of the plugin, in the host's eyes; empty while there is none. */
+    /** Returns the plugin's process id on the host; empty if there is no process. */
     public static Optional<String> process(Guest guest) {
         String pid = guest.run("pgrep -f io.vxseal.[M]ain", ANSWER).out().strip();
         return pid.isEmpty() ? Optional.empty() : Optional.of(pid);
     }
 
-    /** Where the plugin keeps its state, on the host: what outlives a reboot, and what does not. */
+    /** Returns the plugin's state files on the host: the one that survives a reboot, and the one that does not. */
     public static List<String> stateFiles(Guest guest) {
         return guest.sh("ls /var/lib/docker/plugins/*/propagated-mount/state.json /run/docker/plugins/vxseal.run/endpoints.json")
                 .lines().toList();
     }
 
     /**
-     * Makes a call to the plugin, as its engine would; it must succeed.
+     * Calls the plugin as its engine would; the call must succeed.
      *
      * @param body JSON with apostrophes in place of quotation marks
      */
@@ -153,14 +153,14 @@ public record Product(Path tree) {
         return SocketRequest.send(guest, SOCKET, "POST /" + method, body.replace('\'', '"'), ANSWER).require();
     }
 
-    /** What {@code GET /status} says; empty if nobody answers. */
+    /** Returns the answer to {@code GET /status}; empty if there is none. */
     public static Optional<JsonNode> status(Guest guest) {
         Outcome outcome = SocketRequest.send(guest, SOCKET, "GET /status", "", ANSWER);
         return outcome.ok() ? Optional.of(SocketRequest.json(outcome)) : Optional.empty();
     }
 
     /**
-     * Waits until the installed plugins answer, are in one group, have one ring, and the kernels hold all that they should.
+     * Waits until the installed plugins answer, are in one group, have one ring, and the kernels hold all wanted states and policies.
      */
     public static void awaitTogether(List<Guest> guests) {
         Await.until("the plugins on " + guests + " to be one group with one ring", TOGETHER, () -> {

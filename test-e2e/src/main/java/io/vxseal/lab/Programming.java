@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Has a guest's kernel programmed in all ways, each in a process and a network namespace of its own, and sees to it that
- * all lead to the same objects. The ways take turns, so that a machine with other things to do slows down all.
+ * Measurements of all ways to program a guest's kernel, each in a process and a network namespace of its own. Verifies that
+ * all lead to the same objects. The ways take turns, so that other load on the machine slows down all of them.
  */
 final class Programming {
 
@@ -21,8 +21,8 @@ final class Programming {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /**
-     * Runs a program of the product's tests as its launcher runs the product: same runtime, flags and class data archive,
-     * which serves a longer class path if that goes on in the same folder. So there is a folder that looks so.
+     * Runs a program of the product's tests like the launcher runs the product: with the same runtime, flags and class data
+     * archive. The archive also fits a longer class path, if the path begins in the same way, so this makes such a folder.
      */
     private static final String JAVA = """
             #!/bin/sh
@@ -41,7 +41,7 @@ final class Programming {
             exec sh -c "$(sed "s|$plugin|vxseal.jar:\\$home/test-classes\\" $main|" $home/bin/vxseal)" $home/bin/vxseal "$@"
             """;
 
-    /** A VXLAN device as the plugin makes one. */
+    /** A VXLAN device with the plugin's settings. */
     private static final String SANDBOX = """
             #!/bin/sh
             # sandbox COMMAND...: runs it in a namespace with a VXLAN device, vx0
@@ -54,7 +54,7 @@ final class Programming {
             exec "$@"
             """;
 
-    /** What others say the kernel holds, but for times and the numbers that it gives itself. */
+    /** Lists the kernel's objects with other tools, without times and numbers assigned by the kernel. */
     private static final String WITNESS = """
             #!/bin/sh
             # witness MODE WORK
@@ -79,22 +79,22 @@ final class Programming {
         guest.sh("chmod +x /run/bench/*");
     }
 
-    /** All that was measured so far. */
+    /** Returns all times measured so far. */
     Times times() {
         return times;
     }
 
     /**
-     * How often it is measured: what is short varies more.
+     * Number of measurements: short ones vary more.
      *
      * @param peers or endpoints
-     * @param rounds in each of which all ways have a turn; so many first calls are there
-     * @param cycles of the product in a round, one of which is the first
-     * @param slowly cycles of the naive way
+     * @param rounds number of turns of each way, and so of first calls
+     * @param cycles of the product per round, the first included
+     * @param slowly cycles of the naive way per round
      */
     private record Size(int peers, int rounds, int cycles, int slowly) {}
 
-    /** Set-up, rotation and removal of states and policies. */
+    /** Measures set-up, rotation and removal of states and policies. */
     void states() {
         // The kernel loads its modules now.
         guest.run("unshare -n /payload/target/floor programming 1 1 1 true", LIMIT).require();
@@ -106,7 +106,7 @@ final class Programming {
         }
     }
 
-    /** A sandbox is told of remote endpoints. */
+    /** Measures the entries of a sandbox for remote endpoints. */
     void entries() {
         for (Size size : List.of(new Size(100, 3, 8, 3), new Size(1000, 3, 6, 3), new Size(10_000, 3, 4, 2))) {
             measure(size, "sandbox", "Sandbox", "/run/bench/sandbox", "vx0");
@@ -118,7 +118,7 @@ final class Programming {
         String java = before + " /run/bench/java io.vxseal.bench." + product;
         String native64 = before + " /payload/target/floor " + floor;
         for (int round = 0; round < size.rounds; round++) {
-            // Listing the objects takes an emulated host as long as making them; all rounds make the same.
+            // Listing the objects takes an emulated host as long as adding them, and all rounds add the same.
             boolean seen = round > 0;
             take(round, "%s %d %d %d '%s' %s", native64, size.peers, BATCH, size.cycles, seen ? UNSEEN : witness(Times.FLOOR), device);
             take(round, "%s batched %d %d '%s' %s", java, size.peers, size.cycles, seen ? UNSEEN : witness(Times.BATCHED), device);
@@ -149,7 +149,7 @@ final class Programming {
         }
     }
 
-    /** All ways must have led to the same objects, and to so many. */
+    /** Fails unless all ways have led to the same objects in the expected number. */
     private void compare(String work, int objects) {
         guest.run("""
                 cd /run/bench/held

@@ -10,7 +10,7 @@ import java.nio.ByteOrder;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * A packet socket on one link of another network namespace: sends whole frames, however wrong. Layouts
+ * A packet socket on one link of another network namespace: sends complete frames, valid or not. Layouts
  * and constants are those of linux/if_packet.h, linux/if_ether.h and sched.h.
  */
 final class RawSocket implements AutoCloseable {
@@ -49,7 +49,7 @@ final class RawSocket implements AutoCloseable {
     }
 
     static RawSocket open(String namespace, String link) {
-        // The thread that enters the namespace ends there: no other thread of ours may wake up in it.
+        // The thread that enters the namespace ends there, so no other work runs in it.
         var opened = new CompletableFuture<RawSocket>();
         Thread.ofPlatform().name("into " + namespace).start(() -> {
             try (Arena arena = Arena.ofConfined()) {

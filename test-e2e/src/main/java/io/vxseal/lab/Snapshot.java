@@ -18,31 +18,31 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The saved states of a whole swarm's machines, taken while all stood still, so that they go on together
- * as if nothing had been; their disks; and the payload disk, where they have read from it. Named by all they depend on: the
+ * The saved states of all machines of a swarm, taken while all were stopped, so that they continue together;
+ * their disks; and the payload disk, if they have read it. Its name covers everything that it depends on: the
  * image, the hardware, the emulator, and the product if it is installed.
  *
- * @param life for how long they are worth going on from
+ * @param life how long the states are usable
  */
 record Snapshot(Path folder, Duration life) {
 
-    /** Swarm certificates last 90 days; guests that go on get the present time. */
+    /** Swarm certificates last 90 days; guests that continue get the present time. */
     private static final Duration SWARM_LIFE = Duration.ofDays(30);
 
     /** Older than 12 h, the plugin's keys would be replaced as soon as the guests get the present time. */
     private static final Duration INSTALLED_LIFE = Duration.ofHours(10);
 
-    /** Of one family: trees with builds of their own may share a cache. */
+    /** Snapshots kept of one family: several trees, each with its own build, may share a cache. */
     private static final int KEPT = 4;
 
-    /** Engines joined in a swarm, and a payload disk that nobody has read. */
+    /** Returns the snapshot of engines joined in a swarm, with a payload disk that no guest has read. */
     static Snapshot ofSwarm(Path cache, Image image, Lab.Plan plan) {
         String emulator = Host.run("qemu-system-x86_64", "--version").lines().findFirst().orElseThrow();
         String parts = String.join("\n", image.key(), Machine.HARDWARE.toString(), Machine.KERNEL_ARGUMENTS, emulator);
         return new Snapshot(cache.resolve("swarm-%s-%d-%s".formatted(plan.suite(), plan.guests(), hash(parts))), SWARM_LIFE);
     }
 
-    /** That swarm with the product installed. */
+    /** Returns the snapshot of that swarm with the product installed. */
     Snapshot with(Product product) {
         String swarm = folder.getFileName().toString();
         String name = swarm.replaceFirst("^swarm", "installed").replaceFirst("[^-]+$", hash(swarm + product.digest()));
@@ -66,17 +66,17 @@ record Snapshot(Path folder, Duration life) {
         return folder.resolve("node" + guest + ".disk");
     }
 
-    /** The payload disk that the machines have read; only with the product installed. */
+    /** Returns the payload disk that the machines have read; only with the product installed. */
     Path payload() {
         return folder.resolve("payload.img");
     }
 
-    /** Saves the guests' machines, which stand still from then on. */
+    /** Saves the guests' machines, which stay stopped afterwards. */
     void take(List<Guest> guests) {
         take(guests, making -> { });
     }
 
-    /** Saves them together with the disk that they have read: what a guest has cached of it must stay true. */
+    /** Saves them together with the disk that they have read, because guests have cached parts of it. */
     void take(List<Guest> guests, Path disk) {
         take(guests, making -> Disk.copy(disk, making.payload()));
     }
@@ -97,7 +97,7 @@ record Snapshot(Path folder, Duration life) {
         }
     }
 
-    /** Removes what is here of the same name or half made, and of the family all but the youngest. */
+    /** Removes a snapshot of the same name, unfinished ones, and all but the youngest of the family. */
     private void makeRoom() throws IOException {
         String name = folder.getFileName().toString();
         String family = name.substring(0, name.lastIndexOf('-') + 1);

@@ -6,8 +6,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.time.Duration;
 
 /**
- * HTTP requests to Unix sockets in a guest: the engine's and the plugin's. The hosts have no curl, but every Debian has perl,
- * which starts in a tenth of the time that an emulated host takes for the docker command.
+ * HTTP requests to Unix sockets in a guest: the engine's and the plugin's. The guests have no curl, but every Debian has perl,
+ * which starts in a tenth of the time that the docker command takes on an emulated host.
  */
 final class SocketRequest {
 
@@ -27,12 +27,12 @@ final class SocketRequest {
 
     private SocketRequest() {}
 
-    /** The answer's body is the outcome's output; another status than one of success is a failure. */
+    /** Sends a request. The answer's body is the outcome's output; any status but success is a failure. */
     static Outcome send(Guest guest, String socket, String request, String body, Duration limit) {
         return guest.run("%s '%s' '%s' '%s'".formatted(ASK, socket, request, body), limit);
     }
 
-    /** What a guest's engine answers to a GET. */
+    /** Returns the answer of a guest's engine to a GET. */
     static JsonNode engine(Guest guest, String path, Duration limit) {
         return json(send(guest, ENGINE, "GET " + path, "", limit));
     }

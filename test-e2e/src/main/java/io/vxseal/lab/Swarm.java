@@ -13,10 +13,10 @@ import java.util.function.Function;
 /** The guests' engines as one swarm, whose only manager is the first guest until it {@link #handOver hands over}. */
 public final class Swarm {
 
-    /** The command of a task that has nothing to do. */
+    /** The command of an idle task. */
     public static final String IDLE = "sleep 86400";
 
-    /** Of the network for data. */
+    /** VLAN of the network for data. */
     public static final int DATA_VLAN = 20;
 
     private static final Duration COMMAND = Duration.ofSeconds(90);
@@ -43,14 +43,14 @@ public final class Swarm {
         Together.each(guests, guest -> guest.run("/lab/swarm settled", Duration.ofMinutes(3)).require());
     }
 
-    /** Ends the swarm and makes another, whose nodes know each other by IPv6 addresses. */
+    /** Ends the swarm and forms another, whose nodes use IPv6 addresses. */
     public void moveToIpv6() {
         Together.each(guests, guest -> guest.sh("ip address add %s/64 dev eth0 nodad".formatted(guest.address6())));
         String manager = "[%s]:2377".formatted(manager().address6());
         move(guest -> "--advertise-addr %s --listen-addr [%1$s]:2377".formatted(guest.address6()), manager);
     }
 
-    /** Ends the swarm and makes another, whose nodes have a network of their own for data, a VLAN on the same wire. */
+    /** Ends the swarm and forms another, whose nodes use a separate network for data: a VLAN on the same wire. */
     public void moveDataToVlan() {
         Together.each(guests, guest -> guest.sh("""
                 ip link add link eth0 name data type vlan id %d
@@ -96,8 +96,8 @@ public final class Swarm {
     }
 
     /**
-     * The host leaves the swarm. One by one, the manager last: an engine that finds nobody to say good-bye to within a
-     * second goes on listening on its gossip port, and cannot use that port in its next swarm ("Error in agentInit …
+     * Makes a host leave the swarm. Call it for one host after the other, the manager last: an engine whose leaving nobody
+     * acknowledges within a second goes on listening on its gossip port, and cannot use that port in its next swarm ("Error in agentInit …
      * address already in use"), until it is started again.
      */
     public static void leave(Guest guest) {
@@ -107,7 +107,7 @@ public final class Swarm {
         }
     }
 
-    /** Starts the engine of a host that has just booted, and lets it join as a worker. */
+    /** Starts the engine of a host that has just booted, and joins it as a worker. */
     void admit(Guest guest) {
         guest.run("/lab/swarm engine", Duration.ofMinutes(5)).require();
         String token = manager().sh("docker swarm join-token -q worker");
@@ -115,7 +115,7 @@ public final class Swarm {
         awaitReady();
     }
 
-    /** A host that is in no swarm joins this one, as a worker; its old self, if it was in it before, is removed. */
+    /** Joins a host that is in no swarm as a worker, and removes the node that it was before, if any. */
     public void join(Guest guest) {
         String token = manager().sh("docker swarm join-token -q worker");
         guest.run("docker swarm join --advertise-addr %s --token %s %s:2377"
@@ -127,7 +127,7 @@ public final class Swarm {
         awaitReady();
     }
 
-    /** Gives the swarm another root certificate, and every node one of its own by that. */
+    /** Replaces the swarm's root certificate, and with it every node's certificate. */
     public void rotateRoot() {
         String certificate = "sha256sum /var/lib/docker/swarm/certificates/swarm-node.crt";
         List<String> before = Together.map(guests, guest -> guest.sh(certificate));
@@ -136,7 +136,7 @@ public final class Swarm {
                 Together.map(guests, guest -> !before.contains(guest.sh(certificate))).stream().allMatch(changed -> changed));
     }
 
-    /** Waits until the manager calls every node ready. */
+    /** Waits until the manager reports every node as ready. */
     void awaitReady() {
         Await.until("every node to be ready", READY, () -> {
             Outcome nodes = manager().run("docker node ls --format '{{.Status}}'", COMMAND);
@@ -149,7 +149,7 @@ public final class Swarm {
         manager().run("docker network create -d %s %s %s".formatted(driver, String.join(" ", options), name), COMMAND).require();
     }
 
-    /** The VNI of a network's first subnet. */
+    /** Returns the VNI of a network's first subnet. */
     public int vni(String network) {
         String list = manager().sh("docker network inspect -f "
                 + "'{{index .Options \"com.docker.network.driver.overlay.vxlanid_list\"}}' " + network);
@@ -167,7 +167,7 @@ public final class Swarm {
     }
 
     /**
-     * Starts a service with one task on each node, and waits for the tasks. By DNS round robin: a plugin's
+     * Starts a service with one task on each node, and waits for the tasks. Uses DNS round robin, because a plugin's
      * network has no virtual addresses.
      *
      * @return a task for each guest, in the guests' order
@@ -189,8 +189,8 @@ public final class Swarm {
     }
 
     /**
-     * Starts a container of no service on a host, on an attachable network and with an address of its own there, which does
-     * nothing but listen.
+     * Starts a container outside of any service on a host, with its own address on an attachable network. It only
+     * listens.
      */
     public static Task listenOn(Guest guest, String name, String network, String address) {
         String container = guest.run("docker run -d --name %s --network %s --ip %s busybox %s".formatted(name, network, address, IDLE),
@@ -220,7 +220,7 @@ public final class Swarm {
                 .filter(line -> !line.isBlank()).findFirst());
     }
 
-    /** The service's task on that host, as soon as it runs. */
+    /** Returns the service's task on that host, as soon as it runs. */
     public Task task(String service, String network, Guest guest) {
         String running = containers(service, "running");
         try {
@@ -245,7 +245,7 @@ public final class Swarm {
                 SocketRequest.engine(guest, all, COMMAND).isEmpty()));
     }
 
-    /** Where an engine lists the containers of a service that are in a state, or in whatever state. */
+    /** Returns the engine's path for the list of a service's containers in one state or in any state. */
     private static String containers(String service, String status) {
         String filters = "{\"label\":[\"com.docker.swarm.service.name=%s\"]%s}"
                 .formatted(service, status.isEmpty() ? "" : ",\"status\":[\"%s\"]".formatted(status));

@@ -7,18 +7,18 @@ import java.util.regex.Pattern;
 /**
  * A running task of a service: a container on one of the hosts, with its address on a network.
  *
- * @param process the number of its first process, in the host's eyes
+ * @param process the number of its first process on the host
  */
 public record Task(Guest guest, String container, int process, String address) {
 
-    /** Of iputils' ping. */
+    /** The summary of iputils' ping. */
     private static final Pattern SUMMARY =
             Pattern.compile("(\\d+) packets transmitted, (\\d+) (?:packets )?received(?:, \\+(\\d+) duplicates)?");
 
-    /** Octets of the headers before a ping's data. */
+    /** Bytes of the headers before a ping's data. */
     private static final int IP_AND_ICMP = 20 + 8;
 
-    /** What a row of pings came to; duplicates are answers beyond the first. */
+    /** The result of a series of pings; duplicates are answers beyond the first. */
     public record Pings(int sent, int received, int duplicates) {
 
         public static final Pings NONE = new Pings(0, 0, 0);
@@ -41,7 +41,7 @@ public record Task(Guest guest, String container, int process, String address) {
         }
     }
 
-    /** Pings another task, five times a second, waiting up to two seconds for the last answer. */
+    /** Pings another task five times a second, and waits up to two seconds for the last answer. */
     public Pings ping(Task other, int count) {
         return Pings.of(guest.run("%s ping -q -n -i 0.2 -W 2 -c %d %s".formatted(inside(), count, other.address),
                 Duration.ofSeconds(60 + count)));
@@ -52,17 +52,17 @@ public record Task(Guest guest, String container, int process, String address) {
         guest.sh("%s bash -c 'echo > /dev/udp/%s/%d'".formatted(inside(), other.address, port));
     }
 
-    /** Kills its container, which is of no service, and removes it. */
+    /** Kills and removes its container, which belongs to no service. */
     public void remove() {
         guest.run("docker rm -f " + container, Duration.ofSeconds(60)).require();
     }
 
-    /** Waits until another task answers: one may run before the other host has been told of it. */
+    /** Waits until another task answers: a task may run before the other host knows it. */
     public void awaitAnswer(Task other) {
         Await.until("the first answer from " + other + " to " + this, Duration.ofSeconds(60), () -> ping(other, 1).allBack());
     }
 
-    /** Pings with IPv4 packets of that many octets, which may not be fragmented on their way. */
+    /** Pings with IPv4 packets of that many bytes, which must not be fragmented. */
     public Pings pingWhole(Task other, int octets) {
         return Pings.of(guest.run("%s ping -q -c 3 -i 0.2 -W 2 -M do -s %d %s".formatted(inside(), octets - IP_AND_ICMP, other.address),
                 Duration.ofSeconds(60)));
@@ -80,24 +80,24 @@ public record Task(Guest guest, String container, int process, String address) {
             return pings.isRunning();
         }
 
-        /** Ends it before its time. */
+        /** Ends them early. */
         public Pings stop() {
             pings.interrupt();
             return await();
         }
     }
 
-    /** Starts to ping another task at a steady pace, whether answers come or not, while other things go on. */
+    /** Starts to ping another task at a steady rate in the background, whether answers come or not. */
     public Flood flood(Task other, int perSecond, int count) {
         String pause = "%.4f".formatted(1.0 / perSecond);
         return new Flood(guest.spawn("%s ping -q -i %s -W 2 -c %d %s".formatted(inside(), pause, count, other.address),
                 Duration.ofSeconds(60 + 2L * count / perSecond)));
     }
 
-    /** Pings under way, of whose answers the moments count. To look costs the host little, unlike {@link #ping}. */
+    /** Pings in progress whose answers have times. Reading them costs the host little, unlike {@link #ping}. */
     public record Watch(Guest guest, Guest.Spawned pings, String file) {
 
-        /** When the first answer came, by the clock of the host that asked; see {@link Guest#clock}. */
+        /** Returns when the first answer came, by the clock of the pinging host; see {@link Guest#clock}. */
         public Optional<Double> first() {
             String line = guest.sh("grep -m 1 ' bytes from ' %s || true".formatted(file));
             return line.isEmpty() ? Optional.empty() : Optional.of(Double.valueOf(line.substring(1, line.indexOf(']'))));
@@ -108,7 +108,7 @@ public record Task(Guest guest, String container, int process, String address) {
         }
     }
 
-    /** Starts to ping another task five times a second, and writes down when each answer came, until it is stopped. */
+    /** Starts to ping another task five times a second and to record the time of each answer, until it is stopped. */
     public Watch watch(Task other) {
         String file = "/run/watch-" + other.address;
         guest.sh("> " + file);
@@ -116,22 +116,22 @@ public record Task(Guest guest, String container, int process, String address) {
                 Duration.ofMinutes(10)), file);
     }
 
-    /** Counts the packets that come in to the task and match a filter, in tcpdump's language, until it is closed. */
+    /** Counts the incoming packets of the task that match a filter, in tcpdump's language, until it is closed. */
     public Listener listen(String filter) {
         return new Listener(this, filter);
     }
 
     /**
-     * How many UDP datagrams ever came in to the task's network namespace. The kernel counts from the namespace's first
-     * moment on, and whether anybody listens or not.
+     * Returns how many UDP datagrams ever arrived in the task's network namespace. The kernel counts from the creation of the
+     * namespace on, whether a socket listens or not.
      */
     public long datagrams() {
         return Long.parseLong(guest.sh(inside() + " awk '/^Udp: [0-9]/ { print $2 + $3 + $4 }' /proc/net/snmp"));
     }
 
     /**
-     * All echo requests that ever left the task's network namespace, and all answers that came. Pings that are stopped do
-     * not wait for the last answers; the kernel counts them all the same.
+     * Returns all echo requests that ever left the task's network namespace, and all answers. Pings that are stopped do
+     * not wait for the last answers; the kernel counts those too.
      */
     public Pings echoes() {
         String[] counts = guest.sh(inside() + " awk '/^Icmp:/ { if (!seen++) split($0, name); else for (n = 1; n <= NF; n++)"
@@ -139,12 +139,12 @@ public record Task(Guest guest, String container, int process, String address) {
         return new Pings(Integer.parseInt(counts[0]), Integer.parseInt(counts[1].strip()), 0);
     }
 
-    /** Before a command of the guest's, has that run in the task's network namespace. */
+    /** Returns the prefix that runs a command of the guest in the task's network namespace. */
     String inside() {
         return "nsenter -n -t " + process;
     }
 
-    /** The MTU of the task's link on the network. */
+    /** Returns the MTU of the task's link on the network. */
     public int mtu() {
         String script = "cat /sys/class/net/$(ip -o -4 addr | grep -F ' " + address + "/' | { read -r n link rest; echo $link; })/mtu";
         return Integer.parseInt(exec("sh -c \"" + script.replace("$", "\\$") + "\"", Duration.ofSeconds(60)).require().strip());

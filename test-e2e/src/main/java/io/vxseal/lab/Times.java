@@ -10,21 +10,21 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * How long pieces of work took, each done several times in several rounds. Ways are compared within a round, where one
- * comes soon after the other: a machine with others on it is not as fast all the time.
+ * Times of work that was done several times in several rounds. Ways are compared within a round, where one
+ * runs soon after the other, because the speed of a shared machine varies.
  */
 final class Times {
 
-    /** The floor with as many messages a send as the product. */
+    /** The floor with as many messages per send as the product. */
     static final String FLOOR = "floor";
 
-    /** The floor with one message a send. */
+    /** The floor with one message per send. */
     static final String FLOOR_ALONE = "floor, one message a send";
 
     /** The product. */
     static final String BATCHED = "batched";
 
-    /** Every object looked up, then programmed. */
+    /** The naive way: every object looked up, then programmed. */
     static final String NAIVE = "naive";
 
     static final String FIRST = "first";
@@ -42,17 +42,21 @@ final class Times {
 
     private record What(String work, int peers, String mode, String call) {}
 
-    /** By their rounds. */
+    /** Times by round. */
     private final Map<What, SortedMap<Integer, List<Double>>> all = new LinkedHashMap<>();
 
-    /** @param round of all ways in turn, from 0 */
+    /**
+     * Adds a measurement.
+     *
+     * @param round number of the turn of all ways, from 0
+     */
     void add(Time time, int round) {
         all.computeIfAbsent(new What(time.work, time.peers, time.mode, time.call), what -> new TreeMap<>())
                 .computeIfAbsent(round, first -> new ArrayList<>())
                 .add(time.ms);
     }
 
-    /** One for each kind, in the order in which they came. */
+    /** Returns the median of each kind, in the order of their first measurements. */
     List<Time> medians() {
         return all.entrySet().stream()
                 .map(entry -> new Time(entry.getKey().work, entry.getKey().peers, entry.getKey().mode, entry.getKey().call,
@@ -60,7 +64,7 @@ final class Times {
                 .toList();
     }
 
-    /** How often as long one way takes as another: the median of the rounds that had both. */
+    /** Returns the ratio of two ways' times: the median of the rounds that have both. */
     double ratio(String work, int peers, String call, String mode, String other) {
         Map<Integer, List<Double>> times = of(work, peers, mode, call);
         Map<Integer, List<Double>> others = of(work, peers, other, call);
@@ -84,7 +88,7 @@ final class Times {
         return Math.round(median * 1000) / 1000.0;
     }
 
-    /** One row for each work and number, with all modes side by side. */
+    /** Returns one row for each work and number, with all modes side by side. */
     static List<String> table(Time[] times) {
         Map<String, Map<String, Double>> rows = new LinkedHashMap<>();
         Arrays.stream(times).forEach(time -> rows

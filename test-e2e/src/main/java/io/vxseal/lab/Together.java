@@ -9,7 +9,7 @@ import java.util.concurrent.Future;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
-/** Does the same on several guests at once: emulated guests are slow, and most of the time is theirs. */
+/** Parallel work on several guests: emulated guests are slow, and most of the time is spent there. */
 public final class Together {
 
     private Together() {}
@@ -21,7 +21,7 @@ public final class Together {
         });
     }
 
-    /** Results in the order of the items; the first failure is thrown when all have ended. */
+    /** Returns the results in the order of the items. Throws the first failure when all have ended. */
     public static <T, R> List<R> map(Collection<T> items, Function<T, R> work) {
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             List<Future<R>> futures = new ArrayList<>();

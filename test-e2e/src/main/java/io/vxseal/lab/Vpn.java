@@ -5,8 +5,8 @@ import java.util.HexFormat;
 import java.util.List;
 
 /**
- * Another VPN on a host: an ESP state in transport mode, made by hand and with a reqid of its own, from a peer that sends
- * whatever it likes through it. The peer is a network namespace of another host, with an address of its own on the wire.
+ * Another VPN on a host: an ESP state in transport mode, added by hand with its own reqid, from a peer that sends
+ * arbitrary datagrams through it. The peer is a network namespace of another host, with an address of its own on the wire.
  */
 public record Vpn(Guest end, Guest peersHost) implements AutoCloseable {
 
@@ -16,7 +16,7 @@ public record Vpn(Guest end, Guest peersHost) implements AutoCloseable {
     private static final String SELECTOR = "src " + PEER + " dst %s";
     private static final String STATE = SELECTOR + " proto esp spi 0x00004d4d";
 
-    /** Makes the peer and the state at both ends. */
+    /** Creates the peer, and the state at both ends. */
     public static Vpn between(Guest end, Guest peersHost) {
         Vpn vpn = new Vpn(end, peersHost);
         byte[] octets = new byte[20];

@@ -4,23 +4,23 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-/** What lies between the hosts: seen, cut, and fed with frames from outside of them. */
+/** The link between the hosts. It can be captured, cut, and fed with frames of strangers. */
 public final class Wire implements AutoCloseable {
 
-    /** The port that Docker uses unless told otherwise. */
+    /** Docker's default port. */
     public static final int VXLAN_PORT = 4789;
 
-    /** VXLAN that is not inside ESP, on that port. */
+    /** VXLAN on that port outside of ESP. */
     public static final String CLEARTEXT_VXLAN = "udp port " + VXLAN_PORT;
 
     public static final String ESP = "ip proto 50";
 
-    /** {@link #CLEARTEXT_VXLAN} of one network: its VNI is in the upper three bytes of the VXLAN header's second word. */
+    /** Returns {@link #CLEARTEXT_VXLAN} of one network: its VNI is in the upper three bytes of the VXLAN header's second word. */
     public static String cleartextVxlan(int vni) {
         return cleartextVxlan(VXLAN_PORT, vni);
     }
 
-    /** That on another port. */
+    /** Returns the same for another port. */
     public static String cleartextVxlan(int port, int vni) {
         return "udp port %d and udp[12:4] & 0xffffff00 = 0x%x".formatted(port, vni << 8);
     }
@@ -36,7 +36,7 @@ public final class Wire implements AutoCloseable {
         this.folder = folder;
     }
 
-    /** Starts a capture into a file of the laboratory's. */
+    /** Starts a capture into a file of the laboratory. */
     public Capture capture(String name) {
         return capture(folder.resolve(name + ".pcap"));
     }
@@ -51,7 +51,7 @@ public final class Wire implements AutoCloseable {
         return captures;
     }
 
-    /** From here on no frame reaches or leaves the guest, which is not told: its link stays up. */
+    /** Cuts a guest off: no frame reaches or leaves it, but its link stays up. */
     public void cut(Guest guest) {
         state(guest, BR_STATE_DISABLED);
     }
@@ -64,14 +64,14 @@ public final class Wire implements AutoCloseable {
         Network.inside("bridge", "link", "set", "dev", Network.tap(guest.number()), "state", state);
     }
 
-    /** Sends a whole Ethernet frame to the hosts, as a stranger on their network would. */
+    /** Sends a complete Ethernet frame to the hosts, as a stranger on their network would. */
     public void inject(byte[] frame) {
         try (RawSocket socket = RawSocket.open(Network.NAMESPACE, Network.BRIDGE)) {
             socket.send(frame);
         }
     }
 
-    /** Sends frames, one after the other, so many times a second until it is closed. */
+    /** Sends frames, one after the other, at the given rate until it is closed. */
     public Injection injecting(List<byte[]> frames, int perSecond) {
         return new Injection(List.copyOf(frames), perSecond);
     }

@@ -3,7 +3,7 @@ package io.vxseal.lab;
 import java.util.List;
 import java.util.regex.Pattern;
 
-/** The security associations and policies of a host's kernel, as {@code ip xfrm} tells them. */
+/** The security associations and policies of a host's kernel, as {@code ip xfrm} lists them. */
 public record Xfrm(List<State> states, List<Policy> policies) {
 
     private static final Pattern STATE =
@@ -13,7 +13,7 @@ public record Xfrm(List<State> states, List<Policy> policies) {
     /** An ESP state; the SPI as eight hex digits. */
     public record State(String source, String destination, String spi, long reqid) {}
 
-    /** A policy, in the words of {@code ip xfrm policy} on one line. */
+    /** A policy as {@code ip xfrm policy} prints it, on one line. */
     public record Policy(String text) {}
 
     public static Xfrm of(Guest guest) {
@@ -24,7 +24,7 @@ public record Xfrm(List<State> states, List<Policy> policies) {
                         match.group().strip().replaceAll("\\s+", " "))).toList());
     }
 
-    /** A counter of /proc/net/xfrm_stat, which says by its name why packets were dropped. */
+    /** Returns a counter of /proc/net/xfrm_stat; its name says why packets were dropped. */
     public static long count(Guest guest, String counter) {
         return Long.parseLong(guest.sh("awk '$1 == \"" + counter + "\" { print $2 }' /proc/net/xfrm_stat"));
     }

@@ -28,15 +28,15 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
 
 /**
- * The plugin's process ends, in whatever way, and nobody on its networks notices: from the first scenario to the last, two
- * containers ping each other.
+ * Ends of the plugin's process that its networks must not notice: two containers ping each other from the first
+ * scenario to the last.
  */
 @Laboratory(installed = true)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class CrashTest {
 
-    /** Of each host; {@code ./test --soak} asks for more. Two JVMs that start on emulated hosts take a minute. */
+    /** Crashes of each host; {@code ./test --soak} sets more. Two JVMs that start on emulated hosts take a minute. */
     private static final int CRASHES = Integer.getInteger("vxseal.crashes", 2);
 
     private static final int PER_SECOND = 20;
@@ -44,7 +44,7 @@ class CrashTest {
     private static final Duration LONGEST = Duration.ofMinutes(30 + 2L * CRASHES);
     private static final String DISCOVER_NEW = "NetworkDriver.DiscoverNew";
 
-    /** In the middle of what a crash comes. */
+    /** The activity that a crash interrupts. */
     private enum Moment { JOIN, ROTATION, LEAVE, REST }
 
     private final Random random = new Random();
@@ -54,7 +54,7 @@ class CrashTest {
     private List<Task> tasks;
     private List<Task.Flood> floods;
     private Task.Pings echoesBefore;
-    /** [previous, primary, next], with tags from 1 up; the engine's, for those rotate when it says so, and at once. */
+    /** [previous, primary, next], with tags from 1 up. They are the engine's keys, because those rotate on command, and at once. */
     private final Deque<String> keys = new ArrayDeque<>();
     private int firstTag = 1;
 
@@ -84,7 +84,7 @@ class CrashTest {
 
     @Test
     @Order(1)
-    void killedAtWhateverMomentItIsBackAndTheNextJoinWorks(Lab lab) {
+    void killedPluginRecoversAndNextJoinWorks(Lab lab) {
         for (int n = 0; n < CRASHES; n++) {
             Moment moment = Moment.values()[n % Moment.values().length];
             List<String> processes = Together.map(lab.guests(), guest -> Product.process(guest).orElseThrow());
@@ -142,10 +142,10 @@ class CrashTest {
         Product.awaitTogether(lab.guests());
     }
 
-    /** The kernel has the networks, and the other node what this one told it. */
+    /** The networks are in the kernel, and the other node knows this node's endpoints. */
     @Test
     @Order(2)
-    void disabledByForceItTakesUpWhatItFindsThoughItsStateFilesAreTorn(Lab lab) {
+    void recoversFromTornStateFilesAfterForcedDisable(Lab lab) {
         Guest damaged = lab.guest(2);
         List<String> states = Product.stateFiles(damaged);
         Product.disableByForce(damaged);
@@ -153,8 +153,8 @@ class CrashTest {
         Product.enable(damaged);
         Product.awaitTogether(lab.guests());
         Await.until("the plugin to have its endpoints again", Duration.ofSeconds(30), () ->
-                damaged.sh(Product.LOG + " | tail -n 40").contains("took up 1 endpoints that other nodes were told of"));
-        assertThat(damaged.sh(Product.LOG + " | tail -n 40")).contains("cannot be read", "Recovered from the kernel");
+                damaged.sh(Product.LOG + " | tail -n 40").contains("recovered 1 endpoints of this node"));
+        assertThat(damaged.sh(Product.LOG + " | tail -n 40")).contains("cannot be read", "recovered from the kernel");
         assertItWorks(lab, "after-disable");
     }
 
@@ -165,10 +165,10 @@ class CrashTest {
         lab.swarm().removeService(service);
     }
 
-    /** What it wrote down goes with it; its networks and what protects them stay in the kernel. */
+    /** Its files are removed with it; its networks and their protection stay in the kernel. */
     @Test
     @Order(3)
-    void removedByForceAndInstalledAgainItTakesUpWhatItFinds(Lab lab) {
+    void recoversNetworksAfterForcedRemovalAndReinstallation(Lab lab) {
         Guest removed = lab.guest(2);
         Capture again = lab.wire().capture("installed-again");
 
@@ -186,7 +186,7 @@ class CrashTest {
 
     @Test
     @Order(4)
-    void meanwhileNoPacketWasLostAndNoneWasInClear() {
+    void losesNoPacketAndSendsNoneInClearThroughout() {
         assertThat(floods).as("the floods still run").allMatch(Task.Flood::isRunning);
         Task.Pings pings = Together.map(floods, Task.Flood::stop).stream().reduce(Task.Pings.NONE, Task.Pings::and);
         Await.pause(Duration.ofSeconds(2)); // for the last answers
@@ -199,10 +199,10 @@ class CrashTest {
         System.out.printf("%d pings while the plugins went and came, all back%n", pings.sent());
     }
 
-    /** The networks move to the other port: whatever is in between stands still. */
+    /** While the networks move to the other port, their traffic stops. */
     @Test
     @Order(5)
-    void withAnotherPortForVxlanNothingIsInClearOnEither(Lab lab) {
+    void changedVxlanPortSendsNothingInClearOnEither(Lab lab) {
         Capture moved = lab.wire().capture("other-port");
         List<Task.Flood> both = List.of(flood(0, 1), flood(1, 0));
 
@@ -226,15 +226,12 @@ class CrashTest {
 
     @Test
     @Order(6)
-    void nothingIsLeftBehind(Lab lab) {
+    void leavesNothingBehind(Lab lab) {
         lab.swarm().removeService("web");
         lab.swarm().removeNetwork("my-net");
         for (int n = 0; n < before.size(); n++) {
-            Footprint then = before.get(n);
-            Guest guest = lab.guests().get(n);
             // A process that has just started keeps its predecessor's states for 90 s, whatever its networks.
-            Await.until(() -> guest + " to be as it was: " + Footprint.of(guest).differences(then), Duration.ofSeconds(120),
-                    () -> Footprint.of(guest).differences(then).isEmpty());
+            Footprint.awaitAsBefore(lab.guests().get(n), before.get(n), Duration.ofSeconds(120));
         }
     }
 }

@@ -27,8 +27,8 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
 
 /**
- * Hosts come, go and change under a sealed network: what they told goes with them, and works again when they are back. In
- * the longer campaign, for booting and upgrading emulated hosts takes minutes.
+ * Hosts that leave, return and change under an encrypted network: their endpoints are forgotten, and work again when they are back.
+ * Part of the longer campaign, because booting and upgrading emulated hosts takes minutes.
  */
 @Tag("soak")
 @Laboratory(installed = true)
@@ -64,7 +64,7 @@ class HostTest {
         return Together.map(lab.guests(), guest -> lab.swarm().task("web", "my-net", guest));
     }
 
-    /** How many seconds until the manager's kernel has nothing for the worker any more. */
+    /** Returns the seconds until the manager's kernel holds nothing for the worker any more. */
     private double secondsUntilForgotten(Duration limit) {
         long start = System.nanoTime();
         Await.until(manager + " to have neither states nor entries for " + worker, limit, () ->
@@ -75,7 +75,7 @@ class HostTest {
         return (System.nanoTime() - start) / 1e9;
     }
 
-    /** The forwarding entries and neighbours that lead to the worker. */
+    /** Returns the forwarding entries and neighbours that lead to the worker. */
     private String entries() {
         return manager.sh("for n in /run/docker/plugins/vxseal.run/netns/*; do"
                 + " nsenter --net=$n sh -c 'bridge fdb show; ip neigh show nud permanent'; done"
@@ -84,7 +84,7 @@ class HostTest {
 
     @Test
     @Order(1)
-    void whenAHostLosesItsPowerWhatItToldIsGoneInTimeAndAfterItsRebootItIsBack(Lab lab) {
+    void powerLossForgetsHostAndRebootRestoresIt(Lab lab) {
         assertThat(entries()).isNotEmpty();
         worker.unplug();
         System.out.printf("forgotten %.1f s after the power cut%n", secondsUntilForgotten(Duration.ofSeconds(40)));
@@ -96,7 +96,7 @@ class HostTest {
 
     @Test
     @Order(2)
-    void anEngineThatIsRestartedTakesItsNetworksUp(Lab lab) {
+    void restartedEngineRestoresItsNetworks(Lab lab) {
         Together.each(lab.guests(), Guest::restartEngine);
         Product.awaitTogether(lab.guests());
         assertTheyReachEachOther(web(lab));
@@ -104,7 +104,7 @@ class HostTest {
 
     @Test
     @Order(3)
-    void aNodeThatLeavesIsForgottenAndAnotherAtItsAddressWorks(Lab lab) {
+    void leavingNodeIsForgottenAndItsAddressReusable(Lab lab) {
         String before = nodeId();
         Swarm.leave(worker);
         System.out.printf("forgotten %.1f s after docker swarm leave%n", secondsUntilForgotten(Duration.ofSeconds(10)));
@@ -119,22 +119,22 @@ class HostTest {
         return Product.status(worker).orElseThrow().path("node").path("id").asText();
     }
 
-    /** How often the plugin took up a certificate. */
+    /** Returns how often the plugin has loaded a certificate. */
     private static int identities(Guest guest) {
         return Integer.parseInt(guest.sh(Product.LOG + " | grep -c 'this is node'"));
     }
 
     @Test
     @Order(4)
-    void theNodesCommandSaysWhatItsPluginKnows() {
+    void statusCommandShowsWhatPluginKnows() {
         assertThat(worker.sh("vxseal status")).contains(nodeId()).contains("IPSEC");
         assertThat(worker.sh("vxseal status --json")).contains(nodeId()).contains("statesFound");
     }
 
-    /** What a user waits for, on a node that has nothing of the network yet; and how much of it is the plugin's. */
+    /** Prints a user's waiting time on a node that does not have the network yet, and the plugin's part of it. */
     @Test
     @Order(4)
-    void theFirstAnswerOnANewNetworkIsMostlyNotThePluginsTime(Lab lab) {
+    void firstAnswerOnNewNetworkSpendsLittleTimeInPlugin(Lab lab) {
         lab.swarm().createNetwork("late-net", Product.DRIVER, "--opt encrypted");
         double before = pluginMillis();
         long start = System.nanoTime();
@@ -165,7 +165,7 @@ class HostTest {
 
     @Test
     @Order(5)
-    void theSwarmsRootIsReplacedUnderTrafficAndTheNewCertificatesAreGoodForAll(Lab lab) {
+    void rootRotationUnderTrafficKeepsAllNodesConnected(Lab lab) {
         List<Task> tasks = web(lab);
         Task.Flood pings = tasks.getFirst().flood(tasks.getLast(), 20, 20 * 600);
         List<Optional<String>> processes = Together.map(lab.guests(), Product::process);
@@ -179,7 +179,7 @@ class HostTest {
         });
         Product.awaitTogether(lab.guests());
         assertThat(Together.map(lab.guests(), Product::process)).as("nobody was restarted").isEqualTo(processes);
-        // Connections that stand prove nothing; a new one does.
+        // Existing connections prove nothing; a new one does.
         Product.disableByForce(worker);
         Product.enable(worker);
         Product.awaitTogether(lab.guests());
@@ -191,7 +191,7 @@ class HostTest {
 
     @Test
     @Order(6)
-    void anotherBuildTakesOverByDockerPluginUpgrade(Lab lab) {
+    void upgradedPluginTakesOverNetworks(Lab lab) {
         List<Task> tasks = web(lab);
         Product.publish(manager, "127.0.0.1:5000/vxseal:next", "another build");
         Task.Flood pings = tasks.getFirst().flood(tasks.getLast(), 20, 20 * 600);

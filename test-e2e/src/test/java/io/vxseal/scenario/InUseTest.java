@@ -29,16 +29,16 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * A sealed network while packets flow. What others do to a host's kernel is put back, told once, and nothing leaves in
- * clear meanwhile; the time that each repair took is printed. Keys change, and no packet is lost. The engine's own
- * encrypted overlay network stands beside it, and outlives it.
+ * An encrypted network under traffic. Damage to a host's kernel is repaired and logged once, and nothing leaves in
+ * clear meanwhile; the time of each repair is printed. Keys change without packet loss. The engine's own
+ * encrypted overlay network works beside it, and outlives it.
  */
 @Laboratory(installed = true)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class InUseTest {
 
-    /** Commands on a host; N is the network's namespace, of which there is one, and L its VXLAN device. */
+    /** Commands on a host; N is the only network's namespace, and L its VXLAN device. */
     enum Damage {
         STATES_FLUSHED("ip xfrm state flush"),
         POLICIES_FLUSHED("ip xfrm policy flush"),
@@ -57,8 +57,8 @@ class InUseTest {
     }
 
     /**
-     * Does the damage, and waits until a repair was told and all is as it was: states, policies, our rules and their
-     * places, links, entries. Prints how many milliseconds that took.
+     * Does the damage, and waits until a repair is logged and everything is as before: states, policies, the plugin's rules and
+     * their positions, links, entries. Prints the milliseconds that this took.
      */
     private static final String SCRIPT = """
             set -u
@@ -88,7 +88,7 @@ class InUseTest {
             echo $((($(date +%s%N) - start) / 1000000))
             """.replace("LOG", Product.LOG);
 
-    /** {@code ./test --soak} asks for more. */
+    /** {@code ./test --soak} sets more. */
     private static final int ROTATIONS = Integer.getInteger("vxseal.rotations", 20);
     private static final int PER_SECOND = 200;
     private static final String DISCOVER_NEW = "NetworkDriver.DiscoverNew";
@@ -106,7 +106,7 @@ class InUseTest {
     @Order(1)
     @ParameterizedTest
     @EnumSource(Damage.class)
-    void isRepairedAndNothingLeavesInClear(Damage damage, Lab lab) {
+    void repairsDamageAndSendsNothingInClear(Damage damage, Lab lab) {
         Guest guest = lab.guest(1);
         Capture capture = lab.wire().capture(damage.name());
         Task.Flood traffic = tasks.getFirst().flood(tasks.getLast(), 20, 2000);
@@ -121,7 +121,7 @@ class InUseTest {
         capture.stop();
         assertThat(capture.count(Wire.ESP)).isPositive();
         assertThat(capture.count(Wire.CLEARTEXT_VXLAN)).as("in clear").isZero();
-        // Two commands may come before and after one look.
+        // A comparison may run between two commands.
         assertThat(repairsTold(guest) - told).as("lines of the log").isBetween(1L, 2L);
         System.out.printf("repaired after %s ms: %s%n", milliseconds, damage);
     }
@@ -130,10 +130,10 @@ class InUseTest {
         return Long.parseLong(guest.sh(Product.LOG + " | grep -c 'repaired ' || true"));
     }
 
-    /** Whoever pings it, the first answer is not to wait for what bridges have learnt to be forgotten. */
+    /** The first answer must not wait until bridges have forgotten what they learnt. */
     @Test
     @Order(2)
-    void aContainerThatMovesAndOnlyListensAnswersBothHosts(Lab lab) {
+    void movedSilentContainerAnswersBothHosts(Lab lab) {
         String address = "10.66.0.200";
         Task before = Swarm.listenOn(lab.guest(2), "listener", "my-net", address);
         tasks.forEach(task -> task.awaitAnswer(before));
@@ -147,10 +147,10 @@ class InUseTest {
         moved.remove();
     }
 
-    /** Made with nft in a table of iptables', which then lists nothing of that table at all. */
+    /** The rule is added with nft to a table of iptables, which then cannot list that table at all. */
     @Test
     @Order(3)
-    void aRuleThatIptablesCannotListCostsNoPacketAndIsTold(Lab lab) {
+    void unlistableIptablesRuleCostsNoPacketAndIsReported(Lab lab) {
         Guest guest = lab.guest(1);
         Capture capture = lab.wire().capture("unlisted");
         Task.Pings before = echoes();
@@ -158,9 +158,9 @@ class InUseTest {
 
         guest.sh("nft add chain ip filter OPS; nft add rule ip filter OPS ct state established accept");
         assertThat(guest.run("iptables -S", Duration.ofSeconds(30)).ok()).as("iptables can list").isFalse();
-        Await.until("the status to tell of it in one line", Duration.ofSeconds(30), () ->
+        Await.until("the status to report it in one line", Duration.ofSeconds(30), () ->
                 guest.sh("vxseal status").lines().filter(line -> line.contains("iptables cannot list")).count() == 1);
-        Await.pause(Duration.ofSeconds(10)); // two looks or more
+        Await.pause(Duration.ofSeconds(10)); // two comparisons or more
         guest.sh("nft delete chain ip filter OPS");
         Await.until("iptables to be in use again", Duration.ofSeconds(30), () ->
                 guest.sh("vxseal status").lines().noneMatch(line -> line.contains("iptables cannot list")));
@@ -183,10 +183,10 @@ class InUseTest {
         return new Key(Base64.getEncoder().encodeToString(octets), tag);
     }
 
-    /** As the swarm rotates: the key known longest becomes primary, one comes, the one before the last goes. */
+    /** Rotates like the swarm: the next key becomes primary, a new one is added, the previous one is pruned. */
     @Test
     @Order(4)
-    void nothingIsLostWhileKeysRotate(Lab lab) {
+    void rotationsLoseNoPacket(Lab lab) {
         Guest manager = lab.guest(1);
         Guest worker = lab.guest(2);
         Deque<Key> ring = new ArrayDeque<>(List.of(key(1), key(2), key(3)));
@@ -229,13 +229,13 @@ class InUseTest {
                 ROTATIONS, pings.sent(), (pings.sent() + pings.received()) / seconds);
     }
 
-    /** Of the pings that left since then. */
+    /** Returns the number of unanswered pings since then. */
     private int unanswered(Task.Pings then) {
         Task.Pings now = echoes();
         return now.sent() - then.sent() - (now.received() - then.received());
     }
 
-    /** What the kernels dropped for want of states or policies, since they started. */
+    /** Returns the kernels' counters of packets dropped by IPsec since they started. */
     private static List<String> drops(Lab lab) {
         return Together.map(lab.guests(), guest -> guest.sh("awk '$2 > 0 { print $1, $2 }' /proc/net/xfrm_stat"));
     }
@@ -244,7 +244,7 @@ class InUseTest {
         return tasks.stream().map(Task::echoes).reduce(Task.Pings.NONE, Task.Pings::and);
     }
 
-    /** Changes the keys, and waits until both hosts seal with the new one. */
+    /** Changes the keys, and waits until both hosts encrypt with the new one. */
     private static void awaitSwitch(Lab lab, Runnable change) {
         List<String> before = sending(lab);
         change.run();
@@ -254,7 +254,7 @@ class InUseTest {
         });
     }
 
-    /** The templates of each host's policy to the other, which name the state to seal with. */
+    /** Returns the templates of each host's policy for the other, which name the state for sending. */
     private static List<String> sending(Lab lab) {
         return Together.map(lab.guests(), guest -> guest.sh("ip xfrm policy | grep 'proto esp spi'"));
     }
@@ -267,27 +267,27 @@ class InUseTest {
         return List.copyOf(ring).get(place).tag;
     }
 
-    /** One that is locked down for confidentiality lists states with zeros for keys, which are no reason to replace them. */
+    /** A kernel in confidentiality lockdown lists states with zeros as keys, which is no reason to replace them. */
     @Test
     @Order(5)
-    void aKernelThatKeepsItsKeysToItselfIsRepairedOnceAndLeftAlone(Lab lab) {
+    void lockedDownKernelIsRepairedOnlyOnce(Lab lab) {
         Guest guest = lab.guest(1);
         guest.sh("mountpoint -q /sys/kernel/security || mount -t securityfs securityfs /sys/kernel/security;"
                 + " echo confidentiality > /sys/kernel/security/lockdown");
         assertThat(guest.sh("ip xfrm state | grep 'aead rfc4106'").lines()).isNotEmpty().allMatch(line -> line.contains("0x" + "0".repeat(40)));
 
-        isRepairedAndNothingLeavesInClear(Damage.STATES_FLUSHED, lab);
+        repairsDamageAndSendsNothingInClear(Damage.STATES_FLUSHED, lab);
 
         long told = repairsTold(guest);
-        Await.pause(Duration.ofSeconds(12)); // two looks or more
+        Await.pause(Duration.ofSeconds(12)); // two comparisons or more
         assertThat(repairsTold(guest)).isEqualTo(told);
         assertThat(Swarm.pingAcross(tasks, 3)).matches(Task.Pings::allBack);
     }
 
-    /** Both drivers use one reqid and one port, and each keeps to what it made. */
+    /** Both drivers use one reqid and one port, and each changes only its own states. */
     @Test
     @Order(6)
-    void theBuiltInDriverWorksBesideItAndKeepsWhatItMadeWhenItGoes(Lab lab) {
+    void builtInDriverWorksBesideItAndKeepsItsStates(Lab lab) {
         List<Xfrm> ours = lab.guests().stream().map(Xfrm::of).toList();
         Capture capture = lab.wire().capture("beside");
         lab.swarm().createNetwork("theirs", "overlay", "--opt encrypted");

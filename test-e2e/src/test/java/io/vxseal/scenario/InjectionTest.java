@@ -31,9 +31,9 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
 
 /**
- * What a stranger on the hosts' network can do to an encrypted network: nothing. The built-in driver had three holes
- * there, found in 2023; each is tried, and each time the same is done to a plain network, where it must succeed: what does
- * not get in there either would prove nothing.
+ * Attacks on an encrypted network from the hosts' network, which must fail. The built-in driver had three vulnerabilities
+ * there, found in 2023; each is tried. Each attack is also made on a plain network, where it must succeed: otherwise its
+ * failure would prove nothing.
  *
  * <p>The scenarios build on each other: from no endpoint to one, to two, and to kernels that lack something.
  */
@@ -48,20 +48,20 @@ class InjectionTest {
     private static final String PLAIN_SUBNET = "10.77.2.";
 
     private static final int PORT = 9999;
-    /** Of no VXLAN. */
+    /** A port without VXLAN. */
     private static final int OTHER_PORT = 4790;
     private static final String INJECTED = "udp port " + PORT;
-    /** Behind Ethernet's header and an IPv4 header without options. */
+    /** Offset behind an Ethernet header and an IPv4 header without options. */
     private static final int ESP_HEADER = 14 + 20;
 
-    /** None; the built-in driver's, which was ours too; and ours. */
+    /** No mark; the built-in driver's, which was once the plugin's too; and the plugin's. */
     private static final List<Integer> MARKS = List.of(0, 0x00d0_c4e3, 0x76d0_c4e3);
-    /** Without that of our networks' frames, with which nothing that a process sends leaves. */
+    /** The same without the plugin's mark: datagrams of processes with it never leave. */
     private static final List<Integer> OTHER_MARKS = MARKS.subList(0, 2);
-    /** Told on the wire from all others by its length. */
+    /** Recognised on the wire by its length. */
     private static final String LONG = "not sealed".repeat(100);
     private static final String OF_LONG = "greater 1000";
-    /** But what the laboratory injects. */
+    /** Excludes what the laboratory injects. */
     private static final String OF_HOSTS = " and not ether src " + Frame.STRANGER;
 
     private static final Duration SOON = Duration.ofSeconds(30);
@@ -70,12 +70,12 @@ class InjectionTest {
     private int plainVni;
     private List<Task> plain;
     private Task alone;
-    /** That one, and another on the other host. */
+    /** The first task, and another on the other host. */
     private List<Task> sealed;
 
     @BeforeAll
     void open(Lab lab) {
-        // An administrator's, from before any network is there.
+        // A rule of an administrator, older than any network.
         lab.guests().forEach(guest -> guest.sh("iptables -I INPUT -p udp --dport 4789 -j ACCEPT"));
         lab.swarm().createNetwork(SEALED, Product.DRIVER, "--opt encrypted", "--subnet " + SEALED_SUBNET + "0/24");
         lab.swarm().createNetwork(PLAIN, Product.DRIVER, "--subnet " + PLAIN_SUBNET + "0/24");
@@ -83,10 +83,10 @@ class InjectionTest {
         plainVni = lab.swarm().vni(PLAIN);
     }
 
-    /** CVE-2023-28842: on a node without endpoints, and then on one that knows no other, cleartext came in. */
+    /** CVE-2023-28842: cleartext was accepted on a node without endpoints, and on one that knew no other node. */
     @Test
     @Order(1)
-    void nothingComesInInClearFromBeforeTheFirstEndpointOn(Lab lab) {
+    void dropsCleartextBeforeAndAfterFirstEndpoint(Lab lab) {
         Guest guest = lab.guest(1);
         List<byte[]> frames = new ArrayList<>();
         List<String> addresses = List.of("2", "3", "4");
@@ -110,10 +110,10 @@ class InjectionTest {
         assertOnlyThePlainNetworkIsOpen(lab, plain.getFirst(), alone);
     }
 
-    /** CVE-2023-28840: its rule came after those of an administrator who accepts all VXLAN. */
+    /** CVE-2023-28840: the built-in driver's rule came after an administrator's rule that accepts all VXLAN. */
     @Test
     @Order(2)
-    void nothingComesInInClearPastAnAdministratorsRuleFromBefore(Lab lab) {
+    void dropsCleartextDespiteEarlierAcceptRule(Lab lab) {
         lab.guests().forEach(guest -> guest.sh("iptables -A INPUT -p udp --dport 4789 -j ACCEPT"));
         sealed = List.of(alone, lab.swarm().serveOn(lab.guest(2), "peer", SEALED));
         Await.until("the first answer between " + sealed, SOON, () -> Swarm.pingAcross(sealed, 1).allBack());
@@ -125,10 +125,10 @@ class InjectionTest {
         assertThat(flood.await()).as("what went on meanwhile").isEqualTo(new Task.Pings(200, 200, 0));
     }
 
-    /** CVE-2023-28840 again: who inserts a rule after ours gets above it, until ours is put back first. */
+    /** CVE-2023-28840 again: a rule that is inserted later comes before the plugin's, until the plugin moves its own up. */
     @Test
     @Order(3)
-    void nothingComesInInClearPastAnAdministratorsRuleFromAfter(Lab lab) {
+    void dropsCleartextDespiteLaterAcceptRule(Lab lab) {
         Guest guest = lab.guest(1);
         String first = "iptables -S INPUT | grep -m 1 'dport 4789'";
         Task.Flood flood = sealed.get(0).flood(sealed.get(1), 20, 300);
@@ -141,12 +141,12 @@ class InjectionTest {
     }
 
     /**
-     * CVE-2026-92542: the built-in driver marked, and so sealed, whatever had an encrypted network's VNI, and the other host
-     * delivered it.
+     * CVE-2026-92542: the built-in driver marked, and so encrypted, every datagram with an encrypted network's VNI, and the other
+     * host delivered it.
      */
     @Test
     @Order(4)
-    void nothingThatAProcessSendsComesIn(Lab lab) {
+    void dropsDatagramsForgedByProcesses(Lab lab) {
         List<byte[]> datagram = List.of(inside(sealedVni, sealed.getFirst().address(), LONG));
         Capture capture = lab.wire().capture("processes");
         try (Listener listener = sealed.getFirst().listen(INJECTED)) {
@@ -165,10 +165,10 @@ class InjectionTest {
         assertThat(capture.count(Wire.CLEARTEXT_VXLAN + " and " + OF_LONG)).as("in clear").isZero();
     }
 
-    /** What came by IPsec came by ours, or it is a stranger's. */
+    /** Only the plugin's own IPsec states count. */
     @Test
     @Order(5)
-    void nothingComesInThroughAnotherVpn(Lab lab) {
+    void dropsDatagramsOfAnotherVpn(Lab lab) {
         List<byte[]> datagrams = List.of(inside(sealedVni, sealed.getFirst().address(), "by another VPN"),
                 inside(plainVni, plain.getFirst().address(), "by another VPN"));
         Capture capture = lab.wire().capture("vpn");
@@ -181,10 +181,10 @@ class InjectionTest {
         assertThat(capture.stop().count(Wire.ESP + " and src host " + Vpn.PEER)).isEqualTo(datagrams.size());
     }
 
-    /** The frames' mark and what a network's namespace asks of them hold alone. */
+    /** The mark of outgoing frames and the check of incoming ones, both in the network's namespace, suffice alone. */
     @Test
     @Order(6)
-    void nothingComesInOrLeavesInClearWhenRulesAreFlushedAndNobodyRepairs(Lab lab) {
+    void flushedRulesWithoutRepairLetNothingThroughInClear(Lab lab) {
         Guest guest = lab.guest(1);
         Capture capture = lab.wire().capture("flushed");
         Task.Flood flood = sealed.get(0).flood(sealed.get(1), 20, 20 * 300);
@@ -207,12 +207,12 @@ class InjectionTest {
 
     @Test
     @Order(7)
-    void forgedEspNeverReachesAContainer(Lab lab) {
+    void dropsForgedEsp(Lab lab) {
         Guest here = lab.guest(1);
         byte[] genuine = undelivered(lab);
         ByteBuffer header = ByteBuffer.wrap(genuine, ESP_HEADER, 8);
         int spi = header.getInt();
-        // Newer than the genuine one, so that no replay window has to do with it.
+        // Newer than the genuine one, so that a replay window does not matter.
         int sequence = header.getInt() + 100;
 
         try (Listener listener = sealed.getFirst().listen("icmp[icmptype] = icmp-echo")) {
@@ -232,33 +232,33 @@ class InjectionTest {
         }
     }
 
-    /** CVE-2023-28841: without the match by which rules tell VNIs, the built-in driver's packets left in clear. */
+    /** CVE-2023-28841: without the match for VNIs the built-in driver's packets left in clear. */
     @Test
     @Order(8)
-    void withoutXtBpfNothingLeavesInClear(Lab lab) {
+    void missingXtBpfSendsNothingInClear(Lab lab) {
         lab.swarm().removeService("alone");
         assertNothingLeavesInClearWithout("xt_bpf", lab);
     }
 
     @Test
     @Order(9)
-    void withoutXtPolicyNothingLeavesInClear(Lab lab) {
+    void missingXtPolicySendsNothingInClear(Lab lab) {
         assertNothingLeavesInClearWithout("xt_policy", lab);
     }
 
     /**
-     * Found out before there is anybody to send to, on a host each. AES and counter mode are built into Debian's kernel; the
-     * module that puts them together is not.
+     * Detected before there is a peer to send to, one module on each host. AES and counter mode are built into Debian's kernel; the
+     * module that combines them is not.
      */
     @Test
     @Order(10)
-    void withoutEspOrGcmATaskDoesNotStart(Lab lab) {
+    void missingEspOrGcmRefusesTask(Lab lab) {
         lab.swarm().removeService("peer");
         List<String> modules = List.of("esp4", "gcm");
         Together.each(modules, module -> assertRefusedWithout(module, Swarm.IDLE, lab, lab.guest(modules.indexOf(module) + 1)));
     }
 
-    /** A task that would send to the other host from its first moment on. */
+    /** Starts a task that would send to the other host at once. */
     private void assertNothingLeavesInClearWithout(String module, Lab lab) {
         Capture capture = lab.wire().capture("without-" + module);
         assertRefusedWithout(module, "ping " + sealed.get(1).address(), lab, lab.guest(1));
@@ -274,12 +274,12 @@ class InjectionTest {
             lab.swarm().startOn(guest, service, SEALED, command);
             assertThat(lab.swarm().refusal(service)).contains(module, "modprobe");
         }
-        // The swarm tries again, and it was the module alone that was missing.
+        // The swarm retries, and only the module was missing.
         lab.swarm().task(service, SEALED, guest);
         lab.swarm().removeService(service);
     }
 
-    /** The same datagrams, in clear, to a task of each network on the same host, from the other host and from nowhere. */
+    /** Sends the same datagrams in clear to a task of each network on one host, from the other host and from an unknown one. */
     private void assertOnlyThePlainNetworkIsOpen(Lab lab, Task open, Task shut) {
         Guest guest = open.guest();
         String other = lab.guests().stream().filter(one -> one != guest).findFirst().orElseThrow().address();
@@ -291,20 +291,20 @@ class InjectionTest {
                     lab.wire().inject(clear(plainVni, guest, source, open.address()));
                 }
             }
-            // The last of all, so those before it have been dealt with.
+            // The last ones sent, so the earlier ones have been processed.
             Await.until(() -> 2 * times + " datagrams on the plain network of " + guest + ", not " + inOpen.count(), SOON,
                     () -> inOpen.count() == 2 * times);
             assertThat(inShut.count()).as("datagrams on the encrypted network of " + guest).isZero();
         }
     }
 
-    /** A datagram to whoever has the address on that network, in VXLAN to the host, all in clear. */
+    /** Returns a datagram for an address on that network, in VXLAN for the host, all in clear. */
     private static byte[] clear(int vni, Guest to, String from, String address) {
         return Frame.ethernet(Frame.STRANGER, to.mac(),
                 Frame.ip(from, to.address(), Frame.vxlan(vni, frame(address, "not sealed"))));
     }
 
-    /** That without the hosts' headers, for who sends it by a socket. */
+    /** Returns the same without the hosts' headers, for senders that use a socket. */
     private static byte[] inside(int vni, String address, String text) {
         return Frame.vxlanData(vni, frame(address, text));
     }
@@ -314,7 +314,7 @@ class InjectionTest {
         return Frame.ethernet(Frame.STRANGER, Frame.BROADCAST, Frame.ip(neighbour, address, Frame.udp(PORT, PORT, text)));
     }
 
-    /** What looks like ESP from the other host, with nothing sealed inside. */
+    /** Returns a packet that looks like ESP from the other host, with random content. */
     private static byte[] garbage(Lab lab, int spi, int sequence) {
         byte[] body = new byte[120];
         new Random(sequence).nextBytes(body);
@@ -322,7 +322,7 @@ class InjectionTest {
                 Frame.ip(lab.guest(2).address(), lab.guest(1).address(), Frame.esp(spi, sequence, body)));
     }
 
-    /** A ping's packet that the other host has sealed and this one has not received yet. */
+    /** Returns a ping's packet that the other host has encrypted and this one has not received yet. */
     private byte[] undelivered(Lab lab) {
         Capture capture = lab.wire().capture("undelivered");
         lab.wire().cut(lab.guest(1));

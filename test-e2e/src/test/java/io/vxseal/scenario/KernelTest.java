@@ -18,8 +18,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /**
- * The product's own tests of IPsec states and policies, on a stock kernel, which has ESP; of the plugin's own jar with its
- * own JVM and its class data archive, which is for that jar at the head of the class path.
+ * The product's own tests of IPsec states and policies, on a stock kernel, which has ESP. They run the plugin's own jar with its
+ * own JVM and its class data archive, which fits a class path that begins with that jar.
  */
 @Laboratory
 class KernelTest {
@@ -27,24 +27,22 @@ class KernelTest {
     private static final String TESTS = "cd /payload/target/plugin/rootfs/usr/lib/vxseal && runtime/bin/java"
             + " --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow"
             + " -XX:SharedArchiveFile=vxseal.jsa -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
-            + " --add-exports=java.base/sun.nio.ch=ALL-UNNAMED"
-            + " -Djava.nio.channels.spi.SelectorProvider=io.vxseal.plugin.DoorSelectorProvider"
             + " -cp vxseal.jar:/payload/target/test-classes:'/payload/target/test-lib/*' org.junit.platform.console.ConsoleLauncher execute"
             + " --disable-banner --disable-ansi-colors --include-tag=esp"
-            // The other engine, for properties, keeps a database in the current folder, which is read-only here.
+            // jqwik keeps a database in the current folder, which is read-only here.
             + " --include-engine=junit-jupiter";
 
-    /** Takes longer than all others together: the longer campaign plays it, and its runs are shared out one by one. */
+    /** Takes longer than all others together: the longer campaign runs it, one iteration after the other, divided between the guests. */
     private static final String LONG_CLASS = "io.vxseal.overlay.ProtectionSequenceTest";
-    private static final String LONG_TEST = LONG_CLASS + "#nothingCrossesInClearWhereTheKernelSeals(int)";
+    private static final String LONG_TEST = LONG_CLASS + "#neverSendsInClearOnKernelWithEsp(int)";
     private static final int RUNS = Integer.getInteger("vxseal.sequences", 0);
 
     @Test
-    void statesAndPoliciesStandAsTheyWereAsked(Lab lab) throws IOException {
+    void passesEspTestsOnStockKernel(Lab lab) throws IOException {
         List<String> classes = classes();
         List<Guest> guests = lab.guests();
 
-        // Each on a kernel of its own, so they can be shared out.
+        // Each test is independent, so the guests share them.
         List<String> said = Together.map(guests, guest -> guest.run(TESTS + IntStream.range(0, classes.size())
                 .filter(n -> n % guests.size() == guests.indexOf(guest))
                 .mapToObj(n -> " --select-class=" + classes.get(n))
@@ -54,12 +52,15 @@ class KernelTest {
                 .contains(" 0 tests failed ", " 0 tests skipped ", " 0 tests aborted ").doesNotContain(" 0 tests found "));
     }
 
-    /** One guest's share of the long test. */
+    /** Returns the options for one guest's share of the long test. */
     private static String runs(int guest, int guests) {
         return RUNS == 0 ? "" : " --select-iteration='method:%s[%d..%d]'".formatted(LONG_TEST, RUNS * guest / guests, RUNS * (guest + 1) / guests - 1);
     }
 
-    /** Those that have such tests, but for the long one: to look for them there, JUnit would load all classes, which takes a minute. */
+    /**
+     * Returns the classes with such tests, without the long one. If JUnit searched for them in a guest, it would load all classes,
+     * which takes a minute.
+     */
     private static List<String> classes() throws IOException {
         Path sources = Product.here().tree().resolve("src/test/java");
         try (Stream<Path> files = Files.walk(sources)) {

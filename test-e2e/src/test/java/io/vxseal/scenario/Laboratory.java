@@ -7,9 +7,9 @@ import java.lang.annotation.Target;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
- * A class of scenarios that share one laboratory: it is opened before the first, closed after the last, and
- * given to whatever method has a parameter of type {@link io.vxseal.lab.Lab}. When one fails, what tells why is
- * kept and named in the failure.
+ * A class of scenarios that share one laboratory. It is opened before the first, closed after the last, and
+ * passed to each parameter of type {@link io.vxseal.lab.Lab}. The evidence of a failure is
+ * kept, and the failure names its folder.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
@@ -21,8 +21,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
     String suite() default "trixie";
 
     /**
-     * Whether the product, which the hosts find under /payload, is installed and enabled already. That is done once for
-     * each build of it.
+     * Whether the product, which the hosts find under /payload, is installed and enabled already. This is done once per
+     * build.
      */
     boolean installed() default false;
 }

@@ -21,8 +21,8 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
 
 /**
- * A swarm of three hosts that has an encrypted network of the built-in driver comes to ours; then its leaders change. The
- * third host joins here: to boot it takes less than to install the plugin on three at once.
+ * The migration of a swarm of three hosts from the built-in driver's encrypted network; then changes of the leader. The
+ * third host joins here, because booting it takes less time than installing the plugin on three at once.
  */
 @Laboratory(installed = true)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -30,7 +30,7 @@ import org.junit.jupiter.api.TestMethodOrder;
 class MigrationTest {
 
     private static final int PER_SECOND = 20;
-    /** The built-in driver counts up from 4097; ours begin where it never gets to. */
+    /** The first VNI of the plugin; the built-in driver counts from 4097 and never reaches it. */
     private static final int FIRST_VNI = 1 << 23;
 
     private List<Task> theirs;
@@ -48,7 +48,7 @@ class MigrationTest {
 
     @Test
     @Order(1)
-    void ourNetworkStartsBesideTheBuiltInOneWithoutAnyOption(Lab lab) {
+    void startsBesideBuiltInNetworkWithoutOptions(Lab lab) {
         lab.swarm().createNetwork("ours", Product.DRIVER, "--opt encrypted");
         assertThat(lab.swarm().vni("ours")).isGreaterThanOrEqualTo(FIRST_VNI).isNotEqualTo(lab.swarm().vni("theirs"));
 
@@ -60,10 +60,10 @@ class MigrationTest {
         assertThat(Swarm.pingAcross(theirs, 3)).matches(Task.Pings::allBack);
     }
 
-    /** Its states and policies between the same hosts go, or stay behind as an old engine leaves them. */
+    /** The built-in driver's states and policies between the same hosts are removed, or left behind by an old engine. */
     @Test
     @Order(2)
-    void pingsNeverStopWhenTheBuiltInNetworkGoesAndAHostRestarts(Lab lab) {
+    void losesNoPingWhenBuiltInNetworkGoesAndHostRestarts(Lab lab) {
         Capture capture = lab.wire().capture("migration");
         Guest restarted = lab.guest(3);
         Task.Pings before = echoes();
@@ -91,15 +91,15 @@ class MigrationTest {
         return ours.get(from).flood(ours.get(to), PER_SECOND, (int) Duration.ofMinutes(15).toSeconds() * PER_SECOND);
     }
 
-    /** Of the two whose hosts stay. */
+    /** Returns the echoes of the two tasks whose hosts stay. */
     private Task.Pings echoes() {
         return ours.subList(0, 2).stream().map(Task::echoes).reduce(Task.Pings.NONE, Task.Pings::and);
     }
 
-    /** What one leader gave out another takes back, and what that one gives out the first hears of when it leads again. */
+    /** A VNI that one leader assigned is freed by another, and the first learns of new ones when it leads again. */
     @Test
     @Order(3)
-    void everyNetworksTasksStartWhoeverLeads(Lab lab) {
+    void startsTasksWhicheverManagerLeads(Lab lab) {
         Swarm swarm = lab.swarm();
         swarm.createNetwork("net-0", Product.DRIVER, "--opt encrypted");
         swarm.serveOn(lab.guest(2), "before-0", "net-0");

@@ -16,8 +16,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Three managers, and the wire to one of them cut for longer than two rotations take. On three emulated hosts, which
- * takes its time: what does not need the hosts is in the product's PartitionTest.
+ * Three managers, one of which is cut off for longer than two rotations. Slow, because it needs three emulated hosts; the
+ * product's PartitionTest covers what does not need them.
  */
 @Tag("soak")
 @Laboratory(guests = 3, installed = true)
@@ -27,7 +27,7 @@ class SplitTest {
     private static final Duration APART = Duration.ofSeconds(150);
 
     @Test
-    void twoGoOnAndTheThirdIsBackSoonAfterItIsReachedAgain(Lab lab) {
+    void majorityGoesOnAndCutHostRejoins(Lab lab) {
         lab.swarm().manager().sh("docker node promote node2 node3");
         Together.each(lab.guests(), guest -> {
             Product.disable(guest);

@@ -17,8 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 
 /**
- * Swarms whose nodes reach each other in other ways than by one IPv4 network and VXLAN's usual port: by IPv6 (moby #45635), and
- * with a network of their own for data.
+ * Swarms with other transports than one IPv4 network and VXLAN's default port: IPv6 (moby #45635), and a separate network
+ * for data.
  */
 @Laboratory(installed = true)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
@@ -29,7 +29,7 @@ class TransportTest {
 
     @Test
     @Order(1)
-    void theMainJobOverIpv6AndAnotherPort(Lab lab) {
+    void encryptsOverIpv6OnAnotherPort(Lab lab) {
         Together.each(lab.guests(), guest -> {
             Product.disable(guest);
             Product.set(guest, "VXSEAL_VXLAN_PORT", PORT);
@@ -42,7 +42,7 @@ class TransportTest {
         tasks.getFirst().awaitAnswer(tasks.getLast());
 
         assertThat(Swarm.pingAcross(tasks, PINGS)).matches(Task.Pings::allBack);
-        // 20 octets less than over IPv4, and the largest packet crosses whole.
+        // 20 bytes less than over IPv4, and the largest packet is not fragmented.
         assertThat(tasks).extracting(Task::mtu).containsOnly(1404);
         assertThat(tasks.getFirst().pingWhole(tasks.getLast(), 1404)).matches(Task.Pings::allBack);
 
@@ -60,7 +60,7 @@ class TransportTest {
 
     @Test
     @Order(2)
-    void theMainJobOverANetworkForDataLeavesNothingOnTheOther(Lab lab) {
+    void sendsOverDataNetworkOnly(Lab lab) {
         lab.swarm().moveDataToVlan();
         Product.awaitTogether(lab.guests());
         Capture capture = lab.wire().capture("data");
@@ -78,7 +78,7 @@ class TransportTest {
         String vxlan = "udp port " + PORT;
         assertThat(capture.count(Wire.ESP)).isZero();
         assertThat(capture.count(vxlan)).isZero();
-        // What follows this word in a filter is looked for behind the tag.
+        // tcpdump matches the rest of the filter behind the tag.
         String onVlan = "vlan %d and ".formatted(Swarm.DATA_VLAN);
         assertThat(capture.count(onVlan + Wire.ESP)).isGreaterThanOrEqualTo(PINGS * 2 * 2);
         assertThat(capture.count(onVlan + vxlan)).isGreaterThanOrEqualTo(PINGS * 2 * 2);

@@ -1,28 +1,30 @@
+package io.vxseal.bench;
+
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterListener;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.KeyRing;
-import io.vxseal.address.Cidr;
-import io.vxseal.address.MacAddress;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * The other nodes, for {@code plugin/measure}: members of the cluster at addresses one after the other, which together
- * have many endpoints in one network. Runs until its input ends.
+ * The other nodes of {@code plugin/measure}: members of the cluster at consecutive addresses, with many endpoints of one
+ * network between them. Runs until its input ends.
  */
 final class Crowd {
     private static final int PORT = 4788;
 
     private Crowd() {}
 
-    /** @param words folder of the swarm's nodes, first address, node to begin with, endpoints, network, then nodes' names */
+    /** @param words folder of the swarm's nodes, first address, address of a known node, endpoints, network, then nodes' names */
     static void main(String[] words) throws Exception {
         Path swarm = Path.of(words[0]);
         InetAddress first = InetAddress.ofLiteral(words[1]);
@@ -30,7 +32,6 @@ final class Crowd {
         int endpoints = Integer.parseInt(words[3]);
         String network = words[4];
         List<String> names = List.of(words).subList(5, words.length);
-        List<Cluster> members = new ArrayList<>();
         for (int i = 0; i < names.size(); i++) {
             InetAddress at = plus(first, i);
             ClusterSettings settings = new ClusterSettings(
@@ -43,20 +44,19 @@ final class Crowd {
             }
             member.found(seed);
             member.self(at, at);
-            members.add(member);
         }
         while (System.in.read() >= 0) {
-            // until who started this goes
+            // Until the script closes the pipe.
         }
         System.exit(0);
     }
 
     private static InetAddress plus(InetAddress address, int number) throws Exception {
-        int sum = java.nio.ByteBuffer.wrap(address.getAddress()).getInt() + number;
-        return InetAddress.getByAddress(java.nio.ByteBuffer.allocate(4).putInt(sum).array());
+        int sum = ByteBuffer.wrap(address.getAddress()).getInt() + number;
+        return InetAddress.getByAddress(ByteBuffer.allocate(4).putInt(sum).array());
     }
 
-    /** Members that only tell. */
+    /** A listener that ignores what the member learns. */
     private static final class Deaf implements ClusterListener {
         @Override
         public void peersChanged(List<PeerChange> changes) {}

@@ -1,30 +1,27 @@
-import java.io.ByteArrayOutputStream;
+package io.vxseal.bench;
+
+import io.vxseal.plugin.EngineClient;
 import java.io.IOException;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
-import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
 /**
- * An engine, for {@code plugin/measure}: starts and stops containers one after the other on a plain network, first alone,
- * then with many other networks up, and prints what the plugin's calls took. A start is CreateEndpoint and Join, a stop
- * Leave and DeleteEndpoint. Over one connection, as an engine keeps it.
+ * The engine of {@code plugin/measure}: starts and stops containers one after the other on a plain network, first alone,
+ * then with many other networks up, and prints the times of the plugin's calls. A start is CreateEndpoint and Join, a stop
+ * Leave and DeleteEndpoint. Uses one connection, as an engine does.
  */
 final class Joins {
     private static final int UNCOUNTED = 100;
 
-    private final SocketChannel plugin;
+    private final EngineClient engine;
 
-    private Joins(SocketChannel plugin) {
-        this.plugin = plugin;
+    private Joins(EngineClient engine) {
+        this.engine = engine;
     }
 
-    /** What starts and stops took, in milliseconds. */
+    /** Times of starts and stops, in milliseconds. */
     private record Times(List<Double> starts, List<Double> stops) {
         Times() {
             this(new ArrayList<>(), new ArrayList<>());
@@ -36,14 +33,11 @@ final class Joins {
         }
     }
 
-    /** @param words socket, how many networks in the end, how many containers to count each time */
+    /** @param words socket, number of networks in the end, number of containers to measure each time */
     static void main(String[] words) throws IOException {
         int networks = Integer.parseInt(words[1]);
         int containers = Integer.parseInt(words[2]);
-        try (SocketChannel plugin = SocketChannel.open(StandardProtocolFamily.UNIX)) {
-            plugin.connect(UnixDomainSocketAddress.of(Path.of(words[0])));
-            System.out.println(new Joins(plugin).measure(networks, containers));
-        }
+        System.out.println(new Joins(EngineClient.keepingConnection(Path.of(words[0]))).measure(networks, containers));
     }
 
     private String measure(int networks, int containers) throws IOException {
@@ -52,7 +46,7 @@ final class Joins {
         create(0);
         double first = start(0, 2);
         double firstStop = stop(0, 2);
-        start(0, 2);   // stays, as the network does
+        start(0, 2); // stays, and so the network stays up
 
         run(UNCOUNTED);
         Times one = run(containers);
@@ -68,7 +62,7 @@ final class Joins {
                         percentile(ups, 50), percentile(ups, 99));
     }
 
-    /** Containers of the first network, each at an address of its own. */
+    /** Starts and stops containers on the first network, each at its own address. */
     private Times run(int containers) throws IOException {
         Times times = new Times();
         for (int i = 0; i < containers; i++) {
@@ -113,47 +107,14 @@ final class Joins {
         return "%03x%04xmeasuringendpoint".formatted(network, number);
     }
 
-    /** @param body JSON with apostrophes in place of quotation marks */
     private void call(String method, String body) throws IOException {
-        byte[] octets = body.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
-        byte[] head = "POST /NetworkDriver.%s HTTP/1.1\r\nHost: plugin\r\nContent-Length: %d\r\n\r\n".formatted(method, octets.length)
-                .getBytes(StandardCharsets.US_ASCII);
-        ByteBuffer out = ByteBuffer.allocate(head.length + octets.length).put(head).put(octets).flip();
-        while (out.hasRemaining()) {
-            plugin.write(out);
-        }
-        String answer = answer();
-        if (!answer.startsWith("HTTP/1.1 200")) {
-            throw new IOException(method + " " + body + ": " + answer);
+        EngineClient.Answer answer = engine.call(method, body);
+        if (answer.status() != 200) {
+            throw new IOException("%s %s: %d %s".formatted(method, body, answer.status(), answer.text()));
         }
     }
 
-    private String answer() throws IOException {
-        var read = new ByteArrayOutputStream();
-        ByteBuffer in = ByteBuffer.allocate(1 << 16);
-        while (true) {
-            in.clear();
-            if (plugin.read(in) < 0) {
-                throw new IOException("the plugin hung up");
-            }
-            read.write(in.array(), 0, in.position());
-            String all = read.toString(StandardCharsets.UTF_8);
-            int body = all.indexOf("\r\n\r\n") + 4;
-            if (body >= 4 && all.length() - body >= length(all.substring(0, body))) {
-                return all;
-            }
-        }
-    }
-
-    private static int length(String head) {
-        return head.lines()
-                .filter(line -> line.toLowerCase(Locale.ROOT).startsWith("content-length:"))
-                .mapToInt(line -> Integer.parseInt(line.substring(line.indexOf(':') + 1).strip()))
-                .findFirst()
-                .orElse(0);
-    }
-
-    /** Of the values, the least that so many in a hundred do not exceed. */
+    /** Returns the percentile by the nearest-rank method. */
     private static String percentile(List<Double> values, int percent) {
         List<Double> sorted = values.stream().sorted().toList();
         return print(sorted.get(Math.max(0, (sorted.size() * percent + 99) / 100 - 1)));

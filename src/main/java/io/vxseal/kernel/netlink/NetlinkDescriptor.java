@@ -1,0 +1,164 @@
+package io.vxseal.kernel.netlink;
+
+import io.vxseal.kernel.libc.Errno;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.libc.LibC;
+import io.vxseal.kernel.netns.Namespace;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Set;
+
+/**
+ * The file descriptor of a netlink socket (netlink(7)). It belongs to the namespace in which it was opened, whichever thread
+ * uses it.
+ *
+ * @param fd number of the descriptor
+ */
+public record NetlinkDescriptor(int fd) implements AutoCloseable {
+    // linux/netlink.h: protocols
+    public static final int NETLINK_ROUTE = 0;
+    public static final int NETLINK_XFRM = 6;
+    public static final int NETLINK_NETFILTER = 12;
+
+    // linux/netlink.h: options
+    static final int SOL_NETLINK = 270;
+    static final int NETLINK_CAP_ACK = 10;
+    static final int NETLINK_EXT_ACK = 11;
+
+    // asm-generic/socket.h
+    static final int SOL_SOCKET = 1;
+    static final int SO_SNDBUFFORCE = 32;
+    static final int SO_RCVBUFFORCE = 33;
+
+    // bits/socket.h
+    private static final int AF_NETLINK = 16;
+    private static final int SOCK_RAW = 3;
+    private static final int SOCK_CLOEXEC = 0x80000;
+    private static final int MSG_TRUNC = 0x20;
+    private static final int MSG_DONTWAIT = 0x40;
+
+    /** Result of {@link #receive} if no datagram is queued. */
+    static final int NONE = -1;
+
+    /** Result of {@link #receiveMany} if the kernel dropped datagrams that did not fit the receive buffer. */
+    static final int OVERRUN = -1;
+
+    /*
+     * struct sockaddr_nl {                   // linux/netlink.h
+     *     __kernel_sa_family_t nl_family;    //  0: AF_NETLINK
+     *     unsigned short nl_pad;             //  2
+     *     __u32 nl_pid;                      //  4: 0, the kernel chooses it
+     *     __u32 nl_groups;                   //  8: mask of multicast groups
+     * };                                     // 12
+     */
+    private static final int NL_FAMILY = 0;
+    private static final int NL_GROUPS = 8;
+    private static final int SOCKADDR_NL_LENGTH = 12;
+
+    /** Opens a socket of a netlink protocol in the namespace. */
+    public static NetlinkDescriptor open(Namespace namespace, int protocol) throws KernelException {
+        return new NetlinkDescriptor(namespace.within(() -> {
+            int opened = LibC.INSTANCE.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+            if (opened < 0) {
+                int errno = LibC.errno();
+                String remedy = protocol == NETLINK_XFRM && errno == Errno.EPROTONOSUPPORT
+                        ? "; the kernel lacks XFRM: modprobe xfrm_user, or use one built with CONFIG_XFRM_USER"
+                        : "";
+                throw new KernelException("open netlink socket", errno, LibC.text(errno) + remedy);
+            }
+            return opened;
+        }));
+    }
+
+    /** Sets an option of the socket. A refusal is ignored. */
+    void set(int level, int option, int value) {
+        ByteBuffer number = ByteBuffer.allocateDirect(Integer.BYTES).order(ByteOrder.nativeOrder());
+        number.putInt(0, value);
+        LibC.INSTANCE.setsockopt(fd, level, option, number);
+    }
+
+    /** Joins multicast groups: the socket receives the kernel's messages to them from now on. */
+    public void join(Set<Integer> groups) throws KernelException {
+        ByteBuffer address = ByteBuffer.allocateDirect(SOCKADDR_NL_LENGTH).order(ByteOrder.nativeOrder());
+        address.putShort(NL_FAMILY, (short) AF_NETLINK)
+                .putInt(NL_GROUPS, groups.stream().mapToInt(group -> 1 << group - 1).sum());
+        if (LibC.INSTANCE.bind(fd, address) < 0) {
+            throw LibC.failure("join netlink groups " + groups);
+        }
+    }
+
+    /** Sends one datagram, {@code length} octets at an address. */
+    void send(long octets, int length) throws KernelException {
+        long sent;
+        do {
+            sent = LibC.INSTANCE.send(fd, octets, length, 0);
+        } while (sent < 0 && LibC.errno() == Errno.EINTR);
+        if (sent < 0) {
+            throw LibC.failure("send to netlink socket");
+        }
+    }
+
+    /**
+     * Receives one datagram without waiting.
+     *
+     * @param memory address of {@code size} octets
+     * @return the datagram's length in octets, or {@link #NONE}
+     * @throws KernelException EMSGSIZE if the datagram is longer than the memory
+     */
+    int receive(long memory, int size) throws KernelException {
+        while (true) {
+            long length = LibC.INSTANCE.recv(fd, memory, size, MSG_DONTWAIT | MSG_TRUNC);
+            if (length > size) {
+                throw new KernelException(
+                        "read netlink socket", Errno.EMSGSIZE, "an answer of " + length + " octets is too long");
+            }
+            if (length >= 0) {
+                return (int) length;
+            }
+            if (isEmpty()) {
+                return NONE;
+            }
+        }
+    }
+
+    /**
+     * Receives up to {@code most} datagrams in one call without waiting.
+     *
+     * @param headers address of as many mmsghdr
+     * @return the number of datagrams, 0 if none is queued, or {@link #OVERRUN}
+     */
+    int receiveMany(long headers, int most) throws KernelException {
+        while (true) {
+            int count = LibC.INSTANCE.recvmmsg(fd, headers, most, MSG_DONTWAIT, 0);
+            if (count >= 0) {
+                return count;
+            }
+            if (LibC.errno() == Errno.ENOBUFS) {
+                return OVERRUN;
+            }
+            if (isEmpty()) {
+                return 0;
+            }
+        }
+    }
+
+    /**
+     * Returns whether a receive failed because nothing is queued; false if it is to be repeated. ENOBUFS reports an overrun
+     * once; what did fit is still queued.
+     */
+    private static boolean isEmpty() throws KernelException {
+        int errno = LibC.errno();
+        if (errno == Errno.EAGAIN) {
+            return true;
+        }
+        if (errno != Errno.EINTR && errno != Errno.ENOBUFS) {
+            throw LibC.failure("read netlink socket", errno);
+        }
+        return false;
+    }
+
+    @Override
+    public void close() {
+        LibC.INSTANCE.close(fd);
+    }
+}

@@ -1,0 +1,115 @@
+package io.vxseal.overlay;
+
+import io.vxseal.address.NodeAddresses;
+import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.ClusterListener;
+import io.vxseal.cluster.PeerChange;
+import io.vxseal.encryption.KeyRing;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.peers.Peer;
+import io.vxseal.peers.PeerDatabase;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Handler of announcements by other nodes: their endpoints, the keys, and what they know of this node's endpoints. */
+final class ClusterEvents implements ClusterListener {
+    private static final Logger log = LoggerFactory.getLogger(ClusterEvents.class);
+
+    private final Networks networks;
+    private final DataPath dataPath;
+    private final LocalNode local;
+    private final Rekeying rekeying;
+    private final Cluster cluster;
+    private final RepairLog repairs;
+
+    ClusterEvents(
+            Networks networks, DataPath dataPath, LocalNode local, Rekeying rekeying, Cluster cluster, RepairLog repairs) {
+        this.networks = networks;
+        this.dataPath = dataPath;
+        this.local = local;
+        this.rekeying = rekeying;
+        this.cluster = cluster;
+        this.repairs = repairs;
+    }
+
+    /** Programs the states of new nodes before the entries that let packets out to them, and removes them in the other order. */
+    @Override
+    public void peersChanged(List<PeerChange> changes) {
+        Set<InetAddress> before = dataPath.sealedNodes();
+        Map<Attachment, Map<InetAddress, PeerDatabase.Change>> changed = new HashMap<>();
+        for (PeerChange change : changes) {
+            Peer peer = change.peer();
+            networks.find(peer.network()).ifPresent(attachment -> {
+                PeerDatabase.Change made = change instanceof PeerChange.Added
+                        ? attachment.peers.add(peer)
+                        : attachment.peers.remove(peer);
+                changed.computeIfAbsent(attachment, _ -> new LinkedHashMap<>())
+                        .merge(peer.address().address(), made, PeerDatabase.Change::then);
+            });
+        }
+        Set<InetAddress> after = dataPath.sealedNodes();
+        Set<InetAddress> both = new HashSet<>(before);
+        both.addAll(after);
+        if (both.size() > before.size()) {
+            repairs.tryOnce("program IPsec for new nodes", () -> dataPath.seal(both));
+        }
+        changed.forEach((attachment, made) -> repairs.tryOnce(
+                "update the entries of network " + attachment.id(), () -> dataPath.apply(attachment, made.values())));
+        if (both.size() > after.size()) {
+            repairs.tryOnce("remove the IPsec states of nodes that are gone", () -> dataPath.seal(after));
+        }
+    }
+
+    /** Recovers the endpoints that another node knows of this one and whose link is there. */
+    @Override
+    public void recalled(List<Peer> own) {
+        try {
+            int recovered = 0;
+            for (Peer peer : own) {
+                Optional<Attachment> attachment = networks.find(peer.network());
+                if (attachment.isPresent() && local.addresses().isPresent() && isHere(attachment.get(), peer)) {
+                    recover(attachment.get(), peer, local.addresses().get());
+                    recovered++;
+                }
+            }
+            networks.saveEndpoints();
+            log.info("recovered {} endpoints of this node from what other nodes know", recovered);
+        } catch (IOException | DriverException failure) {
+            log.error("could not recover this node's endpoints from what other nodes know: {}", failure.getMessage());
+        }
+    }
+
+    private static boolean isHere(Attachment attachment, Peer peer) throws KernelException {
+        return attachment.isUp()
+                && !attachment.endpoints.containsKey(peer.endpoint())
+                && attachment.network.subnetOf(peer.address().address()).isPresent()
+                && attachment.namespace.get().hasLink(peer.endpoint());
+    }
+
+    private void recover(Attachment attachment, Peer peer, NodeAddresses addresses) throws KernelException {
+        Endpoint endpoint = new Endpoint(peer.endpoint(), peer.network(), peer.address(), peer.mac(), true);
+        attachment.endpoints.put(endpoint.id(), endpoint);
+        Peer own = endpoint.asPeer(addresses.advertise());
+        dataPath.apply(attachment, attachment.peers.add(own));
+        cluster.announce(own);
+    }
+
+    @Override
+    public void ring(KeyRing now) {
+        try {
+            rekeying.change(now);
+            log.info("{} keys in force", now.keys().size());
+        } catch (KernelException failure) {
+            log.error("could not program the new keys for all nodes, retrying: {}", failure.getMessage());
+        }
+    }
+}

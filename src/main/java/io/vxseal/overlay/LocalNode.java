@@ -1,0 +1,60 @@
+package io.vxseal.overlay;
+
+import io.vxseal.address.NodeAddresses;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.peers.Peer;
+import java.net.Inet6Address;
+import java.net.InetAddress;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** This node's addresses, and which peers it reaches over VXLAN. */
+final class LocalNode {
+    private static final Logger log = LoggerFactory.getLogger(LocalNode.class);
+
+    private final Host host;
+    private Optional<NodeAddresses> addresses = Optional.empty();
+
+    LocalNode(Host host) {
+        this.host = host;
+    }
+
+    /**
+     * Sets this node's addresses. VXLAN datagrams leave from the advertised address if the host has it, as with
+     * {@code --data-path-addr}. Behind NAT they leave from the address that the engine is bound to.
+     *
+     * @param named addresses as the engine names them
+     * @return the addresses for VXLAN
+     */
+    NodeAddresses set(NodeAddresses named) {
+        NodeAddresses now = new NodeAddresses(named.advertise(), isHosts(named.advertise()) ? named.advertise() : named.bind());
+        addresses = Optional.of(now);
+        return now;
+    }
+
+    private boolean isHosts(InetAddress address) {
+        try {
+            return host.route().links().hasAddress(address);
+        } catch (KernelException failure) {
+            log.warn("cannot determine whether {} is an address of this host, using the address that the engine is bound to: {}",
+                    address.getHostAddress(), failure.getMessage());
+            return false;
+        }
+    }
+
+    /** Returns the addresses for VXLAN; empty until the engine has named them. */
+    Optional<NodeAddresses> addresses() {
+        return addresses;
+    }
+
+    /** Returns whether a peer is on another node whose address is of this node's IP version. */
+    boolean reaches(Peer peer) {
+        return addresses.isEmpty() || !peer.vtep().equals(addresses.get().advertise()) && isOfSameVersion(peer.vtep());
+    }
+
+    /** Returns whether an address is of this node's IP version. */
+    boolean isOfSameVersion(InetAddress address) {
+        return addresses.isEmpty() || (address instanceof Inet6Address) == (addresses.get().bind() instanceof Inet6Address);
+    }
+}
