@@ -30,8 +30,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Pure, one thread.
  */
 public final class Hub {
-    /** A node that fell silent is given so long to be back, however late its silence was noticed. */
-    static final Duration LEAST_RETENTION = Duration.ofSeconds(5);
     /** Changes of this time are told together. */
     private static final Duration BATCH = Duration.ofMillis(10);
     /** A hub that starts waits so long for other hubs to tell what they know, before it tells anything itself. */

@@ -8,6 +8,7 @@ import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -27,6 +28,9 @@ import java.util.Set;
  * <p>Pure, one thread. Methods return the nodes whose record changed.
  */
 final class Records {
+    /** A node that fell silent is given so long to be back, however late its silence was noticed. */
+    private static final Duration LEAST_RETENTION = Duration.ofSeconds(5);
+
     private final Retention retention;
     private final Claims claims;
     private final Map<String, Direct> direct = new HashMap<>();
@@ -125,7 +129,7 @@ final class Records {
             known.until = now + retention.away().toNanos();
         } else {
             // A dead host is noticed late, and does not stay longer for that; but everybody has some time to be back.
-            long least = Math.min(retention.silent().toNanos(), Hub.LEAST_RETENTION.toNanos());
+            long least = Math.min(retention.silent().toNanos(), LEAST_RETENTION.toNanos());
             known.until = Math.max(heard + retention.silent().toNanos(), now + least);
         }
         directChanges.add(node);

@@ -82,8 +82,8 @@ class ClaimsTest {
     @Test
     void groupAndZeroMacAddressesAreRefused() {
         EndpointRecord good = endpoint(7);
-        claim(worker("w1", 1, 1, new EndpointRecord("group", good.address(), MacAddress.parse("01:00:5e:00:00:01"), 0),
-                new EndpointRecord("zero", endpoint(8).address(), MacAddress.parse("00:00:00:00:00:00"), 0)));
+        claim(worker("w1", 1, 1, new EndpointRecord("group", good.address(), new MacAddress(0x01005e000001L), 0),
+                new EndpointRecord("zero", endpoint(8).address(), new MacAddress(0), 0)));
         assertThat(refused("w1")).containsExactly(Reason.BAD_MAC, Reason.BAD_MAC);
     }
 
