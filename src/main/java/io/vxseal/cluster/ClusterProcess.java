@@ -131,6 +131,8 @@ final class ClusterProcess implements AutoCloseable {
         @Override
         public void keys(KeyRing keys) {
             outlook.change(keys);
+            // The engine may deliver keys before this node knows where it is, and so before the first tick.
+            takeStatus();
         }
 
         @Override

@@ -52,7 +52,8 @@ class ClusterKeysTest extends Hosts {
         Host c = host(3, Role.WORKER, swarm, authority);
         List<Host> all = List.of(a, b, c);
         all.forEach(h -> h.start(a.at(), b.at(), c.at()));
-        await("one group with one ring", () -> all.stream().allMatch(h -> h.members() == 3) && sameRing(a, b, c));
+        // A worker is told of nodes that have endpoints in its networks; the manager knows all.
+        await("one group with one ring", () -> a.members() == 3 && sameRing(a, b, c));
         KeyRing before = a.cluster().ring();
         assertThat(before.keys()).allMatch(key -> key.replayWindow() == 64);
 

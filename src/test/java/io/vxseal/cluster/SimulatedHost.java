@@ -56,6 +56,7 @@ final class SimulatedHost implements RingStore {
     private Handover handover = new Handover();
     /** Endpoints of which the driver lost its memory, though their links are there. */
     private final Set<String> forgotten = new HashSet<>();
+    Optional<RecallCheck> recall = Optional.empty();
 
     SimulatedHost(Simulation world, String id, InetAddress address, Role role) {
         this.world = world;
@@ -102,6 +103,7 @@ final class SimulatedHost implements RingStore {
         if (!remembers && !containers.isEmpty()) {
             started.node().recall();
             containers.values().forEach(endpoints -> forgotten.addAll(endpoints.keySet()));
+            recall = Optional.of(new RecallCheck(world, this));
         }
         containers.forEach((network, endpoints) -> {
             started.node().subscribe(network, world.subnets(network));
@@ -248,6 +250,14 @@ final class SimulatedHost implements RingStore {
     /** The endpoints of a network that this host's driver knows. */
     List<Peer> announced(String network) {
         return containers.getOrDefault(network, Map.of()).values().stream().filter(peer -> !forgotten.contains(peer.endpoint())).toList();
+    }
+
+    /** Returns the endpoints that are there and that the driver does not know. */
+    Set<String> forgotten() {
+        Set<String> there = new HashSet<>();
+        containers.values().forEach(endpoints -> there.addAll(endpoints.keySet()));
+        there.retainAll(forgotten);
+        return there;
     }
 
     /** What the driver was told of a network. */

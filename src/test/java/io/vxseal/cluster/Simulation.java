@@ -37,8 +37,8 @@ final class Simulation {
     /** Longer than anything outlives its silence, and than the keys' handover takes. */
     private static final Duration SETTLING = Duration.ofSeconds(75);
     private static final Duration CHECK = Duration.ofSeconds(1);
-    /** For a ring to come to a node that has a session with a hub that has it; longer than a broken session takes to be noticed. */
-    private static final Duration RING_WAY = Duration.ofSeconds(20);
+    /** For a ring to come to a node that has a session with a hub that has it. */
+    private static final Duration RING_WAY = Duration.ofSeconds(5);
     private static final Duration HANDOVER = Duration.ofSeconds(40);
 
     final long seed;
@@ -416,6 +416,7 @@ final class Simulation {
 
     private void watch() {
         checkKeys();
+        hosts.forEach(host -> host.recall = host.recall.filter(check -> !check.look()));
         for (HostileWorker enemy : enemies) {
             for (SimulatedHost host : hosts) {
                 host.containers.keySet().forEach(net -> host.known(net).values().forEach(peer ->
@@ -468,7 +469,7 @@ final class Simulation {
         }
         for (SimulatedHost host : hosts) {
             boolean reached = host.member.filter(m -> m.node().hubs().stream().anyMatch(hub -> hosts.stream().anyMatch(other ->
-                    other.id.equals(hub.node()) && other.isUp() && newest.equals(marks.get(other.id)) && !network.isCut(host.id, other.id))))
+                    other.id.equals(hub.node()) && other.isUp() && newest.equals(marks.get(other.id)) && network.isConnected(host.id, other.id))))
                     .isPresent();
             if (!reached) {
                 reachedSince.remove(host.processId());

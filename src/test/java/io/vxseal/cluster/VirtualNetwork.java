@@ -90,6 +90,11 @@ final class VirtualNetwork {
         return !a.equals(b) && cuts.contains(pair(a, b));
     }
 
+    /** Returns whether a session of these two stands, and both ends would hear of each other. */
+    boolean isConnected(String a, String b) {
+        return a.equals(b) || sessions.stream().anyMatch(session -> session.isBetween(a, b));
+    }
+
     void cut(String a, String b) {
         if (!a.equals(b) && cuts.add(pair(a, b))) {
             for (Session session : List.copyOf(sessions)) {
