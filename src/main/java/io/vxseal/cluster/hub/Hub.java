@@ -55,7 +55,8 @@ public final class Hub {
     private boolean scheduled;
     /** Whether the nodes are asked for what this hub's own node announced before. */
     private boolean recalling;
-    private boolean ready;
+    /** Since when this hub has known what the others know. */
+    private Optional<Long> ready = Optional.empty();
     private final long began;
 
     /** What a hub has to do with the ring. */
@@ -157,7 +158,7 @@ public final class Hub {
             case Message.Hello(var ring, var rotate) -> {
                 session.greeted = true;
                 session.ring = ring;
-                session.answer(new Message.Welcome(process, rings.mark(), rings.isRotationRequested(),
+                session.answer(new Message.Welcome(process, ready.map(this::millisSince).orElse(0L), rings.mark(), rings.isRotationRequested(),
                         records.incarnation(session.node()), records.chosen(session.node()).map(NodeRecord::revision).orElse(0L)));
                 heard(session, ring, rotate);
                 if (recalling) {
@@ -309,7 +310,7 @@ public final class Hub {
         tellHubs();
         List<HubSession> now = List.copyOf(dirty);
         dirty.clear();
-        now.forEach(session -> session.flush(source, ready));
+        now.forEach(session -> session.flush(source, ready.isPresent()));
     }
 
     private void look(HubSession session) {
@@ -441,12 +442,16 @@ public final class Hub {
 
     /** A hub that knows nothing yet would tell nodes that others are gone, or take the second claim for the first. */
     private void synchronize() {
-        if (!ready && (timer.nanoTime() - began >= SYNCHRONIZE.toNanos()
+        if (ready.isEmpty() && (timer.nanoTime() - began >= SYNCHRONIZE.toNanos()
                 || otherHubs.stream().allMatch(hub -> hub.equals(self) || records.isComplete(hub)))) {
-            ready = true;
+            ready = Optional.of(timer.nanoTime());
             dirty.addAll(sessions.values());
             schedule();
         }
+    }
+
+    private long millisSince(long moment) {
+        return Duration.ofNanos(timer.nanoTime() - moment).toMillis();
     }
 
     // ---- this node

@@ -30,14 +30,19 @@ public sealed interface Message {
      * Answers a {@link Hello}.
      *
      * @param hub identifies the hub's process
+     * @param readyMillis for which that process has known what the other hubs know
      * @param ring the newest ring that the hub has
      * @param rotate whether the hub wants that ring replaced before its time
      * @param incarnation of the receiver's record that the hub knows; 0 for none
      * @param revision of that record
      */
-    record Welcome(long hub, RingMark ring, boolean rotate, long incarnation, long revision) implements Message {
+    record Welcome(long hub, long readyMillis, RingMark ring, boolean rotate, long incarnation, long revision) implements Message {
+        /** A year: more than any process runs, and no overflow in nanoseconds. */
+        private static final long LONGEST = 365L * 24 * 3600 * 1000;
+
         public Welcome {
             ring = orNone(ring);
+            readyMillis = Math.clamp(readyMillis, 0, LONGEST);
         }
     }
 

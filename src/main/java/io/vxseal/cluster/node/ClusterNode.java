@@ -301,7 +301,8 @@ public final class ClusterNode {
         if (up.feedsHub) {
             events.hubOpened(up.hub(), welcome.hub());
         } else {
-            events.changed(directory.opened(up.hub(), welcome.hub(), timer.nanoTime()));
+            events.changed(directory.opened(up.hub(), welcome.hub(),
+                    timer.nanoTime() - Duration.ofMillis(welcome.readyMillis()).toNanos()));
         }
         heard(up, welcome.ring(), welcome.rotate());
         if (recalling) {

@@ -88,10 +88,14 @@ final class Directory {
         return tell(affected);
     }
 
-    /** A session with a hub began. */
-    List<PeerChange> opened(String hub, long process, long now) {
+    /**
+     * A session with a hub began.
+     *
+     * @param ready since when that process has known what other hubs know
+     */
+    List<PeerChange> opened(String hub, long process, long ready) {
         HubView view = hubs.computeIfAbsent(hub, _ -> new HubView(retention));
-        view.opened(process, now);
+        view.opened(process, ready);
         return choose(view.nodes());
     }
 

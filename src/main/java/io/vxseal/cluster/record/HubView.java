@@ -21,7 +21,7 @@ public final class HubView {
     private boolean connected;
     private boolean complete;
     private long hub;
-    /** When this node first had a session with that process. */
+    /** Since when that process has known what other hubs know. */
     private long since;
     private boolean restarted;
     private long closed;
@@ -35,13 +35,14 @@ public final class HubView {
      * Begins a session: what the hub told before stays until it has told all again.
      *
      * @param process of the hub; another than before has told nothing from memory
+     * @param ready since when that process has known what other hubs know
      */
-    public void opened(long process, long now) {
+    public void opened(long process, long ready) {
         stale.putAll(told);
         told.clear();
         restarted = hub != 0 && hub != process;
         if (hub != process) {
-            since = now;
+            since = ready;
         }
         hub = process;
         connected = true;

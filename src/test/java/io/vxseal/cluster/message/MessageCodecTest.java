@@ -26,7 +26,7 @@ class MessageCodecTest {
     private static final RingMark MARK = new RingMark(5, "node-1", 17);
     private static final List<Message> ALL = List.of(
             new Message.Hello(MARK, true),
-            new Message.Welcome(1, MARK, true, 7, 3),
+            new Message.Welcome(1, 5000, MARK, true, 7, 3),
             new Message.Subscribe(Set.of("net"), true),
             new Message.Announce(RECORD),
             new Message.Acknowledge(7, 3, List.of(new RefusedClaim("net", "ep", RefusedClaim.Reason.ADDRESS_TAKEN))),

@@ -126,6 +126,18 @@ class DirectoryTest {
         assertThat(directory.expire(at(651))).hasSize(1);
     }
 
+    /** Seed 3776: the hub that was there all along had been out of reach, and its view was dropped meanwhile. */
+    @Test
+    void hubThatThisNodeReachesLaterIsAWitnessOfWhatItWasThereFor() {
+        tell("m1", 0, away(worker("w1", 1, 1, endpoint(7))));
+        directory.closed("m1", at(50));
+        directory.closed("m2", at(50));
+        directory.opened("m3", 13, at(20));
+        tell("m3", 60);
+        assertThat(directory.expire(at(85))).isEmpty();
+        assertThat(directory.expire(at(86))).containsExactly(new Removed(peer(endpoint(7), 1)));
+    }
+
     @Test
     void hubThatTellsAllAgainEndsWhatItToldBefore() {
         tell("m1", 0, worker("w1", 1, 1, endpoint(7)));
