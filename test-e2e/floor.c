@@ -1,6 +1,6 @@
 /*
  * The floor: the least that programming a kernel can cost. It has the kernel hold the very objects that the plugin
- * would, in the same order, and does nothing else: no plans, no comparison, no record of what stands. What the plugin
+ * would, in the same order, and does nothing else: no plans, no comparison, no record of what is installed. What the plugin
  * takes longer is its own.
  *
  *   floor programming PEERS MESSAGES CYCLES WITNESS           states and policies for so many peers

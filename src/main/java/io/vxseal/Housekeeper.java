@@ -35,7 +35,7 @@ final class Housekeeper {
     private final ErrorLog errors;
     private String logged = "";
 
-    /** Waits for an event, or for an interval at most. */
+    /** Wait for an event, or for an interval at most. */
     interface Waiting {
         void await() throws InterruptedException;
     }
@@ -46,7 +46,7 @@ final class Housekeeper {
     }
 
     /**
-     * How long IPsec states and entries for the nodes of a previous process are kept.
+     * Times for which IPsec states and entries for the nodes of a previous process are kept.
      *
      * @param minimum in any case
      * @param inGroup since this node was last alone

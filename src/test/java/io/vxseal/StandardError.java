@@ -4,7 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 
-/** What the log says while this is open, instead of being shown. */
+/** Capture of standard error, and so of the log, while this is open. Nothing of it is shown. */
 public final class StandardError implements AutoCloseable {
     private final ByteArrayOutputStream said = new ByteArrayOutputStream();
     private final PrintStream before = System.err;
@@ -14,7 +14,7 @@ public final class StandardError implements AutoCloseable {
         System.setErr(new PrintStream(said, true, StandardCharsets.UTF_8));
     }
 
-    /** All so far. */
+    /** Returns everything captured so far. */
     public String said() {
         return said.toString(StandardCharsets.UTF_8);
     }

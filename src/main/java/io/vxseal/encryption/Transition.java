@@ -40,13 +40,13 @@ public final class Transition {
     private final List<XfrmChange> blocks = new ArrayList<>();
     private final List<XfrmChange> unwantedBlocks = new ArrayList<>();
 
-    /** What the kernel tells states apart by. */
+    /** Slot of a state in the kernel, which has one state for each destination and SPI. */
     private record Place(InetAddress destination, int spi) {
         private static Place of(SecurityAssociation state) {
             return new Place(state.id().destination(), state.id().spi());
         }
 
-        /** An SPI is a hash of both addresses already. */
+        /** Returns the SPI, which is a hash of both addresses already. */
         @Override
         public int hashCode() {
             return spi;

@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
 final class RepairLog {
     private static final Logger log = LoggerFactory.getLogger(RepairLog.class);
 
-    /** What is repaired. */
+    /** Kind of objects that are repaired. */
     enum Kind {
         RULES("sets of firewall rules"),
         SEALING("IPsec states and policies"),

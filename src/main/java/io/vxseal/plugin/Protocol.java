@@ -28,13 +28,19 @@ final class Protocol {
         return new Replies.Activation(List.of("NetworkDriver"));
     }
 
-    /** Called by the engine when it starts the plugin, and by the swarm's allocator at the start of each leader's term. */
+    /**
+     * Begins a leader's term, and returns the capabilities. The engine asks for them when it starts the plugin, and the
+     * swarm's allocator at the start of each term.
+     */
     Replies.Capabilities getCapabilities() {
         driver.beginTerm();
         return new Replies.Capabilities(GLOBAL, GLOBAL, true);
     }
 
-    /** An overlay's gateway is its bridge, whose address every network has. So the engine skips no allocation. */
+    /**
+     * Returns that no gateway's allocation may be skipped: an overlay's gateway is its bridge, whose address every
+     * network has.
+     */
     Replies.GwAllocCheck gwAllocCheck() {
         return new Replies.GwAllocCheck(false, false);
     }

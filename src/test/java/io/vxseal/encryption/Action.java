@@ -31,7 +31,10 @@ sealed interface Action {
     /** Any mix, much of it refused. */
     record Update(Optional<Key> added, OptionalInt primary, OptionalInt prune) implements Action {}
 
-    /** What a swarm does every twelve hours: the newest key becomes the primary, the oldest goes, one is added. */
+    /**
+     * Rotation as a swarm does it every twelve hours: the newest key becomes the primary, the oldest is removed, and
+     * one is added.
+     */
     record Rotate(Key added) implements Action {}
 
     /** A node has its first endpoint on a network that the host is on. */
@@ -91,7 +94,7 @@ sealed interface Action {
         };
     }
 
-    /** One to four keys. */
+    /** Returns a random ring of one to four keys. */
     static KeyRing ring(Random random) {
         List<Integer> tags = new ArrayList<>(IntStream.rangeClosed(1, TAGS).boxed().toList());
         Collections.shuffle(tags, random);
@@ -100,7 +103,7 @@ sealed interface Action {
                 .toList());
     }
 
-    /** Of any length, the tag's own; two keys with one tag differ in their spelling. */
+    /** Returns a key. Its length follows from its tag; two keys with one tag differ by their spelling. */
     static Key key(int tag, int spelling) {
         byte[] octets = new byte[16 + 8 * (tag % 3)];
         Arrays.fill(octets, (byte) (16 * spelling + tag));
@@ -111,7 +114,7 @@ sealed interface Action {
         return key(1 + random.nextInt(TAGS), spelling(random));
     }
 
-    /** Two keys seldom have one tag. */
+    /** Returns a random spelling, mostly the same one, so that two different keys seldom have one tag. */
     private static int spelling(Random random) {
         return random.nextInt(8) == 0 ? 1 : 0;
     }
@@ -124,14 +127,14 @@ sealed interface Action {
         return InetAddress.ofLiteral((ipv6 ? "fd00:55::" : "10.55.0.") + (1 + node));
     }
 
-    /** A host's addresses at the beginning. */
+    /** Returns a host's addresses at the beginning. */
     static NodeAddresses home(int host, boolean ipv6) {
         InetAddress address = address(host * ADDRESSES_PER_HOST, ipv6);
         return new NodeAddresses(address, address);
     }
 
     /**
-     * What this asks of a host that was asked for something before.
+     * Returns what is wanted of a host after this action.
      *
      * @throws IllegalArgumentException if it is an update that the ring refuses
      */
@@ -171,7 +174,7 @@ sealed interface Action {
                 keys.size() < 3 ? OptionalInt.empty() : OptionalInt.of(keys.get(1).tag()));
     }
 
-    /** Whether this makes a host apply anything: what concerns all, or it. */
+    /** Returns whether a host has to apply this action: it concerns all hosts, or this one. */
     default boolean concerns(int host) {
         return switch (this) {
             case Replace _, Update _, Rotate _ -> true;

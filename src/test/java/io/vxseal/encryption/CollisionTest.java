@@ -75,7 +75,7 @@ class CollisionTest {
         return new KeyRing(Arrays.stream(tags).mapToObj(tag -> key(tag, 0)).toList());
     }
 
-    /** The senders of the states that open, as the kernel has them. */
+    /** Returns the senders of the states that decrypt, as the kernel lists them. */
     private List<InetAddress> senders() throws KernelException {
         return xfrm.states().stream()
                 .map(SecurityAssociation::id)
@@ -84,7 +84,7 @@ class CollisionTest {
                 .toList();
     }
 
-    /** Whether the kernel holds all that is planned for a node by itself. */
+    /** Asserts that the kernel holds all states that are planned for a node alone. */
     private void assertWhole(InetAddress node, KeyRing ring) throws KernelException {
         assertThat(Held.in(xfrm).states()).containsAllEntriesOf(Held.of(NodePlan.of(ENDS, node, ring, PORT)).states());
     }
@@ -165,7 +165,7 @@ class CollisionTest {
         }
     }
 
-    /** The state for what is sent to this host is the only one that counts anything here. */
+    /** Waits until so many packets were decrypted. Only the state for what is sent to this host counts packets here. */
     private void awaitOpened(int packets) {
         await().untilAsserted(() -> assertThat(host.run("ip -s xfrm state list dst 10.55.0.1")).contains(packets + "(packets)"));
     }

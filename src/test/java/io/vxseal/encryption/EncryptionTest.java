@@ -112,7 +112,10 @@ class EncryptionTest {
         assertThat(xfrm.policies()).containsExactlyInAnyOrder(block(SecurityPolicy.MARK), seal(THERE, SecurityPolicy.MARK));
     }
 
-    /** As the kernel tells iproute2, which also hears of two policies that say when it listens and when all is told. */
+    /**
+     * Returns the changes of policies that the kernel reports to iproute2 during a call. One extra policy shows that the monitor listens,
+     * another that all changes were reported.
+     */
     private List<String> policyChanges(Call call) throws Exception {
         Path file = folder.resolve("changes");
         Process monitor = new ProcessBuilder(Stream.concat(host.prefix().stream(), Stream.of("ip", "xfrm", "monitor", "policy"))
@@ -231,7 +234,7 @@ class EncryptionTest {
         void run() throws Exception;
     }
 
-    /** What slf4j-simple writes to standard error meanwhile. */
+    /** Returns what slf4j-simple writes to standard error during a call. */
     private static String logged(Call call) throws Exception {
         PrintStream before = System.err;
         var written = new ByteArrayOutputStream();
@@ -307,7 +310,7 @@ class EncryptionTest {
         assertThat(sends("10.55.0.2")).as("after").isTrue();
     }
 
-    /** Whether the interface has sent a datagram. */
+    /** Sends a datagram, and returns whether it left by the interface. */
     private boolean sends(String receiver) {
         long before = transmitted();
         // Refused or not, it is the interface that says.

@@ -15,7 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a kernel holds, a real one or a pretended one.
+ * States and policies in a kernel, real or simulated.
  *
  * @param states by id
  * @param policies by selector
@@ -31,7 +31,7 @@ record Held(
         return nothing().with(plan);
     }
 
-    /** What the kernel lists as this plugin's. */
+    /** Returns what the kernel lists as this plugin's. */
     static Held in(Xfrm xfrm) throws KernelException {
         Held held = nothing();
         xfrm.states().forEach(state -> held.states.put(state.id(), state));
@@ -75,7 +75,7 @@ record Held(
         return new Held(new HashMap<>(states), new HashMap<>(policies));
     }
 
-    /** Whether a state is there with its destination and SPI: the kernel has one of them, whatever their sources. */
+    /** Returns whether there is a state with this destination and SPI. The kernel has one at most, whatever the sources. */
     boolean taken(SecurityAssociation.Id id) {
         return states.keySet().stream()
                 .anyMatch(there -> there.destination().equals(id.destination()) && there.spi() == id.spi());
@@ -100,7 +100,7 @@ record Held(
         return policies.values().stream().anyMatch(policy -> policy.action() instanceof SecurityPolicy.Action.Seal);
     }
 
-    /** Whether every policy that seals names a state that is there. */
+    /** Returns whether each policy that seals names a state that exists. */
     boolean sends() {
         return policies.values().stream()
                 .filter(policy -> policy.action() instanceof SecurityPolicy.Action.Seal)

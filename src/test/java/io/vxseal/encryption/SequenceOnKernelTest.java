@@ -145,7 +145,7 @@ class SequenceOnKernelTest {
         }
     }
 
-    /** A change, with another maker's state in its way if a failure is due. */
+    /** Makes a change. If a failure is due, a state of another maker is in its way. */
     private void change(Action action, Random random) throws Exception {
         Wanted next;
         try {
@@ -183,7 +183,7 @@ class SequenceOnKernelTest {
         }
     }
 
-    /** As the driver does it; what fails for one node does not keep back the rest. */
+    /** Applies an action as the driver does, and returns the failures. A failure for one node does not prevent the other steps. */
     private List<String> apply(Action action) throws KernelException {
         List<String> failures = new ArrayList<>();
         if (action instanceof Action.Seal(int _, boolean up) && up) {
@@ -209,7 +209,7 @@ class SequenceOnKernelTest {
         failures.addAll(encryption.failures().values());
     }
 
-    /** A new process hears of keys, nodes and its addresses in any order. */
+    /** Replaces the process by a new one, which gets keys, nodes and its addresses in random order. */
     private void restart(Random random) throws Exception {
         xfrm.close();
         xfrm = Xfrm.in(host.namespace());
@@ -225,7 +225,7 @@ class SequenceOnKernelTest {
         }
     }
 
-    /** The states that others put there have our label, as an earlier process of ours, or none. */
+    /** Adds a state that is in the way of a planned one: with our label, as an earlier process of ours, or without. */
     private void obstruct(SecurityAssociation.Id id, boolean labelled) throws Exception {
         if (!labelled) {
             host.run("ip xfrm state add %s reqid 13681891 mode transport aead rfc4106(gcm(aes)) 0x%s 64"
@@ -238,7 +238,7 @@ class SequenceOnKernelTest {
         }
     }
 
-    /** What others do to what is ours. */
+    /** Damages our states and policies, as other programs may. */
     private void damage(Random random) throws Exception {
         List<SecurityAssociation.Id> states = Held.in(xfrm).states().keySet().stream()
                 .sorted(Comparator.comparing(SecurityAssociation.Id::toString))
@@ -311,7 +311,7 @@ class SequenceOnKernelTest {
         }
     }
 
-    /** What happens on two hosts that seal to each other under a ring. */
+    /** Course of events on two hosts that seal to each other under a ring. */
     private interface Play {
         void play(Station here, Station there, KeyRing ring) throws Exception;
     }
@@ -334,7 +334,7 @@ class SequenceOnKernelTest {
         }
     }
 
-    /** The ring after that many rotations, from the one before. */
+    /** Returns the ring after a rotation with this number. */
     private static KeyRing rotated(KeyRing ring, int rotation) {
         return new Action.Rotate(Action.key(3 + rotation, 0))
                 .asks(0, new Wanted(Action.home(0, false), ring, Set.of(), true))

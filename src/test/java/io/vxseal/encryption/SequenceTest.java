@@ -122,7 +122,7 @@ class SequenceTest {
     }
 
     /**
-     * What an action made of a host.
+     * Change of one host by an action.
      *
      * @param moments what its kernel held before the first step and after each
      * @param wholeBefore whether all steps of the change before were done
@@ -164,7 +164,7 @@ class SequenceTest {
                 .coverage(coverage -> coverage.check(true).percentage(share -> share > 50));
     }
 
-    /** How many pairs of hosts were checked in a rotation. */
+    /** Plays an action on all hosts, and returns how many pairs of hosts were checked in a rotation. */
     @SuppressWarnings("ReferenceEquality") // two hosts may have changed alike
     private static int play(Action action, List<Host> hosts) {
         if (action instanceof Action.Fail fail) {
@@ -195,7 +195,7 @@ class SequenceTest {
         return rotations;
     }
 
-    /** Empty if nothing is: the action is another host's, or the ring refuses it. */
+    /** Returns what is wanted of a host after an action; empty if the action is for another host or the ring refuses it. */
     private static Optional<Wanted> asked(Action action, int host, Wanted before) {
         if (!action.concerns(host)) {
             return Optional.empty();
@@ -233,7 +233,7 @@ class SequenceTest {
         }
     }
 
-    /** Whether it was a rotation between two hosts that are up to date, both sending. */
+    /** Checks a pair of hosts, and returns whether it was a rotation between two that are up to date, both sending. */
     private static boolean check(Change sender, Change receiver) {
         InetAddress from = sender.after().ends().advertise();
         InetAddress to = receiver.after().ends().advertise();
@@ -275,7 +275,7 @@ class SequenceTest {
                 && sender.sealedThroughout(to);
     }
 
-    /** The keys that share no tag with another key of the other ring. */
+    /** Returns the keys that share no tag with a different key of the other ring. */
     private static KeyRing without(KeyRing ring, KeyRing other) {
         return new KeyRing(ring.keys().stream()
                 .filter(key -> other.byTag(key.tag()).filter(same -> !same.equals(key)).isEmpty())
@@ -291,7 +291,10 @@ class SequenceTest {
         return plan.send().getFirst();
     }
 
-    /** As the kernel looks it up: by SPI, with the same key and salt. */
+    /**
+     * Returns whether a host decrypts with the right key and salt what was sealed by a state. The kernel looks its state up
+     * by SPI.
+     */
     private static boolean opens(Held receiving, NodeAddresses end, InetAddress from, SecurityAssociation used) {
         SecurityAssociation known = receiving.states()
                 .get(new SecurityAssociation.Id(from, end.bind(), used.id().spi()));

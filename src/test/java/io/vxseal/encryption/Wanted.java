@@ -9,7 +9,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * What a host is asked for, and so what its kernel should hold, worked out anew each time: no difference of anything.
+ * Desired configuration of a host. What its kernel should hold is computed anew each time, never as a difference.
  *
  * @param ends its own addresses
  * @param ring the keys in force

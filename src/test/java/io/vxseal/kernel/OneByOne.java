@@ -170,13 +170,13 @@ public final class OneByOne implements AutoCloseable {
         return answer.getShort(4) == NLMSG_ERROR ? -answer.getInt(NetlinkHeader.NLMSG_HDRLEN) : 0;
     }
 
-    /** xfrm_usersa_id. */
+    /** Writes an xfrm_usersa_id. */
     private static NetlinkMessage stateId(NetlinkMessage message, SecurityAssociation.Id id) {
         return message.field(id.destination().getAddress(), ADDRESS_LENGTH)
                 .be32(id.spi()).u16(AF_INET).u8(IPPROTO_ESP).u8(0);
     }
 
-    /** xfrm_usersa_info. */
+    /** Writes the addition of a state (xfrm_usersa_info). */
     private NetlinkMessage state(SecurityAssociation association) {
         SecurityAssociation.Id id = association.id();
         byte[] key = association.key().octets();
@@ -190,12 +190,12 @@ public final class OneByOne implements AutoCloseable {
                         .u32(8 * key.length).u32(64).octets(key));
     }
 
-    /** xfrm_userpolicy_id. */
+    /** Writes an xfrm_userpolicy_id. */
     private static NetlinkMessage policyId(NetlinkMessage message, SecurityPolicy.Id id) {
         return mark(selector(message, id).u32(0).u8(XFRM_POLICY_OUT).zeros(3), id);
     }
 
-    /** xfrm_userpolicy_info of a policy that seals. */
+    /** Writes the addition or replacement of a policy that seals (xfrm_userpolicy_info). */
     private NetlinkMessage policy(SecurityPolicy policy, boolean there) {
         SecurityPolicy.Id id = policy.id();
         int spi = ((SecurityPolicy.Action.Seal) policy.action()).spi();
@@ -210,7 +210,7 @@ public final class OneByOne implements AutoCloseable {
                         .u32(-1).u32(-1).u32(-1)), id);
     }
 
-    /** xfrm_selector. */
+    /** Writes an xfrm_selector. */
     private static NetlinkMessage selector(NetlinkMessage message, SecurityPolicy.Id id) {
         return message
                 .field(id.destination().address().getAddress(), ADDRESS_LENGTH)
@@ -224,7 +224,7 @@ public final class OneByOne implements AutoCloseable {
         return message.attribute(XFRMA_MARK, m -> m.u32(id.mark()).u32(-1));
     }
 
-    /** xfrm_lifetime_cfg without limits, and xfrm_lifetime_cur. */
+    /** Writes an xfrm_lifetime_cfg without limits, and an xfrm_lifetime_cur. */
     private static NetlinkMessage lifetimes(NetlinkMessage message) {
         return message.u64(-1L).u64(-1L).u64(-1L).u64(-1L).zeros(32).zeros(32);
     }
@@ -237,7 +237,7 @@ public final class OneByOne implements AutoCloseable {
         return entry(message, AF_INET, device, state, 0).attribute(NDA_DST, address);
     }
 
-    /** ndmsg. */
+    /** Writes an ndmsg. */
     private static NetlinkMessage entry(NetlinkMessage message, int family, int device, int state, int flags) {
         return message.u8(family).zeros(3).u32(device).u16(state).u8(flags).u8(0);
     }

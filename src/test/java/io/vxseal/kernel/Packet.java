@@ -15,19 +15,19 @@ public final class Packet {
 
     private Packet() {}
 
-    /** A VXLAN header and some of a frame. */
+    /** Returns a VXLAN header and the beginning of a frame. */
     public static byte[] vxlan(int vni) {
         return ByteBuffer.allocate(32).put((byte) 8).putInt(4, vni << 8).array();
     }
 
-    /** A datagram without a checksum, which IPv4 allows. */
+    /** Returns a datagram without a checksum, as IPv4 allows. */
     public static byte[] udp(int port, byte[] payload) {
         ByteBuffer datagram = ByteBuffer.allocate(8 + payload.length);
         datagram.putShort((short) 4444).putShort((short) port).putShort((short) datagram.limit()).putShort((short) 0).put(payload);
         return datagram.array();
     }
 
-    /** The kernel fills in checksum and length. */
+    /** Returns an IPv4 packet. The kernel fills in checksum and length. */
     public static byte[] ipv4(byte[] options, byte[] datagram) {
         return ipv4(options, 0, datagram);
     }
@@ -49,7 +49,7 @@ public final class Packet {
                 .array();
     }
 
-    /** A datagram with the checksum that IPv6 asks for. */
+    /** Returns a datagram with a checksum, as IPv6 requires. */
     public static byte[] udp6(int port, byte[] payload) {
         byte[] datagram = udp(port, payload);
         ByteBuffer summed = ByteBuffer.allocate(40 + datagram.length + (datagram.length & 1));
@@ -84,7 +84,7 @@ public final class Packet {
         return address;
     }
 
-    /** A header of options that are padding. */
+    /** Returns an options header that contains padding only. */
     public static byte[] options(int next, int words) {
         byte[] header = new byte[8 * words];
         header[0] = (byte) next;
@@ -95,7 +95,7 @@ public final class Packet {
         return header;
     }
 
-    /** As many headers of options in a row. */
+    /** Returns a chain of options headers. */
     public static byte[] manyOptions(int count) {
         byte[] headers = new byte[8 * count];
         for (int n = 0; n < count; n++) {

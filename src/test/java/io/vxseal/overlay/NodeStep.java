@@ -35,7 +35,7 @@ record NodeStep(Kind kind, int variant) {
         }
     }
 
-    /** Whether the plugin has to run for it. */
+    /** State of the plugin that a step requires. */
     enum Plugin {
         RUNS,
         STOPPED,
@@ -133,7 +133,7 @@ record NodeStep(Kind kind, int variant) {
         return asWanted && (opens().isEmpty() || Barrier.hold(then));
     }
 
-    /** One of so many ways. */
+    /** Returns one of so many ways, by the variant. */
     int of(int ways) {
         return variant % ways;
     }

@@ -102,7 +102,9 @@ final class OverlayTraffic implements AutoCloseable {
         thread = Thread.ofPlatform().daemon().name("traffic").start(this::sendBothWays);
     }
 
-    /** Plain networks' datagrams are counted and go no further, so that the sockets have room for those that must not be. */
+    /**
+     * Returns the rules that count. They drop plain networks' datagrams, so that the sockets have room for those that must not arrive.
+     */
     private String counters() {
         String plain = lines.stream().filter(line -> !line.encrypted()).map(line -> "" + line.vni()).collect(Collectors.joining(", "));
         String sealed = lines.stream().filter(Line::encrypted).map(line -> "" + line.vni()).collect(Collectors.joining(", "));
@@ -172,7 +174,7 @@ final class OverlayTraffic implements AutoCloseable {
         }
     }
 
-    /** A VXLAN header and a frame with a UDP datagram for the container's socket of that network. */
+    /** Returns a VXLAN header and a frame with a UDP datagram for the container's socket of that network. */
     private ByteBuffer frame(int number) {
         Line line = lines.get(number);
         ByteBuffer frame = ByteBuffer.allocateDirect(8 + 14 + 20 + 8 + PAYLOAD);
@@ -210,7 +212,7 @@ final class OverlayTraffic implements AutoCloseable {
         return clear;
     }
 
-    /** How many injected datagrams of a network reached the container since the last call; no more than its socket has room for. */
+    /** Returns how many injected datagrams of a network reached the container since the last call, up to its socket's capacity. */
     int delivered(Line line) throws IOException {
         ByteBuffer datagram = ByteBuffer.allocateDirect(2048);
         int delivered = 0;

@@ -23,7 +23,7 @@ class RepairLogTest {
         });
     }
 
-    /** How often the log says that something cannot be repaired. */
+    /** Returns how often the log says that something cannot be repaired. */
     private long told() {
         return log.said().lines().filter(line -> line.contains("cannot repair")).count();
     }

@@ -85,7 +85,7 @@ class RepairTest {
         return folder.resolve("netns").resolve(NETWORK);
     }
 
-    /** A network with an endpoint here, 10.44.0.2, and one on another node, 10.44.0.3. */
+    /** Creates a network with an endpoint here, 10.44.0.2, and one on another node, 10.44.0.3. */
     private void serve(boolean encrypted) throws Exception {
         Map<String, String> options = Map.of(NetworkOptions.VXLANID_LIST, "4242");
         Map<String, String> sealed = Map.of(NetworkOptions.VXLANID_LIST, "4242", NetworkOptions.ENCRYPTED, "");

@@ -68,7 +68,7 @@ final class SequenceNode implements AutoCloseable {
     /** A plugin that was killed in the middle stays there, for as long as the sequence goes on. */
     private static final int HELD_SECONDS = 300;
 
-    /** What the engine has asked for: who has a container on which network. */
+    /** Container on a network, as the engine asked for it. */
     private record Membership(String network, OverlayTraffic.Line line, String link) {
         Network definition() throws DriverException {
             Map<String, String> vni = Map.of(NetworkOptions.VXLANID_LIST, "" + line.vni());
@@ -291,14 +291,17 @@ final class SequenceNode implements AutoCloseable {
         awaitForwarding(on);
     }
 
-    /** A link comes up when the kernel gets to it, and what nobody forwards proves nothing. */
+    /**
+     * Waits until a network's ports forward. The kernel brings links up with a delay, and a frame that no port forwards proves
+     * nothing.
+     */
     private void awaitForwarding(Membership on) {
         String ports = "nsenter --net=%s bridge link".formatted(pin(on));
         await("the ports of %s to forward".formatted(on.network())).atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() ->
                 host.run(ports).lines().allMatch(port -> port.contains("state forwarding")));
     }
 
-    /** The engine goes on where it is told that something is not known. */
+    /** Leaves a network as the engine does, which ignores that something is not known. */
     private void leave(Membership on, boolean last) {
         Driver running = driver.orElseThrow();
         String endpoint = joined.remove(on);
@@ -320,7 +323,10 @@ final class SequenceNode implements AutoCloseable {
 
     // What happens.
 
-    /** Whether the step could happen as things are. If so it did, and 0 datagrams were in clear so far. */
+    /**
+     * Plays a step if it is possible in the present state, checks that no datagram was in clear so far, and returns whether it was
+     * possible.
+     */
     boolean play(NodeStep step) throws Exception {
         if (!step.fits(running(), open) || !happen(step)) {
             return false;
@@ -461,7 +467,7 @@ final class SequenceNode implements AutoCloseable {
         }
     }
 
-    /** A plugin of another name has folders of its own. */
+    /** Runs a second plugin for a moment. A plugin of another name has folders of its own. */
     private void trySecond() throws Exception {
         try (Xfrm own = Xfrm.in(host.namespace());
                 Driver second = driver(folder.resolve("state2"), folder.resolve("run2"), own, host.prefix())) {
@@ -614,7 +620,7 @@ final class SequenceNode implements AutoCloseable {
         }
     }
 
-    /** What may be refused as things are: there is nothing to delete, or iptables cannot read what nft wrote. */
+    /** Runs a command that may be refused: there may be nothing to delete, or iptables may be unable to read what nft wrote. */
     private void attempt(String command) {
         host.failure(command);
     }

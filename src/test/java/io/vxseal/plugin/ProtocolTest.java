@@ -291,7 +291,7 @@ class ProtocolTest {
         assertThat(late.error()).contains("joined network net1 already");
     }
 
-    /** Of links: the numbers that the kernel gives. */
+    /** Returns a listing of links without the numbers that the kernel assigns. */
     private static String withoutIndices(String everything) {
         return everything.replaceAll("@if\\d+|link-netnsid \\d+", "");
     }

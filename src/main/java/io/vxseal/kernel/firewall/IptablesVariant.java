@@ -5,7 +5,7 @@ import java.util.Optional;
 /** Detection of the iptables variant that contains the host's rules. */
 final class IptablesVariant {
     /**
-     * What a variant contains.
+     * Content of a variant.
      *
      * @param engine whether Docker's chains are in it
      * @param rules their number

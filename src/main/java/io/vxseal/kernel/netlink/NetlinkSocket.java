@@ -67,13 +67,13 @@ public final class NetlinkSocket implements AutoCloseable {
         return new NetlinkSocket(descriptor);
     }
 
-    /** Writes one request for a subject into the batch. */
+    /** Writer of one request for a subject into the batch. */
     @FunctionalInterface
     public interface Writer<T> {
         void write(Batch batch, T subject);
     }
 
-    /** Reads a message's payload, which is valid during the call only; empty to leave the message out. */
+    /** Reader of a message's payload, which is valid during the call only. It returns empty to leave the message out. */
     @FunctionalInterface
     public interface Reader<T> {
         Optional<T> read(int type, ByteBuffer payload);

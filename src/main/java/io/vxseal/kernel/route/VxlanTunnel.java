@@ -11,9 +11,4 @@ import java.util.Optional;
  * @param local source address of the datagrams; empty if routing chooses it
  * @param learning whether the device learns the VTEP behind a MAC from received frames
  */
-public record VxlanTunnel(int vni, int port, Optional<InetAddress> local, boolean learning) {
-    /** Describes the tunnel of a device that does not learn, as those created here. */
-    public VxlanTunnel(int vni, int port, Optional<InetAddress> local) {
-        this(vni, port, local, false);
-    }
-}
+public record VxlanTunnel(int vni, int port, Optional<InetAddress> local, boolean learning) {}

@@ -39,10 +39,10 @@ public record SecurityPolicy(Id id, Action action) implements OutgoingPolicy {
         }
     }
 
-    /** What happens to a packet that the policy selects. */
+    /** Action on a packet that the policy selects. */
     public sealed interface Action {
         /**
-         * Seals with ESP in transport mode by the state with this SPI. The template's addresses are the selector's.
+         * Sealing with ESP in transport mode by the state with this SPI. The template's addresses are the selector's.
          *
          * @param spi SPI of the state to this destination
          */
@@ -51,7 +51,7 @@ public record SecurityPolicy(Id id, Action action) implements OutgoingPolicy {
             public static final int PRIORITY = 0;
         }
 
-        /** Drops, unless a policy that seals selects the packet, too. */
+        /** Drop of the packet, unless a policy that seals selects it, too. */
         record Block() implements Action {
             /** The kernel applies the policy with the lowest number. */
             public static final int PRIORITY = 1000;

@@ -10,7 +10,7 @@ import java.util.stream.Collectors;
  * channel go out through one socket, in order.
  */
 record Attempt(Attacker attacker, List<Piece> pieces) {
-    /** Who sends. */
+    /** Kind of sender. */
     enum Attacker {
         /** Somebody on the hosts' network. */
         STRANGER,
@@ -46,7 +46,7 @@ record Attempt(Attacker attacker, List<Piece> pieces) {
     }
 
     /**
-     * What one system call sends.
+     * Content of one system call that sends.
      *
      * @param address struct sockaddr, empty for none
      * @param flags of sendmsg(2)

@@ -95,7 +95,7 @@ class FirewallTest {
             return Stream.of(segments).sorted().flatMap(s -> Collections.nCopies(rules, s).stream()).toList();
         }
 
-        /** A firewall's reload: all that is not the reloading program's own is gone. */
+        /** Flushes the rules, as a firewall's reload does with those that are not its own. */
         void flush(TestHost host) {
             if (nftables()) {
                 host.run("nft flush ruleset");
@@ -114,7 +114,7 @@ class FirewallTest {
                     .toList();
         }
 
-        /** It knows no nftables, so there somebody's of the same meaning have to do. */
+        /** Adds the built-in driver's rules. That driver does not use nftables, so rules with the same effect replace them there. */
         void addTheBuiltInDriversRules(TestHost host) {
             if (nftables()) {
                 host.run("nft add table inet theirs");
@@ -127,7 +127,7 @@ class FirewallTest {
             }
         }
 
-        /** An administrator accepts all, above what is there. */
+        /** Adds rules that accept everything, above all others, as an administrator may. */
         void acceptAll(TestHost host) {
             if (nftables()) {
                 host.run("nft add table inet mine");

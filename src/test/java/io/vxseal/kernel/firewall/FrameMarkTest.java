@@ -183,7 +183,7 @@ class FrameMarkTest {
         assertThat(overlay.run("nft list ruleset")).contains("0x76d0c4e3").doesNotContain("frames");
     }
 
-    /** An encrypted network of this host, and an attacker at the other end of the wire who knows its VNI. */
+    /** Creates an encrypted network on this host, and an attacker at the other end of the wire that knows its VNI. */
     private void network(Transport transport, TestHost stranger) throws Exception {
         boolean v4 = transport == Transport.IPV4;
         InetAddress here = InetAddress.ofLiteral(v4 ? "10.55.0.1" : "fd00:55::1");

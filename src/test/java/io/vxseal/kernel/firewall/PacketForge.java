@@ -137,7 +137,7 @@ record PacketForge(
     /** Headers and what is behind them, with the number of the first. */
     private record Chain(int protocol, byte[] octets) {}
 
-    /** What makes one attempt. */
+    /** Maker of one attempt. */
     private final class Maker {
         private final long index;
         private final Random random;
@@ -400,7 +400,7 @@ record PacketForge(
             return extended;
         }
 
-        /** Hop-by-hop or destination options: padding, and such that are to be passed over where they are not known. */
+        /** Returns hop-by-hop or destination options: padding, and options that a receiver skips if it does not know them. */
         private byte[] options() {
             byte[] octets = new byte[8 * of(1, 1, 1, 2, 3, 8, random.nextInt(32) + 1)];
             octets[1] = (byte) (octets.length / 8 - 1);
@@ -420,7 +420,7 @@ record PacketForge(
             return octets;
         }
 
-        /** A routing header, mostly with no segment left. */
+        /** Returns a routing header, mostly with no segment left. */
         private byte[] routing() {
             int addresses = random.nextInt(3);
             byte[] octets = new byte[8 + 16 * addresses];
@@ -623,7 +623,7 @@ record PacketForge(
             return options;
         }
 
-        /** UDP headers of our own, IP headers of the kernel's. */
+        /** Returns pieces with our own UDP headers, to which the kernel adds IP headers. */
         private List<Piece> transportPackets() {
             var channel = transport == Transport.IPV4 ? Channel.DATAGRAM4 : Channel.DATAGRAM6;
             byte[] address = socketAddress(destination, false);
@@ -632,7 +632,7 @@ record PacketForge(
             return List.of(new Piece(channel, socketOptions(channel), address, 0, datagram()));
         }
 
-        /** Whole packets of our own. */
+        /** Returns whole IP packets. */
         private List<Piece> packets() {
             var channel = transport == Transport.IPV4 ? Channel.IP4 : Channel.IP6;
             List<Option> options = socketOptions(channel);
@@ -645,7 +645,7 @@ record PacketForge(
             return pieces;
         }
 
-        /** struct sockaddr_in or sockaddr_in6. */
+        /** Returns a struct sockaddr_in or sockaddr_in6. */
         private byte[] socketAddress(byte[] ip, boolean mapped) {
             if (ip.length == 4 && !mapped) {
                 return ByteBuffer.allocate(16).order(ByteOrder.nativeOrder()).putShort((short) RawSocket.AF_INET)
@@ -677,7 +677,7 @@ record PacketForge(
         return all.toByteArray();
     }
 
-    /** RFC 1071, over parts of which all but the last have an even length. */
+    /** Returns the checksum (RFC 1071) over parts, of which all but the last have an even length. */
     private static int checksum(byte[]... parts) {
         int sum = 0;
         for (byte[] part : parts) {

@@ -146,7 +146,7 @@ class PacketFuzzTest {
         });
     }
 
-    /** With the table that is there whichever firewall makes the rules. */
+    /** Asserts that the host's rules close the ways, together with the priority's table, which exists with either firewall. */
     private void closesByHostRules(Rules rules, List<Way> ways) throws Exception {
         Firewall firewall = rules.firewall(lab.node);
         SealedPriority priority = opened(SealedPriority.in(lab.node.namespace, MARK));
@@ -164,13 +164,16 @@ class PacketFuzzTest {
         return opened;
     }
 
-    /** What puts rules in place, takes them away or sends. */
+    /** Step that adds rules, removes them or sends. */
     @FunctionalInterface
     private interface Change {
         void make() throws Exception;
     }
 
-    /** All ways are closed once the rules stand, and open before and after; half of the time connections are tracked. */
+    /**
+     * Asserts that all ways are closed while the rules are in force, and open before and after. Half of the time connections
+     * are tracked.
+     */
     private void closes(List<Way> ways, Change protect, Change unprotect) throws Exception {
         int share = ATTEMPTS / ways.size() / 2;
         for (Way way : ways) {
@@ -195,7 +198,7 @@ class PacketFuzzTest {
                 lab.forge(SEED, Attacker.STRANGER, lab.peer(), lab.address()));
     }
 
-    /** A thread for each, for the credentials are the thread's. */
+    /** Returns a process of an attacker: a thread of its own, because credentials belong to a thread. */
     private AttackerThread process(Attacker attacker) throws Exception {
         PacketForge forge = lab.forge(SEED, attacker, lab.address(), lab.peer());
         return opened(new AttackerThread(lab.node, attacker, attempts(OPEN, OPEN + BATCH, forge::attempt)));
@@ -205,7 +208,7 @@ class PacketFuzzTest {
         return new Way(List.of(lab.outSealed), thread::send, lab.forge(SEED, thread.attacker(), lab.address(), lab.peer()));
     }
 
-    /** By the node's own address. */
+    /** Returns the way in by the node's own address. */
     private Way in(AttackerThread thread) {
         return new Way(lab.inside(), thread::send, lab.forge(SEED, thread.attacker(), lab.address(), lab.address()));
     }
@@ -223,7 +226,7 @@ class PacketFuzzTest {
         return LongStream.range(from, to).mapToObj(attempts).toList();
     }
 
-    /** How attempts are made. */
+    /** Sender of attempts. */
     @FunctionalInterface
     private interface Sender {
         void send(List<Attempt> attempts) throws Exception;
@@ -243,7 +246,7 @@ class PacketFuzzTest {
             this.pace = lab.forgeOfThePlainNetwork();
         }
 
-        /** All attempts without a change get through, and many with. */
+        /** Asserts that all attempts without a change get through, and many with one. */
         void assertOpen() throws Exception {
             // Links and bridges take a moment to forward.
             awaitFrame(ends.getFirst(), () -> sender.send(List.of(forge.plain(OPEN))));
@@ -253,7 +256,7 @@ class PacketFuzzTest {
             assertThat(changed).as("changed packets without rules, of %s", this).hasSizeGreaterThan(CONTROLS / 2);
         }
 
-        /** None of those kept gets through, nor any of these. */
+        /** Asserts that no kept attempt gets through, and none of these. */
         void assertClosed(long from, long to) throws Exception {
             List<Attempt> kept = kept(forge.transport(), forge.attacker());
             assertThat(send(0, kept.size(), index -> kept.get((int) index)))
@@ -303,7 +306,9 @@ class PacketFuzzTest {
             return 0;
         }
 
-        /** An unencrypted network's frame goes behind the others, again if a busy machine lost it. */
+        /**
+         * Waits until a plain network's frame has come through behind the others. It is sent again if a busy machine lost it.
+         */
         private void awaitPace(long index) throws Exception {
             awaitFrame(lab.inPlain, () -> sendFrames(List.of(pace.plain(index))));
         }

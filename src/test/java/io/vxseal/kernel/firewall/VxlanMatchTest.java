@@ -83,7 +83,7 @@ class VxlanMatchTest {
     }
 
     /**
-     * A packet of random content but for its header length, next header and VNI.
+     * Returns a packet of random content, except for its header length, next header and VNI.
      *
      * @param options words of IPv4 options
      * @param fragment with a fragment header, over IPv6
@@ -106,7 +106,10 @@ class VxlanMatchTest {
         return packet;
     }
 
-    /** The instructions used, after the kernel's networking/filter document; loads past the end end the program with 0. */
+    /**
+     * Runs a program of the instructions used here (the kernel's networking/filter document). A load past the packet's end
+     * ends it with 0.
+     */
     private static int run(VxlanMatch.Instruction[] program, byte[] packet) {
         int a = 0;
         int x = 0;

@@ -111,7 +111,7 @@ class SecurityPathTest {
         return arrivals(transport, () -> send(transport), layers);
     }
 
-    /** How many datagrams come in that are sent through these states, the innermost first; there are none afterwards. */
+    /** Returns how many datagrams come in that are sent through these states, the innermost first. Removes the states afterwards. */
     private int arrivals(Transport transport, Runnable sending, Layer... layers) throws Exception {
         String ends = "src %s dst %s ".formatted(address(transport, 1), address(transport, 2));
         StringBuilder templates = new StringBuilder();

@@ -133,7 +133,7 @@ class XfrmStateTest {
                 new InstalledState(STATE, 0xfffffff0L), new InstalledState(guarded, 0x1_0000_0005L));
     }
 
-    /** xfrm_aevent_id ({@code linux/xfrm.h}). */
+    /** Writes an xfrm_aevent_id ({@code linux/xfrm.h}). */
     private static NetlinkMessage aevent(Batch batch, SecurityAssociation.Id id) {
         return batch.add(XFRM_MSG_NEWAE, NetlinkMessage.NLM_F_REPLACE)
                 .field(id.destination().getAddress(), 16)
@@ -282,7 +282,7 @@ class XfrmStateTest {
         }
     }
 
-    /** A wire between the hosts, on which what this one sends to the VXLAN port is sealed under the state. */
+    /** Adds a wire between the hosts. What this one sends on it to the VXLAN port is sealed by the state. */
     private void sealing(TestHost other, Xfrm otherXfrm, SecurityAssociation state) throws Exception {
         host.run("ip link add wire type veth peer name wire netns " + other.pin);
         host.run("ip address add 10.55.0.1/24 dev wire");

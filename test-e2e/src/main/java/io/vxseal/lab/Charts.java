@@ -173,7 +173,7 @@ final class Charts {
         };
     }
 
-    /** Of JFreeChart's two kinds, the one that writes its labels as text and not as outlines. */
+    /** Returns a logarithmic axis, of the one of JFreeChart's two kinds that writes its labels as text and not as outlines. */
     private static LogarithmicAxis logarithmic(String label) {
         var axis = new LogarithmicAxis(label);
         style(axis);

@@ -185,7 +185,7 @@ class HostTest {
         Product.awaitTogether(lab.guests());
         assertThat(pings.isRunning()).isTrue();
         Task.Pings sent = pings.stop();
-        assertThat(sent.sent() - sent.received()).as("unanswered of %d pings, but for the one under way", sent.sent()).isLessThanOrEqualTo(1);
+        assertThat(sent.sent() - sent.received()).as("unanswered of %d pings, except for the one under way", sent.sent()).isLessThanOrEqualTo(1);
         assertTheyReachEachOther(tasks);
     }
 
@@ -202,7 +202,7 @@ class HostTest {
         assertThat(manager.sh("docker plugin inspect -f '{{.Config.Description}}' " + Product.NAME)).isEqualTo("another build");
         assertThat(pings.isRunning()).isTrue();
         Task.Pings sent = pings.stop();
-        assertThat(sent.sent() - sent.received()).as("unanswered of %d pings, but for the one under way", sent.sent()).isLessThanOrEqualTo(1);
+        assertThat(sent.sent() - sent.received()).as("unanswered of %d pings, except for the one under way", sent.sent()).isLessThanOrEqualTo(1);
         List<Task> more = lab.swarm().serve("more", "my-net");
         assertTheyReachEachOther(more);
     }

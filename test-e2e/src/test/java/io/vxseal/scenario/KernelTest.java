@@ -18,16 +18,17 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /**
- * The product's own tests of IPsec states and policies, on a stock kernel, which has ESP. They run the plugin's own jar with its
- * own JVM and its class data archive, which fits a class path that begins with that jar.
+ * The product's own tests of IPsec states and policies, on a stock kernel, which has ESP. They run on the plugin's own JVM, with whole
+ * libraries: the plugin's jar lacks what only tests call.
  */
 @Laboratory
 class KernelTest {
 
     private static final String TESTS = "cd /payload/target/plugin/rootfs/usr/lib/vxseal && runtime/bin/java"
             + " --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow"
-            + " -XX:SharedArchiveFile=vxseal.jsa -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
-            + " -cp vxseal.jar:/payload/target/test-classes:'/payload/target/test-lib/*' org.junit.platform.console.ConsoleLauncher execute"
+            + " -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+            + " -cp /payload/target/classes:/payload/target/test-classes:'/payload/target/test-lib/*'"
+            + " org.junit.platform.console.ConsoleLauncher execute"
             + " --disable-banner --disable-ansi-colors --include-tag=esp"
             // jqwik keeps a database in the current folder, which is read-only here.
             + " --include-engine=junit-jupiter";

@@ -64,7 +64,7 @@ class SplitTest {
         Product.awaitTogether(lab.guests());
         assertThat(pings.isRunning()).isTrue();
         Task.Pings sent = pings.stop();
-        assertThat(sent.sent() - sent.received()).as("unanswered of %d pings between %s, but for the one under way",
+        assertThat(sent.sent() - sent.received()).as("unanswered of %d pings between %s, except for the one under way",
                 sent.sent(), together).isLessThanOrEqualTo(1);
         assertThat(capture.stop().count(Wire.CLEARTEXT_VXLAN)).as("in clear").isZero();
     }
