@@ -46,7 +46,7 @@ public record Cidr(InetAddress address, int prefix) {
         for (int bit = prefix; bit < 8 * b.length; bit++) {
             b[bit / 8] &= (byte) ~(0x80 >>> bit % 8);
         }
-        return new Cidr(of(b), prefix);
+        return new Cidr(IpAddress.of(b), prefix);
     }
 
     /** Returns whether {@code other} has the same family and lies within this prefix. */
@@ -58,14 +58,6 @@ public record Cidr(InetAddress address, int prefix) {
     /** Returns whether the two prefixes have an address in common. */
     public boolean overlaps(Cidr other) {
         return prefix <= other.prefix ? contains(other.address) : other.contains(address);
-    }
-
-    private static InetAddress of(byte[] octets) {
-        try {
-            return InetAddress.getByAddress(octets);
-        } catch (java.net.UnknownHostException e) {
-            throw new IllegalStateException("an address of 4 or 16 octets was refused", e);
-        }
     }
 
     @Override

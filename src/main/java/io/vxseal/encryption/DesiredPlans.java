@@ -1,5 +1,6 @@
 package io.vxseal.encryption;
 
+import io.vxseal.address.IpAddress;
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.net.Inet4Address;
@@ -57,11 +58,6 @@ final class DesiredPlans {
         sealing = now;
     }
 
-    /** Returns whether the primary key has a replay window. */
-    boolean isGuarded() {
-        return isGuarded(ring);
-    }
-
     /** Returns whether the primary key of a ring has a replay window. */
     static boolean isGuarded(KeyRing ring) {
         return ring.primary().filter(primary -> primary.replayWindow() > 0).isPresent();
@@ -105,7 +101,7 @@ final class DesiredPlans {
                     family(node.address), own.bind().getHostAddress(), family(own.bind())));
         }
         // One window for two senders takes the numbers of one for repetitions of the other's.
-        return isGuarded()
+        return isGuarded(ring)
                 ? otherReceiver(own, node).map(other ->
                         "its SPIs are those of node %s, and a replay window is for one sender: give one of them another address"
                                 .formatted(other.address.getHostAddress()))
@@ -129,6 +125,6 @@ final class DesiredPlans {
     }
 
     private static boolean isOfFamily(NodeAddresses own, SealedNode node) {
-        return own.bind() instanceof Inet4Address == node.address instanceof Inet4Address;
+        return IpAddress.haveSameVersion(own.bind(), node.address);
     }
 }

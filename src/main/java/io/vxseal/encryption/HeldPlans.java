@@ -22,7 +22,7 @@ record HeldPlans(Map<InetAddress, NodePlan> plans, Set<SecurityPolicy> blocks, S
 
     private record Lists(
             List<SecurityAssociation> receive, List<SecurityAssociation> send, List<SecurityPolicy> policies) {
-        private Lists(InetAddress node) {
+        private Lists() {
             this(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
         }
 
@@ -47,12 +47,12 @@ record HeldPlans(Map<InetAddress, NodePlan> plans, Set<SecurityPolicy> blocks, S
                 blocks.add(policy);
             } else {
                 own.add(policy.id().source().address());
-                byNode.computeIfAbsent(policy.id().destination().address(), Lists::new).policies.add(policy);
+                byNode.computeIfAbsent(policy.id().destination().address(), _ -> new Lists()).policies.add(policy);
             }
         }
         for (SecurityAssociation state : states) {
             InetAddress node = RemoteEnd.of(state.id(), own);
-            Lists lists = byNode.computeIfAbsent(node, Lists::new);
+            Lists lists = byNode.computeIfAbsent(node, _ -> new Lists());
             (own.contains(state.id().source()) ? lists.send : lists.receive).add(state);
         }
         Map<InetAddress, NodePlan> plans = new LinkedHashMap<>();

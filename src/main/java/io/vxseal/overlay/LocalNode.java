@@ -1,9 +1,9 @@
 package io.vxseal.overlay;
 
+import io.vxseal.address.IpAddress;
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.peers.Peer;
-import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -55,6 +55,6 @@ final class LocalNode {
 
     /** Returns whether an address is of this node's IP version. */
     boolean isOfSameVersion(InetAddress address) {
-        return addresses.isEmpty() || (address instanceof Inet6Address) == (addresses.get().bind() instanceof Inet6Address);
+        return addresses.isEmpty() || IpAddress.haveSameVersion(address, addresses.get().bind());
     }
 }

@@ -1,5 +1,6 @@
 package io.vxseal.overlay;
 
+import io.vxseal.address.IpAddress;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.Bridge;
@@ -8,7 +9,6 @@ import io.vxseal.kernel.route.Link;
 import io.vxseal.kernel.route.Route;
 import io.vxseal.kernel.route.Vxlan;
 import io.vxseal.kernel.route.VxlanTunnel;
-import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.util.List;
 import java.util.Map;
@@ -167,6 +167,6 @@ final class SubnetDevices {
         return tunnel.port() == host.port()
                 && network.subnets().stream().anyMatch(subnet -> subnet.vni() == tunnel.vni())
                 && (vtep.isEmpty() || tunnel.local().isEmpty()
-                        || (tunnel.local().get() instanceof Inet6Address) == (vtep.get() instanceof Inet6Address));
+                        || IpAddress.haveSameVersion(tunnel.local().get(), vtep.get()));
     }
 }

@@ -1,8 +1,8 @@
 package io.vxseal.kernel.netlink;
 
+import io.vxseal.address.IpAddress;
 import io.vxseal.address.MacAddress;
 import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
@@ -87,16 +87,7 @@ public final class Attributes {
     }
 
     public Optional<InetAddress> address(int type) {
-        return get(type).filter(p -> p.limit() == IPV4_LENGTH || p.limit() == IPV6_LENGTH).map(p -> address(octets(p)));
-    }
-
-    /** Returns the address made of 4 or 16 octets. */
-    public static InetAddress address(byte[] octets) {
-        try {
-            return InetAddress.getByAddress(octets);
-        } catch (UnknownHostException e) {
-            throw new IllegalArgumentException("an address has 4 or 16 octets, not " + octets.length, e);
-        }
+        return get(type).filter(p -> p.limit() == IPV4_LENGTH || p.limit() == IPV6_LENGTH).map(p -> IpAddress.of(octets(p)));
     }
 
     private static byte[] octets(ByteBuffer payload) {

@@ -1,7 +1,7 @@
 package io.vxseal.kernel.xfrm;
 
+import io.vxseal.address.IpAddress;
 import io.vxseal.kernel.netlink.AddressFamily;
-import io.vxseal.kernel.netlink.Attributes;
 import io.vxseal.kernel.netlink.NetlinkMessage;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
@@ -113,7 +113,7 @@ final class XfrmMessages {
     static InetAddress address(ByteBuffer payload, int at, int family) {
         byte[] octets = new byte[family == AddressFamily.AF_INET ? IPV4_LENGTH : ADDRESS_LENGTH];
         payload.get(at, octets);
-        return Attributes.address(octets);
+        return IpAddress.of(octets);
     }
 
     static int be16(ByteBuffer payload, int at) {

@@ -63,9 +63,7 @@ class ForwardingTest extends UnderlayAndOverlay {
 
             assertDatagramArrives(container, moved, ip("10.44.0.12"));
             try (TestHost neighbour = new TestHost(folder.resolve("neighbour"))) {
-                MacAddress ofNeighbour = MacAddress.of(ip("10.44.0.13"));
-                otherOverlay.route.links().addVeth(new Veth("veth3", "br0", "eth0", ofNeighbour, 1424), neighbour.namespace);
-                neighbour.run("ip address add 10.44.0.13/24 dev eth0");
+                attach(otherOverlay, neighbour, 3);
                 neighbour.run("ip link set eth0 up");
                 assertDatagramArrives(neighbour, moved, ip("10.44.0.12"));
             }
@@ -86,8 +84,7 @@ class ForwardingTest extends UnderlayAndOverlay {
             remote(overlay, 2);
             remote(otherOverlay, 1);
             MacAddress mac = MacAddress.of(ip("10.44.0.13"));
-            overlay.route.links().addVeth(new Veth("veth3", "br0", "eth0", mac, 1424), victim.namespace);
-            victim.run("ip address add 10.44.0.13/24 dev eth0");
+            attach(overlay, victim, 3);
             victim.run("ip link set eth0 up");
 
             forger.run("ip neigh replace 10.44.0.11 lladdr 02:42:0a:2c:00:0b dev eth0 nud permanent");
@@ -114,10 +111,7 @@ class ForwardingTest extends UnderlayAndOverlay {
                 TestHost forger = new TestHost(folder.resolve("forger"))) {
             vxlan(Optional.empty());
             for (TestHost host : List.of(victim, forger)) {
-                int number = host == victim ? 3 : 4;
-                MacAddress mac = MacAddress.of(ip("10.44.0.1" + number));
-                overlay.route.links().addVeth(new Veth("veth" + number, "br0", "eth0", mac, 1424), host.namespace);
-                host.run("ip address add 10.44.0.1" + number + "/24 dev eth0");
+                attach(overlay, host, host == victim ? 3 : 4);
             }
             forger.run("ip link set eth0 address 02:42:0a:2c:00:0c");
             victim.run("ip link set eth0 up");
@@ -134,10 +128,7 @@ class ForwardingTest extends UnderlayAndOverlay {
                 TestHost bystander = new TestHost(folder.resolve("bystander"))) {
             vxlan(Optional.empty());
             for (TestHost host : List.of(sender, bystander)) {
-                int number = host == sender ? 3 : 4;
-                MacAddress mac = MacAddress.of(ip("10.44.0.1" + number));
-                overlay.route.links().addVeth(new Veth("veth" + number, "br0", "eth0", mac, 1424), host.namespace);
-                host.run("ip address add 10.44.0.1" + number + "/24 dev eth0");
+                attach(overlay, host, host == sender ? 3 : 4);
                 host.run("ip link set eth0 up");
             }
             counter(overlay, "vx0", "egress", "02:42:0a:2c:00:0c");
@@ -230,6 +221,14 @@ class ForwardingTest extends UnderlayAndOverlay {
         container.run("ip address add 10.44.0.1" + number + "/24 dev eth0");
         container.run("ip address add fd00:44::1" + number + "/64 dev eth0 nodad");
         container.run("ip link set eth0 up");
+    }
+
+    /** Connects a container to the bridge as 10.44.0.1N, with its link down. */
+    private static void attach(TestHost overlay, TestHost container, int number) throws Exception {
+        InetAddress address = ip("10.44.0.1" + number);
+        overlay.route.links().addVeth(
+                new Veth("veth" + number, "br0", "eth0", MacAddress.of(address), 1424), container.namespace);
+        container.run("ip address add " + address.getHostAddress() + "/24 dev eth0");
     }
 
     private static void remote(TestHost overlay, int number) throws Exception {

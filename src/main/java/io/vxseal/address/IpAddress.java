@@ -1,0 +1,28 @@
+package io.vxseal.address;
+
+import java.net.Inet4Address;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+
+/** Operations on IP addresses that {@link InetAddress} lacks. */
+public final class IpAddress {
+    private IpAddress() {}
+
+    /**
+     * Returns the address made of 4 or 16 octets.
+     *
+     * @throws IllegalArgumentException if there are more or fewer
+     */
+    public static InetAddress of(byte[] octets) {
+        try {
+            return InetAddress.getByAddress(octets);
+        } catch (UnknownHostException e) {
+            throw new IllegalArgumentException("an address has 4 or 16 octets, not " + octets.length, e);
+        }
+    }
+
+    /** Returns whether both addresses are IPv4 or both are IPv6. */
+    public static boolean haveSameVersion(InetAddress one, InetAddress other) {
+        return one instanceof Inet4Address == other instanceof Inet4Address;
+    }
+}
