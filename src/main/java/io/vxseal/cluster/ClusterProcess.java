@@ -39,6 +39,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -110,7 +111,7 @@ final class ClusterProcess implements AutoCloseable {
                 thread.post(() -> member.hubFailed(hub));
                 return;
             }
-            client.get().dial(new InetSocketAddress(hub, settings.port())).whenComplete((connection, failure) -> {
+            CompletableFuture<?> _ = client.get().dial(new InetSocketAddress(hub, settings.port())).whenComplete((connection, failure) -> {
                 if (!thread.post(() -> dialled(hub, connection, failure)) && connection != null) {
                     connection.close("this node's plugin ends");
                 }
@@ -330,7 +331,7 @@ final class ClusterProcess implements AutoCloseable {
         server = Optional.empty();
     }
 
-    private void dialled(InetAddress hub, Connection connection, Throwable failure) {
+    private void dialled(InetAddress hub, Connection connection, @Nullable Throwable failure) {
         if (failure != null) {
             Throwable cause = failure.getCause() == null ? failure : failure.getCause();
             dialProblem = Optional.of("no hub is reached; %s: %s".formatted(hub.getHostAddress(), cause.getMessage()));

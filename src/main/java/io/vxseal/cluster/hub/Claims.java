@@ -10,12 +10,14 @@ import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -33,7 +35,7 @@ import java.util.TreeSet;
 final class Claims {
     private final Map<String, NodeRecord> records = new HashMap<>();
     private final Map<String, Judged> judged = new HashMap<>();
-    private final Map<Contended, TreeSet<Claimant>> claimants = new HashMap<>();
+    private final Map<Contended, NavigableSet<Claimant>> claimants = new HashMap<>();
     /** By network: what managers' engines defined. */
     private final Map<String, Map<String, List<SubnetRecord>>> defined = new HashMap<>();
     private Optional<InetAddress> self = Optional.empty();
@@ -83,7 +85,7 @@ final class Claims {
         Map<Contended, Claimant> now = record.map(Claims::claims).orElse(Map.of());
         then.forEach((what, claimant) -> {
             if (!claimant.equals(now.get(what))) {
-                TreeSet<Claimant> all = claimants.get(what);
+                NavigableSet<Claimant> all = claimants.getOrDefault(what, Collections.emptyNavigableSet());
                 all.remove(claimant);
                 affect(all, affected);
                 if (all.isEmpty()) {
@@ -93,7 +95,7 @@ final class Claims {
         });
         now.forEach((what, claimant) -> {
             if (!claimant.equals(then.get(what))) {
-                TreeSet<Claimant> all = claimants.computeIfAbsent(what, _ -> new TreeSet<>());
+                NavigableSet<Claimant> all = claimants.computeIfAbsent(what, _ -> new TreeSet<>());
                 affect(all, affected);
                 all.add(claimant);
             }
@@ -103,7 +105,7 @@ final class Claims {
     }
 
     /** Those between whom it changes hands; a third in the row is waiting in either case. */
-    private static void affect(TreeSet<Claimant> all, Set<String> affected) {
+    private static void affect(NavigableSet<Claimant> all, Set<String> affected) {
         if (!all.isEmpty()) {
             affected.add(all.first().node());
         }
@@ -219,7 +221,12 @@ final class Claims {
                 || self.filter(own -> own.getAddress().length != vtep.getAddress().length).isPresent()) {
             return Optional.of(Reason.BAD_VTEP);
         }
-        return claimants.get(vtep(record)).first().node().equals(record.node()) ? Optional.empty() : Optional.of(Reason.VTEP_TAKEN);
+        return first(vtep(record)).node().equals(record.node()) ? Optional.empty() : Optional.of(Reason.VTEP_TAKEN);
+    }
+
+    /** Somebody claims it. */
+    private Claimant first(Contended what) {
+        return Objects.requireNonNull(claimants.get(what), "nobody claims it").first();
     }
 
     private static boolean isBroadcast(InetAddress address) {
@@ -243,7 +250,7 @@ final class Claims {
         }
         Claimant claimant = claimant(record, endpoint);
         for (Contended what : contended(network, endpoint)) {
-            if (!claimants.get(what).first().equals(claimant)) {
+            if (!first(what).equals(claimant)) {
                 return Optional.of(switch (what.kind()) {
                     case ADDRESS, VTEP -> Reason.ADDRESS_TAKEN;
                     case MAC -> Reason.MAC_TAKEN;
@@ -275,7 +282,7 @@ final class Claims {
         if (record == null || !record.silent()) {
             return false;
         }
-        Claimant first = claimants.get(vtep(record)).first();
+        Claimant first = first(vtep(record));
         return !first.silent() && !first.node().equals(node);
     }
 
@@ -294,7 +301,7 @@ final class Claims {
     }
 
     private long latest(Contended what) {
-        TreeSet<Claimant> all = claimants.get(what);
+        NavigableSet<Claimant> all = claimants.get(what);
         return all == null ? 0 : all.stream().mapToLong(Claimant::since).max().orElse(0);
     }
 

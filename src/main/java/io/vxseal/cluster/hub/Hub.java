@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A manager's hub: hears from each node what it has, and tells each node what its networks need, and the ring.
@@ -282,7 +283,7 @@ public final class Hub {
         dirty.remove(session);
     }
 
-    private HubSession session(MessageChannel channel) {
+    private @Nullable HubSession session(MessageChannel channel) {
         HubSession session = sessions.get(channel.peer().node());
         return session != null && session.channel.equals(channel) ? session : null;
     }
@@ -353,7 +354,7 @@ public final class Hub {
         schedule();
     }
 
-    private void index(String node, NodeRecord record, Set<String> networks, boolean add) {
+    private void index(String node, @Nullable NodeRecord record, Set<String> networks, boolean add) {
         if (record == null) {
             return;
         }

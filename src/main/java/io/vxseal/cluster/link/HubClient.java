@@ -197,7 +197,7 @@ public final class HubClient implements AutoCloseable {
         }
 
         private void cut(String why) {
-            request.abort(new IOException(why));
+            CompletableFuture<Boolean> _ = request.abort(new IOException(why));
         }
     }
 }

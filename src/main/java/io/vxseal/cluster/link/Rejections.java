@@ -37,6 +37,7 @@ public final class Rejections {
      * @param source a node's id or an address
      * @param detail what was refused
      */
+    @SuppressWarnings("EnumOrdinal") // An array with a place for each reason.
     public void add(Rejection reason, String source, String detail) {
         counts.incrementAndGet(reason.ordinal());
         if (isNews(source, System.nanoTime())) {
@@ -64,6 +65,7 @@ public final class Rejections {
     }
 
     /** Returns how often something was refused for this reason. */
+    @SuppressWarnings("EnumOrdinal") // As above.
     public long count(Rejection reason) {
         return counts.get(reason.ordinal());
     }

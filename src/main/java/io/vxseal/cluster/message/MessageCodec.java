@@ -22,6 +22,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.util.Optional;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A message's octets: a JSON object with one field, which names the kind and holds the message.
@@ -64,18 +65,18 @@ public final class MessageCodec {
 
     /** A message, in the field that names its kind. */
     private record Envelope(
-            Message.Hello hello,
-            Message.Welcome welcome,
-            Message.Subscribe subscribe,
-            Message.Announce announce,
-            Message.Acknowledge acknowledge,
-            Message.Records records,
-            Message.Ring ring,
-            Message.Heartbeat heartbeat,
-            Message.Ping ping,
-            Message.Recall recall,
-            Message.Recalled recalled,
-            Message.Goodbye goodbye) {
+            Message.@Nullable Hello hello,
+            Message.@Nullable Welcome welcome,
+            Message.@Nullable Subscribe subscribe,
+            Message.@Nullable Announce announce,
+            Message.@Nullable Acknowledge acknowledge,
+            Message.@Nullable Records records,
+            Message.@Nullable Ring ring,
+            Message.@Nullable Heartbeat heartbeat,
+            Message.@Nullable Ping ping,
+            Message.@Nullable Recall recall,
+            Message.@Nullable Recalled recalled,
+            Message.@Nullable Goodbye goodbye) {
 
         static Envelope of(Message message) {
             return new Envelope(
@@ -93,13 +94,13 @@ public final class MessageCodec {
                     as(message, Message.Goodbye.class));
         }
 
-        private static <T extends Message> T as(Message message, Class<T> kind) {
+        private static <T extends Message> @Nullable T as(Message message, Class<T> kind) {
             return kind.isInstance(message) ? kind.cast(message) : null;
         }
 
         Optional<Message> message() {
-            Message found = null;
-            for (Message each : new Message[] {
+            @Nullable Message found = null;
+            for (@Nullable Message each : new @Nullable Message[] {
                 hello, welcome, subscribe, announce, acknowledge, records, ring, heartbeat, ping, recall, recalled, goodbye
             }) {
                 if (each != null && found != null) {

@@ -24,6 +24,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The endpoints of other nodes, from what the hubs tell. A node's record stands while one hub tells it. What a hub told outlives its
@@ -81,7 +82,7 @@ final class Directory {
         Set<Place> affected = new LinkedHashSet<>();
         for (NodeRecord record : List.copyOf(chosen.values())) {
             if (record.networks().stream().anyMatch(each -> each.id().equals(network))) {
-                affected.addAll(replace(record.node(), record, record));
+                affected.addAll(replace(record, record));
             }
         }
         return tell(affected);
@@ -113,7 +114,7 @@ final class Directory {
 
     /** Several hubs tell the same: it is kept once. */
     private NodeRecord share(NodeRecord record) {
-        NodeRecord same = chosen.get(record.node());
+        NodeRecord same = chosen.getOrDefault(record.node(), record);
         return record.equals(same) ? same : record;
     }
 
@@ -172,8 +173,8 @@ final class Directory {
         for (String node : nodes) {
             NodeRecord now = node.equals(self) ? null : choose(node).orElse(null);
             NodeRecord before = now == null ? chosen.remove(node) : chosen.put(node, now);
-            if (now != before) {
-                affected.addAll(replace(node, before, now));
+            if (!Objects.equals(now, before)) {
+                affected.addAll(replace(before, now));
             }
         }
         return tell(affected);
@@ -189,7 +190,7 @@ final class Directory {
         return NodeRecord.choose(live, stale);
     }
 
-    private Set<Place> replace(String node, NodeRecord before, NodeRecord after) {
+    private Set<Place> replace(@Nullable NodeRecord before, @Nullable NodeRecord after) {
         Set<Place> affected = new LinkedHashSet<>();
         each(before, (place, claim) -> {
             claims.computeIfPresent(place, (_, all) -> {
@@ -214,7 +215,7 @@ final class Directory {
         void visit(Place place, Claim claim);
     }
 
-    private static void each(NodeRecord record, Visitor visitor) {
+    private static void each(@Nullable NodeRecord record, Visitor visitor) {
         if (record == null) {
             return;
         }

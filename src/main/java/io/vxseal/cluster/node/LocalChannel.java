@@ -5,14 +5,16 @@ import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.Timer;
 import io.vxseal.swarm.NodeName;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
 
 /** One end of the session between a manager's node and the hub of the same process. */
 public final class LocalChannel implements MessageChannel {
     private final NodeName name;
     private final Timer timer;
     private final BiConsumer<MessageChannel, Message> deliver;
-    private LocalChannel other;
+    private @Nullable LocalChannel other;
     private boolean closed;
 
     private LocalChannel(NodeName name, Timer timer, BiConsumer<MessageChannel, Message> deliver) {
@@ -39,7 +41,7 @@ public final class LocalChannel implements MessageChannel {
 
     /** Returns the other end. */
     public LocalChannel other() {
-        return other;
+        return Objects.requireNonNull(other, "a pair is made whole");
     }
 
     @Override
@@ -51,8 +53,8 @@ public final class LocalChannel implements MessageChannel {
     public boolean send(Message message) {
         // Later, so that neither is called while it calls.
         timer.after(Duration.ZERO, () -> {
-            if (!closed && !other.closed) {
-                other.deliver.accept(other, message);
+            if (!closed && !other().closed) {
+                other().deliver.accept(other(), message);
             }
         });
         return true;

@@ -71,7 +71,8 @@ public final class HubView {
             changed.add(record.node());
         }
         for (String node : gone) {
-            if (told.remove(node) != null | stale.remove(node) != null) {
+            boolean wasTold = told.remove(node) != null;
+            if (stale.remove(node) != null || wasTold) {
                 changed.add(node);
             }
         }
