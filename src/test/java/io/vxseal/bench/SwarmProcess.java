@@ -10,6 +10,7 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -25,7 +26,7 @@ import java.util.function.BooleanSupplier;
  * processes of a host share.
  */
 final class SwarmProcess {
-    private static final Duration PATIENCE = Duration.ofSeconds(300);
+    private static final Duration PATIENCE = Duration.ofMinutes(5);
 
     private final SwarmLayout layout;
     private final List<PlayedNode> nodes = new ArrayList<>();
@@ -79,7 +80,7 @@ final class SwarmProcess {
             process.nodes.add(process.new PlayedNode(number, Path.of(args[0], "s1-node-" + number), Integer.parseInt(args[1])));
         }
         System.out.println("ready");
-        BufferedReader input = new BufferedReader(new InputStreamReader(System.in));
+        BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = input.readLine(); line != null; line = input.readLine()) {
             String[] words = line.split(" ");
             System.out.println(process.obey(words[0], words.length > 1 ? Integer.parseInt(words[1]) : 0));
