@@ -37,8 +37,8 @@ final class Simulation {
     /** Longer than anything outlives its silence, and than the keys' handover takes. */
     private static final Duration SETTLING = Duration.ofSeconds(75);
     private static final Duration CHECK = Duration.ofSeconds(1);
-    /** For a ring to come to a node that has a session with a hub that has it. */
-    private static final Duration RING_WAY = Duration.ofSeconds(5);
+    /** For a ring to come to a node that has a session with a hub that has it; longer than a broken session takes to be noticed. */
+    private static final Duration RING_WAY = Duration.ofSeconds(20);
     private static final Duration HANDOVER = Duration.ofSeconds(40);
 
     final long seed;
@@ -55,6 +55,9 @@ final class Simulation {
     /** The ring that each host had at the last look, and since when it has missed no ring. */
     private final Map<String, RingMark> marks = new HashMap<>();
     private final Map<String, Long> currentSince = new HashMap<>();
+    /** Since when each host reaches a hub that has the newest ring. */
+    private final Map<String, Long> reachedSince = new HashMap<>();
+    private RingMark reachedRing = RingMark.NONE;
     private int endpoints;
     private final Map<RingMark, SignedRing> byMark = new HashMap<>();
     private int read;
@@ -84,6 +87,7 @@ final class Simulation {
         checkEnd();
     }
 
+    @SuppressWarnings("AnnotateFormatMethod")
     void check(boolean holds, String what, Object... of) {
         if (!holds) {
             throw new AssertionError("seed %d at %.3f s: %s%n%s".formatted(
@@ -91,6 +95,7 @@ final class Simulation {
         }
     }
 
+    @SuppressWarnings("AnnotateFormatMethod")
     private void note(String what, Object... of) {
         journal.add("%8.3f %s".formatted(network.now() / 1e9, what.formatted(of)));
     }
@@ -429,6 +434,7 @@ final class Simulation {
                 currentSince.putIfAbsent(host.id, network.now());
             }
         }
+        checkRingCame(newest);
         for (SimulatedHost sender : hosts) {
             Long since = currentSince.get(sender.id);
             if (since == null || network.now() - since < HANDOVER.toNanos() || sender.kernel.isEmpty()) {
@@ -440,6 +446,24 @@ final class Simulation {
                     check(receiver.kernel.keys().contains(primary), "%s sends with key %d, and %s has %s", sender.id, primary.tag(),
                             receiver.id, receiver.kernel.keys().stream().map(Key::tag).toList());
                 }
+            }
+        }
+    }
+
+    private void checkRingCame(RingMark newest) {
+        if (!newest.equals(reachedRing)) {
+            reachedRing = newest;
+            reachedSince.clear();
+        }
+        for (SimulatedHost host : hosts) {
+            boolean reached = host.member.filter(m -> m.node().hubs().stream().anyMatch(hub -> hosts.stream().anyMatch(other ->
+                    other.id.equals(hub.node()) && other.isUp() && newest.equals(marks.get(other.id)) && !network.isCut(host.id, other.id))))
+                    .isPresent();
+            if (!reached) {
+                reachedSince.remove(host.id);
+            } else if (network.now() - reachedSince.computeIfAbsent(host.id, _ -> network.now()) > RING_WAY.toNanos()) {
+                check(newest.equals(marks.get(host.id)), "%s reaches a hub with ring %d, and has %d", host.id, newest.version(),
+                        marks.get(host.id).version());
             }
         }
     }

@@ -138,9 +138,11 @@ final class Directory {
         }
         Set<String> changed = new HashSet<>();
         HubView own = hubs.get(self);
-        for (HubView view : hubs.values()) {
-            // This process's own hub has heard from the others.
-            boolean witness = own != null && own.isComplete() || hubs.values().stream().anyMatch(other -> other.isWitness(view));
+        for (Map.Entry<String, HubView> each : hubs.entrySet()) {
+            HubView view = each.getValue();
+            // This process's own hub has heard from the others, and they from its nodes if it is no hub any more.
+            boolean witness = own != null && own.isComplete() || each.getKey().equals(self)
+                    || hubs.values().stream().anyMatch(other -> other.isWitness(view));
             changed.addAll(view.expire(now, reached.get(), witness));
         }
         hubs.values().removeIf(view -> !view.isConnected() && view.isEmpty());

@@ -46,8 +46,10 @@ final class ClientProcess {
         return client.dial(hub).exceptionallyCompose(failure -> {
             CompletableFuture<Connection> again = new CompletableFuture<>();
             System.err.println("attempt " + attempt + ": " + failure.getMessage());
-            threads.scheduler().schedule(() -> dial(client, hub, threads, attempt + 1).whenComplete((connection, _) ->
-                    again.complete(connection)), ThreadLocalRandom.current().nextLong(500, 1500), TimeUnit.MILLISECONDS);
+            threads.scheduler().schedule(() -> {
+                CompletableFuture<Void> _ = dial(client, hub, threads, attempt + 1).thenAccept(again::complete);
+            },
+                    ThreadLocalRandom.current().nextLong(500, 1500), TimeUnit.MILLISECONDS);
             return again;
         });
     }

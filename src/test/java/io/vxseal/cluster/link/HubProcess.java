@@ -7,6 +7,7 @@ import java.io.InputStreamReader;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -31,7 +32,7 @@ final class HubProcess {
                 SwarmIdentity.read(Path.of(args[0])), new LinkThreads(), LinkTimes.DEFAULT, recorder, new Rejections());
         hub.start();
         System.out.println(hub.port());
-        BufferedReader input = new BufferedReader(new InputStreamReader(System.in));
+        BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = input.readLine(); line != null; line = input.readLine()) {
             if (line.equals("send")) {
                 recorder.open.forEach(connection -> connection.send(new byte[1000]));
