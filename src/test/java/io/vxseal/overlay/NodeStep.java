@@ -82,6 +82,7 @@ record NodeStep(Kind kind, int variant) {
 
         final int weight;
         final Plugin plugin;
+        @SuppressWarnings("ImmutableEnumChecker") // made by Set.of
         private final Set<Barrier> opens;
 
         Kind(int weight, Plugin plugin, Barrier... opens) {
