@@ -75,17 +75,22 @@ final class Admission {
 
     /** Connections of one source. */
     private static final class Source {
+        private final Object key;
         private final SequencedSet<Entry> pending = new LinkedHashSet<>();
         private int count;
+
+        private Source(Object key) {
+            this.key = key;
+        }
     }
 
     /** A connection that was let in. */
     static final class Entry {
-        private final Object source;
+        private final Source source;
         private final long since;
         private boolean left;
 
-        private Entry(Object source, long since) {
+        private Entry(Source source, long since) {
             this.source = source;
             this.since = since;
         }
@@ -126,10 +131,10 @@ final class Admission {
             return new Answer.Refuse(Rejection.CONNECTIONS);
         }
         displaced.ifPresent(this::leave);
-        Entry entry = new Entry(key, now);
-        source = sources.computeIfAbsent(key, _ -> new Source());
-        source.count++;
-        source.pending.add(entry);
+        Source counted = sources.computeIfAbsent(key, Source::new);
+        Entry entry = new Entry(counted, now);
+        counted.count++;
+        counted.pending.add(entry);
         pending.add(entry);
         count++;
         return new Answer.Enter(entry, displaced);
@@ -142,10 +147,7 @@ final class Admission {
     }
 
     private void endPending(Entry entry) {
-        Source source = sources.get(entry.source);
-        if (source != null) {
-            source.pending.remove(entry);
-        }
+        entry.source.pending.remove(entry);
         pending.remove(entry);
     }
 
@@ -157,9 +159,8 @@ final class Admission {
         entry.left = true;
         endPending(entry);
         count--;
-        Source source = sources.get(entry.source);
-        if (--source.count == 0) {
-            sources.remove(entry.source);
+        if (--entry.source.count == 0) {
+            sources.remove(entry.source.key);
         }
     }
 
@@ -180,7 +181,7 @@ final class Admission {
     /** Returns the oldest pending connection of the source with the most, if it has more than its share; else an old one. */
     private Optional<Entry> displaceable(long now) {
         Source largest = pending.stream()
-                .map(entry -> sources.get(entry.source))
+                .map(entry -> entry.source)
                 .max(Comparator.comparingInt(source -> source.pending.size()))
                 .orElseThrow();
         if (largest.pending.size() > limits.share()) {
@@ -194,7 +195,7 @@ final class Admission {
         return Math.clamp(PATIENCE_FACTOR * average, limits.minPatience(), limits.maxPatience());
     }
 
-    /** Returns what counts as one source: an IPv4 address, or the /64 of an IPv6 address, as whoever has one has all of it. */
+    /** Returns what counts as one source: an IPv4 address, or the /64 of an IPv6 address, all of which a host has. */
     private static Object sourceOf(InetAddress address) {
         return address instanceof Inet6Address ? ByteBuffer.wrap(address.getAddress(), 0, PREFIX) : address;
     }

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.SelectableChannelEndPoint;
@@ -78,12 +79,12 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
 
     private boolean admit(SocketChannel channel) throws IOException {
         InetAddress address = ((InetSocketAddress) channel.getRemoteAddress()).getAddress();
-        Guest displaced = null;
+        Optional<Guest> displaced = Optional.empty();
         Optional<Rejection> refused = Optional.empty();
         synchronized (admission) {
             switch (enter(address)) {
                 case Admission.Answer.Enter enter -> {
-                    displaced = enter.displaced().map(this::remove).orElse(null);
+                    displaced = enter.displaced().map(this::remove);
                     entries.put(channel, enter.entry());
                     guests.put(enter.entry(), new Guest(address, channel, channel));
                 }
@@ -91,9 +92,7 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
                 case Admission.Answer.Wait _ -> refused = Optional.of(Rejection.CONNECTIONS);
             }
         }
-        if (displaced != null) {
-            close(displaced, Rejection.DISPLACED);
-        }
+        displaced.ifPresent(guest -> close(guest, Rejection.DISPLACED));
         refused.ifPresent(reason -> rejections.add(reason, address.getHostAddress(), "connection"));
         return refused.isEmpty();
     }
@@ -186,7 +185,7 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
     private Guest remove(Admission.Entry entry) {
         admission.leave(entry);
         admission.notifyAll();
-        Guest guest = guests.remove(entry);
+        Guest guest = Objects.requireNonNull(guests.remove(entry), "an entry has a guest until it is removed");
         entries.remove(guest.channel());
         return guest;
     }

@@ -21,6 +21,7 @@ import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.component.LifeCycle;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Hub's side of sessions: accepts them on the cluster port. A session is one POST whose request body and response body
@@ -49,7 +50,7 @@ public final class HubServer implements AutoCloseable {
     private final Server server;
     private final HubAcceptor acceptor;
     private final LinkThreads threads;
-    private LinkThreads.Timer timer;
+    private LinkThreads.@Nullable Timer timer;
 
     /**
      * Prepares a hub.

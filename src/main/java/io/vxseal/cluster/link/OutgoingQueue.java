@@ -3,6 +3,7 @@ package io.vxseal.cluster.link;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.Queue;
+import org.jspecify.annotations.Nullable;
 
 /** Messages that wait to be written to one session, bounded in number and octets. Not thread-safe. */
 final class OutgoingQueue {
@@ -19,7 +20,7 @@ final class OutgoingQueue {
     private int inFlight;
 
     /** The payload that follows a header written alone. */
-    private ByteBuffer rest;
+    private @Nullable ByteBuffer rest;
 
     private boolean refused;
 
@@ -43,7 +44,7 @@ final class OutgoingQueue {
     }
 
     /** Returns the next octets to write, until none are left: null. What it returned before is taken as written. */
-    ByteBuffer next() {
+    @Nullable ByteBuffer next() {
         if (rest != null) {
             ByteBuffer next = rest;
             rest = null;

@@ -7,6 +7,7 @@ import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.util.IteratingCallback;
 import org.eclipse.jetty.util.thread.SerializedInvoker;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,7 +39,7 @@ final class Session implements Connection {
     private boolean keepAliveDue;
 
     /** Why the session ended; null while it stands. Written under {@link #lock}. */
-    private volatile String ended;
+    private volatile @Nullable String ended;
 
     /** Whether the peer is to be told the reason. Guarded by {@link #lock}. */
     private boolean closeFrameDue;
