@@ -49,6 +49,7 @@ class ManySessionsTest extends LinkTest {
             Figures sent = ask(hub, fromHub, "send");
             System.out.printf("measured: a message of 1000 octets to each takes %d ms of processor time%n",
                     (sent.cpuNanos() - rest.cpuNanos()) / 1_000_000);
+            assertThat(sent.sessions()).as("sessions that still stand").isEqualTo(NODES);
         } finally {
             hub.destroy();
             if (clients != null) {
