@@ -10,6 +10,7 @@ import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.cluster.ring.RingKeeper;
@@ -250,10 +251,14 @@ public final class ClusterNode {
     }
 
     private void sendSubscription(Uplink up) {
-        // What other hubs hear, a manager's hub passes on to its own node, judged.
-        up.send(Message.Subscribe.class, () -> Optional.of(up.feedsHub
-                ? new Message.Subscribe(Set.of(), true)
-                : new Message.Subscribe(networks.keySet(), false)));
+        up.send(Message.Subscribe.class, () -> {
+            if (up.feedsHub) {
+                // What other hubs hear, a manager's hub passes on to its own node, judged.
+                return Optional.of(new Message.Subscribe(Set.of(), true));
+            }
+            up.held = directory.held();
+            return Optional.of(new Message.Subscribe(networks.keySet(), false, up.held));
+        });
     }
 
     /** A hub sent a message. */
@@ -442,6 +447,8 @@ public final class ClusterNode {
     /** Does what time brings; to be called each second. */
     public void tick() {
         events.changed(directory.expire(timer.nanoTime()));
+        List<RecordMark> held = directory.held();
+        uplinks.values().stream().filter(up -> up.welcomed && !up.feedsHub && !up.held.equals(held)).forEach(this::sendSubscription);
     }
 
     /** The engine says that the node at this address is not there. */
