@@ -14,6 +14,7 @@ import io.vxseal.swarm.SwarmIdentity;
 import io.vxseal.swarm.TestSwarm;
 import java.io.IOException;
 import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -156,6 +157,44 @@ class ClusterKeysTest extends Hosts {
             worker.send(new Message.Ring(forged));
             return true;
         });
+    }
+
+    @Test
+    void ringOfADemotedManagerIsRefusedAndKeysStillChange() throws Exception {
+        List<Host> hosts = pair();
+        SwarmIdentity demoted = SwarmIdentity.read(swarm.node("node-9", Role.MANAGER));
+        byte[] ring = RingTrust.of(demoted).sign(2, Instant.now(), false, keys(1, 2, 3)).octets();
+        Rogue worker = rogue(9, Role.WORKER, hosts.getFirst());
+        worker.send(new Message.Hello(RingMark.NONE, false));
+        isRefused(hosts.getFirst(), hosts.getLast(), "ring of a former manager", () -> {
+            worker.send(new Message.Ring(ring));
+            return true;
+        });
+    }
+
+    @Test
+    void ringsOfVersionsNearTheEndAreRefusedAndKeysStillChange() throws Exception {
+        List<Host> hosts = pair();
+        managerIds.put(address(9), "node-9");
+        hosts.forEach(host -> host.lists(hosts.getFirst().at(), address(9)));
+        SwarmIdentity manager = SwarmIdentity.read(swarm.node("node-9", Role.MANAGER));
+        Rogue worker = rogue(3, Role.WORKER, hosts.getFirst());
+        worker.send(new Message.Hello(RingMark.NONE, false));
+        byte[] good = RingTrust.of(manager).sign(2, Instant.now(), false, keys(1, 2, 3)).octets();
+        for (long version : List.of(Long.MAX_VALUE, 1L << 40, 2_000_000L, 0L, -1L)) {
+            byte[] ring = good.clone();
+            ByteBuffer.wrap(ring).putLong(1, version);
+            byte[] signed = RingTest.resign(ring, 3, manager);
+            long refused = hosts.getFirst().cluster().status().refused();
+            worker.send(new Message.Ring(signed));
+            await("version " + version, () -> hosts.getFirst().cluster().status().refused() > refused);
+        }
+        assertThat(version(hosts.getFirst())).isEqualTo(1);
+        KeyRing before = hosts.getFirst().cluster().ring();
+        managerIds.remove(address(9));
+        hosts.forEach(host -> host.lists(hosts.getFirst().at()));
+        await("the ring after a manager's removal", () -> version(hosts.getFirst()) == 2 && version(hosts.getLast()) == 2);
+        assertThat(hosts.getLast().cluster().ring().keys()).startsWith(before.keys().get(2), before.keys().get(0));
     }
 
     @Test

@@ -44,12 +44,9 @@ public final class Hub {
     private final Predicate<String> isManager;
     private final Claims claims = new Claims();
     private final Records records;
+    private final Subscriptions subscriptions;
     private final Map<String, HubSession> sessions = new HashMap<>();
-    private final Map<String, Set<HubSession>> subscribers = new HashMap<>();
-    private final Set<HubSession> hubs = new LinkedHashSet<>();
     private final Set<HubSession> dirty = new LinkedHashSet<>();
-    private final Map<String, Set<String>> nodesByNetwork = new HashMap<>();
-    private final Map<String, NodeRecord> told = new HashMap<>();
     private final Map<String, List<RefusedClaim>> refusedBefore = new HashMap<>();
     private Set<String> otherHubs = Set.of();
     private boolean scheduled;
@@ -90,7 +87,7 @@ public final class Hub {
     private final HubSession.Source source = new HubSession.Source() {
         @Override
         public Optional<NodeRecord> record(HubSession session, String node) {
-            return tellable(session, node);
+            return subscriptions.told(session, node);
         }
 
         @Override
@@ -124,6 +121,7 @@ public final class Hub {
         this.rings = rings;
         this.refusals = refusals;
         this.records = new Records(retention, claims);
+        this.subscriptions = new Subscriptions(records, claims);
         this.began = timer.nanoTime();
     }
 
@@ -168,7 +166,7 @@ public final class Hub {
             case Message.Heartbeat(var ring, var rotate) -> heard(session, ring, rotate);
             case Message.Ping() -> session.answer(new Message.Heartbeat(rings.mark(), rings.isRotationRequested()));
             case Message.Ring(var octets) -> rings.take(octets);
-            case Message.Subscribe(var networks, var everything) -> subscribe(session, networks, everything);
+            case Message.Subscribe wanted -> subscribe(session, wanted);
             case Message.Announce(var record) -> {
                 if (!record.node().equals(session.node())) {
                     throw new RefusedException("a record of node " + record.node() + ", of which the session is not");
@@ -220,37 +218,14 @@ public final class Hub {
         }
     }
 
-    private void subscribe(HubSession session, Set<String> networks, boolean everything) throws RefusedException {
-        if (everything && session.channel.peer().role() != Role.MANAGER) {
+    private void subscribe(HubSession session, Message.Subscribe wanted) throws RefusedException {
+        if (wanted.everything() && session.channel.peer().role() != Role.MANAGER) {
             throw new RefusedException("a worker's subscription to everything");
         }
-        session.wantsEverything = everything;
-        // Of those that it does not want any more, too: what it was told of them ends.
-        Set<String> changed = new HashSet<>(networks);
-        changed.removeAll(session.networks);
-        session.networks.stream().filter(network -> !networks.contains(network)).forEach(changed::add);
-        unsubscribe(session);
-        session.networks = networks;
+        session.wantsEverything = wanted.everything();
         // One that was just promoted may not be on the engine's list yet.
-        session.everything = everything && role(session) == Role.MANAGER;
-        networks.forEach(network -> subscribers.computeIfAbsent(network, _ -> new LinkedHashSet<>()).add(session));
-        if (session.everything) {
-            hubs.add(session);
-            session.pending.addAll(records.directNodes());
-        }
-        changed.forEach(network -> session.pending.addAll(nodesByNetwork.getOrDefault(network, Set.of())));
-        if (!session.everything) {
-            session.pending.remove(session.node());
-        }
-        session.completing = !everything || session.everything;
-    }
-
-    private void unsubscribe(HubSession session) {
-        hubs.remove(session);
-        session.networks.forEach(network -> subscribers.computeIfPresent(network, (_, all) -> {
-            all.remove(session);
-            return all.isEmpty() ? null : all;
-        }));
+        subscriptions.replace(session, wanted, wanted.everything() && role(session) == Role.MANAGER);
+        session.completing = !wanted.everything() || session.everything;
     }
 
     /** A manager that was demoted keeps its certificate for a while. */
@@ -279,7 +254,7 @@ public final class Hub {
     }
 
     private void forget(HubSession session) {
-        unsubscribe(session);
+        subscriptions.remove(session);
         dirty.remove(session);
     }
 
@@ -307,7 +282,7 @@ public final class Hub {
             look(session);
         }
         synchronize();
-        tellHubs();
+        dirty.addAll(subscriptions.directChanged());
         List<HubSession> now = List.copyOf(dirty);
         dirty.clear();
         now.forEach(session -> session.flush(source, ready.isPresent()));
@@ -321,52 +296,13 @@ public final class Hub {
         });
     }
 
-    /** Tells other hubs of their own nodes, too: what this hub admitted earlier than they did counts as admitted then. */
-    private void tellHubs() {
-        Set<String> changed = records.takeDirectChanges();
-        if (!changed.isEmpty()) {
-            hubs.forEach(hub -> hub.pending.addAll(changed));
-            dirty.addAll(hubs);
-        }
-    }
-
     /** Nodes' records changed: tells those who subscribed to their networks, and the nodes themselves what has no effect. */
     private void changed(Set<String> nodes) {
         for (String node : nodes) {
-            Optional<Claims.Judged> judged = claims.judged(node);
-            NodeRecord now = judged.map(each -> each.effective().only(_ -> true)).orElse(null);
-            NodeRecord before = now == null ? told.remove(node) : told.put(node, now);
-            Set<String> networks = new HashSet<>();
-            index(node, before, networks, false);
-            index(node, now, networks, true);
-            for (String network : networks) {
-                for (HubSession session : subscribers.getOrDefault(network, Set.of())) {
-                    if (!session.node().equals(node)) {
-                        session.pending.add(node);
-                        dirty.add(session);
-                    }
-                }
-            }
-            refused(node, judged.map(Claims.Judged::refused).orElse(List.of()));
+            dirty.addAll(subscriptions.changed(node));
+            refused(node, claims.judged(node).map(Claims.Judged::refused).orElse(List.of()));
         }
         schedule();
-    }
-
-    private void index(String node, @Nullable NodeRecord record, Set<String> networks, boolean add) {
-        if (record == null) {
-            return;
-        }
-        for (NetworkRecord network : record.networks()) {
-            networks.add(network.id());
-            if (add) {
-                nodesByNetwork.computeIfAbsent(network.id(), _ -> new HashSet<>()).add(node);
-            } else {
-                nodesByNetwork.computeIfPresent(network.id(), (_, all) -> {
-                    all.remove(node);
-                    return all.isEmpty() ? null : all;
-                });
-            }
-        }
     }
 
     private void refused(String node, List<RefusedClaim> now) {
@@ -385,15 +321,6 @@ public final class Hub {
                 }
             }
         }
-    }
-
-    private Optional<NodeRecord> tellable(HubSession session, String node) {
-        if (session.everything) {
-            return records.direct(node);
-        }
-        return Optional.ofNullable(told.get(node))
-                .map(record -> record.only(session.networks::contains))
-                .filter(record -> !record.networks().isEmpty());
     }
 
     private Optional<Message> acknowledge(HubSession session) {
@@ -418,7 +345,7 @@ public final class Hub {
 
     private void resubscribe(HubSession session) {
         try {
-            subscribe(session, session.networks, true);
+            subscribe(session, new Message.Subscribe(session.networks, true));
             touch(session);
         } catch (RefusedException e) {
             refusals.refuse(session.node(), e.getMessage());
@@ -478,6 +405,7 @@ public final class Hub {
 
     /** Does what time brings; to be called each second. */
     public void tick() {
+        dirty.addAll(subscriptions.outdated());
         changed(records.expire(timer.nanoTime()));
         synchronize();
     }

@@ -4,14 +4,18 @@ import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RecordMark;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * A session of a node with this hub, and what the node is yet to be told. That is kept as "which", not as messages: who reads slowly
@@ -40,6 +44,10 @@ final class HubSession {
     /** The newest ring that the node has or was sent. */
     RingMark ring = RingMark.NONE;
     private final Deque<Message> answers = new ArrayDeque<>();
+    /** Records that the node knows from before, by node. */
+    private Map<String, RecordMark> held = Map.of();
+    /** Those of which the node is not told anything yet. */
+    private final Set<RecordMark> unanswered = new LinkedHashSet<>();
 
     /** What a session may tell. */
     interface Source {
@@ -63,6 +71,31 @@ final class HubSession {
 
     String node() {
         return channel.peer().node();
+    }
+
+    /** Replaces the records that the node knows from before. */
+    void hold(List<RecordMark> marks) {
+        held = new HashMap<>();
+        marks.forEach(mark -> held.put(mark.node(), mark));
+        unanswered.clear();
+        unanswered.addAll(held.values());
+    }
+
+    /** Returns whether the node named records that it knows from before. */
+    boolean isHolder() {
+        return !held.isEmpty();
+    }
+
+    /** Returns the record of another node that this node knows from before. */
+    Optional<RecordMark> held(String node) {
+        return Optional.ofNullable(held.get(node));
+    }
+
+    /** Returns the nodes whose held record is outdated; each once. */
+    Set<String> takeOutdated(Predicate<RecordMark> isOutdated) {
+        Set<String> taken = new LinkedHashSet<>();
+        unanswered.removeIf(mark -> isOutdated.test(mark) && taken.add(mark.node()));
+        return taken;
     }
 
     /** Adds an answer; the node asked, and one that asks faster than it reads is not answered each time. */

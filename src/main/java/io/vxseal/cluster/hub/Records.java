@@ -283,7 +283,8 @@ final class Records {
         return newest(node).filter(record -> !record.ended());
     }
 
-    private Optional<NodeRecord> newest(String node) {
+    /** Returns the newest record of a node, or what is left of it. */
+    Optional<NodeRecord> newest(String node) {
         List<NodeRecord> live = new ArrayList<>();
         List<NodeRecord> silent = new ArrayList<>();
         Optional.ofNullable(direct.get(node)).ifPresent(each -> (each.live ? live : silent).add(each.record));

@@ -2,6 +2,7 @@ package io.vxseal.cluster.message;
 
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import java.util.Collections;
 import java.util.List;
@@ -51,9 +52,23 @@ public sealed interface Message {
      *
      * @param networks ids, in place of those before
      * @param everything whether the sender is a hub itself and wants all that its receiver hears from nodes
+     * @param held records that hubs told before their sessions broke, and that no hub tells now. A hub that knows a later one of these
+     *     nodes tells it, without networks if the node has nothing in those that the sender wants
      */
-    record Subscribe(Set<String> networks, boolean everything) implements Message {
+    record Subscribe(Set<String> networks, boolean everything, List<RecordMark> held) implements Message {
+        /** Most held records in one message. */
+        public static final int MOST_HELD = 2000;
+
+        /** Asks for the records of networks; the sender holds none from before. */
+        public Subscribe(Set<String> networks, boolean everything) {
+            this(networks, everything, List.of());
+        }
+
         public Subscribe {
+            held = held == null ? List.of() : List.copyOf(held);
+            if (held.size() > MOST_HELD) {
+                throw new IllegalArgumentException("subscription with %d held records".formatted(held.size()));
+            }
             networks = networks == null ? Set.of() : Collections.unmodifiableSet(new TreeSet<>(networks));
             if (networks.size() > NodeRecord.MOST_NETWORKS) {
                 throw new IllegalArgumentException("subscription to %d networks".formatted(networks.size()));

@@ -10,6 +10,7 @@ import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.cluster.ring.RingKeeper;
@@ -20,7 +21,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,14 +32,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * This node towards the hubs: announces its record to each, and hears of the others.
+ * This node's sessions with hubs: announces its record to each, and hears of the other nodes.
  *
  * <p>Pure, one thread.
  */
 public final class ClusterNode {
     private static final Logger LOG = LoggerFactory.getLogger(ClusterNode.class);
 
-    /** Hubs are given so long to say what this node announced before; they forget it some time after. */
+    /** Time for hubs to say what this node announced before; they forget it some time after. */
     public static final Duration RECALL = Duration.ofSeconds(10);
     /** Bits of an incarnation below the milliseconds; random, so that two processes have different ones. */
     private static final int RANDOM_BITS = 16;
@@ -49,27 +49,9 @@ public final class ClusterNode {
     private final Events events;
     private final Directory directory;
     private final Map<String, Uplink> uplinks = new LinkedHashMap<>();
-    private final Map<String, Map<String, EndpointRecord>> own = new LinkedHashMap<>();
-    private final Map<String, List<SubnetRecord>> networks = new LinkedHashMap<>();
-    private final Map<String, List<SubnetRecord>> allocated = new LinkedHashMap<>();
-    private Optional<NodeName> self = Optional.empty();
-    private Optional<InetAddress> vtep = Optional.empty();
-    private long incarnation;
-    private long revision = 1;
-    private boolean away;
+    private final OwnRecord own;
+    private final EndpointRecall recall = new EndpointRecall();
     private List<RefusedClaim> refused = List.of();
-
-    /**
-     * Whether this node is to learn which endpoints it has. Until it has, it announces nothing: what it does not name, the others remove
-     * from their kernels.
-     */
-    private boolean recalling;
-    private final Set<String> asked = new HashSet<>();
-    private final Set<String> unanswered = new HashSet<>();
-    /** Answers that are being dealt with. */
-    private int answers;
-    /** Whether an answer named endpoints, or there was the time for one. */
-    private boolean answered;
 
     /** Hears what this node learns. */
     public interface Events {
@@ -103,130 +85,92 @@ public final class ClusterNode {
         this.events = events;
         this.directory = new Directory(retention);
         long millis = Math.max(1, timer.wallTime().toEpochMilli());
-        this.incarnation = (millis << RANDOM_BITS) + random.nextInt(1 << RANDOM_BITS);
+        this.own = new OwnRecord((millis << RANDOM_BITS) + random.nextInt(1 << RANDOM_BITS));
     }
 
     // ---- what this node is and has
 
-    /** Sets who this node is. */
+    /** Sets this node's name. */
     public void self(NodeName name) {
-        if (self.filter(before -> !before.node().equals(name.node()) || before.role() != name.role()).isPresent()) {
-            revision++;
-        }
-        self = Optional.of(name);
+        own.self(name);
         directory.self(name.node());
-        announceAll();
+        announce();
     }
 
     /** Sets this node's address for VXLAN. */
     public void vtep(InetAddress address) {
-        if (!vtep.equals(Optional.of(address))) {
-            vtep = Optional.of(address);
-            announceChange();
-        }
+        announceIf(own.vtep(address));
     }
 
-    /** Wants to know the endpoints of a network, as the engine defines it. */
+    /** Subscribes to the endpoints of a network, as the engine defines it. */
     public void subscribe(String network, List<SubnetRecord> subnets) {
-        if (!subnets.equals(networks.put(network, subnets))) {
+        if (own.addNetwork(network, subnets)) {
             events.changed(directory.subscribe(network, subnets));
             uplinks.values().forEach(this::sendSubscription);
-            announceChange();
+            announce();
         }
     }
 
-    /** Does not want to know a network's endpoints any more. */
+    /** Ends the subscription to a network. */
     public void unsubscribe(String network) {
-        if (networks.remove(network) != null) {
+        if (own.removeNetwork(network)) {
             events.changed(directory.unsubscribe(network));
             uplinks.values().forEach(this::sendSubscription);
-            announceChange();
+            announce();
         }
     }
 
     /** Tells the hubs how the engine defined a network for the swarm. */
     public void define(String network, List<SubnetRecord> subnets) {
-        if (!subnets.equals(allocated.put(network, subnets))) {
-            announceChange();
-        }
+        announceIf(own.define(network, subnets));
     }
 
-    /** Takes that back. */
+    /** Takes back such a definition. */
     public void undefine(String network) {
-        if (allocated.remove(network) != null) {
-            announceChange();
-        }
+        announceIf(own.undefine(network));
     }
 
     /** Announces an endpoint of this node, or its new shape. */
     public void announce(Peer peer) {
-        EndpointRecord endpoint = new EndpointRecord(peer.endpoint(), peer.address(), peer.mac(), 0);
-        if (!endpoint.equals(own.computeIfAbsent(peer.network(), _ -> new LinkedHashMap<>()).put(endpoint.id(), endpoint))) {
-            announceChange();
-        }
+        announceIf(own.addEndpoint(peer));
     }
 
     /** Withdraws an endpoint of this node. */
     public void withdraw(String network, String endpoint) {
-        Map<String, EndpointRecord> there = own.get(network);
-        if (there != null && there.remove(endpoint) != null) {
-            if (there.isEmpty()) {
-                own.remove(network);
-            }
-            announceChange();
-        }
+        announceIf(own.removeEndpoint(network, endpoint));
     }
 
     /** Says that this process ends and may be back. */
     public void away() {
-        away = true;
-        announceChange();
+        own.away();
+        announce();
     }
 
     /** Says that this node left the swarm. */
     public void goodbye() {
-        revision++;
-        uplinks.values().forEach(up -> up.send(Message.Goodbye.class, () -> Optional.of(new Message.Goodbye(incarnation, revision))));
+        own.revise();
+        uplinks.values().forEach(up -> up.send(Message.Goodbye.class,
+                () -> Optional.of(new Message.Goodbye(own.incarnation(), own.revision()))));
     }
 
     /** Forgets which endpoints this node has; hubs are asked for them before anything is announced. */
     public void recall() {
-        recalling = true;
+        recall.begin();
     }
 
-    private void announceChange() {
-        revision++;
-        announceAll();
+    private void announceIf(boolean changed) {
+        if (changed) {
+            announce();
+        }
     }
 
-    private void announceAll() {
+    private void announce() {
         uplinks.values().forEach(this::sendRecord);
     }
 
     private void sendRecord(Uplink up) {
-        if (up.welcomed && !recalling && self.isPresent() && vtep.isPresent()) {
-            up.send(Message.Announce.class, () -> record().map(Message.Announce::new));
-        }
-    }
-
-    /** Returns this node's record; empty before it knows who and where it is, or which endpoints it has. */
-    private Optional<NodeRecord> record() {
-        if (recalling || self.isEmpty() || vtep.isEmpty()) {
-            return Optional.empty();
-        }
-        List<NetworkRecord> all = new ArrayList<>();
-        Set<String> ids = new HashSet<>(own.keySet());
-        ids.addAll(networks.keySet());
-        ids.addAll(allocated.keySet());
-        for (String id : ids) {
-            List<SubnetRecord> subnets = networks.getOrDefault(id, allocated.getOrDefault(id, List.of()));
-            all.add(new NetworkRecord(id, subnets, List.copyOf(own.getOrDefault(id, Map.of()).values())));
-        }
-        try {
-            return Optional.of(new NodeRecord(self.get().node(), self.get().role(), incarnation, revision, vtep.get(), 0, away, false, false, all));
-        } catch (IllegalArgumentException e) {
-            LOG.error("this node's endpoints are not announced: {}", e.getMessage());
-            return Optional.empty();
+        if (up.welcomed && !recall.isRunning() && own.isComplete()) {
+            up.send(Message.Announce.class, () -> recall.isRunning() ? Optional.empty() : own.record().map(Message.Announce::new));
         }
     }
 
@@ -250,10 +194,14 @@ public final class ClusterNode {
     }
 
     private void sendSubscription(Uplink up) {
-        // What other hubs hear, a manager's hub passes on to its own node, judged.
-        up.send(Message.Subscribe.class, () -> Optional.of(up.feedsHub
-                ? new Message.Subscribe(Set.of(), true)
-                : new Message.Subscribe(networks.keySet(), false)));
+        up.send(Message.Subscribe.class, () -> {
+            if (up.feedsHub) {
+                // What other hubs hear, a manager's hub passes on to its own node, judged.
+                return Optional.of(new Message.Subscribe(Set.of(), true));
+            }
+            up.held = directory.held();
+            return Optional.of(new Message.Subscribe(own.networks(), false, up.held));
+        });
     }
 
     /** A hub sent a message. */
@@ -305,21 +253,17 @@ public final class ClusterNode {
                     timer.nanoTime() - Duration.ofMillis(welcome.readyMillis()).toNanos()));
         }
         heard(up, welcome.ring(), welcome.rotate());
-        if (recalling) {
+        if (recall.isRunning()) {
             askForRecall(up);
         } else if (!outdo(up)) {
             sendRecord(up);
         }
     }
 
-    /** A process of this node before this one, or one whose clock was ahead, announced a record that would count as the newer. */
     private boolean outdo(Uplink up) {
-        if (up.incarnation > incarnation && up.incarnation < NodeRecord.GREATEST) {
-            incarnation = up.incarnation + 1;
-            announceChange();
-            return true;
-        }
-        return false;
+        boolean needed = own.outdo(up.incarnation);
+        announceIf(needed);
+        return needed;
     }
 
     private void heard(Uplink up, RingMark ring, boolean rotate) {
@@ -365,8 +309,7 @@ public final class ClusterNode {
     }
 
     private void lost(Uplink up) {
-        unanswered.remove(up.hub());
-        asked.remove(up.hub());
+        recall.forget(up.hub());
         if (up.feedsHub) {
             events.hubClosed(up.hub());
         } else {
@@ -397,43 +340,40 @@ public final class ClusterNode {
 
     private void askForRecall(Uplink up) {
         String hub = up.hub();
-        if (asked.add(hub)) {
-            unanswered.add(hub);
+        if (recall.ask(hub)) {
             up.send(Message.Recall.class, () -> Optional.of(new Message.Recall()));
             timer.after(RECALL, () -> {
-                unanswered.remove(hub);
-                answered = true;
+                recall.timeOut(hub);
                 endRecall();
             });
         }
     }
 
     private void recalled(Uplink up, List<NetworkRecord> before) {
-        if (!recalling || !unanswered.remove(up.hub())) {
+        if (!recall.take(up.hub())) {
             return;
         }
         List<Peer> endpoints = new ArrayList<>();
         for (NetworkRecord network : before) {
             for (EndpointRecord endpoint : network.endpoints()) {
-                endpoints.add(new Peer(network.id(), endpoint.id(), endpoint.address(), endpoint.mac(), vtep.orElseThrow()));
+                endpoints.add(new Peer(network.id(), endpoint.id(), endpoint.address(), endpoint.mac(), own.vtep().orElseThrow()));
             }
         }
         if (endpoints.isEmpty()) {
             endRecall();
         } else {
-            answers++;
+            recall.hold();
             events.recalled(endpoints, () -> {
-                answers--;
-                answered = true;
+                recall.release();
                 endRecall();
             });
         }
     }
 
     private void endRecall() {
-        if (recalling && answered && unanswered.isEmpty() && answers == 0) {
-            recalling = false;
-            announceChange();
+        if (recall.end()) {
+            own.revise();
+            announce();
         }
     }
 
@@ -442,6 +382,8 @@ public final class ClusterNode {
     /** Does what time brings; to be called each second. */
     public void tick() {
         events.changed(directory.expire(timer.nanoTime()));
+        List<RecordMark> held = directory.held();
+        uplinks.values().stream().filter(up -> up.welcomed && !up.feedsHub && !up.held.equals(held)).forEach(this::sendSubscription);
     }
 
     /** The engine says that the node at this address is not there. */
@@ -471,7 +413,7 @@ public final class ClusterNode {
 
     /** Returns whether all hubs that are reached have this node's present record. */
     public boolean isHeard() {
-        return uplinks.values().stream().allMatch(up -> up.incarnation == incarnation && up.revision >= revision);
+        return uplinks.values().stream().allMatch(up -> own.isKnown(up.incarnation, up.revision));
     }
 
     /** Returns whether all hubs that are reached have heard that this node left. */
@@ -510,7 +452,7 @@ public final class ClusterNode {
         long now = timer.nanoTime();
         return uplinks.values().stream()
                 .map(up -> new HubStatus(up.hub(), up.address, Duration.ofNanos(now - up.opened),
-                        up.incarnation == incarnation && up.revision >= revision))
+                        own.isKnown(up.incarnation, up.revision)))
                 .toList();
     }
 
@@ -526,6 +468,6 @@ public final class ClusterNode {
 
     /** Returns how many endpoints this node announces. */
     public int ownEndpoints() {
-        return own.values().stream().mapToInt(Map::size).sum();
+        return own.endpoints();
     }
 }

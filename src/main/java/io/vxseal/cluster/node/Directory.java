@@ -9,6 +9,7 @@ import io.vxseal.cluster.record.HubView;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
@@ -23,6 +24,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
@@ -110,6 +113,7 @@ final class Directory {
             shared.add(share(record));
         }
         Set<String> changed = view.tell(shared, records.gone(), records.complete());
+        shared.forEach(record -> hubs.values().forEach(each -> each.forgetOutdated(record)));
         if (view.isComplete() && reached.isEmpty()) {
             reached = Optional.of(now);
         }
@@ -262,6 +266,20 @@ final class Directory {
         }
         removed.addAll(added);
         return removed;
+    }
+
+    /** Returns the records that hubs told before their sessions broke, and that no hub tells now. */
+    List<RecordMark> held() {
+        SortedMap<String, RecordMark> held = new TreeMap<>();
+        for (HubView view : hubs.values()) {
+            for (String node : view.isStale() ? view.nodes() : Set.<String>of()) {
+                NodeRecord record = chosen.get(node);
+                if (record != null && hubs.values().stream().allMatch(each -> each.told(node).isEmpty())) {
+                    held.put(node, RecordMark.of(record));
+                }
+            }
+        }
+        return held.values().stream().limit(Message.Subscribe.MOST_HELD).toList();
     }
 
     /** Returns the endpoints that have effect. */

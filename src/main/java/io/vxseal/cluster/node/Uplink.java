@@ -3,8 +3,10 @@ package io.vxseal.cluster.node;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.record.RecordMark;
 import java.net.InetAddress;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -22,6 +24,8 @@ final class Uplink {
     long incarnation;
     long revision;
     boolean goodbyeHeard;
+    /** The held records that the hub was asked about. */
+    List<RecordMark> held = List.of();
     private final Map<Class<? extends Message>, Supplier<Optional<? extends Message>>> waiting = new LinkedHashMap<>();
     private boolean blocked;
 

@@ -112,6 +112,13 @@ public final class HubView {
         return stale.remove(node) != null;
     }
 
+    /** Forgets what this hub told of a node before its session broke, if the node has announced a later record since. */
+    public void forgetOutdated(NodeRecord later) {
+        if (stale(later.node()).filter(later::isNewerThan).isPresent()) {
+            stale.remove(later.node());
+        }
+    }
+
     /** Returns what the hub tells of a node. */
     public Optional<NodeRecord> told(String node) {
         return Optional.ofNullable(told.get(node));

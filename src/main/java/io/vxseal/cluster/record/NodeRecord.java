@@ -120,6 +120,11 @@ public record NodeRecord(
         return new NodeRecord(node, role, incarnation, revision, vtep, vtepSince, away, silent, ended, others);
     }
 
+    /** Returns this record without any networks. */
+    public NodeRecord withoutNetworks() {
+        return with(List.of());
+    }
+
     /** Returns this record as told by a hub that has a session with the node, or has none. */
     public NodeRecord silent(boolean now) {
         return now == silent ? this : new NodeRecord(node, role, incarnation, revision, vtep, vtepSince, away, now, ended, networks);

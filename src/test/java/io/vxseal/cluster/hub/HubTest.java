@@ -2,6 +2,7 @@ package io.vxseal.cluster.hub;
 
 import static io.vxseal.cluster.record.TestRecords.NET;
 import static io.vxseal.cluster.record.TestRecords.endpoint;
+import static io.vxseal.cluster.record.TestRecords.incarnation;
 import static io.vxseal.cluster.record.TestRecords.manager;
 import static io.vxseal.cluster.record.TestRecords.worker;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -13,6 +14,7 @@ import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.TestRecords;
 import io.vxseal.swarm.Role;
@@ -198,6 +200,28 @@ class HubTest {
         assertThat(other.take(Message.Records.class).getFirst().gone()).containsExactly("w3");
         assertThat(leaving.take(Message.Acknowledge.class)).contains(new Message.Acknowledge(0, 0, List.of()));
         assertThat(removed).containsExactly("w3");
+    }
+
+    /** Seed 6848: all hubs lost their memory while a node was away, and it came back without its endpoints. */
+    @Test
+    void holderOfOutdatedRecordIsToldTheLaterOne() {
+        say(open("w3", Role.WORKER), new Message.Announce(incarnation(worker("w3", 1, 3), 2)));
+        say(open("w4", Role.WORKER), new Message.Announce(worker("w4", 1, 4)));
+        RecordedChannel holder = open("w1", Role.WORKER);
+        say(holder, new Message.Subscribe(Set.of(NET), false,
+                List.of(new RecordMark("w3", 1, 9), new RecordMark("w4", 1, 1), new RecordMark("w5", 1, 1))));
+        assertThat(holder.take(Message.Records.class)).singleElement().satisfies(told -> {
+            assertThat(told.records()).singleElement().isEqualTo(incarnation(worker("w3", 1, 3), 2).admitted(Role.WORKER,
+                    told.records().getFirst().vtepSince(), List.of()));
+            assertThat(told.gone()).isEmpty();
+        });
+        say(open("w5", Role.WORKER), new Message.Announce(worker("w5", 2, 5)));
+        hub.tick();
+        timer.pass(BATCH);
+        assertThat(holder.take(Message.Records.class).getFirst().records()).extracting(NodeRecord::node).containsExactly("w5");
+        hub.tick();
+        timer.pass(BATCH);
+        assertThat(holder.take()).as("each once").isEmpty();
     }
 
     /** Seeds 1689 and 1741: a hub that admitted its own node's claim later than another hub did gave it to a rival. */

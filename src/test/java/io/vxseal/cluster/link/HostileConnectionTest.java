@@ -162,6 +162,19 @@ class HostileConnectionTest extends LinkTest {
         assertThat(rejections.count(Rejection.CONNECTION_RATE)).isPositive();
     }
 
+    /** By one who has a certificate, each session in place of the one before. */
+    @Test
+    void honestNodeJoinsBesideFloodOfSessions() throws Exception {
+        SwarmIdentity identity = authority().node("node-3", Role.WORKER);
+        honestNodeJoinsBeside("a flood of sessions", 4, hub -> {
+            try (RawClient client = new RawClient(ATTACKER, hub, identity)) {
+                client.open();
+            }
+        });
+        assertThat(rejections.count(Rejection.SESSION_RATE)).isPositive();
+        assertThat(hub.sessions()).isLessThanOrEqualTo(2);
+    }
+
     @Test
     void closesConnectionsThatAreNoSessionsInTime() throws Exception {
         hub = hub();

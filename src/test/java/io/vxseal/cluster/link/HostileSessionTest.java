@@ -7,6 +7,7 @@ import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
 import io.vxseal.swarm.TestAuthority;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +30,38 @@ class HostileSessionTest extends LinkTest {
         }
         atHub.await("closed node-3: malformed or oversized frame");
         assertThat(rejections.count(Rejection.FRAME)).isEqualTo(1);
+    }
+
+    @Test
+    void lengthsOfGigabytesInRequestsTakeNoMemory() throws Exception {
+        HubServer hub = hub();
+        long before = heap();
+        List<RawClient> hostile = new ArrayList<>();
+        try {
+            for (String head : List.of("Content-Length: 8589934592\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n7fffffff\r\n",
+                    "Transfer-Encoding: chunked\r\n\r\n7fffffffffffffff\r\n", "Content-Length: 99999999999999999999\r\n\r\n")) {
+                RawClient client = raw(3 + hostile.size(), hub);
+                hostile.add(client);
+                client.request("POST " + HubServer.PATH + " HTTP/1.1\r\nHost: hub\r\n" + head);
+                client.write(RawClient.frame(Frame.MESSAGE, Messages.MAX_OCTETS, NOTHING));
+            }
+            dial(node(30, Role.WORKER), hub).send(octets("honest"));
+            atHub.await("received honest");
+            assertThat(heap() - before).isLessThan(4L << 20);
+            for (RawClient client : hostile) {
+                client.awaitEnd();
+            }
+        } finally {
+            for (RawClient client : hostile) {
+                client.close();
+            }
+        }
+        atHub.await("the honest session alone", () -> hub.sessions() == 1);
+    }
+
+    private static long heap() {
+        System.gc();
+        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
     }
 
     @Test

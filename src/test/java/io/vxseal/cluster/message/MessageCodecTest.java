@@ -8,6 +8,7 @@ import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.swarm.Role;
@@ -28,6 +29,7 @@ class MessageCodecTest {
             new Message.Hello(MARK, true),
             new Message.Welcome(1, 5000, MARK, true, 7, 3),
             new Message.Subscribe(Set.of("net"), true),
+            new Message.Subscribe(Set.of("net"), false, List.of(RecordMark.of(RECORD))),
             new Message.Announce(RECORD),
             new Message.Acknowledge(7, 3, List.of(new RefusedClaim("net", "ep", RefusedClaim.Reason.ADDRESS_TAKEN))),
             new Message.Records(List.of(RECORD), List.of("node-2"), true),

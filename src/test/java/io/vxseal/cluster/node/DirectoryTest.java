@@ -16,6 +16,7 @@ import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.peers.Peer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -136,6 +137,23 @@ class DirectoryTest {
         tell("m3", 60);
         assertThat(directory.expire(at(85))).isEmpty();
         assertThat(directory.expire(at(86))).containsExactly(new Removed(peer(endpoint(7), 1)));
+    }
+
+    /** Seed 6848: no hub was there to hear that the node was back. */
+    @Test
+    void laterRecordEndsWhatAnyHubToldBefore() {
+        NodeRecord before = away(worker("w1", 1, 1, endpoint(7)));
+        tell("m1", 0, before);
+        assertThat(directory.held()).isEmpty();
+        directory.closed("m1", at(10));
+        directory.closed("m2", at(10));
+        directory.opened("m2", 99, at(20));
+        tell("m2", 20);
+        assertThat(directory.held()).containsExactly(RecordMark.of(before));
+        assertThat(tell("m2", 21, incarnation(worker("w1", 1, 1), 2))).containsExactly(new Removed(peer(endpoint(7), 1)));
+        assertThat(directory.held()).isEmpty();
+        assertThat(gone("m2", 22, "w1")).isEmpty();
+        assertThat(directory.peers()).isEmpty();
     }
 
     @Test

@@ -1,0 +1,156 @@
+package io.vxseal.cluster.hub;
+
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.record.NetworkRecord;
+import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RecordMark;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Subscriptions of a hub's sessions. Finds the sessions that have to be told of a node, and returns what each is told.
+ *
+ * <p>Pure, one thread.
+ */
+final class Subscriptions {
+    private final Records records;
+    private final Claims claims;
+    private final Map<String, Set<HubSession>> byNetwork = new HashMap<>();
+    /** Sessions with other hubs, which are told all that this hub hears from nodes. */
+    private final Set<HubSession> hubs = new LinkedHashSet<>();
+    /** Sessions that named records which no hub told them again. */
+    private final Set<HubSession> holders = new LinkedHashSet<>();
+    private final Map<String, Set<String>> nodesByNetwork = new HashMap<>();
+    /** Nodes' records as they were judged, without definitions of networks. */
+    private final Map<String, NodeRecord> effective = new HashMap<>();
+
+    Subscriptions(Records records, Claims claims) {
+        this.records = records;
+        this.claims = claims;
+    }
+
+    /**
+     * Replaces a session's subscription.
+     *
+     * @param everything whether it is told all that this hub hears from nodes
+     */
+    void replace(HubSession session, Message.Subscribe wanted, boolean everything) {
+        // Networks that are no longer wanted count as well: the node is told that their nodes are gone.
+        Set<String> changed = new HashSet<>(wanted.networks());
+        changed.removeAll(session.networks);
+        session.networks.stream().filter(network -> !wanted.networks().contains(network)).forEach(changed::add);
+        remove(session);
+        session.networks = wanted.networks();
+        session.everything = everything;
+        session.hold(wanted.held());
+        session.networks.forEach(network -> byNetwork.computeIfAbsent(network, _ -> new LinkedHashSet<>()).add(session));
+        if (everything) {
+            hubs.add(session);
+            session.pending.addAll(records.directNodes());
+        }
+        changed.forEach(network -> session.pending.addAll(nodesByNetwork.getOrDefault(network, Set.of())));
+        if (!everything) {
+            session.pending.remove(session.node());
+        }
+        if (session.isHolder()) {
+            holders.add(session);
+            answer(session);
+        }
+    }
+
+    /** Removes a session. */
+    void remove(HubSession session) {
+        hubs.remove(session);
+        holders.remove(session);
+        session.networks.forEach(network -> byNetwork.computeIfPresent(network, (_, all) -> {
+            all.remove(session);
+            return all.isEmpty() ? null : all;
+        }));
+    }
+
+    /** Takes a node's record as it was judged, and returns the sessions that have to be told. */
+    Set<HubSession> changed(String node) {
+        NodeRecord now = claims.judged(node).map(each -> each.effective().only(_ -> true)).orElse(null);
+        NodeRecord before = now == null ? effective.remove(node) : effective.put(node, now);
+        Set<String> networks = new HashSet<>();
+        index(node, before, networks, false);
+        index(node, now, networks, true);
+        Set<HubSession> told = new LinkedHashSet<>();
+        for (String network : networks) {
+            for (HubSession session : byNetwork.getOrDefault(network, Set.of())) {
+                if (!session.node().equals(node)) {
+                    session.pending.add(node);
+                    told.add(session);
+                }
+            }
+        }
+        return told;
+    }
+
+    private void index(String node, @Nullable NodeRecord record, Set<String> networks, boolean add) {
+        if (record == null) {
+            return;
+        }
+        for (NetworkRecord network : record.networks()) {
+            networks.add(network.id());
+            if (add) {
+                nodesByNetwork.computeIfAbsent(network.id(), _ -> new HashSet<>()).add(node);
+            } else {
+                nodesByNetwork.computeIfPresent(network.id(), (_, all) -> {
+                    all.remove(node);
+                    return all.isEmpty() ? null : all;
+                });
+            }
+        }
+    }
+
+    /**
+     * Takes what changed of the nodes that this hub hears from, and returns the sessions that have to be told. Other hubs hear of their
+     * own nodes, too: what this hub admitted earlier than they did counts as admitted then.
+     */
+    Set<HubSession> directChanged() {
+        Set<String> changed = records.takeDirectChanges();
+        if (changed.isEmpty()) {
+            return Set.of();
+        }
+        hubs.forEach(hub -> hub.pending.addAll(changed));
+        return hubs;
+    }
+
+    /** Returns the sessions that have to be told that records which they hold are outdated; to be called each second. */
+    Set<HubSession> outdated() {
+        Set<HubSession> told = new LinkedHashSet<>();
+        for (HubSession session : holders) {
+            if (answer(session)) {
+                told.add(session);
+            }
+        }
+        return told;
+    }
+
+    private boolean answer(HubSession session) {
+        Set<String> outdated = session.takeOutdated(mark -> successor(mark).isPresent());
+        return session.pending.addAll(outdated);
+    }
+
+    private Optional<NodeRecord> successor(RecordMark held) {
+        return records.newest(held.node()).filter(held::isOlderThan);
+    }
+
+    /** Returns what a session is told of a node; empty if nothing. */
+    Optional<NodeRecord> told(HubSession session, String node) {
+        if (session.everything) {
+            return records.direct(node);
+        }
+        return Optional.ofNullable(effective.get(node))
+                .map(record -> record.only(session.networks::contains))
+                .filter(record -> !record.networks().isEmpty())
+                // The node has nothing in these networks now, and the receiver believes that it has.
+                .or(() -> session.held(node).flatMap(this::successor).map(NodeRecord::withoutNetworks));
+    }
+}
