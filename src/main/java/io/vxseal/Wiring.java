@@ -101,7 +101,7 @@ final class Wiring {
         return new Driver(
                 new Host(own, Route.in(own), settings.run().resolve("netns"), settings.vxlanPort()),
                 new Encryption(Xfrm.in(own), settings.vxlanPort()),
-                new FirewallDetector(settings.firewall(), List.of()),
+                new FirewallDetector(settings.firewall(), own, List.of()),
                 new StateStore(settings.state(), settings.run()),
                 JOIN_PATIENCE,
                 listener -> new Cluster(cluster, listener));

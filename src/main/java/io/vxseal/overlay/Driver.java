@@ -358,6 +358,7 @@ public final class Driver implements Cluster.Listener, AutoCloseable {
         lock.runLocked(() -> {
             closed = true;
             rekeying.close();
+            protection.close();
             networks.all().forEach(attachment -> attachment.namespace.ifPresent(NetworkNamespace::close));
         });
     }

@@ -68,7 +68,7 @@ class StatusTest {
         Driver driver = new Driver(
                 new Host(own, Route.in(own), folder.resolve("netns"), 4789),
                 new Encryption(Xfrm.in(own), 4789),
-                new FirewallDetector(Firewall.Backend.AUTO, List.of("false")),
+                new FirewallDetector(Firewall.Backend.AUTO, own, List.of("false")),
                 new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(settings, listener));

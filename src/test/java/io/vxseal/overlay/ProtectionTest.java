@@ -80,7 +80,7 @@ class ProtectionTest {
         driver = new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve(run + "/netns"), port),
                 Encryption.unprobed(Xfrm.in(host.namespace()), port),
-                new FirewallDetector(Firewall.Backend.NFTABLES, firewall()),
+                new FirewallDetector(Firewall.Backend.NFTABLES, host.namespace(), firewall()),
                 new StateStore(folder.resolve("state"), folder.resolve(run)),
                 Duration.ZERO,
                 listener -> new Cluster(
@@ -97,8 +97,8 @@ class ProtectionTest {
                     echo 'no firewall works' >&2
                     exit 1
                 fi
-                exec %s "$@"
-                """.formatted(folder.resolve(NO_FIREWALL), String.join(" ", host.prefix())));
+                exec "$@"
+                """.formatted(folder.resolve(NO_FIREWALL)));
         return List.of("sh", script.toString());
     }
 
@@ -137,7 +137,7 @@ class ProtectionTest {
     }
 
     private boolean isProtected(int port) throws Exception {
-        return new FirewallDetector(Firewall.Backend.NFTABLES, host.prefix()).detect(Firewall.Transport.IPV4)
+        return new FirewallDetector(Firewall.Backend.NFTABLES, host.namespace(), List.of()).detect(Firewall.Transport.IPV4)
                 .protectedSegments().contains(new Segment(port, VNI));
     }
 

@@ -64,7 +64,7 @@ class RepairTest {
         return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
-                new FirewallDetector(Firewall.Backend.AUTO, host.prefix()),
+                new FirewallDetector(Firewall.Backend.AUTO, host.namespace(), List.of()),
                 store(),
                 Duration.ZERO,
                 listener -> new Cluster(

@@ -186,7 +186,7 @@ final class SequenceNode implements AutoCloseable {
         return new Driver(
                 new Host(host.namespace(), host.route(), run.resolve("netns"), port),
                 seals ? new Encryption(xfrm, port) : Encryption.unprobed(xfrm, port),
-                new FirewallDetector(backend, prefix),
+                new FirewallDetector(backend, host.namespace(), prefix),
                 new StateStore(state, run),
                 Duration.ZERO,
                 listener -> new Cluster(
@@ -210,7 +210,7 @@ final class SequenceNode implements AutoCloseable {
      */
     private void start(int variant) throws Exception {
         Xfrm own = Xfrm.in(host.namespace());
-        Driver started = driver(folder.resolve("state"), folder.resolve("run"), own, host.prefix());
+        Driver started = driver(folder.resolve("state"), folder.resolve("run"), own, List.of());
         driver = Optional.of(started);
         xfrm = Optional.of(own);
         started.recover();
@@ -469,7 +469,7 @@ final class SequenceNode implements AutoCloseable {
     /** Runs a second plugin for a moment. A plugin of another name has folders of its own. */
     private void trySecond() throws Exception {
         try (Xfrm own = Xfrm.in(host.namespace());
-                Driver second = driver(folder.resolve("state2"), folder.resolve("run2"), own, host.prefix())) {
+                Driver second = driver(folder.resolve("state2"), folder.resolve("run2"), own, List.of())) {
             second.recover();
             second.self(ends());
             second.repair();
@@ -492,8 +492,8 @@ final class SequenceNode implements AutoCloseable {
                 read left < %1$s || exit 1
                 if [ $left -le 0 ]; then echo $$ > %1$s.pid; mv %1$s.pid %1$s.held; exec sleep %2$d; fi
                 echo $((left - 1)) > %1$s
-                exec nsenter --net=%3$s "$@"
-                """.formatted(left, HELD_SECONDS, folder.resolve("host")));
+                exec "$@"
+                """.formatted(left, HELD_SECONDS));
         Path pid = Path.of(left + ".held");
         Xfrm own = Xfrm.in(host.namespace());
         Driver first = driver(folder.resolve("state"), folder.resolve("run"), own, List.of("sh", command.toString()));

@@ -82,7 +82,7 @@ class ProtocolTest {
         return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT),
-                new FirewallDetector(Firewall.Backend.IPTABLES, host.prefix()),
+                new FirewallDetector(Firewall.Backend.IPTABLES, host.namespace(), List.of()),
                 new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(

@@ -57,7 +57,7 @@ class SecurityPathTest {
     @ParameterizedTest
     @CsvSource({"IPTABLES, IPV4", "IPTABLES, IPV6", "NFTABLES, IPV4", "NFTABLES, IPV6"})
     void acceptsOnlyDatagramsThatOurStateOpened(Backend backend, Transport transport) throws Exception {
-        new FirewallDetector(backend, far.prefix()).detect(transport).protect(Set.of(SEGMENT));
+        new FirewallDetector(backend, far.namespace(), List.of()).detect(transport).protect(Set.of(SEGMENT));
         SealedPriority priority = SealedPriority.in(far.namespace(), 0x76d0c4e3);
         priority.restore();
         far.run("nft add table inet witness");
@@ -93,7 +93,7 @@ class SecurityPathTest {
             Runnable device = () -> network.run(List.of("bash", "-c", "echo > /dev/udp/198.51.100.2/9"));
             Runnable process = () -> send(transport);
             assertThat(arrivals(transport, device)).as("in clear, before the rules").isOne();
-            new FirewallDetector(backend, near.prefix()).detect(transport).protect(Set.of(SEGMENT));
+            new FirewallDetector(backend, near.namespace(), List.of()).detect(transport).protect(Set.of(SEGMENT));
 
             assertThat(arrivals(transport, device)).as("in clear").isZero();
             assertThat(arrivals(transport, device, new Layer(OURS, "transport"))).as("by ours").isOne();
