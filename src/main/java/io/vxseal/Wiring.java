@@ -2,6 +2,7 @@ package io.vxseal;
 
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.EspProbe;
 import io.vxseal.kernel.filesystem.Tmpfs;
 import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.monitor.KernelMonitor;
@@ -100,7 +101,7 @@ final class Wiring {
                 ringFolder(settings, log));
         return new Driver(
                 new Host(own, Route.in(own), settings.run().resolve("netns"), settings.vxlanPort()),
-                new Encryption(Xfrm.in(own), settings.vxlanPort()),
+                new Encryption(Xfrm.in(own), settings.vxlanPort(), EspProbe::check),
                 new FirewallDetector(settings.firewall(), own, List.of()),
                 new StateStore(settings.state(), settings.run()),
                 JOIN_PATIENCE,

@@ -79,7 +79,7 @@ class ProtectionTest {
     private void recover(int port, String run) throws Exception {
         driver = new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve(run + "/netns"), port),
-                Encryption.unprobed(Xfrm.in(host.namespace()), port),
+                new Encryption(Xfrm.in(host.namespace()), port, (_, _) -> {}),
                 new FirewallDetector(Firewall.Backend.NFTABLES, host.namespace(), firewall()),
                 new StateStore(folder.resolve("state"), folder.resolve(run)),
                 Duration.ZERO,
@@ -320,14 +320,14 @@ class ProtectionTest {
     void marksFramesAgainAfterNamespaceIsFlushed() throws Exception {
         serve();
         driver.repair();
-        long before = driver.repairs().get(RepairLog.Kind.RULES);
+        long before = driver.status().repaired().rules();
         String rules = inside("nft list ruleset");
         inside("nft flush ruleset");
         driver.repair();
         assertThat(inside("nft list ruleset")).isEqualTo(rules);
-        assertThat(driver.repairs().get(RepairLog.Kind.RULES)).isEqualTo(before + 1);
+        assertThat(driver.status().repaired().rules()).isEqualTo(before + 1);
         driver.repair();
-        assertThat(driver.repairs().get(RepairLog.Kind.RULES)).isEqualTo(before + 1);
+        assertThat(driver.status().repaired().rules()).isEqualTo(before + 1);
     }
 
     @Test
@@ -335,12 +335,12 @@ class ProtectionTest {
         String table = "nft list table inet vxseal-priority";
         serve();
         driver.repair();
-        long before = driver.repairs().get(RepairLog.Kind.RULES);
+        long before = driver.status().repaired().rules();
         String rules = host.run(table);
         host.run("nft flush chain inet vxseal-priority leaving");
         driver.repair();
         assertThat(host.run(table)).isEqualTo(rules);
-        assertThat(driver.repairs().get(RepairLog.Kind.RULES)).isEqualTo(before + 1);
+        assertThat(driver.status().repaired().rules()).isEqualTo(before + 1);
         driver.leave(NETWORK, "here");
         driver.deleteEndpoint(NETWORK, "here");
         assertThat(host.run("nft list tables")).doesNotContain("vxseal");

@@ -9,6 +9,7 @@ import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.EspProbe;
 import io.vxseal.encryption.Key;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
@@ -185,7 +186,7 @@ final class SequenceNode implements AutoCloseable {
     private Driver driver(Path state, Path run, Xfrm xfrm, List<String> prefix) {
         return new Driver(
                 new Host(host.namespace(), host.route(), run.resolve("netns"), port),
-                seals ? new Encryption(xfrm, port) : Encryption.unprobed(xfrm, port),
+                seals ? new Encryption(xfrm, port, EspProbe::check) : new Encryption(xfrm, port, (_, _) -> {}),
                 new FirewallDetector(backend, host.namespace(), prefix),
                 new StateStore(state, run),
                 Duration.ZERO,

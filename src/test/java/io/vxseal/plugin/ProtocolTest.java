@@ -9,6 +9,7 @@ import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.EspProbe;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.FirewallDetector;
@@ -81,7 +82,7 @@ class ProtocolTest {
     private Driver driver() throws IOException {
         return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
-                new Encryption(Xfrm.in(host.namespace()), PORT),
+                new Encryption(Xfrm.in(host.namespace()), PORT, EspProbe::check),
                 new FirewallDetector(Firewall.Backend.IPTABLES, host.namespace(), List.of()),
                 new StateStore(folder, folder),
                 Duration.ZERO,
