@@ -3,6 +3,7 @@ package io.vxseal;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.EspProbe;
 import io.vxseal.kernel.filesystem.Tmpfs;
 import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.monitor.KernelMonitor;
@@ -99,8 +100,8 @@ final class Wiring {
                 ringFolder(settings, log));
         return new Driver(
                 new Host(own, Route.in(own), settings.run().resolve("netns"), settings.vxlanPort()),
-                new Encryption(Xfrm.in(own), settings.vxlanPort()),
-                new FirewallDetector(settings.firewall(), List.of()),
+                new Encryption(Xfrm.in(own), settings.vxlanPort(), EspProbe::check),
+                new FirewallDetector(settings.firewall(), own, List.of()),
                 new StateStore(settings.state(), settings.run()),
                 JOIN_PATIENCE,
                 listener -> new Cluster(cluster, listener));

@@ -89,6 +89,18 @@ final class DesiredPlans {
         return plan.retained(node.held(plan));
     }
 
+    /** Returns how much the kernel should hold. */
+    Tally tally(NodeAddresses own) {
+        int states = 0;
+        int policies = block(own).size();
+        for (SealedNode node : nodes.all()) {
+            NodePlan plan = of(own, node);
+            states += plan.states();
+            policies += plan.policies.length;
+        }
+        return new Tally(states, policies);
+    }
+
     private NodePlan sealedPlan(NodeAddresses own, SealedNode node) {
         NodePlan plan = NodePlan.of(own, node.address, ring, port);
         return otherReceiver(own, node).isEmpty() ? plan : plan.withoutReceiving();

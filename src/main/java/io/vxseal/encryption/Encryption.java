@@ -12,10 +12,8 @@ import io.vxseal.kernel.xfrm.XfrmRefusal;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -33,7 +31,7 @@ public final class Encryption {
     private static final Logger log = LoggerFactory.getLogger(Encryption.class);
 
     private final Xfrm xfrm;
-    private final boolean probes;
+    private final Probe probe;
 
     private final SealedNodes nodes = new SealedNodes();
     private final DesiredPlans desired;
@@ -52,38 +50,27 @@ public final class Encryption {
     private boolean asPlanned = true;
     private boolean needsRotation;
 
-    /**
-     * Result of a change.
-     *
-     * @param done the steps that the kernel accepted
-     * @param whole whether it accepted all
-     */
-    private record Outcome(List<XfrmChange> done, boolean whole) {}
-
-    /** Numbers of states and policies, including the policy that blocks. */
-    public record Tally(int states, int policies) {}
+    /** Check that the kernel can seal from an address. */
+    @FunctionalInterface
+    public interface Probe {
+        /**
+         * Checks that the kernel can seal.
+         *
+         * @throws KernelException naming what the kernel lacks, and the remedy
+         */
+        void check(Xfrm xfrm, InetAddress local) throws KernelException;
+    }
 
     /**
      * @param xfrm of the namespace in which VXLAN's datagrams are sent, the host's
      * @param port UDP port of VXLAN
+     * @param probe checks that the kernel can seal, before the first node is sealed to
      */
-    public Encryption(Xfrm xfrm, int port) {
-        this(xfrm, port, true);
-    }
-
-    private Encryption(Xfrm xfrm, int port, boolean probes) {
+    public Encryption(Xfrm xfrm, int port, Probe probe) {
         this.xfrm = xfrm;
         this.port = port;
-        this.probes = probes;
+        this.probe = probe;
         this.desired = new DesiredPlans(nodes, port);
-    }
-
-    /**
-     * Creates an instance that accepts a kernel without ESP: policies are in force, and what should be sealed is dropped
-     * because it has no state. For tests of policies.
-     */
-    public static Encryption unprobed(Xfrm xfrm, int port) {
-        return new Encryption(xfrm, port, false);
     }
 
     /** Returns the keys in force. */
@@ -145,8 +132,8 @@ public final class Encryption {
         desired.sealing(true);
         applyAll();
         Optional<NodeAddresses> local = desired.local();
-        if (probes && local.isPresent() && !nodes.holdAny()) {
-            EspProbe.check(xfrm, local.get().bind());
+        if (local.isPresent() && !nodes.holdAny()) {
+            probe.check(xfrm, local.get().bind());
         }
     }
 
@@ -253,18 +240,7 @@ public final class Encryption {
 
     /** Returns what the kernel should hold. */
     public Tally wanted() {
-        if (desired.local().isEmpty()) {
-            return new Tally(0, 0);
-        }
-        NodeAddresses local = desired.local().get();
-        int states = 0;
-        int policies = desired.block(local).size();
-        for (SealedNode node : nodes.all()) {
-            NodePlan plan = desired.of(local, node);
-            states += plan.states();
-            policies += plan.policies.length;
-        }
-        return new Tally(states, policies);
+        return desired.local().map(desired::tally).orElse(new Tally(0, 0));
     }
 
     /** Returns what the kernel holds of this plugin. Changes nothing, not even what the next repair compares with. */
@@ -273,7 +249,7 @@ public final class Encryption {
     }
 
     private List<XfrmChange> applyAll() throws KernelException {
-        Outcome outcome = apply(nodes.all());
+        ChangeOutcome outcome = apply(nodes.all());
         asPlanned |= desired.local().isPresent() && outcome.whole();
         return outcome.done();
     }
@@ -284,9 +260,9 @@ public final class Encryption {
      *
      * @throws KernelException if the kernel refuses the policy that blocks, or cannot be asked
      */
-    private Outcome apply(Collection<SealedNode> concerned) throws KernelException {
+    private ChangeOutcome apply(Collection<SealedNode> concerned) throws KernelException {
         if (desired.local().isEmpty()) {
-            return new Outcome(List.of(), true);
+            return new ChangeOutcome(List.of(), true);
         }
         NodeAddresses local = desired.local().get();
         Map<InetAddress, String> refused = new HashMap<>();
@@ -314,8 +290,7 @@ public final class Encryption {
                     .ifPresent(node -> refused.putIfAbsent(node, failure.reason().getMessage())));
         }
         failures.settle(address -> isSettled(address, concerned), refused);
-        throwIfBlockFailed(failed);
-        return outcome(steps, failed);
+        return ChangeOutcome.of(steps, failed);
     }
 
     private List<XfrmRefusal> make(List<XfrmChange> steps) throws KernelException {
@@ -343,23 +318,6 @@ public final class Encryption {
         left.addAll(xfrm.apply(conflicts.steps()));
         read();
         return left;
-    }
-
-    private static void throwIfBlockFailed(List<XfrmRefusal> failed) throws KernelException {
-        for (XfrmRefusal failure : failed) {
-            if (RemoteEnd.of(failure.change(), Set.of()).isEmpty()) {
-                throw failure.reason();
-            }
-        }
-    }
-
-    private static Outcome outcome(List<XfrmChange> steps, List<XfrmRefusal> failed) {
-        if (failed.isEmpty()) {
-            return new Outcome(steps, true);
-        }
-        Set<XfrmChange> undone = Collections.newSetFromMap(new IdentityHashMap<>());
-        failed.forEach(failure -> undone.add(failure.change()));
-        return new Outcome(steps.stream().filter(step -> !undone.contains(step)).toList(), false);
     }
 
     /** Returns whether a change for these nodes decides if a node's failure is over: it is one of them, or not wanted any more. */

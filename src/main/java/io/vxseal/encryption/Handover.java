@@ -18,7 +18,7 @@ import java.util.Optional;
  */
 public final class Handover {
     /** Time for all nodes to accept the new keys. A ring is sent to all members at once and applied in less than a second. */
-    static final Duration SPREAD = Duration.ofSeconds(3);
+    static final Duration PROPAGATION = Duration.ofSeconds(3);
 
     /** Time for the last node to stop sending with the old keys. */
     static final Duration DRAIN = Duration.ofSeconds(30);
@@ -28,29 +28,29 @@ public final class Handover {
     private final Deque<Step> ahead = new ArrayDeque<>();
 
     /**
-     * Begins a transition, and drops the rest of one in progress.
+     * Starts a transition, and drops the rest of one in progress.
      *
      * @param from the ring in force
      * @param now {@link System#nanoTime()}
      * @return the ring to put in force at once
      */
-    public KeyRing begin(KeyRing from, KeyRing to, long now) {
+    public KeyRing start(KeyRing from, KeyRing to, long now) {
         List<KeyRing> rings = rings(from, to);
         ahead.clear();
         if (rings.size() > 1) {
-            ahead.add(new Step(rings.get(1), now + SPREAD.toNanos()));
-            ahead.add(new Step(to, now + SPREAD.plus(DRAIN).toNanos()));
+            ahead.add(new Step(rings.get(1), now + PROPAGATION.toNanos()));
+            ahead.add(new Step(to, now + PROPAGATION.plus(DRAIN).toNanos()));
         }
         return rings.getFirst();
     }
 
     /** Returns and removes the next ring if it is due. */
-    public Optional<KeyRing> next(long now) {
+    public Optional<KeyRing> advance(long now) {
         return ahead.isEmpty() || now - ahead.peek().due < 0 ? Optional.empty() : Optional.of(ahead.remove().ring);
     }
 
-    /** Returns the time until {@link #next} returns a ring; empty if no ring is left. */
-    public Optional<Duration> due(long now) {
+    /** Returns the time until {@link #advance} returns a ring; empty if no ring is left. */
+    public Optional<Duration> dueIn(long now) {
         return Optional.ofNullable(ahead.peek()).map(step -> Duration.ofNanos(Math.max(0, step.due - now)));
     }
 

@@ -12,19 +12,14 @@ import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.kernel.firewall.FirewallDetector;
-import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,14 +31,10 @@ import org.slf4j.LoggerFactory;
 public final class Driver implements ClusterListener, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Driver.class);
 
-    /** Lines that status has of what is in the way. */
-    private static final int MOST_IN_THE_WAY = 10;
-
     private final DriverLock lock = new DriverLock();
     private final ErrorLog errors = new ErrorLog();
     private final RepairLog repairs = new RepairLog(errors);
 
-    private final Encryption encryption;
     private final Protection protection;
     private final StateStore store;
     private final LocalNode local;
@@ -57,6 +48,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private final ClusterEvents events;
     private final Reconciler reconciler;
     private final Recovery recovery;
+    private final OverviewReader overview;
 
     private boolean closed;
 
@@ -73,7 +65,6 @@ public final class Driver implements ClusterListener, AutoCloseable {
             StateStore store,
             Duration patience,
             Function<ClusterListener, Cluster> cluster) {
-        this.encryption = encryption;
         this.store = store;
         this.cluster = cluster.apply(this);
         protection = new Protection(host, encryption, detector);
@@ -87,6 +78,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
         reconciler = new Reconciler(
                 encryption, protection, networks, dataPath, local, endpoints, rekeying, this.cluster, repairs);
         recovery = new Recovery(host, encryption, protection, store, this.cluster, networks, dataPath);
+        overview = new OverviewReader(encryption, protection, networks, dataPath, local, repairs, errors);
     }
 
     /**
@@ -302,55 +294,12 @@ public final class Driver implements ClusterListener, AutoCloseable {
 
     /** Returns the state of this node, without secrets. Reads from the kernel, but changes nothing. */
     public Overview status() {
-        return lock.locked(() -> new Overview(
-                local.addresses(),
-                networks.all().stream()
-                        .map(attachment -> new Overview.Attached(
-                                attachment.network,
-                                attachment.isUp(),
-                                List.copyOf(attachment.endpoints.values()),
-                                dataPath.remotePeers(attachment)))
-                        .sorted(Comparator.comparing(attachment -> attachment.network().id()))
-                        .toList(),
-                protection.firewallName(),
-                encryption.wanted(),
-                found(),
-                inTheWay(),
-                repairs.repaired(),
-                errors.last()));
-    }
-
-    /** Returns what keeps packets from being sealed or opened, a line each. */
-    private List<String> inTheWay() {
-        List<String> lines = new ArrayList<>(encryption.conflictingPolicies());
-        encryption.failures().forEach((node, why) -> lines.add("node %s: %s".formatted(node.getHostAddress(), why)));
-        Set<InetAddress> unreachable = new LinkedHashSet<>();
-        networks.all().forEach(attachment -> attachment.peers.vteps().stream()
-                .filter(node -> !local.isOfSameVersion(node))
-                .forEach(unreachable::add));
-        unreachable.forEach(node -> lines.add(
-                "node %s: its address is of another IP version than this node's: give all nodes addresses of one"
-                        .formatted(node.getHostAddress())));
-        return lines.size() <= MOST_IN_THE_WAY ? lines : lines.subList(0, MOST_IN_THE_WAY);
-    }
-
-    private Optional<Encryption.Tally> found() {
-        try {
-            return Optional.of(encryption.installed());
-        } catch (KernelException failure) {
-            errors.add("status", failure.getMessage());
-            return Optional.empty();
-        }
+        return lock.locked(overview::read);
     }
 
     /** Returns the log of errors that {@link #status} shows. */
     public ErrorLog errors() {
         return errors;
-    }
-
-    /** Returns how many things {@link #repair} has repaired since the start. */
-    Map<RepairLog.Kind, Long> repairs() {
-        return lock.locked(repairs::counts);
     }
 
     /** Closes what this process has open. What the networks have in the kernel stays, so containers do not notice. */
@@ -360,6 +309,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
         lock.runLocked(() -> {
             closed = true;
             rekeying.close();
+            protection.close();
             networks.all().forEach(attachment -> attachment.namespace.ifPresent(NetworkNamespace::close));
         });
     }

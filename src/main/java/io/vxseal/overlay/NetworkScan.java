@@ -1,8 +1,6 @@
 package io.vxseal.overlay;
 
 import io.vxseal.address.Cidr;
-import io.vxseal.kernel.firewall.FirewallException;
-import io.vxseal.kernel.firewall.FrameMark;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.Link;
@@ -19,23 +17,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Reader of the networks that a previous process left up.
  *
  * <p>The file that a namespace is pinned on is named after the network's id. Its bridges have the gateways' addresses, and its VXLAN
- * devices the VNIs. Their alias says whether the network is encrypted. Networks of version 0.1.0 have no alias, but the frames of the
- * encrypted ones are marked. The kernel does not tell the endpoints: a link's name has only seven characters of the endpoint's id.
+ * devices the VNIs; {@link EncryptionEvidence} says whether the network is encrypted. The kernel does not tell the endpoints: a link's
+ * name has only seven characters of the endpoint's id.
  */
 final class NetworkScan {
-    private static final Logger log = LoggerFactory.getLogger(NetworkScan.class);
-
-    /** Aliases of a network's VXLAN devices ({@code ip -d link} shows them). */
-    static final String ENCRYPTED = "vxseal: encrypted";
-    static final String PLAIN = "vxseal: plain";
-
     /**
      * A namespace that is pinned.
      *
@@ -44,14 +34,7 @@ final class NetworkScan {
      */
     record Pinned(String id, Optional<Network> network) {}
 
-    private enum Evidence {
-        ENCRYPTED,
-        PLAIN,
-        /** Version 0.1.0, not marked: plain, or on a kernel that could not mark. */
-        NONE
-    }
-
-    private record Found(String id, Optional<Network> network, Evidence evidence) {}
+    private record Found(String id, Optional<Network> network, EncryptionEvidence evidence) {}
 
     private NetworkScan() {}
 
@@ -70,11 +53,11 @@ final class NetworkScan {
                 }
             }
         }
-        boolean doubtful = sealed && found.stream().noneMatch(one -> one.evidence == Evidence.ENCRYPTED);
+        boolean doubtful = sealed && found.stream().noneMatch(one -> one.evidence == EncryptionEvidence.ENCRYPTED);
         return found.stream()
                 .map(one -> new Pinned(one.id, one.network.map(network -> new Network(
                         network.id(),
-                        one.evidence == Evidence.ENCRYPTED || doubtful && one.evidence == Evidence.NONE,
+                        one.evidence == EncryptionEvidence.ENCRYPTED || doubtful && one.evidence == EncryptionEvidence.NONE,
                         network.linkMtu(),
                         network.subnets()))))
                 .toList();
@@ -120,34 +103,11 @@ final class NetworkScan {
                     mtu = Network.linkMtuOverIpv4(vxlan.mtu(), ipv6);
                 }
             }
-            Evidence evidence = evidence(namespace, route, links, id);
+            EncryptionEvidence evidence = EncryptionEvidence.find(namespace, route, links, id);
             Optional<Network> network = subnets.isEmpty()
                     ? Optional.empty()
-                    : Optional.of(new Network(id, evidence == Evidence.ENCRYPTED, mtu, List.copyOf(subnets)));
+                    : Optional.of(new Network(id, evidence == EncryptionEvidence.ENCRYPTED, mtu, List.copyOf(subnets)));
             return Optional.of(new Found(id, network, evidence));
-        }
-    }
-
-    private static Evidence evidence(Namespace namespace, Route route, List<Link> links, String id) throws KernelException {
-        boolean plain = false;
-        for (Link link : links) {
-            if (link.tunnel().isPresent()) {
-                String alias = route.links().alias(link.name());
-                if (alias.equals(ENCRYPTED)) {
-                    return Evidence.ENCRYPTED;
-                }
-                plain |= alias.equals(PLAIN);
-            }
-        }
-        return isMarked(namespace, id) ? Evidence.ENCRYPTED : plain ? Evidence.PLAIN : Evidence.NONE;
-    }
-
-    private static boolean isMarked(Namespace namespace, String id) {
-        try {
-            return FrameMark.isSet(namespace);
-        } catch (FirewallException failure) {
-            log.warn("cannot determine whether the frames of network {} are marked: {}", id, failure.getMessage());
-            return false;
         }
     }
 }

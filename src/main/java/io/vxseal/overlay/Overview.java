@@ -1,7 +1,7 @@
 package io.vxseal.overlay;
 
 import io.vxseal.address.NodeAddresses;
-import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.Tally;
 import io.vxseal.peers.Peer;
 import java.util.List;
 import java.util.Optional;
@@ -22,8 +22,8 @@ public record Overview(
         Optional<NodeAddresses> addresses,
         List<Attached> networks,
         Optional<String> firewall,
-        Encryption.Tally wanted,
-        Optional<Encryption.Tally> found,
+        Tally wanted,
+        Optional<Tally> found,
         List<String> inTheWay,
         Repaired repaired,
         List<ErrorLog.Entry> errors) {

@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Not safe for use by several threads at once; the driver's lock guards it.
  */
-final class Protection {
+final class Protection implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Protection.class);
 
     private final Host host;
@@ -154,7 +154,7 @@ final class Protection {
         return firewall.map(Firewall::toString);
     }
 
-    private SealedPriority priority() throws IOException {
+    private SealedPriority priority() {
         if (priority.isEmpty()) {
             priority = Optional.of(SealedPriority.in(host.namespace(), SecurityPolicy.MARK));
         }
@@ -166,5 +166,12 @@ final class Protection {
             firewall = Optional.of(detector.detect(transport));
         }
         return firewall.get();
+    }
+
+    /** Closes what is open to compare the rules. The rules stay. */
+    @Override
+    public void close() {
+        priority.ifPresent(SealedPriority::close);
+        detector.close();
     }
 }

@@ -43,9 +43,9 @@ final class Rekeying {
         try {
             // With no node to exchange packets with, for example after a long partition, there is nothing to hand over.
             KeyRing before = dataPath.sealedNodes().isEmpty() ? KeyRing.EMPTY : encryption.ring();
-            encryption.ring(handover.begin(before, now, System.nanoTime()));
+            encryption.ring(handover.start(before, now, System.nanoTime()));
             // A repair would take the next step as well, but seconds late, and until then packets of a node that was cut off are lost.
-            handover.due(System.nanoTime()).ifPresent(due ->
+            handover.dueIn(System.nanoTime()).ifPresent(due ->
                     CompletableFuture.delayedExecutor(due.toNanos(), TimeUnit.NANOSECONDS).execute(() -> lock.runLocked(this::advance)));
         } finally {
             readiness.signal();
@@ -57,7 +57,7 @@ final class Rekeying {
         if (closed) {
             return;
         }
-        Optional<KeyRing> next = handover.next(System.nanoTime());
+        Optional<KeyRing> next = handover.advance(System.nanoTime());
         if (next.isPresent()) {
             repairs.tryOnce("change all nodes to the next keys", () -> encryption.ring(next.get()));
         }

@@ -108,20 +108,11 @@ final class RepairLog {
         return logged.size() < MAX_LOGGED && logged.add(ErrorLog.kind(why));
     }
 
-    /** Returns how many things were repaired since the start, by kind. */
-    Map<Kind, Long> counts() {
-        Map<Kind, Long> all = new EnumMap<>(Kind.class);
-        for (Kind kind : Kind.values()) {
-            all.put(kind, count(kind));
-        }
-        return all;
-    }
-
     private long count(Kind kind) {
         return counts.getOrDefault(kind, 0L);
     }
 
-    /** Returns the same for status. */
+    /** Returns how many things were repaired since the start. */
     Overview.Repaired repaired() {
         return new Overview.Repaired(count(Kind.RULES), count(Kind.SEALING), count(Kind.LINKS), count(Kind.ENTRIES));
     }

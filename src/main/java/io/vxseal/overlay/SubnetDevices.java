@@ -58,7 +58,7 @@ final class SubnetDevices {
         Vxlan vxlan = new Vxlan(
                 vxlanName(subnet), subnet.vni(), host.port(), network.linkMtu(vtep), Optional.of(vtep), bridgeName(subnet));
         host.route().links().addVxlan(vxlan, namespace, route.links());
-        route.links().setAlias(vxlan.name(), network.encrypted() ? NetworkScan.ENCRYPTED : NetworkScan.PLAIN);
+        route.links().setAlias(vxlan.name(), EncryptionEvidence.alias(network.encrypted()));
     }
 
     /**

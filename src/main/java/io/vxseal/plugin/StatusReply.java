@@ -3,7 +3,7 @@ package io.vxseal.plugin;
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.ClusterStatus;
 import io.vxseal.cluster.ring.RingStatus;
-import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.Tally;
 import io.vxseal.overlay.Endpoint;
 import io.vxseal.overlay.ErrorLog;
 import io.vxseal.overlay.Overview;
@@ -83,7 +83,7 @@ record StatusReply(
 
     static StatusReply of(
             String version, Overview overview, ClusterStatus cluster, SortedMap<String, CallStats.Tally> calls, Instant now) {
-        Optional<Encryption.Tally> found = overview.found();
+        Optional<Tally> found = overview.found();
         return new StatusReply(
                 version,
                 print(now),
@@ -104,9 +104,9 @@ record StatusReply(
                 overview.networks().stream().map(network -> network(network, overview.addresses())).toList(),
                 new Ipsec(
                         overview.wanted().states(),
-                        orNull(found.map(Encryption.Tally::states)),
+                        orNull(found.map(Tally::states)),
                         overview.wanted().policies(),
-                        orNull(found.map(Encryption.Tally::policies))),
+                        orNull(found.map(Tally::policies))),
                 orNull(overview.firewall()),
                 overview.inTheWay(),
                 overview.repaired(),

@@ -2,6 +2,7 @@ package io.vxseal.bench;
 
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.EspProbe;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.encryption.NodePlan;
@@ -106,7 +107,7 @@ public final class Programming {
             try (Namespace own = Namespace.own()) {
                 xfrm = Xfrm.in(own);
             }
-            encryption = new Encryption(xfrm, PORT);
+            encryption = new Encryption(xfrm, PORT, EspProbe::check);
             encryption.addresses(ENDS);
         }
 

@@ -10,6 +10,7 @@ import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.EspProbe;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.netns.Namespace;
@@ -68,8 +69,8 @@ class StatusTest {
         Namespace own = Namespace.own();
         Driver driver = new Driver(
                 new Host(own, Route.in(own), folder.resolve("netns"), 4789),
-                new Encryption(Xfrm.in(own), 4789),
-                new FirewallDetector(Firewall.Backend.AUTO, List.of("false")),
+                new Encryption(Xfrm.in(own), 4789, EspProbe::check),
+                new FirewallDetector(Firewall.Backend.AUTO, own, List.of("false")),
                 new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(settings, listener));

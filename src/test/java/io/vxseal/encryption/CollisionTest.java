@@ -55,7 +55,7 @@ class CollisionTest {
         List<XfrmRefusal> failures =
                 xfrm.apply(List.of(new XfrmChange.AddState(probe), new XfrmChange.DeleteState(probe.id())));
         Assumptions.assumeTrue(failures.isEmpty(), () -> failures.getFirst().reason().getMessage());
-        encryption = new Encryption(xfrm, PORT);
+        encryption = new Encryption(xfrm, PORT, EspProbe::check);
         encryption.addresses(ENDS);
     }
 
@@ -101,7 +101,7 @@ class CollisionTest {
         encryption.nodes(Set.of(TWIN), true);
         encryption.nodes(Set.of(TWIN, SECOND_TWIN), true);
         assertRight();
-        assertThat(encryption.installed()).as("a state to send to each, and one for each key").isEqualTo(new Encryption.Tally(4, 3));
+        assertThat(encryption.installed()).as("a state to send to each, and one for each key").isEqualTo(new Tally(4, 3));
 
         encryption.nodes(Set.of(SECOND_TWIN), true);
         assertThat(senders()).as("those of before, not made anew").containsExactly(TWIN, TWIN);
@@ -115,7 +115,7 @@ class CollisionTest {
         assertThat(senders()).hasSize(2);
         assertRight();
         encryption.nodes(Set.of(), false);
-        assertThat(encryption.installed()).isEqualTo(new Encryption.Tally(0, 0));
+        assertThat(encryption.installed()).isEqualTo(new Tally(0, 0));
     }
 
     @Test
@@ -125,7 +125,7 @@ class CollisionTest {
         encryption.nodes(Set.of(TWIN, SECOND_TWIN), true);
         xfrm.close();
         xfrm = Xfrm.in(host.namespace());
-        encryption = new Encryption(xfrm, PORT);
+        encryption = new Encryption(xfrm, PORT, EspProbe::check);
         encryption.adopt();
         encryption.nodes(Set.of(SECOND_TWIN), true);
         encryption.addresses(ENDS);
@@ -133,7 +133,7 @@ class CollisionTest {
         assertThat(senders()).containsExactly(TWIN, TWIN);
         assertRight();
         encryption.nodes(Set.of(), false);
-        assertThat(encryption.installed()).isEqualTo(new Encryption.Tally(0, 0));
+        assertThat(encryption.installed()).isEqualTo(new Tally(0, 0));
     }
 
     /** What the kernel does with it: a state opens whatever comes with its SPI, whoever sent it. */
@@ -155,7 +155,7 @@ class CollisionTest {
                 other.run("ip link set wire up");
                 other.run("ip route add 10.55.0.1 dev wire");
                 other.run("iptables -w -t mangle -A OUTPUT -p udp --dport 4789 -j MARK --set-mark 0x76d0c4e3");
-                Encryption there = new Encryption(sealing, PORT);
+                Encryption there = new Encryption(sealing, PORT, EspProbe::check);
                 there.addresses(new NodeAddresses(address, address));
                 there.ring(ring(1));
                 there.nodes(Set.of(HERE), true);

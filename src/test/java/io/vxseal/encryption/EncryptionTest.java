@@ -56,7 +56,7 @@ class EncryptionTest {
     void open() throws Exception {
         host = new TestHost(folder.resolve("host"));
         xfrm = Xfrm.in(host.namespace());
-        encryption = Encryption.unprobed(xfrm, PORT);
+        encryption = new Encryption(xfrm, PORT, (_, _) -> {});
     }
 
     @AfterEach
@@ -206,7 +206,7 @@ class EncryptionTest {
         assertThat(encryption.failures().get(SIXTH)).isEqualTo("its address is IPv6, and that of this node, 10.55.0.1, is IPv4:"
                 + " give both addresses of one kind");
         assertThat(xfrm.policies()).containsExactly(block(SecurityPolicy.MARK));
-        assertThat(encryption.wanted()).isEqualTo(encryption.installed()).isEqualTo(new Encryption.Tally(0, 1));
+        assertThat(encryption.wanted()).isEqualTo(encryption.installed()).isEqualTo(new Tally(0, 1));
         assertThat(encryption.needsRotation()).as("keys replaced without need").isFalse();
 
         encryption.nodes(Set.of(), true);
@@ -271,7 +271,7 @@ class EncryptionTest {
     @Test
     void blockFailsOnAKernelWithoutEsp() throws Exception {
         assumeNoEsp();
-        Encryption probing = new Encryption(xfrm, PORT);
+        Encryption probing = new Encryption(xfrm, PORT, EspProbe::check);
         probing.addresses(ENDS);
         assertThatThrownBy(probing::block).isInstanceOf(KernelException.class).hasMessageContaining("the kernel lacks");
         assertThat(xfrm.policies()).as("meanwhile nothing leaves in clear").containsExactly(block(SecurityPolicy.MARK));

@@ -29,34 +29,34 @@ class HandoverTest {
     @Test
     void rotatesInOneStep() {
         Handover handover = new Handover();
-        assertThat(handover.begin(OLD, ROTATED, START)).isEqualTo(ROTATED);
-        assertThat(handover.next(after(Handover.DRAIN.multipliedBy(2)))).isEmpty();
-        assertThat(handover.due(START)).isEmpty();
+        assertThat(handover.start(OLD, ROTATED, START)).isEqualTo(ROTATED);
+        assertThat(handover.advance(after(Handover.DRAIN.multipliedBy(2)))).isEmpty();
+        assertThat(handover.dueIn(START)).isEmpty();
     }
 
     @Test
     void appliesTheFirstRingAtOnce() {
-        assertThat(new Handover().begin(KeyRing.EMPTY, OLD, START)).isEqualTo(OLD);
+        assertThat(new Handover().start(KeyRing.EMPTY, OLD, START)).isEqualTo(OLD);
     }
 
     @Test
     void acceptsAnUnknownRingThenSendsWithItThenDropsTheOld() {
         Handover handover = new Handover();
-        assertThat(handover.begin(OLD, STRANGE, START)).isEqualTo(ring(2, 12, 11, 13, 1, 3));
-        assertThat(handover.due(START)).contains(Handover.SPREAD);
-        assertThat(handover.next(after(Handover.SPREAD) - 1)).isEmpty();
-        assertThat(handover.next(after(Handover.SPREAD))).contains(ring(12, 11, 13, 2, 1, 3));
-        assertThat(handover.next(after(Handover.DRAIN))).isEmpty();
-        assertThat(handover.next(after(Handover.SPREAD.plus(Handover.DRAIN)))).contains(STRANGE);
-        assertThat(handover.next(after(Handover.DRAIN.multipliedBy(9)))).isEmpty();
+        assertThat(handover.start(OLD, STRANGE, START)).isEqualTo(ring(2, 12, 11, 13, 1, 3));
+        assertThat(handover.dueIn(START)).contains(Handover.PROPAGATION);
+        assertThat(handover.advance(after(Handover.PROPAGATION) - 1)).isEmpty();
+        assertThat(handover.advance(after(Handover.PROPAGATION))).contains(ring(12, 11, 13, 2, 1, 3));
+        assertThat(handover.advance(after(Handover.DRAIN))).isEmpty();
+        assertThat(handover.advance(after(Handover.PROPAGATION.plus(Handover.DRAIN)))).contains(STRANGE);
+        assertThat(handover.advance(after(Handover.DRAIN.multipliedBy(9)))).isEmpty();
     }
 
     @Test
     void secondHandoverReplacesTheFirst() {
         Handover handover = new Handover();
-        KeyRing halfway = handover.begin(OLD, STRANGE, START);
-        assertThat(handover.begin(halfway, ROTATED, START)).isEqualTo(ROTATED);
-        assertThat(handover.next(after(Handover.DRAIN.multipliedBy(2)))).isEmpty();
+        KeyRing halfway = handover.start(OLD, STRANGE, START);
+        assertThat(handover.start(halfway, ROTATED, START)).isEqualTo(ROTATED);
+        assertThat(handover.advance(after(Handover.DRAIN.multipliedBy(2)))).isEmpty();
     }
 
     /** Two authors' keys may have one tag: then there is no place for both. */

@@ -99,7 +99,7 @@ class SequenceOnKernelTest {
     void kernelHoldsExactlyThePlanAfterEachAction(int seed) throws Exception {
         Random random = new Random(seed);
         wanted = new Wanted(Action.home(0, seed % 2 == 0), KeyRing.EMPTY, Set.of(), false);
-        encryption = new Encryption(xfrm, Wanted.PORT);
+        encryption = new Encryption(xfrm, Wanted.PORT, EspProbe::check);
         encryption.addresses(wanted.ends());
         List<Action> played = new ArrayList<>();
         List<Action> sequence = Stream.concat(
@@ -213,7 +213,7 @@ class SequenceOnKernelTest {
     private void restart(Random random) throws Exception {
         xfrm.close();
         xfrm = Xfrm.in(host.namespace());
-        encryption = new Encryption(xfrm, Wanted.PORT);
+        encryption = new Encryption(xfrm, Wanted.PORT, EspProbe::check);
         encryption.adopt();
         List<Call> calls = new ArrayList<>(List.of(
                 () -> encryption.ring(wanted.ring()),

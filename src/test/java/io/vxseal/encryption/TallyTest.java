@@ -20,9 +20,9 @@ class TallyTest {
     @Test
     void installedShowsWhatIsMissingAndOnlyRepairRestoresIt() throws Exception {
         try (TestHost host = new TestHost(folder.resolve("host"))) {
-            Encryption encryption = new Encryption(Xfrm.in(host.namespace()), 4789);
-            Encryption.Tally none = new Encryption.Tally(0, 0);
-            Encryption.Tally block = new Encryption.Tally(0, 1);
+            Encryption encryption = new Encryption(Xfrm.in(host.namespace()), 4789, EspProbe::check);
+            Tally none = new Tally(0, 0);
+            Tally block = new Tally(0, 1);
             assertThat(encryption.wanted()).isEqualTo(none);
 
             encryption.addresses(new NodeAddresses(HERE, HERE));

@@ -47,6 +47,11 @@ public final class OneByOne implements AutoCloseable {
     private static final int XFRMA_ALG_AEAD = 18;
     private static final int XFRMA_MARK = 21;
     private static final int XFRM_POLICY_OUT = 1;
+    private static final byte[] XFRM_INF = new byte[4 * Long.BYTES];
+
+    static {
+        Arrays.fill(XFRM_INF, (byte) 0xff);
+    }
 
     // linux/rtnetlink.h, linux/neighbour.h
     private static final int RTM_NEWNEIGH = 28;
@@ -226,7 +231,7 @@ public final class OneByOne implements AutoCloseable {
 
     /** Writes an xfrm_lifetime_cfg without limits, and an xfrm_lifetime_cur. */
     private static NetlinkMessage lifetimes(NetlinkMessage message) {
-        return message.u64(-1L).u64(-1L).u64(-1L).u64(-1L).zeros(32).zeros(32);
+        return message.octets(XFRM_INF).zeros(32).zeros(32);
     }
 
     private static NetlinkMessage forwarding(NetlinkMessage message, int device, int state, MacAddress mac) {

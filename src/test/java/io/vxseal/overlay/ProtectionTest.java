@@ -80,8 +80,8 @@ class ProtectionTest {
     private void recover(int port, String run) throws Exception {
         driver = new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve(run + "/netns"), port),
-                Encryption.unprobed(Xfrm.in(host.namespace()), port),
-                new FirewallDetector(Firewall.Backend.NFTABLES, firewall()),
+                new Encryption(Xfrm.in(host.namespace()), port, (_, _) -> {}),
+                new FirewallDetector(Firewall.Backend.NFTABLES, host.namespace(), firewall()),
                 new StateStore(folder.resolve("state"), folder.resolve(run)),
                 Duration.ZERO,
                 listener -> new Cluster(
@@ -98,8 +98,8 @@ class ProtectionTest {
                     echo 'no firewall works' >&2
                     exit 1
                 fi
-                exec %s "$@"
-                """.formatted(folder.resolve(NO_FIREWALL), String.join(" ", host.prefix())));
+                exec "$@"
+                """.formatted(folder.resolve(NO_FIREWALL)));
         return List.of("sh", script.toString());
     }
 
@@ -138,7 +138,7 @@ class ProtectionTest {
     }
 
     private boolean isProtected(int port) throws Exception {
-        return new FirewallDetector(Firewall.Backend.NFTABLES, host.prefix()).detect(Firewall.Transport.IPV4)
+        return new FirewallDetector(Firewall.Backend.NFTABLES, host.namespace(), List.of()).detect(Firewall.Transport.IPV4)
                 .protectedSegments().contains(new Segment(port, VNI));
     }
 
@@ -321,14 +321,14 @@ class ProtectionTest {
     void marksFramesAgainAfterNamespaceIsFlushed() throws Exception {
         serve();
         driver.repair();
-        long before = driver.repairs().get(RepairLog.Kind.RULES);
+        long before = driver.status().repaired().rules();
         String rules = inside("nft list ruleset");
         inside("nft flush ruleset");
         driver.repair();
         assertThat(inside("nft list ruleset")).isEqualTo(rules);
-        assertThat(driver.repairs().get(RepairLog.Kind.RULES)).isEqualTo(before + 1);
+        assertThat(driver.status().repaired().rules()).isEqualTo(before + 1);
         driver.repair();
-        assertThat(driver.repairs().get(RepairLog.Kind.RULES)).isEqualTo(before + 1);
+        assertThat(driver.status().repaired().rules()).isEqualTo(before + 1);
     }
 
     @Test
@@ -336,12 +336,12 @@ class ProtectionTest {
         String table = "nft list table inet vxseal-priority";
         serve();
         driver.repair();
-        long before = driver.repairs().get(RepairLog.Kind.RULES);
+        long before = driver.status().repaired().rules();
         String rules = host.run(table);
         host.run("nft flush chain inet vxseal-priority leaving");
         driver.repair();
         assertThat(host.run(table)).isEqualTo(rules);
-        assertThat(driver.repairs().get(RepairLog.Kind.RULES)).isEqualTo(before + 1);
+        assertThat(driver.status().repaired().rules()).isEqualTo(before + 1);
         driver.leave(NETWORK, "here");
         driver.deleteEndpoint(NETWORK, "here");
         assertThat(host.run("nft list tables")).doesNotContain("vxseal");

@@ -10,6 +10,7 @@ import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.EspProbe;
 import io.vxseal.encryption.Key;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
@@ -186,8 +187,8 @@ final class SequenceNode implements AutoCloseable {
     private Driver driver(Path state, Path run, Xfrm xfrm, List<String> prefix) {
         return new Driver(
                 new Host(host.namespace(), host.route(), run.resolve("netns"), port),
-                seals ? new Encryption(xfrm, port) : Encryption.unprobed(xfrm, port),
-                new FirewallDetector(backend, prefix),
+                seals ? new Encryption(xfrm, port, EspProbe::check) : new Encryption(xfrm, port, (_, _) -> {}),
+                new FirewallDetector(backend, host.namespace(), prefix),
                 new StateStore(state, run),
                 Duration.ZERO,
                 listener -> new Cluster(
@@ -211,7 +212,7 @@ final class SequenceNode implements AutoCloseable {
      */
     private void start(int variant) throws Exception {
         Xfrm own = Xfrm.in(host.namespace());
-        Driver started = driver(folder.resolve("state"), folder.resolve("run"), own, host.prefix());
+        Driver started = driver(folder.resolve("state"), folder.resolve("run"), own, List.of());
         driver = Optional.of(started);
         xfrm = Optional.of(own);
         started.recover();
@@ -470,7 +471,7 @@ final class SequenceNode implements AutoCloseable {
     /** Runs a second plugin for a moment. A plugin of another name has folders of its own. */
     private void trySecond() throws Exception {
         try (Xfrm own = Xfrm.in(host.namespace());
-                Driver second = driver(folder.resolve("state2"), folder.resolve("run2"), own, host.prefix())) {
+                Driver second = driver(folder.resolve("state2"), folder.resolve("run2"), own, List.of())) {
             second.recover();
             second.self(ends());
             second.repair();
@@ -493,8 +494,8 @@ final class SequenceNode implements AutoCloseable {
                 read left < %1$s || exit 1
                 if [ $left -le 0 ]; then echo $$ > %1$s.pid; mv %1$s.pid %1$s.held; exec sleep %2$d; fi
                 echo $((left - 1)) > %1$s
-                exec nsenter --net=%3$s "$@"
-                """.formatted(left, HELD_SECONDS, folder.resolve("host")));
+                exec "$@"
+                """.formatted(left, HELD_SECONDS));
         Path pid = Path.of(left + ".held");
         Xfrm own = Xfrm.in(host.namespace());
         Driver first = driver(folder.resolve("state"), folder.resolve("run"), own, List.of("sh", command.toString()));

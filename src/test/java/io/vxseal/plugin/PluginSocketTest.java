@@ -2,6 +2,7 @@ package io.vxseal.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.overlay.DriverException;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -76,16 +78,15 @@ class PluginSocketTest {
         }
     }
 
-    private void dialUntilItListens(Process process) throws IOException, InterruptedException {
-        while (true) {
-            try (SocketChannel dial = SocketChannel.open(UnixDomainSocketAddress.of(path()))) {
-                return;
-            } catch (IOException notYet) {
-                if (!process.isAlive()) {
-                    throw notYet;
-                }
-                Thread.sleep(1);
-            }
+    private void dialUntilItListens(Process process) {
+        await("a dial of the socket").pollInterval(Duration.ofMillis(1)).failFast(() -> !process.isAlive()).until(this::listens);
+    }
+
+    private boolean listens() {
+        try (SocketChannel dial = SocketChannel.open(UnixDomainSocketAddress.of(path()))) {
+            return true;
+        } catch (IOException notYet) {
+            return false;
         }
     }
 

@@ -10,6 +10,7 @@ import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.EspProbe;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.FirewallDetector;
@@ -82,8 +83,8 @@ class ProtocolTest {
     private Driver driver() throws IOException {
         return new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
-                new Encryption(Xfrm.in(host.namespace()), PORT),
-                new FirewallDetector(Firewall.Backend.IPTABLES, host.prefix()),
+                new Encryption(Xfrm.in(host.namespace()), PORT, EspProbe::check),
+                new FirewallDetector(Firewall.Backend.IPTABLES, host.namespace(), List.of()),
                 new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(

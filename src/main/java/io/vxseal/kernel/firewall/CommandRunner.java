@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -13,10 +12,10 @@ import java.util.stream.Stream;
 /**
  * A runner of the firewall's command-line tools.
  *
- * @param prefix words before each command, as in {@code nsenter --net=…}; empty for none
- * @param namespace in which the commands run, if not this process's own
+ * @param namespace in which the commands run
+ * @param prefix words before each command; empty for none
  */
-record CommandRunner(List<String> prefix, Optional<Namespace> namespace) {
+record CommandRunner(Namespace namespace, List<String> prefix) {
     /** Seconds after which a command is killed. */
     private static final int PROCESS_WAIT = 60;
 
@@ -30,12 +29,8 @@ record CommandRunner(List<String> prefix, Optional<Namespace> namespace) {
         prefix = List.copyOf(prefix);
     }
 
-    CommandRunner(List<String> prefix) {
-        this(prefix, Optional.empty());
-    }
-
     static CommandRunner in(Namespace namespace) {
-        return new CommandRunner(List.of(), Optional.of(namespace));
+        return new CommandRunner(namespace, List.of());
     }
 
     /** Longest part of a command's error output in a message, in characters. */
@@ -95,7 +90,7 @@ record CommandRunner(List<String> prefix, Optional<Namespace> namespace) {
             ProcessBuilder builder = new ProcessBuilder(words);
             // The tools' messages are compared in English.
             builder.environment().put("LC_ALL", "C");
-            process = namespace.isPresent() ? namespace.get().start(builder) : builder.start();
+            process = namespace.start(builder);
         } catch (IOException e) {
             return new Outcome(command.getFirst(), COMMAND_NOT_FOUND, "", e.getMessage());
         }

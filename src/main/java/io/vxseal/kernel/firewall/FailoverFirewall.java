@@ -1,16 +1,12 @@
 package io.vxseal.kernel.firewall;
 
-import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/**
- * A firewall that makes its rules with nftables while the preferred one cannot list its own. It also removes rules that an
- * earlier process left in other firewalls.
- */
+/** A firewall that makes its rules with nftables while the preferred one cannot list its own. */
 final class FailoverFirewall implements Firewall {
     private static final Logger log = LoggerFactory.getLogger(FailoverFirewall.class);
 
@@ -20,8 +16,7 @@ final class FailoverFirewall implements Firewall {
     /** Guards the fields below. Held over firewall commands. */
     private final ReentrantLock lock = new ReentrantLock();
 
-    /** Firewalls that may contain rules of an earlier process; empty once they were swept. */
-    private List<Firewall> others;
+    private final EarlierRules earlier;
 
     /** Segments protected here: nftables needs all of them when it takes over. */
     private final Set<Segment> known = new TreeSet<>();
@@ -29,10 +24,10 @@ final class FailoverFirewall implements Firewall {
     /** Whether nftables makes the rules. Read without the lock by toString(). */
     private volatile boolean failedOver;
 
-    FailoverFirewall(Firewall preferred, NftablesFirewall nftables, List<Firewall> others) {
+    FailoverFirewall(Firewall preferred, NftablesFirewall nftables, EarlierRules earlier) {
         this.preferred = preferred;
         this.nftables = nftables;
-        this.others = List.copyOf(others);
+        this.earlier = earlier;
     }
 
     @Override
@@ -101,7 +96,7 @@ final class FailoverFirewall implements Firewall {
             }
             known.clear();
             known.addAll(segments);
-            sweep();
+            earlier.remove(firewall -> failedOver && firewall == nftables);
             return touched;
         } finally {
             lock.unlock();
@@ -109,24 +104,20 @@ final class FailoverFirewall implements Firewall {
     }
 
     @Override
-    public Set<Segment> protectedSegments() throws FirewallException {
+    public InstalledRules installed() throws FirewallException {
         lock.lock();
         try {
-            Set<Segment> found = new TreeSet<>();
+            Set<Segment> found = new TreeSet<>(earlier.segments());
+            boolean any = true;
             try {
-                found.addAll(preferred.protectedSegments());
+                InstalledRules rules = preferred.installed();
+                found.addAll(rules.segments());
+                any = rules.any();
             } catch (UnreadableRulesException unreadable) {
                 found.addAll(known);
-                found.addAll(nftables.protectedSegments());
+                found.addAll(nftables.installed().segments());
             }
-            for (Firewall other : others) {
-                try {
-                    found.addAll(other.protectedSegments());
-                } catch (FirewallException absent) {
-                    log.debug("no rules of an earlier process in {}: {}", other, absent.getMessage());
-                }
-            }
-            return found;
+            return new InstalledRules(found, any || !found.isEmpty());
         } finally {
             lock.unlock();
         }
@@ -137,23 +128,6 @@ final class FailoverFirewall implements Firewall {
             failedOver = true;
             log.warn("using nftables for firewall rules until iptables can list its own: {}", unreadable.getMessage());
         }
-    }
-
-    private void sweep() {
-        for (Firewall other : others) {
-            if (other == nftables && failedOver) {
-                continue;
-            }
-            try {
-                int removed = other.restore(Set.of());
-                if (removed > 0) {
-                    log.info("removed the rules of {} segments that an earlier process left in {}", removed, other);
-                }
-            } catch (FirewallException failure) {
-                log.warn("rules of an earlier process may remain in {}: {}", other, failure.getMessage());
-            }
-        }
-        others = List.of();
     }
 
     @Override

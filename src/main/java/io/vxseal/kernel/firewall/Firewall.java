@@ -63,9 +63,14 @@ public interface Firewall {
     int restore(Set<Segment> segments) throws FirewallException;
 
     /**
-     * Returns the segments that have rules, complete or not, from any process or version.
+     * Returns the rules that are there.
      *
      * @throws FirewallException if the rules cannot be read
      */
-    Set<Segment> protectedSegments() throws FirewallException;
+    InstalledRules installed() throws FirewallException;
+
+    /** Returns the segments that have rules, complete or not, from any process or version. */
+    default Set<Segment> protectedSegments() throws FirewallException {
+        return installed().segments();
+    }
 }

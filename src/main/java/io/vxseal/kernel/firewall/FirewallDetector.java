@@ -2,27 +2,31 @@ package io.vxseal.kernel.firewall;
 
 import io.vxseal.kernel.firewall.Firewall.Backend;
 import io.vxseal.kernel.firewall.Firewall.Transport;
+import io.vxseal.kernel.netns.Namespace;
 import java.util.ArrayList;
 import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A detector of the firewall in which to make the rules. */
-public final class FirewallDetector {
+/** A detector of the firewall in which to make the rules. It has open what the firewalls that it returns need. */
+public final class FirewallDetector implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(FirewallDetector.class);
 
     private final Backend backend;
     private final CommandRunner runner;
+    private final NftablesFirewall nftables;
 
     /**
      * Creates a detector.
      *
      * @param backend what makes the rules
-     * @param prefix words before each command, as in {@code nsenter --net=…}; empty to run it in this process's namespace
+     * @param namespace whose rules they are; must stay open as long as the firewalls are used
+     * @param prefix words before each command; empty to run it as it is
      */
-    public FirewallDetector(Backend backend, List<String> prefix) {
+    public FirewallDetector(Backend backend, Namespace namespace, List<String> prefix) {
         this.backend = backend;
-        this.runner = new CommandRunner(prefix);
+        this.runner = new CommandRunner(namespace, prefix);
+        this.nftables = new NftablesFirewall(runner);
     }
 
     /**
@@ -35,7 +39,6 @@ public final class FirewallDetector {
      * @throws FirewallException if the backend's tool cannot be run; with {@code AUTO}, if neither backend works
      */
     public Firewall detect(Transport transport) throws FirewallException {
-        NftablesFirewall nftables = new NftablesFirewall(runner);
         boolean useNftables = switch (backend) {
             case IPTABLES -> false;
             case NFTABLES -> true;
@@ -53,7 +56,7 @@ public final class FirewallDetector {
             others.addAll(iptables(iptables.command().name()));
         }
         log.info("using {} for firewall rules", chosen);
-        return new FailoverFirewall(chosen, nftables, others);
+        return new FailoverFirewall(chosen, nftables, new EarlierRules(others));
     }
 
     /**
@@ -71,5 +74,10 @@ public final class FirewallDetector {
             }
         }
         return all;
+    }
+
+    @Override
+    public void close() {
+        nftables.close();
     }
 }

@@ -25,9 +25,11 @@ public final class FrameMark implements AutoCloseable {
     private static final String NAME = "vxseal";
 
     private final NftTable table;
+    private final NftContent content;
 
-    private FrameMark(NftTable table) {
+    private FrameMark(NftTable table, NftContent content) {
         this.table = table;
+        this.content = content;
     }
 
     /**
@@ -35,23 +37,24 @@ public final class FrameMark implements AutoCloseable {
      *
      * @param namespace must stay open as long as the rules are used
      * @param mark firewall mark of frames that bridges send
-     * @throws FirewallException if the kernel has no nf_tables
      */
-    public static FrameMark in(Namespace namespace, int mark) throws FirewallException {
-        return new FrameMark(NftTable.in(namespace, NftTable.Family.BRIDGE, NAME, List.of(
-                new NftTable.Chain("incoming", "filter hook prerouting priority -400", List.of(
+    public static FrameMark in(Namespace namespace, int mark) {
+        NftTable table = new NftTable(CommandRunner.in(namespace), NftFamily.BRIDGE, NAME, () ->
+                "the kernel may lack nftables for bridges (CONFIG_NF_TABLES_BRIDGE): modprobe nf_tables");
+        return new FrameMark(table, NftContent.of(List.of(
+                NftContent.Chain.base("incoming", "filter hook prerouting priority -400", List.of(
                         "iifname \"vx-*\" meta priority 0x%x accept".formatted(SealedPriority.PRIORITY),
                         "iifname \"vx-*\" meta pkttype host arp operation reply ether daddr != %s accept"
                                 .formatted(Vxlan.MAC),
                         "iifname \"vx-*\" drop")),
-                new NftTable.Chain("outgoing", "filter hook postrouting priority 400", List.of(
+                NftContent.Chain.base("outgoing", "filter hook postrouting priority 400", List.of(
                         "meta mark set 0x%x".formatted(mark),
                         "meta priority set 0x%x".formatted(SealedPriority.PRIORITY))))));
     }
 
     /** Returns whether the namespace has rules that {@link #restore} set, in any process or version. */
     public static boolean isSet(Namespace namespace) throws FirewallException {
-        return NftTable.exists(namespace, NftTable.Family.BRIDGE, NAME);
+        return NftTable.exists(namespace, NftFamily.BRIDGE, NAME);
     }
 
     /**
@@ -61,7 +64,7 @@ public final class FrameMark implements AutoCloseable {
      * @throws FirewallException if nft cannot be run, or the kernel has no nf_tables for bridges
      */
     public boolean restore() throws FirewallException {
-        return table.restore();
+        return table.restore(content);
     }
 
     @Override

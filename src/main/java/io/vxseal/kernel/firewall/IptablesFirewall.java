@@ -110,8 +110,9 @@ final class IptablesFirewall implements Firewall {
     }
 
     @Override
-    public Set<Segment> protectedSegments() throws FirewallException {
-        return segments(read());
+    public InstalledRules installed() throws FirewallException {
+        Map<String, IptablesTable> tables = read();
+        return new InstalledRules(segments(tables), !script(tables, Set.of()).isEmpty());
     }
 
     private static Set<Segment> segments(Map<String, IptablesTable> tables) {

@@ -2,8 +2,8 @@ package io.vxseal.kernel.firewall;
 
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -24,16 +24,7 @@ import java.util.stream.Stream;
  * for what leaves. Without the mark it would find no policy and send the datagram in clear. With it the datagram is sealed, or
  * blocked if it has another source address than this node's.
  *
- * <p>The table drops IPv6 packets with a fragment header behind another extension header, before connection tracking puts
- * fragments together. There the kernel keeps the place of the header that leads to the fragment header in eight bits
- * (prev_nhoff of find_prev_fhdr() in {@code net/ipv6/netfilter/nf_conntrack_reasm.c}), so behind long headers it changes a
- * wrong octet: all rules then read other headers than the kernel, which goes on behind the fragment header. No rule
- * for incoming packets can tell any more, and no common sender makes such packets.
- *
- * <p>The table drops what a process marked as ours (SO_MARK). No datagram of a VXLAN device bears the mark in OUTPUT, because it
- * lost it on its way out of the network's namespace. The drop comes before connection tracking puts fragments together: kernels
- * before 6.9 forget the socket of a datagram there (ip_defrag()), by which the firewall's rules know it, and a foreign rule that
- * has its route looked up anew would have it sealed.
+ * <p>The table also has the chains of {@link ConntrackGuard}.
  */
 public final class SealedPriority implements AutoCloseable {
     /** Packet priority of encrypted networks' packets, unlikely to be the handle of a scheduler's class: 0x76 and our reqid. */
@@ -42,13 +33,12 @@ public final class SealedPriority implements AutoCloseable {
     /** Priority right before the chains that translate sources (NF_IP_PRI_NAT_SRC, 100). */
     private static final int BEFORE_SOURCE_NAT = 99;
 
-    /** Longest security path in the kernel (XFRM_MAX_DEPTH). */
-    private static final int DEPTH = 6;
-
     private final NftTable table;
+    private final NftContent content;
 
-    private SealedPriority(NftTable table) {
+    private SealedPriority(NftTable table, NftContent content) {
         this.table = table;
+        this.content = content;
     }
 
     /**
@@ -56,40 +46,26 @@ public final class SealedPriority implements AutoCloseable {
      *
      * @param namespace must stay open as long as the table is used
      * @param mark firewall mark by which policies select datagrams
-     * @throws FirewallException if the kernel has no nf_tables
      */
-    public static SealedPriority in(Namespace namespace, int mark) throws FirewallException {
+    public static SealedPriority in(Namespace namespace, int mark) {
         List<String> incoming = Stream.concat(
                         Stream.of("meta priority 0x%x meta priority set 0".formatted(PRIORITY)),
-                        sealedBy("in")
+                        SecurityPathMatch.ours("in")
                                 .map(sealed -> "meta l4proto udp %s meta priority set 0x%x".formatted(sealed, PRIORITY)))
                 .toList();
         // A rule is carried out from left to right, up to the first match that fails: the mark comes back whatever the priority is.
         List<String> leaving = Stream.concat(
-                        sealedBy("out")
+                        SecurityPathMatch.ours("out")
                                 .map(sealed -> "meta l4proto udp %s meta mark set 0x%x meta priority 0x%x meta priority set 0"
                                         .formatted(sealed, mark, PRIORITY)),
                         Stream.of("meta l4proto udp meta priority 0x%x drop".formatted(PRIORITY)))
                 .toList();
-        return new SealedPriority(NftTable.in(namespace, NftTable.Family.INET, "vxseal-priority",
-                List.of(
-                        new NftTable.Chain("fragments", "filter hook prerouting priority -450", List.of(
-                                "meta nfproto ipv6 ip6 nexthdr != ipv6-frag exthdr frag exists drop")),
-                        new NftTable.Chain("forged", "filter hook output priority -450", List.of(
-                                "meta l4proto != esp meta mark 0x%x drop".formatted(mark))),
-                        new NftTable.Chain("incoming", "filter hook input priority 400", incoming),
-                        new NftTable.Chain("leaving", "filter hook postrouting priority " + BEFORE_SOURCE_NAT, leaving))));
-    }
-
-    /**
-     * Returns matches in nft's words, one for each position of our state in a packet's security path. The path also contains
-     * another VPN's states if one tunnel is inside another.
-     *
-     * @param direction {@code in} or {@code out}
-     */
-    static Stream<String> sealedBy(String direction) {
-        return IntStream.range(0, DEPTH)
-                .mapToObj(place -> "ipsec %s spnum %d reqid %d".formatted(direction, place, SecurityPolicy.REQID));
+        List<NftContent.Chain> chains = new ArrayList<>(ConntrackGuard.chains(mark));
+        chains.add(NftContent.Chain.base("incoming", "filter hook input priority 400", incoming));
+        chains.add(NftContent.Chain.base("leaving", "filter hook postrouting priority " + BEFORE_SOURCE_NAT, leaving));
+        NftTable table = new NftTable(CommandRunner.in(namespace), NftFamily.INET, "vxseal-priority", () ->
+                "the kernel may lack nftables' \"ipsec\" (CONFIG_NFT_XFRM): modprobe nf_tables nft_xfrm");
+        return new SealedPriority(table, NftContent.of(chains));
     }
 
     /**
@@ -99,12 +75,12 @@ public final class SealedPriority implements AutoCloseable {
      * @throws FirewallException if nft cannot be run, or the kernel lacks nftables for IPsec
      */
     public boolean restore() throws FirewallException {
-        return table.restore();
+        return table.restore(content);
     }
 
     /** Removes the table once no encrypted network is up. From then on no encrypted network gets a frame. */
     public void remove() throws FirewallException {
-        table.remove();
+        table.remove("remove table " + table);
     }
 
     @Override

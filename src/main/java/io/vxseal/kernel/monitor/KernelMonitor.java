@@ -1,11 +1,13 @@
 package io.vxseal.kernel.monitor;
 
+import io.vxseal.kernel.firewall.NftMessages;
 import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.libc.LibC;
 import io.vxseal.kernel.netlink.NetlinkDescriptor;
 import io.vxseal.kernel.netlink.NetlinkHeader;
 import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.xfrm.XfrmMessages;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -23,23 +25,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class KernelMonitor implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(KernelMonitor.class);
-
-    // linux/xfrm.h: multicast groups, messages
-    private static final int XFRMNLGRP_SA = 3;
-    private static final int XFRMNLGRP_POLICY = 4;
-    private static final int XFRM_MSG_DELSA = 0x11;
-    private static final int XFRM_MSG_DELPOLICY = 0x14;
-    private static final int XFRM_MSG_FLUSHSA = 0x1c;
-    private static final int XFRM_MSG_FLUSHPOLICY = 0x1d;
-
-    // linux/netfilter/nfnetlink.h and nf_tables.h: multicast groups, messages
-    private static final int NFNLGRP_NFTABLES = 7;
-    private static final int NFNL_SUBSYS_NFTABLES = 10 << 8;
-    private static final int NFT_MSG_DELTABLE = NFNL_SUBSYS_NFTABLES | 2;
-    private static final int NFT_MSG_DELCHAIN = NFNL_SUBSYS_NFTABLES | 5;
-    private static final int NFT_MSG_NEWRULE = NFNL_SUBSYS_NFTABLES | 6;
-    private static final int NFT_MSG_DELRULE = NFNL_SUBSYS_NFTABLES | 8;
-    private static final int NFT_MSG_DELSETELEM = NFNL_SUBSYS_NFTABLES | 14;
 
     private static final int MSG_DONTWAIT = 0x40;
 
@@ -99,14 +84,14 @@ public final class KernelMonitor implements AutoCloseable {
         subscriptions.add(Subscription.open(
                 namespace,
                 NetlinkDescriptor.NETLINK_XFRM,
-                Set.of(XFRMNLGRP_SA, XFRMNLGRP_POLICY),
-                Set.of(XFRM_MSG_DELSA, XFRM_MSG_DELPOLICY, XFRM_MSG_FLUSHSA, XFRM_MSG_FLUSHPOLICY)));
+                XfrmMessages.GROUPS,
+                XfrmMessages.REMOVALS));
         try {
             subscriptions.add(Subscription.open(
                     namespace,
                     NetlinkDescriptor.NETLINK_NETFILTER,
-                    Set.of(NFNLGRP_NFTABLES),
-                    Set.of(NFT_MSG_DELTABLE, NFT_MSG_DELCHAIN, NFT_MSG_NEWRULE, NFT_MSG_DELRULE, NFT_MSG_DELSETELEM)));
+                    NftMessages.GROUPS,
+                    NftMessages.CHANGES));
         } catch (KernelException absent) {
             log.info("the kernel does not report changes of firewall rules, relying on the periodic check: {}",
                     absent.getMessage());

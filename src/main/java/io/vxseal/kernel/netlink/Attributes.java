@@ -5,10 +5,13 @@ import io.vxseal.address.MacAddress;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.BiConsumer;
 
 /** The attributes of a message from the kernel, by type ({@code linux/netlink.h}, nlattr). */
 public final class Attributes {
@@ -27,6 +30,22 @@ public final class Attributes {
     /** Reads the attributes from {@code offset} to the end of the message. One that is cut short is left out. */
     public static Attributes of(ByteBuffer message, int offset) {
         var byType = new HashMap<Integer, ByteBuffer>();
+        forEach(message, offset, byType::put);
+        return new Attributes(byType);
+    }
+
+    /** Returns the payloads of all attributes of a type in a list, in their order. */
+    public static List<ByteBuffer> all(ByteBuffer list, int wanted) {
+        var payloads = new ArrayList<ByteBuffer>();
+        forEach(list, 0, (type, payload) -> {
+            if (type == wanted) {
+                payloads.add(payload);
+            }
+        });
+        return payloads;
+    }
+
+    private static void forEach(ByteBuffer message, int offset, BiConsumer<Integer, ByteBuffer> action) {
         int at = offset;
         while (at + NetlinkMessage.NLA_HDRLEN <= message.limit()) {
             int length = length(message, at);
@@ -36,10 +55,9 @@ public final class Attributes {
             ByteBuffer payload = message.slice(
                             at + NetlinkMessage.NLA_HDRLEN, length - NetlinkMessage.NLA_HDRLEN)
                     .order(message.order());
-            byType.put(type(message, at), payload);
+            action.accept(type(message, at), payload);
             at += NetlinkHeader.align(length);
         }
-        return new Attributes(byType);
     }
 
     /** Returns the length in octets of the attribute at {@code at}, its header included. */

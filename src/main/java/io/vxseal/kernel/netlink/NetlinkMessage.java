@@ -89,10 +89,6 @@ public final class NetlinkMessage {
         octets[offset + 3] = (byte) (value >>> 24);
     }
 
-    public NetlinkMessage u64(long value) {
-        return u32((int) value).u32((int) (value >>> 32));
-    }
-
     public NetlinkMessage be16(int value) {
         return u16(Short.reverseBytes((short) value));
     }

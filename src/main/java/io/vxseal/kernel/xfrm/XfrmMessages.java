@@ -7,9 +7,30 @@ import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.Set;
 
-/** Structures that messages about states and about policies have in common ({@code linux/xfrm.h}). */
-final class XfrmMessages {
+/** Types of messages about states and policies, and the structures that they have in common ({@code linux/xfrm.h}). */
+public final class XfrmMessages {
+    static final int XFRM_MSG_NEWSA = 0x10;
+    static final int XFRM_MSG_DELSA = 0x11;
+    static final int XFRM_MSG_GETSA = 0x12;
+    static final int XFRM_MSG_NEWPOLICY = 0x13;
+    static final int XFRM_MSG_DELPOLICY = 0x14;
+    static final int XFRM_MSG_GETPOLICY = 0x15;
+    static final int XFRM_MSG_UPDPOLICY = 0x19;
+    private static final int XFRM_MSG_FLUSHSA = 0x1c;
+    private static final int XFRM_MSG_FLUSHPOLICY = 0x1d;
+
+    private static final int XFRMNLGRP_SA = 3;
+    private static final int XFRMNLGRP_POLICY = 4;
+
+    /** Multicast groups in which the kernel reports changes. */
+    public static final Set<Integer> GROUPS = Set.of(XFRMNLGRP_SA, XFRMNLGRP_POLICY);
+
+    /** Reports that states or policies were removed. */
+    public static final Set<Integer> REMOVALS =
+            Set.of(XFRM_MSG_DELSA, XFRM_MSG_DELPOLICY, XFRM_MSG_FLUSHSA, XFRM_MSG_FLUSHPOLICY);
+
     static final int XFRM_MODE_TRANSPORT = 0;
 
     // linux/in.h
@@ -50,6 +71,9 @@ final class XfrmMessages {
     static final int SELECTOR_PREFIXLEN_S = 43;
     static final int SELECTOR_PROTO = 44;
     static final int SELECTOR_USER = 52;
+
+    /** Between proto and ifindex. */
+    static final int SELECTOR_PROTO_PADDING = 3;
 
     /*
      * struct xfrm_id {

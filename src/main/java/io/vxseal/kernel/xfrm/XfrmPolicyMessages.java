@@ -13,11 +13,6 @@ import java.util.Optional;
 
 /** Messages about policies, in the layouts of {@code linux/xfrm.h}. */
 final class XfrmPolicyMessages {
-    private static final int XFRM_MSG_NEWPOLICY = 0x13;
-    private static final int XFRM_MSG_DELPOLICY = 0x14;
-    private static final int XFRM_MSG_GETPOLICY = 0x15;
-    private static final int XFRM_MSG_UPDPOLICY = 0x19;
-
     private static final int XFRMA_TMPL = 5;
     private static final int XFRMA_POLICY_TYPE = 16;
     private static final int XFRMA_MARK = 21;
@@ -53,6 +48,9 @@ final class XfrmPolicyMessages {
     /** flags, share and padding. */
     private static final int USERPOLICY_INFO_REST = 6;
 
+    /** Behind the direction of an xfrm_userpolicy_id ({@link #writeDeletion}). */
+    private static final int USERPOLICY_ID_PADDING = 3;
+
     /*
      * struct xfrm_user_tmpl {                  // XFRMA_TMPL
      *     struct xfrm_id id;                   //  0
@@ -85,14 +83,14 @@ final class XfrmPolicyMessages {
 
     /** Writes a request for all policies of the namespace. */
     static void writeDump(Batch batch) {
-        batch.add(XFRM_MSG_GETPOLICY, NLM_F_DUMP);
+        batch.add(XfrmMessages.XFRM_MSG_GETPOLICY, NLM_F_DUMP);
     }
 
     /** Writes an addition that replaces the policy with the same selector and mark. */
     static void writePut(Batch batch, SecurityPolicy policy) {
         SecurityPolicy.Id id = policy.id();
         boolean block = policy.action() instanceof SecurityPolicy.Action.Block;
-        NetlinkMessage message = batch.add(XFRM_MSG_UPDPOLICY, 0);
+        NetlinkMessage message = batch.add(XfrmMessages.XFRM_MSG_UPDPOLICY, 0);
         XfrmMessages.lifetimes(writeSelector(message, id))
                 .zeros(XfrmMessages.LIFETIME_CUR_LENGTH)
                 .u32(block ? SecurityPolicy.Action.Block.PRIORITY : SecurityPolicy.Action.Seal.PRIORITY)
@@ -134,10 +132,10 @@ final class XfrmPolicyMessages {
      * }</pre>
      */
     static void writeDeletion(Batch batch, SecurityPolicy.Id id) {
-        NetlinkMessage message = writeSelector(batch.add(XFRM_MSG_DELPOLICY, 0), id)
+        NetlinkMessage message = writeSelector(batch.add(XfrmMessages.XFRM_MSG_DELPOLICY, 0), id)
                 .u32(0)
                 .u8(XFRM_POLICY_OUT)
-                .zeros(3);
+                .zeros(USERPOLICY_ID_PADDING);
         writeMark(message, id);
     }
 
@@ -153,7 +151,7 @@ final class XfrmPolicyMessages {
                 .u8(id.destination().prefix())
                 .u8(id.source().prefix())
                 .u8(XfrmMessages.IPPROTO_UDP)
-                .zeros(3)
+                .zeros(XfrmMessages.SELECTOR_PROTO_PADDING)
                 .u32(0)
                 .u32(SecurityPolicy.LABEL);
     }
@@ -164,7 +162,7 @@ final class XfrmPolicyMessages {
 
     /** Reads a policy: one of this plugin, or another maker's outgoing one that may take packets of this host. */
     static Optional<OutgoingPolicy> read(int type, ByteBuffer payload) {
-        if (type != XFRM_MSG_NEWPOLICY) {
+        if (type != XfrmMessages.XFRM_MSG_NEWPOLICY) {
             return Optional.empty();
         }
         if (XfrmMessages.isOurs(payload)) {

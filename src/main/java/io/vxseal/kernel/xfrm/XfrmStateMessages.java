@@ -15,10 +15,6 @@ import java.util.Optional;
 
 /** Messages about states, in the layouts of {@code linux/xfrm.h}. */
 final class XfrmStateMessages {
-    private static final int XFRM_MSG_NEWSA = 0x10;
-    private static final int XFRM_MSG_DELSA = 0x11;
-    private static final int XFRM_MSG_GETSA = 0x12;
-
     private static final int XFRMA_REPLAY_VAL = 10;
     private static final int XFRMA_SRCADDR = 13;
     private static final int XFRMA_ALG_AEAD = 18;
@@ -67,6 +63,9 @@ final class XfrmStateMessages {
     private static final int ALGO_AEAD_KEY_LEN = 64;
     private static final int ALGO_AEAD_KEY = 72;
 
+    /** Behind the protocol of an xfrm_usersa_id ({@link #writeDeletion}). */
+    private static final int USERSA_ID_PADDING = 1;
+
     private static final byte[] ALGORITHM = "rfc4106(gcm(aes))".getBytes(StandardCharsets.US_ASCII);
     private static final int ICV_BITS = 64;
 
@@ -98,7 +97,7 @@ final class XfrmStateMessages {
 
     /** Writes a request for all states of the namespace. */
     static void writeDump(Batch batch) {
-        batch.add(XFRM_MSG_GETSA, NLM_F_DUMP);
+        batch.add(XfrmMessages.XFRM_MSG_GETSA, NLM_F_DUMP);
     }
 
     static void writeAddition(Batch batch, SecurityAssociation association) {
@@ -106,7 +105,7 @@ final class XfrmStateMessages {
         AeadKey key = association.key();
         boolean esn = association.hasReplayWindow();
         // A selector of zeros matches everything; the kernel fills in the family (copy_from_user_state()).
-        NetlinkMessage message = batch.add(XFRM_MSG_NEWSA, NLM_F_CREATE | NLM_F_EXCL)
+        NetlinkMessage message = batch.add(XfrmMessages.XFRM_MSG_NEWSA, NLM_F_CREATE | NLM_F_EXCL)
                 .zeros(XfrmMessages.SELECTOR_USER).u32(SecurityPolicy.LABEL);
         XfrmMessages.id(message, id.destination(), id.spi()).field(id.source(), XfrmMessages.ADDRESS_LENGTH);
         XfrmMessages.lifetimes(message)
@@ -154,19 +153,19 @@ final class XfrmStateMessages {
      * }</pre>
      */
     static void writeDeletion(Batch batch, SecurityAssociation.Id id) {
-        batch.add(XFRM_MSG_DELSA, 0)
+        batch.add(XfrmMessages.XFRM_MSG_DELSA, 0)
                 .field(id.destination(), XfrmMessages.ADDRESS_LENGTH)
                 .be32(id.spi())
                 .u16(AddressFamily.of(id.destination()))
                 .u8(XfrmMessages.IPPROTO_ESP)
-                .zeros(1)
+                .zeros(USERSA_ID_PADDING)
                 .header(XFRMA_SRCADDR, XfrmMessages.ADDRESS_LENGTH)
                 .field(id.source(), XfrmMessages.ADDRESS_LENGTH);
     }
 
     /** Reads a state of this plugin; empty for another maker's. */
     static Optional<InstalledState> read(int type, ByteBuffer payload) {
-        if (type != XFRM_MSG_NEWSA || !XfrmMessages.isOurs(payload)) {
+        if (type != XfrmMessages.XFRM_MSG_NEWSA || !XfrmMessages.isOurs(payload)) {
             return Optional.empty();
         }
         Attributes attributes = Attributes.of(payload, USERSA_INFO_LENGTH);

@@ -66,7 +66,7 @@ class FirewallTest {
         }
 
         Firewall firewall(TestHost host) {
-            var tools = new CommandRunner(host.prefix());
+            var tools = CommandRunner.in(host.namespace());
             return nftables() ? new NftablesFirewall(tools) : new IptablesFirewall(new IptablesCommand(transport, tools, command));
         }
 
@@ -528,7 +528,7 @@ class FirewallTest {
     @ParameterizedTest
     @ValueSource(strings = {"iptables-legacy", "iptables-nft"})
     void switchingVariantRemovesRulesOfTheOther(String before) throws Exception {
-        new IptablesFirewall(new IptablesCommand(Transport.IPV4, new CommandRunner(host.prefix()), before)).protect(Set.of(SEGMENT));
+        new IptablesFirewall(new IptablesCommand(Transport.IPV4, CommandRunner.in(host.namespace()), before)).protect(Set.of(SEGMENT));
         String now = before.equals("iptables-nft") ? "iptables-legacy" : "iptables-nft";
         host.run(now + " -w -N DOCKER");
         choose(Backend.AUTO, Transport.IPV4).restore(Set.of(SEGMENT));
@@ -582,7 +582,7 @@ class FirewallTest {
     void errorsContainNoRulesOfHost() throws Exception {
         host.run("iptables-nft -A FORWARD -s 192.0.2.77 -j ACCEPT");
         host.run("nft add rule ip filter FORWARD rt ipsec missing accept");
-        IptablesFirewall firewall = new IptablesFirewall(new IptablesCommand(Transport.IPV4, new CommandRunner(host.prefix()), "iptables-nft"));
+        IptablesFirewall firewall = new IptablesFirewall(new IptablesCommand(Transport.IPV4, CommandRunner.in(host.namespace()), "iptables-nft"));
         assertThatThrownBy(() -> firewall.protect(Set.of(SEGMENT)))
                 .isInstanceOf(FirewallException.class)
                 .message()
@@ -594,30 +594,29 @@ class FirewallTest {
     @Test
     void namesMissingPackage() {
         List<String> nowhere = List.of("env", "PATH=/nowhere");
-        assertThatThrownBy(() -> new FirewallDetector(Backend.IPTABLES, nowhere).detect(Transport.IPV4))
+        assertThatThrownBy(() -> new FirewallDetector(Backend.IPTABLES, host.namespace(), nowhere).detect(Transport.IPV4))
                 .isInstanceOf(FirewallException.class)
                 .hasMessageContaining("install the iptables package");
-        assertThatThrownBy(() -> new FirewallDetector(Backend.AUTO, nowhere).detect(Transport.IPV6))
+        assertThatThrownBy(() -> new FirewallDetector(Backend.AUTO, host.namespace(), nowhere).detect(Transport.IPV6))
                 .isInstanceOf(FirewallException.class)
                 .hasMessageContaining("install the iptables package");
-        assertThatThrownBy(() -> new FirewallDetector(Backend.NFTABLES, nowhere).detect(Transport.IPV4).protect(Set.of(SEGMENT)))
+        assertThatThrownBy(() -> new FirewallDetector(Backend.NFTABLES, host.namespace(), nowhere).detect(Transport.IPV4).protect(Set.of(SEGMENT)))
                 .isInstanceOf(FirewallException.class)
                 .hasMessageContaining("install the nftables package");
     }
 
     @Test
     void namesMissingCapability() {
-        var prefix = new ArrayList<>(host.prefix());
-        prefix.addAll(List.of("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"));
+        List<String> prefix = List.of("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin");
         for (Backend backend : List.of(Backend.IPTABLES, Backend.NFTABLES)) {
-            assertThatThrownBy(() -> new FirewallDetector(backend, prefix).detect(Transport.IPV4).protect(Set.of(SEGMENT)))
+            assertThatThrownBy(() -> new FirewallDetector(backend, host.namespace(), prefix).detect(Transport.IPV4).protect(Set.of(SEGMENT)))
                     .isInstanceOf(FirewallException.class)
                     .hasMessageContaining("CAP_NET_ADMIN");
         }
     }
 
     private Firewall choose(Backend backend, Transport transport) throws FirewallException {
-        return new FirewallDetector(backend, host.prefix()).detect(transport);
+        return new FirewallDetector(backend, host.namespace(), List.of()).detect(transport);
     }
 
     private String chosen(Backend backend) throws FirewallException {

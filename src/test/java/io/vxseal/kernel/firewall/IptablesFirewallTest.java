@@ -57,7 +57,7 @@ class IptablesFirewallTest {
     }
 
     private IptablesFirewall firewall(String command) {
-        return new IptablesFirewall(new IptablesCommand(Transport.IPV4, new CommandRunner(host.prefix()), command));
+        return new IptablesFirewall(new IptablesCommand(Transport.IPV4, CommandRunner.in(host.namespace()), command));
     }
 
     /** Returns all rules of a table as its -save command prints them. */
@@ -83,7 +83,7 @@ class IptablesFirewallTest {
     @ParameterizedTest
     @ValueSource(strings = {"ip6tables-nft", "ip6tables-legacy"})
     void makesRulesForIpv6(String command) throws Exception {
-        IptablesFirewall firewall = new IptablesFirewall(new IptablesCommand(Transport.IPV6, new CommandRunner(host.prefix()), command));
+        IptablesFirewall firewall = new IptablesFirewall(new IptablesCommand(Transport.IPV6, CommandRunner.in(host.namespace()), command));
         firewall.protect(Set.of(SEGMENT));
         firewall.protect(Set.of(SEGMENT));
         String program = VxlanMatch.bytecode(Transport.IPV6, VNI);

@@ -28,6 +28,6 @@ class IptablesVariantTest {
     }
 
     private static String detected(TestHost host, Transport transport) throws FirewallException {
-        return IptablesVariant.detect(transport, new CommandRunner(host.prefix())).name();
+        return IptablesVariant.detect(transport, CommandRunner.in(host.namespace())).name();
     }
 }

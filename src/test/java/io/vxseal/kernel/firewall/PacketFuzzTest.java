@@ -87,7 +87,7 @@ class PacketFuzzTest {
         }
 
         private Firewall firewall(TestHost host) {
-            var tools = new CommandRunner(host.prefix());
+            var tools = CommandRunner.in(host.namespace());
             return command.equals("nft")
                     ? new NftablesFirewall(tools)
                     : new IptablesFirewall(new IptablesCommand(transport, tools, command));

@@ -92,7 +92,7 @@ class SealedPriorityTest {
         underlay.run("nft add table ip theirs");
         underlay.run(List.of("nft", "add chain ip theirs out { type nat hook postrouting priority srcnat; }"));
         underlay.run("nft add rule ip theirs out oifname wire " + translation);
-        new FirewallDetector(Firewall.Backend.NFTABLES, underlay.prefix()).detect(Firewall.Transport.IPV4)
+        new FirewallDetector(Firewall.Backend.NFTABLES, underlay.namespace(), List.of()).detect(Firewall.Transport.IPV4)
                 .protect(Set.of(new Segment(PORT, 4097)));
         try (FrameMark mark = FrameMark.in(overlay.namespace, MARK);
                 SealedPriority priority = SealedPriority.in(underlay.namespace, MARK)) {

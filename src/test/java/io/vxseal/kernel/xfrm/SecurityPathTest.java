@@ -1,6 +1,7 @@
 package io.vxseal.kernel.xfrm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall.Backend;
@@ -9,9 +10,11 @@ import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.SealedPriority;
 import io.vxseal.kernel.firewall.Segment;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.awaitility.core.ConditionTimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -57,7 +60,7 @@ class SecurityPathTest {
     @ParameterizedTest
     @CsvSource({"IPTABLES, IPV4", "IPTABLES, IPV6", "NFTABLES, IPV4", "NFTABLES, IPV6"})
     void acceptsOnlyDatagramsThatOurStateOpened(Backend backend, Transport transport) throws Exception {
-        new FirewallDetector(backend, far.prefix()).detect(transport).protect(Set.of(SEGMENT));
+        new FirewallDetector(backend, far.namespace(), List.of()).detect(transport).protect(Set.of(SEGMENT));
         SealedPriority priority = SealedPriority.in(far.namespace(), 0x76d0c4e3);
         priority.restore();
         far.run("nft add table inet witness");
@@ -93,7 +96,7 @@ class SecurityPathTest {
             Runnable device = () -> network.run(List.of("bash", "-c", "echo > /dev/udp/198.51.100.2/9"));
             Runnable process = () -> send(transport);
             assertThat(arrivals(transport, device)).as("in clear, before the rules").isOne();
-            new FirewallDetector(backend, near.prefix()).detect(transport).protect(Set.of(SEGMENT));
+            new FirewallDetector(backend, near.namespace(), List.of()).detect(transport).protect(Set.of(SEGMENT));
 
             assertThat(arrivals(transport, device)).as("in clear").isZero();
             assertThat(arrivals(transport, device, new Layer(OURS, "transport"))).as("by ours").isOne();
@@ -130,16 +133,22 @@ class SecurityPathTest {
         }
         int before = arrived(transport);
         sending.run();
-        int arrived = 0;
-        for (int look = 0; arrived == 0 && look < 10; look++) {
-            Thread.sleep(30);
-            arrived = arrived(transport) - before;
-        }
+        int arrived = awaitArrival(transport, before) - before;
         for (TestHost host : List.of(near, far)) {
             host.run("ip xfrm policy flush");
             host.run("ip xfrm state flush");
         }
         return arrived;
+    }
+
+    /** Returns the datagrams that came in ever, once it is another number than before, or after as long as one may take. */
+    private int awaitArrival(Transport transport, int before) {
+        try {
+            return await().pollDelay(Duration.ofMillis(30)).pollInterval(Duration.ofMillis(30)).atMost(Duration.ofMillis(400))
+                    .until(() -> arrived(transport), now -> now != before);
+        } catch (ConditionTimeoutException none) {
+            return before;
+        }
     }
 
     private static String address(Transport transport, int number) {

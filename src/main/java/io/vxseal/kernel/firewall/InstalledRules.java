@@ -1,0 +1,17 @@
+package io.vxseal.kernel.firewall;
+
+import java.util.Collections;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * The plugin's rules that a firewall contains, from any process or version.
+ *
+ * @param segments those that have rules, complete or not
+ * @param any whether anything of the plugin's is left, be it an empty chain
+ */
+public record InstalledRules(Set<Segment> segments, boolean any) {
+    public InstalledRules {
+        segments = Collections.unmodifiableSortedSet(new TreeSet<>(segments));
+    }
+}

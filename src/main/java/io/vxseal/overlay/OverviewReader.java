@@ -1,0 +1,90 @@
+package io.vxseal.overlay;
+
+import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.Tally;
+import io.vxseal.kernel.libc.KernelException;
+import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Reader of this node's state for status. It changes nothing.
+ *
+ * <p>Not safe for use by several threads at once; the driver's lock guards it.
+ */
+final class OverviewReader {
+    /** Lines that status has of what is in the way. */
+    private static final int MOST_IN_THE_WAY = 10;
+
+    private final Encryption encryption;
+    private final Protection protection;
+    private final Networks networks;
+    private final DataPath dataPath;
+    private final LocalNode local;
+    private final RepairLog repairs;
+    private final ErrorLog errors;
+
+    OverviewReader(
+            Encryption encryption,
+            Protection protection,
+            Networks networks,
+            DataPath dataPath,
+            LocalNode local,
+            RepairLog repairs,
+            ErrorLog errors) {
+        this.encryption = encryption;
+        this.protection = protection;
+        this.networks = networks;
+        this.dataPath = dataPath;
+        this.local = local;
+        this.repairs = repairs;
+        this.errors = errors;
+    }
+
+    /** Returns the state, without secrets. */
+    Overview read() {
+        return new Overview(
+                local.addresses(),
+                networks.all().stream()
+                        .map(attachment -> new Overview.Attached(
+                                attachment.network,
+                                attachment.isUp(),
+                                List.copyOf(attachment.endpoints.values()),
+                                dataPath.remotePeers(attachment)))
+                        .sorted(Comparator.comparing(attachment -> attachment.network().id()))
+                        .toList(),
+                protection.firewallName(),
+                encryption.wanted(),
+                installed(),
+                inTheWay(),
+                repairs.repaired(),
+                errors.last());
+    }
+
+    /** Returns what keeps packets from being sealed or opened, a line each. */
+    private List<String> inTheWay() {
+        List<String> lines = new ArrayList<>(encryption.conflictingPolicies());
+        encryption.failures().forEach((node, why) -> lines.add("node %s: %s".formatted(node.getHostAddress(), why)));
+        Set<InetAddress> unreachable = new LinkedHashSet<>();
+        networks.all().forEach(attachment -> attachment.peers.vteps().stream()
+                .filter(node -> !local.isOfSameVersion(node))
+                .forEach(unreachable::add));
+        unreachable.forEach(node -> lines.add(
+                "node %s: its address is of another IP version than this node's: give all nodes addresses of one"
+                        .formatted(node.getHostAddress())));
+        return lines.size() <= MOST_IN_THE_WAY ? lines : lines.subList(0, MOST_IN_THE_WAY);
+    }
+
+    private Optional<Tally> installed() {
+        try {
+            return Optional.of(encryption.installed());
+        } catch (KernelException failure) {
+            errors.add("status", failure.getMessage());
+            return Optional.empty();
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package io.vxseal.plugin;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import io.javalin.http.ContentType;
+import io.javalin.http.Context;
+import io.javalin.http.HttpStatus;
+import io.vxseal.overlay.Driver;
+import io.vxseal.overlay.DriverException;
+import java.time.Instant;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Answers to an operator's requests, in JSON or as text. */
+record OperatorRequests(String version, Pending<Driver> driver, CallStats calls) {
+    private static final Logger log = LoggerFactory.getLogger(OperatorRequests.class);
+
+    private static final String TEXT = "text/plain; charset=utf-8";
+
+    /** Reply to a request for a key rotation. */
+    private record Rotation(long ringVersion, String message) {}
+
+    void status(Context context) throws DriverException, JsonProcessingException {
+        Driver running = driver.get();
+        StatusReply reply = StatusReply.of(
+                version, running.status(), running.clusterStatus(), calls.tallies(), Instant.now());
+        if (wantsText(context)) {
+            context.contentType(TEXT).result(StatusTable.print(reply));
+        } else {
+            context.contentType(ContentType.APPLICATION_JSON).result(Json.Own.MAPPER.writeValueAsBytes(reply));
+        }
+    }
+
+    void rotate(Context context) throws DriverException, JsonProcessingException {
+        long ring = driver.get().rotate();
+        log.info("key rotation requested; current ring is {}", ring);
+        String message = ("ring %d will be replaced once a minute has passed since its last change and a majority of managers"
+                + " is reachable").formatted(ring);
+        context.status(HttpStatus.ACCEPTED);
+        if (wantsText(context)) {
+            context.contentType(TEXT).result(message + "\n");
+        } else {
+            context.contentType(ContentType.APPLICATION_JSON)
+                    .result(Json.Own.MAPPER.writeValueAsBytes(new Rotation(ring, message)));
+        }
+    }
+
+    /** Returns whether a client accepts text and not JSON. A client that accepts both, or does not say, gets JSON. */
+    private static boolean wantsText(Context context) {
+        String accept = String.valueOf(context.header("Accept"));
+        return accept.contains("text/plain") && !accept.contains(ContentType.JSON);
+    }
+}
