@@ -13,6 +13,7 @@ import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.xfrm.XfrmErrors;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -43,6 +44,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private final ErrorLog errors = new ErrorLog();
     private final RepairLog repairs = new RepairLog(errors);
 
+    private final Host host;
     private final Encryption encryption;
     private final Protection protection;
     private final StateStore store;
@@ -73,6 +75,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
             StateStore store,
             Duration patience,
             Function<ClusterListener, Cluster> cluster) {
+        this.host = host;
         this.encryption = encryption;
         this.store = store;
         this.cluster = cluster.apply(this);
@@ -315,9 +318,26 @@ public final class Driver implements ClusterListener, AutoCloseable {
                 protection.firewallName(),
                 encryption.wanted(),
                 found(),
+                encryption.traffic(),
                 inTheWay(),
                 repairs.repaired(),
                 errors.last()));
+    }
+
+    /** Returns the kernel's counters. What cannot be read is left out, and kept as an error for status. */
+    public KernelCounters kernelCounters() {
+        Map<String, Long> xfrmErrors = Map.of();
+        try {
+            xfrmErrors = XfrmErrors.in(host.namespace());
+        } catch (KernelException failure) {
+            errors.add("metrics", failure.getMessage());
+        }
+        return new KernelCounters(xfrmErrors);
+    }
+
+    /** Returns how long a key is in use, by this node's settings. */
+    public Duration keyRotation() {
+        return cluster.rotation();
     }
 
     /** Returns what keeps packets from being sealed or opened, a line each. */

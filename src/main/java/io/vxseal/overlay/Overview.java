@@ -2,6 +2,7 @@ package io.vxseal.overlay;
 
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.PeerTraffic;
 import io.vxseal.peers.Peer;
 import java.util.List;
 import java.util.Optional;
@@ -14,6 +15,7 @@ import java.util.Optional;
  * @param firewall name of the firewall that has the rules; empty before the first rule
  * @param wanted what the kernel should hold
  * @param found what it holds; empty if it could not be read
+ * @param traffic with each node that has IPsec states here
  * @param inTheWay what keeps packets from being sealed or opened, a line each
  * @param repaired repairs since the start
  * @param errors last errors, the newest first
@@ -24,6 +26,7 @@ public record Overview(
         Optional<String> firewall,
         Encryption.Tally wanted,
         Optional<Encryption.Tally> found,
+        List<PeerTraffic> traffic,
         List<String> inTheWay,
         Repaired repaired,
         List<ErrorLog.Entry> errors) {

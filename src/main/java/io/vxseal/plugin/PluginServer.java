@@ -11,6 +11,9 @@ import io.javalin.http.Handler;
 import io.javalin.http.HttpStatus;
 import io.javalin.http.MethodNotAllowedResponse;
 import io.javalin.http.NotFoundResponse;
+import io.vxseal.metrics.CallStats;
+import io.vxseal.metrics.Exposition;
+import io.vxseal.metrics.Sample;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import java.io.IOException;
@@ -26,8 +29,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * HTTP server on the {@link PluginSocket}: the remote driver protocol, and {@code /status} and {@code /keys/rotate} for operators. Errors
- * of both have Docker's form.
+ * HTTP server on the {@link PluginSocket}: the remote driver protocol, and {@code /status}, {@code /metrics} and {@code /keys/rotate} for
+ * operators. Errors of both have Docker's form.
  */
 public final class PluginServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PluginServer.class);
@@ -124,6 +127,7 @@ public final class PluginServer implements AutoCloseable {
         answer(config, "DiscoverDelete", Requests.Discovery.class, Protocol::discoverDelete);
 
         config.routes.get("/status", guarded(this::status));
+        config.routes.get("/metrics", guarded(this::metrics));
         config.routes.post("/keys/rotate", guarded(this::rotate));
 
         config.routes.exception(DriverException.class, (refused, context) -> {
@@ -191,6 +195,23 @@ public final class PluginServer implements AutoCloseable {
         } else {
             context.contentType(ContentType.APPLICATION_JSON).result(Json.Own.MAPPER.writeValueAsBytes(reply));
         }
+    }
+
+    private void metrics(Context context) throws DriverException {
+        context.contentType(Exposition.CONTENT_TYPE).result(scrape());
+    }
+
+    /** Returns the metrics in Prometheus' text format. */
+    public byte[] scrape() throws DriverException {
+        Driver running = ready(driver);
+        return Exposition.print(new Sample(
+                version(),
+                running.status(),
+                running.kernelCounters(),
+                running.clusterStatus(),
+                running.keyRotation(),
+                calls,
+                Instant.now()));
     }
 
     private void rotate(Context context) throws DriverException, JsonProcessingException {

@@ -1,5 +1,6 @@
 package io.vxseal.plugin;
 
+import io.vxseal.metrics.CallStats;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -2,6 +2,7 @@ package io.vxseal.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.metrics.CallStats;
 import io.vxseal.overlay.Overview;
 import java.util.List;
 import java.util.Map;
