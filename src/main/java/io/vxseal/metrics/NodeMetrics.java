@@ -4,6 +4,7 @@ import io.prometheus.metrics.model.snapshots.MetricSnapshot;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.PeerTraffic;
 import io.vxseal.overlay.Overview;
+import io.vxseal.overlay.watch.Condition;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -25,6 +26,7 @@ final class NodeMetrics {
         metrics.add(Family.counters("vxseal_xfrm_errors",
                 "Packets that the kernel's XFRM dropped, for all users of IPsec on this host, by the kernel's reason.",
                 "reason", sample.kernel().xfrmErrors(), Long::doubleValue));
+        metrics.add(conditions(overview));
         metrics.add(Family.counters("vxseal_repairs",
                 "Things in the kernel that were missing or changed and were put back.",
                 "kind", repairs(overview.repaired()), Long::doubleValue));
@@ -64,6 +66,16 @@ final class NodeMetrics {
         metrics.add(Family.gauge("vxseal_obstacles",
                 "Things that keep packets from being sealed or opened, which vxseal status names.", overview.inTheWay().size()));
         return metrics;
+    }
+
+    private static MetricSnapshot conditions(Overview overview) {
+        Map<String, Long> byKind = new TreeMap<>();
+        for (Condition.Kind kind : Condition.Kind.values()) {
+            byKind.put(kind.id(), 0L);
+        }
+        overview.conditions().forEach(condition -> byKind.merge(condition.kind().id(), 1L, Long::sum));
+        return Family.gauges("vxseal_conditions", "Trouble that lasts, which vxseal status describes, by kind.",
+                "kind", byKind, Long::doubleValue);
     }
 
     private static List<MetricSnapshot> traffic(Overview overview) {

@@ -14,6 +14,7 @@ import io.vxseal.encryption.KeyRing;
 import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.xfrm.XfrmErrors;
+import io.vxseal.overlay.watch.Conditions;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -59,6 +60,8 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private final ClusterEvents events;
     private final Reconciler reconciler;
     private final Recovery recovery;
+    private final Observer observer;
+    private final Conditions conditions = new Conditions();
 
     private boolean closed;
 
@@ -90,6 +93,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
         reconciler = new Reconciler(
                 encryption, protection, networks, dataPath, local, endpoints, rekeying, this.cluster, repairs);
         recovery = new Recovery(host, encryption, protection, store, this.cluster, networks, dataPath);
+        observer = new Observer(host, encryption, networks, local, this.cluster, errors);
     }
 
     /**
@@ -114,6 +118,13 @@ public final class Driver implements ClusterListener, AutoCloseable {
                 reconciler.repair();
             }
         });
+    }
+
+    /** Observes this node, and logs which conditions begin and end. To be called every few seconds, after {@link #repair}. */
+    public void watch() {
+        Conditions.Change change = lock.locked(() -> conditions.observe(observer.observe(inTheWay())));
+        change.begun().forEach(condition -> log.warn("{}", condition.text()));
+        change.ended().forEach(condition -> log.info("over, after it began at {}: {}", condition.since(), condition.text()));
     }
 
     /** Returns whether this node is in no group yet, so that no other node could have announced its endpoints. */
@@ -320,6 +331,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
                 found(),
                 encryption.traffic(),
                 inTheWay(),
+                conditions.current(),
                 repairs.repaired(),
                 errors.last()));
     }

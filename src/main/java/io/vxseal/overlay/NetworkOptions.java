@@ -72,6 +72,15 @@ public record NetworkOptions(boolean encrypted, int mtu, List<Integer> vnis) {
         return link;
     }
 
+    /**
+     * Returns the MTU of the network underneath that an interface's MTU needs, over IPv4.
+     *
+     * @param linkMtu as {@link #linkMtu()} returns it
+     */
+    static int underlayMtu(int linkMtu, boolean encrypted) {
+        return linkMtu + VXLAN_ENCAP + (encrypted ? PKT_EXPANSION : 0);
+    }
+
     /** Returns a VNI list in the form of the option's value. */
     static String print(List<Integer> vnis) {
         return String.join(",", vnis.stream().map(String::valueOf).toList());

@@ -3,6 +3,7 @@ package io.vxseal.overlay;
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.PeerTraffic;
+import io.vxseal.overlay.watch.Condition;
 import io.vxseal.peers.Peer;
 import java.util.List;
 import java.util.Optional;
@@ -17,6 +18,7 @@ import java.util.Optional;
  * @param found what it holds; empty if it could not be read
  * @param traffic with each node that has IPsec states here
  * @param inTheWay what keeps packets from being sealed or opened, a line each
+ * @param conditions trouble that lasts
  * @param repaired repairs since the start
  * @param errors last errors, the newest first
  */
@@ -28,6 +30,7 @@ public record Overview(
         Optional<Encryption.Tally> found,
         List<PeerTraffic> traffic,
         List<String> inTheWay,
+        List<Condition> conditions,
         Repaired repaired,
         List<ErrorLog.Entry> errors) {
 

@@ -14,6 +14,7 @@ import io.vxseal.overlay.KernelCounters;
 import io.vxseal.overlay.Network;
 import io.vxseal.overlay.Overview;
 import io.vxseal.overlay.Subnet;
+import io.vxseal.overlay.watch.Condition;
 import io.vxseal.peers.Peer;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
@@ -45,6 +46,7 @@ class ExpositionTest {
                 Optional.of(new Encryption.Tally(3, 2)),
                 List.of(new PeerTraffic(THERE, 1500, 3, 84, 1)),
                 List.of("a foreign policy"),
+                List.of(new Condition(Condition.Kind.OBSTACLE, "a foreign policy", "a foreign policy", NOW)),
                 new Overview.Repaired(1, 6, 0, 0),
                 List.of());
     }
@@ -93,6 +95,8 @@ class ExpositionTest {
                 "vxseal_xfrm_policies_wanted 2.0",
                 "vxseal_xfrm_policies_found 2.0",
                 "vxseal_obstacles 1.0",
+                "vxseal_conditions{kind=\"obstacle\"} 1.0",
+                "vxseal_conditions{kind=\"no_hub\"} 0.0",
                 "vxseal_peer_sealed_bytes_total{node=\"192.0.2.12\"} 1500.0",
                 "vxseal_peer_sealed_packets_total{node=\"192.0.2.12\"} 3.0",
                 "vxseal_peer_opened_bytes_total{node=\"192.0.2.12\"} 84.0",
