@@ -62,6 +62,14 @@ class ExpositionTest {
                 10, Map.of("too many connections", 7L), Map.of("ADDRESS_TAKEN", 1));
     }
 
+    /** Returns a sample with something in every metric. */
+    static Sample sample() {
+        CallStats calls = new CallStats();
+        calls.add("Join", Duration.ofMillis(7));
+        return new Sample("0.1.0", overview(), new KernelCounters(Map.of("XfrmInNoStates", 5L)), cluster(false), Duration.ofHours(12),
+                calls, NOW);
+    }
+
     private String print(ClusterStatus cluster) {
         return new String(Exposition.print(new Sample("0.1.0", overview(),
                 new KernelCounters(Map.of("XfrmInNoStates", 5L)), cluster, Duration.ofHours(12), calls, NOW)), StandardCharsets.UTF_8);
