@@ -146,13 +146,17 @@ public final class Driver implements ClusterListener, AutoCloseable {
     }
 
     /**
-     * Allocates the VNIs of a network, on the swarm's leading manager.
+     * Allocates the VNIs of a network, on the swarm's leading manager, and its MTU if this node's link is smaller than usual.
      *
      * @return all options, with the list of VNIs
      */
     public Map<String, String> allocateNetwork(String id, Map<String, String> options, List<Network.Pool> pools)
             throws DriverException {
-        return lock.locked(() -> networks.allocate(id, options, pools));
+        return lock.locked(() -> {
+            OptionalInt mtu = local.underlayMtu();
+            return networks.allocate(
+                    id, mtu.isPresent() ? NetworkOptions.withUnderlayMtu(options, mtu.getAsInt()) : options, pools);
+        });
     }
 
     /** Frees the VNIs that {@link #allocateNetwork} allocated. */
