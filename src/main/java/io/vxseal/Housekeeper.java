@@ -72,7 +72,12 @@ final class Housekeeper {
         HeapTrim heap = new HeapTrim();
         // It waits in the kernel, where a virtual thread would block its carrier.
         Thread.ofPlatform().daemon().name("vxseal-repair").start(() -> untilInterrupted(() ->
-                repair.repairForever(() -> monitor.await(REPAIR_INTERVAL), driver::repair, heap::trim)));
+                repair.repairForever(() -> monitor.await(REPAIR_INTERVAL), () -> repairAndWatch(driver), heap::trim)));
+    }
+
+    private static void repairAndWatch(Driver driver) {
+        driver.repair();
+        driver.watch();
     }
 
     private static void untilInterrupted(Waiting work) {

@@ -2,11 +2,14 @@ package io.vxseal;
 
 import io.vxseal.encryption.Key;
 import io.vxseal.kernel.firewall.Firewall;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.format.DateTimeParseException;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -22,6 +25,7 @@ import java.util.Set;
  * @param keyRotation time that a key is in use
  * @param replayWindow of the keys that this node generates, packets; 0 for none
  * @param firewall which firewall gets the rules
+ * @param metrics where metrics are served over TCP; empty for nowhere
  */
 record Settings(
         Path socket,
@@ -33,7 +37,8 @@ record Settings(
         int clusterPort,
         Duration keyRotation,
         int replayWindow,
-        Firewall.Backend firewall) {
+        Firewall.Backend firewall,
+        Optional<InetSocketAddress> metrics) {
 
     private static final Set<String> LOG_LEVELS = Set.of("error", "warn", "info", "debug", "trace");
 
@@ -53,7 +58,8 @@ record Settings(
                 port("VXSEAL_CLUSTER_PORT", environment.getOrDefault("VXSEAL_CLUSTER_PORT", "4788")),
                 duration("VXSEAL_KEY_ROTATION", environment.getOrDefault("VXSEAL_KEY_ROTATION", "12h")),
                 replayWindow("VXSEAL_REPLAY_WINDOW", environment.getOrDefault("VXSEAL_REPLAY_WINDOW", "0")),
-                firewall(environment.getOrDefault("VXSEAL_FIREWALL", "auto")));
+                firewall(environment.getOrDefault("VXSEAL_FIREWALL", "auto")),
+                metrics("VXSEAL_METRICS", environment.getOrDefault("VXSEAL_METRICS", "")));
     }
 
     /** Returns the path to listen on, which the process needs before all other settings. */
@@ -114,6 +120,32 @@ record Settings(
             case "nftables" -> Firewall.Backend.NFTABLES;
             default -> throw wrong("VXSEAL_FIREWALL", value, "want auto, iptables or nftables");
         };
+    }
+
+    /** Reads an address and a port, as in {@code 127.0.0.1:9494} or {@code [::1]:9494}. No name is looked up. */
+    private static Optional<InetSocketAddress> metrics(String name, String value) {
+        if (value.isEmpty()) {
+            return Optional.empty();
+        }
+        int colon = value.lastIndexOf(':');
+        try {
+            int port = Integer.parseInt(value.substring(colon + 1));
+            if (colon > 0 && port >= 1 && port <= 0xffff) {
+                return Optional.of(new InetSocketAddress(InetAddress.ofLiteral(address(value.substring(0, colon))), port));
+            }
+        } catch (IllegalArgumentException notOne) {
+            // answered as a port out of range
+        }
+        throw wrong(name, value, "want ADDRESS:PORT, as in 127.0.0.1:9494 or [::1]:9494, or nothing");
+    }
+
+    /** Returns an IPv6 address without its brackets, and an IPv4 address as it is. */
+    private static String address(String host) {
+        boolean brackets = host.startsWith("[") && host.endsWith("]");
+        if (brackets != host.contains(":")) {
+            throw new IllegalArgumentException(host);
+        }
+        return brackets ? host.substring(1, host.length() - 1) : host;
     }
 
     private static IllegalArgumentException wrong(String name, String value, String remedy) {

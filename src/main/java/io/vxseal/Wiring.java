@@ -10,14 +10,15 @@ import io.vxseal.kernel.monitor.KernelMonitor;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.Route;
 import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.metrics.MetricsServer;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.Host;
 import io.vxseal.overlay.StateStore;
 import io.vxseal.plugin.PluginServer;
 import io.vxseal.plugin.PluginSocket;
-import io.vxseal.plugin.PluginSocket;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -86,8 +87,20 @@ final class Wiring {
             }
             server.close();
         }));
+        settings.metrics().ifPresent(address -> serveMetrics(address, server, driver, log));
         Housekeeper.start(driver, KernelMonitor.in(own));
         log.info("vxseal {} is up", PluginServer.version());
+    }
+
+    /** Serves metrics over TCP. Without them the plugin works as well, so a failure does not end it. */
+    private static void serveMetrics(InetSocketAddress address, PluginServer server, Driver driver, Logger log) {
+        try {
+            MetricsServer.start(address, server::scrape);
+            log.info("serving metrics on {}", address);
+        } catch (IOException failure) {
+            log.error("cannot serve metrics on {} (VXSEAL_METRICS): {}", address, failure.getMessage());
+            driver.errors().add("metrics", "cannot listen on %s: %s".formatted(address, failure.getMessage()));
+        }
     }
 
     private static Driver driver(Settings settings, Namespace own, Logger log) throws IOException {

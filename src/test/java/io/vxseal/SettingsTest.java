@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vxseal.kernel.firewall.Firewall.Backend;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,12 +18,20 @@ class SettingsTest {
         assertThat(settings.vxlanPort()).isEqualTo(4789);
         assertThat(settings.firewall()).isEqualTo(Backend.AUTO);
         assertThat(settings.replayWindow()).isZero();
+        assertThat(settings.metrics()).isEmpty();
     }
 
     @ParameterizedTest
     @CsvSource({"auto, AUTO", "iptables, IPTABLES", "nftables, NFTABLES", "NFTables, NFTABLES"})
     void readsFirewallByName(String value, Backend backend) {
         assertThat(Settings.of(Map.of("VXSEAL_FIREWALL", value)).firewall()).isEqualTo(backend);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"127.0.0.1:9494, 127.0.0.1", "[::1]:9494, ::1", "0.0.0.0:9494, 0.0.0.0"})
+    void readsAddressAndPortOfMetrics(String value, String address) {
+        assertThat(Settings.of(Map.of("VXSEAL_METRICS", value)).metrics())
+                .hasValue(new InetSocketAddress(InetAddress.ofLiteral(address), 9494));
     }
 
     @ParameterizedTest
@@ -33,6 +43,13 @@ class SettingsTest {
         "VXSEAL_REPLAY_WINDOW, 31, 'want 0 for none, or 32 to 4096 packets'",
         "VXSEAL_REPLAY_WINDOW, 4097, 'want 0 for none, or 32 to 4096 packets'",
         "VXSEAL_REPLAY_WINDOW, on, 'want 0 for none, or 32 to 4096 packets'",
+        "VXSEAL_METRICS, 9494, 'want ADDRESS:PORT, as in 127.0.0.1:9494 or [::1]:9494, or nothing'",
+        "VXSEAL_METRICS, :9494, 'want ADDRESS:PORT, as in 127.0.0.1:9494 or [::1]:9494, or nothing'",
+        "VXSEAL_METRICS, 127.0.0.1:0, 'want ADDRESS:PORT, as in 127.0.0.1:9494 or [::1]:9494, or nothing'",
+        "VXSEAL_METRICS, 127.0.0.1:65536, 'want ADDRESS:PORT, as in 127.0.0.1:9494 or [::1]:9494, or nothing'",
+        "VXSEAL_METRICS, localhost:9494, 'want ADDRESS:PORT, as in 127.0.0.1:9494 or [::1]:9494, or nothing'",
+        "VXSEAL_METRICS, ::1:9494, 'want ADDRESS:PORT, as in 127.0.0.1:9494 or [::1]:9494, or nothing'",
+        "VXSEAL_METRICS, [127.0.0.1]:9494, 'want ADDRESS:PORT, as in 127.0.0.1:9494 or [::1]:9494, or nothing'",
         "VXSEAL_KEY_ROTATION, 29s, 'want 30s or more, as in 12h or 1h30m'"
     })
     void rejectsWrongValueWithRemedy(String name, String value, String remedy) {

@@ -7,6 +7,7 @@ import io.vxseal.encryption.KeyRing;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 
@@ -34,6 +35,7 @@ import java.util.Set;
 public final class Cluster implements AutoCloseable {
 
     private final ClusterProcess process;
+    private final Duration rotation;
 
     /** Starts nothing yet and loads nothing heavy. */
     public Cluster(ClusterSettings settings, ClusterListener listener) {
@@ -42,6 +44,7 @@ public final class Cluster implements AutoCloseable {
     }
 
     Cluster(ClusterSettings settings, KeyAuthority authority, Retention retention, ClusterListener listener) {
+        this.rotation = settings.rotation();
         this.process = new ClusterProcess(settings, authority, retention, listener);
     }
 
@@ -129,6 +132,11 @@ public final class Cluster implements AutoCloseable {
      */
     public void rotate() {
         process.tell(ClusterMember::requestRotation);
+    }
+
+    /** Returns how long a key is in use, by this node's settings. */
+    public Duration rotation() {
+        return rotation;
     }
 
     /** The ring in force; {@link KeyRing#EMPTY} before any. */

@@ -37,6 +37,7 @@ public final class Encryption {
     private final DesiredPlans desired;
     private final int port;
     private final NodeFailures failures = new NodeFailures();
+    private final TrafficMeter traffic = new TrafficMeter();
 
     /** Policies that block: the one wanted, and those of another port, address or mark that a previous process left. */
     private Set<SecurityPolicy> blocks = Set.of();
@@ -245,7 +246,14 @@ public final class Encryption {
 
     /** Returns what the kernel holds of this plugin. Changes nothing, not even what the next repair compares with. */
     public Tally installed() throws KernelException {
-        return new Tally(xfrm.installedStates().size(), xfrm.policies().size());
+        List<InstalledState> states = xfrm.installedStates();
+        traffic.update(states, own());
+        return new Tally(states.size(), xfrm.policies().size());
+    }
+
+    /** Returns the traffic with each node that has states, as of the last {@link #installed()} or {@link #repair()}. */
+    public List<PeerTraffic> traffic() {
+        return traffic.byNode();
     }
 
     private List<XfrmChange> applyAll() throws KernelException {
@@ -325,6 +333,12 @@ public final class Encryption {
         return nodes.find(address).filter(node -> node.wanted && !concerned.contains(node)).isEmpty();
     }
 
+    private Set<InetAddress> own() {
+        Set<InetAddress> all = new HashSet<>(own);
+        desired.local().ifPresent(local -> all.add(local.bind()));
+        return all;
+    }
+
     private void read() throws KernelException {
         List<OutgoingPolicy> listed = xfrm.outgoingPolicies();
         List<SecurityPolicy> policies = new ArrayList<>();
@@ -334,7 +348,8 @@ public final class Encryption {
             }
         }
         List<SecurityAssociation> states = new ArrayList<>();
-        for (InstalledState state : xfrm.installedStates()) {
+        List<InstalledState> installed = xfrm.installedStates();
+        for (InstalledState state : installed) {
             needsRotation |= SequenceNumbers.areHalfUsed(state);
             states.add(state.association());
         }
@@ -342,6 +357,7 @@ public final class Encryption {
                 states, policies, desired.local().map(local -> Set.of(local.bind())).orElse(Set.of()));
         nodes.read(held.plans());
         own = held.own();
+        traffic.update(installed, own());
         blocks = held.blocks();
         conflicting = ConflictingPolicies.among(listed);
         asPlanned = false;

@@ -12,6 +12,7 @@ import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.kernel.firewall.FirewallDetector;
+import io.vxseal.overlay.watch.Conditions;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -49,6 +50,8 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private final Reconciler reconciler;
     private final Recovery recovery;
     private final OverviewReader overview;
+    private final Observer observer;
+    private final Conditions conditions = new Conditions();
 
     private boolean closed;
 
@@ -78,7 +81,8 @@ public final class Driver implements ClusterListener, AutoCloseable {
         reconciler = new Reconciler(
                 encryption, protection, networks, dataPath, local, endpoints, rekeying, this.cluster, repairs);
         recovery = new Recovery(host, encryption, protection, store, this.cluster, networks, dataPath);
-        overview = new OverviewReader(encryption, protection, networks, dataPath, local, repairs, errors);
+        overview = new OverviewReader(host, encryption, protection, networks, dataPath, local, conditions, repairs, errors);
+        observer = new Observer(host, encryption, networks, local, this.cluster, errors);
     }
 
     /**
@@ -105,6 +109,13 @@ public final class Driver implements ClusterListener, AutoCloseable {
         });
     }
 
+    /** Observes this node, and logs which conditions begin and end. To be called every few seconds, after {@link #repair}. */
+    public void watch() {
+        Conditions.Change change = lock.locked(() -> conditions.observe(observer.observe(overview.inTheWay())));
+        change.begun().forEach(condition -> log.warn("{}", condition.text()));
+        change.ended().forEach(condition -> log.info("over, after it began at {}: {}", condition.since(), condition.text()));
+    }
+
     /** Returns whether this node is in no group yet, so that no other node could have announced its endpoints. */
     public boolean isAlone() {
         return cluster.status().members().isEmpty();
@@ -124,13 +135,17 @@ public final class Driver implements ClusterListener, AutoCloseable {
     }
 
     /**
-     * Allocates the VNIs of a network, on the swarm's leading manager.
+     * Allocates the VNIs of a network, on the swarm's leading manager, and its MTU if this node's link is smaller than usual.
      *
      * @return all options, with the list of VNIs
      */
     public Map<String, String> allocateNetwork(String id, Map<String, String> options, List<Network.Pool> pools)
             throws DriverException {
-        return lock.locked(() -> networks.allocate(id, options, pools));
+        return lock.locked(() -> {
+            OptionalInt mtu = local.underlayMtu();
+            return networks.allocate(
+                    id, mtu.isPresent() ? NetworkOptions.withUnderlayMtu(options, mtu.getAsInt()) : options, pools);
+        });
     }
 
     /** Frees the VNIs that {@link #allocateNetwork} allocated. */
@@ -295,6 +310,16 @@ public final class Driver implements ClusterListener, AutoCloseable {
     /** Returns the state of this node, without secrets. Reads from the kernel, but changes nothing. */
     public Overview status() {
         return lock.locked(overview::read);
+    }
+
+    /** Returns the kernel's counters. What cannot be read is left out, and kept as an error for status. */
+    public KernelCounters kernelCounters() {
+        return overview.kernelCounters();
+    }
+
+    /** Returns how long a key is in use, by this node's settings. */
+    public Duration keyRotation() {
+        return cluster.rotation();
     }
 
     /** Returns the log of errors that {@link #status} shows. */

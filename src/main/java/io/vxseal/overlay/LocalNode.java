@@ -3,9 +3,11 @@ package io.vxseal.overlay;
 import io.vxseal.address.IpAddress;
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.route.Link;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,6 +48,20 @@ final class LocalNode {
     /** Returns the addresses for VXLAN; empty until the engine has named them. */
     Optional<NodeAddresses> addresses() {
         return addresses;
+    }
+
+    /** Returns the MTU of the link underneath; empty if it is not known, or not yet. */
+    OptionalInt underlayMtu() {
+        if (addresses.isEmpty()) {
+            return OptionalInt.empty();
+        }
+        InetAddress bind = addresses.get().bind();
+        try {
+            return host.route().links().withAddress(bind).stream().mapToInt(Link::mtu).findFirst();
+        } catch (KernelException failure) {
+            log.warn("cannot determine the MTU of the link with {}: {}", bind.getHostAddress(), failure.getMessage());
+            return OptionalInt.empty();
+        }
     }
 
     /** Returns whether a peer is on another node whose address is of this node's IP version. */

@@ -85,6 +85,15 @@ public record Network(String id, boolean encrypted, int linkMtu, List<Subnet> su
     }
 
     /**
+     * Returns the MTU of the network underneath that its containers' largest packets need.
+     *
+     * @param vtep this node's address for VXLAN
+     */
+    int underlayMtu(InetAddress vtep) {
+        return NetworkOptions.underlayMtu(linkMtu(vtep), encrypted) + (vtep instanceof Inet6Address ? IPV6_HEADER_MORE : 0);
+    }
+
+    /**
      * Returns the {@link #linkMtu()} of a network whose interfaces have an MTU.
      *
      * @param ipv6 whether the nodes have IPv6 addresses

@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -70,6 +71,32 @@ public record NetworkOptions(boolean encrypted, int mtu, List<Integer> vnis) {
             link -= link % 4;
         }
         return link;
+    }
+
+    /**
+     * Returns the MTU of the network underneath that an interface's MTU needs, over IPv4.
+     *
+     * @param linkMtu as {@link #linkMtu()} returns it
+     */
+    static int underlayMtu(int linkMtu, boolean encrypted) {
+        return linkMtu + VXLAN_ENCAP + (encrypted ? PKT_EXPANSION : 0);
+    }
+
+    /**
+     * Returns the options of a network that is allocated for the first time, with the MTU of the network underneath if the operator gave
+     * none and it is smaller than {@value #DEFAULT_MTU}. A network that has VNIs was allocated before, perhaps by an earlier version,
+     * and its nodes have its MTU.
+     *
+     * @param underlay MTU of this node's link
+     */
+    static Map<String, String> withUnderlayMtu(Map<String, String> options, int underlay) {
+        boolean given = !Set.of("", "0").contains(options.getOrDefault(MTU, "").strip());
+        if (given || underlay >= DEFAULT_MTU || !options.getOrDefault(VXLANID_LIST, "").isEmpty()) {
+            return options;
+        }
+        Map<String, String> all = new HashMap<>(options);
+        all.put(MTU, String.valueOf(underlay));
+        return all;
     }
 
     /** Returns a VNI list in the form of the option's value. */

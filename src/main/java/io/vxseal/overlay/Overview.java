@@ -1,7 +1,9 @@
 package io.vxseal.overlay;
 
 import io.vxseal.address.NodeAddresses;
+import io.vxseal.encryption.PeerTraffic;
 import io.vxseal.encryption.Tally;
+import io.vxseal.overlay.watch.Condition;
 import io.vxseal.peers.Peer;
 import java.util.List;
 import java.util.Optional;
@@ -14,7 +16,9 @@ import java.util.Optional;
  * @param firewall name of the firewall that has the rules; empty before the first rule
  * @param wanted what the kernel should hold
  * @param found what it holds; empty if it could not be read
+ * @param traffic with each node that has IPsec states here
  * @param inTheWay what keeps packets from being sealed or opened, a line each
+ * @param conditions trouble that lasts
  * @param repaired repairs since the start
  * @param errors last errors, the newest first
  */
@@ -24,7 +28,9 @@ public record Overview(
         Optional<String> firewall,
         Tally wanted,
         Optional<Tally> found,
+        List<PeerTraffic> traffic,
         List<String> inTheWay,
+        List<Condition> conditions,
         Repaired repaired,
         List<ErrorLog.Entry> errors) {
 

@@ -3,11 +3,14 @@ package io.vxseal.overlay;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Tally;
 import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.xfrm.XfrmErrors;
+import io.vxseal.overlay.watch.Conditions;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -20,27 +23,33 @@ final class OverviewReader {
     /** Lines that status has of what is in the way. */
     private static final int MOST_IN_THE_WAY = 10;
 
+    private final Host host;
     private final Encryption encryption;
     private final Protection protection;
     private final Networks networks;
     private final DataPath dataPath;
     private final LocalNode local;
+    private final Conditions conditions;
     private final RepairLog repairs;
     private final ErrorLog errors;
 
     OverviewReader(
+            Host host,
             Encryption encryption,
             Protection protection,
             Networks networks,
             DataPath dataPath,
             LocalNode local,
+            Conditions conditions,
             RepairLog repairs,
             ErrorLog errors) {
+        this.host = host;
         this.encryption = encryption;
         this.protection = protection;
         this.networks = networks;
         this.dataPath = dataPath;
         this.local = local;
+        this.conditions = conditions;
         this.repairs = repairs;
         this.errors = errors;
     }
@@ -60,13 +69,15 @@ final class OverviewReader {
                 protection.firewallName(),
                 encryption.wanted(),
                 installed(),
+                encryption.traffic(),
                 inTheWay(),
+                conditions.current(),
                 repairs.repaired(),
                 errors.last());
     }
 
     /** Returns what keeps packets from being sealed or opened, a line each. */
-    private List<String> inTheWay() {
+    List<String> inTheWay() {
         List<String> lines = new ArrayList<>(encryption.conflictingPolicies());
         encryption.failures().forEach((node, why) -> lines.add("node %s: %s".formatted(node.getHostAddress(), why)));
         Set<InetAddress> unreachable = new LinkedHashSet<>();
@@ -77,6 +88,17 @@ final class OverviewReader {
                 "node %s: its address is of another IP version than this node's: give all nodes addresses of one"
                         .formatted(node.getHostAddress())));
         return lines.size() <= MOST_IN_THE_WAY ? lines : lines.subList(0, MOST_IN_THE_WAY);
+    }
+
+    /** Returns the kernel's counters. What cannot be read is left out, and kept as an error for status. */
+    KernelCounters kernelCounters() {
+        Map<String, Long> xfrmErrors = Map.of();
+        try {
+            xfrmErrors = XfrmErrors.in(host.namespace());
+        } catch (KernelException failure) {
+            errors.add("metrics", failure.getMessage());
+        }
+        return new KernelCounters(xfrmErrors);
     }
 
     private Optional<Tally> installed() {

@@ -4,6 +4,9 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import io.javalin.http.ContentType;
 import io.javalin.http.Context;
 import io.javalin.http.HttpStatus;
+import io.vxseal.metrics.CallStats;
+import io.vxseal.metrics.Exposition;
+import io.vxseal.metrics.Sample;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import java.time.Instant;
@@ -28,6 +31,23 @@ record OperatorRequests(String version, Pending<Driver> driver, CallStats calls)
         } else {
             context.contentType(ContentType.APPLICATION_JSON).result(Json.Own.MAPPER.writeValueAsBytes(reply));
         }
+    }
+
+    void metrics(Context context) throws DriverException {
+        context.contentType(Exposition.CONTENT_TYPE).result(scrape());
+    }
+
+    /** Returns the metrics in Prometheus' text format. */
+    byte[] scrape() throws DriverException {
+        Driver running = driver.get();
+        return Exposition.print(new Sample(
+                version,
+                running.status(),
+                running.kernelCounters(),
+                running.clusterStatus(),
+                running.keyRotation(),
+                calls,
+                Instant.now()));
     }
 
     void rotate(Context context) throws DriverException, JsonProcessingException {

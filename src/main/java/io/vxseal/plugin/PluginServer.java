@@ -4,6 +4,7 @@ import io.javalin.Javalin;
 import io.javalin.compression.CompressionStrategy;
 import io.javalin.config.JavalinConfig;
 import io.javalin.http.Handler;
+import io.vxseal.metrics.CallStats;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import java.time.Duration;
@@ -14,8 +15,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * HTTP server on the {@link PluginSocket}: the remote driver protocol, and {@code /status} and {@code /keys/rotate} for operators. Errors
- * of both have Docker's form.
+ * HTTP server on the {@link PluginSocket}: the remote driver protocol, and {@code /status}, {@code /metrics} and {@code /keys/rotate} for
+ * operators. Errors of both have Docker's form.
  */
 public final class PluginServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PluginServer.class);
@@ -51,6 +52,11 @@ public final class PluginServer implements AutoCloseable {
         server.javalin.start();
         socket.restrict();
         return server;
+    }
+
+    /** Returns the metrics in Prometheus' text format. */
+    public byte[] scrape() throws DriverException {
+        return operator.scrape();
     }
 
     /** Returns the program's version, as its jar has it. */
@@ -97,6 +103,7 @@ public final class PluginServer implements AutoCloseable {
         answer(config, "DiscoverDelete", Requests.Discovery.class, Protocol::discoverDelete);
 
         config.routes.get("/status", errors.guarded(operator::status));
+        config.routes.get("/metrics", errors.guarded(operator::metrics));
         config.routes.post("/keys/rotate", errors.guarded(operator::rotate));
 
         errors.configure(config);

@@ -4,6 +4,7 @@ import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.ClusterStatus;
 import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Tally;
+import io.vxseal.metrics.CallStats;
 import io.vxseal.overlay.Endpoint;
 import io.vxseal.overlay.ErrorLog;
 import io.vxseal.overlay.Overview;
@@ -35,6 +36,7 @@ record StatusReply(
         Ipsec ipsec,
         @Nullable String firewall,
         List<String> inTheWay,
+        List<Condition> conditions,
         Overview.Repaired repairs,
         SortedMap<String, CallStats.Tally> calls,
         List<Failure> errors) {
@@ -79,6 +81,9 @@ record StatusReply(
 
     record Ipsec(int statesWanted, @Nullable Integer statesFound, int policiesWanted, @Nullable Integer policiesFound) {}
 
+    /** Trouble that lasts. */
+    record Condition(String kind, String subject, String since, long ageSeconds, String text) {}
+
     record Failure(String at, long times, String where, String error) {}
 
     static StatusReply of(
@@ -109,6 +114,7 @@ record StatusReply(
                         orNull(found.map(Tally::policies))),
                 orNull(overview.firewall()),
                 overview.inTheWay(),
+                overview.conditions().stream().map(condition -> condition(condition, now)).toList(),
                 overview.repaired(),
                 calls,
                 overview.errors().stream().map(StatusReply::failure).toList());
@@ -179,6 +185,11 @@ record StatusReply(
                         .map(subnet -> new Subnet(subnet.pool().toString(), subnet.gateway().toString(), subnet.vni()))
                         .toList(),
                 endpoints);
+    }
+
+    private static Condition condition(io.vxseal.overlay.watch.Condition lasting, Instant now) {
+        return new Condition(lasting.kind().id(), lasting.subject(), print(lasting.since()), seconds(lasting.since(), now),
+                lasting.text());
     }
 
     private static Failure failure(ErrorLog.Entry entry) {

@@ -1,5 +1,6 @@
 package io.vxseal.plugin;
 
+import io.vxseal.metrics.CallStats;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -49,6 +50,9 @@ final class StatusTable {
             rows.add(row("problem", status.cluster().problem()));
         }
         status.inTheWay().forEach(line -> rows.add(row("in the way", line)));
+        status.conditions().stream()
+                .filter(condition -> !status.inTheWay().contains(condition.text()))
+                .forEach(condition -> rows.add(row("trouble", "for %s: %s".formatted(age(condition.ageSeconds()), condition.text()))));
         lines(rows);
     }
 

@@ -46,4 +46,12 @@ class NetworkOptionsTest {
     void ignoresUnknownOption() throws DriverException {
         assertThat(NetworkOptions.of(Map.of("foo", "bar")).encrypted()).isFalse();
     }
+
+    @ParameterizedTest
+    @CsvSource({"'', '', 1400, 1400", "0, '', 1400, 1400", "'', '', 1500, ''", "'', '', 9000, ''", "1300, '', 1400, 1300",
+        "9000, '', 1400, 9000", "'', 4097, 1400, ''"})
+    void takesSmallMtuOfLinkWhereOperatorGaveNone(String given, String vnis, int underlay, String mtu) {
+        Map<String, String> options = Map.of(NetworkOptions.MTU, given, NetworkOptions.VXLANID_LIST, vnis);
+        assertThat(NetworkOptions.withUnderlayMtu(options, underlay)).containsEntry(NetworkOptions.MTU, mtu);
+    }
 }

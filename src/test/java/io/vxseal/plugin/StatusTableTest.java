@@ -2,6 +2,7 @@ package io.vxseal.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.metrics.CallStats;
 import io.vxseal.overlay.Overview;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +48,7 @@ class StatusTableTest {
             new StatusReply.Ipsec(4, 4, 2, 2),
             "iptables-nft",
             List.of("policy out 10.0.0.0/8 -> 10.0.0.0/8 priority 0\ncomes before ours"),
+            List.of(new StatusReply.Condition("path_silent", "192.0.2.10", "2026-03-01T11:58:00Z", 120, "node 192.0.2.10: silent")),
             new Overview.Repaired(0, 6, 0, 0),
             new TreeMap<>(Map.of(
                     "CreateEndpoint", new CallStats.Tally(3, 1.25, 2.5), "Join", new CallStats.Tally(3, 4.123, 10.04))),
@@ -63,6 +65,7 @@ class StatusTableTest {
                 firewall    iptables-nft
                 refused     0 messages
                 in the way  policy out 10.0.0.0/8 -> 10.0.0.0/8 priority 0 comes before ours
+                trouble     for 2m 0s: node 192.0.2.10: silent
 
                 HUB       ADDRESS     SESSION  UP TO DATE
                 m7f4c0za  here        3h 21m   yes
@@ -116,6 +119,7 @@ class StatusTableTest {
                 List.of(),
                 new StatusReply.Ipsec(0, null, 0, null),
                 null,
+                List.of(),
                 List.of(),
                 new Overview.Repaired(0, 0, 0, 0),
                 new TreeMap<>(),

@@ -11,6 +11,8 @@ public final class Errno {
     public static final int EAGAIN = 11;
     public static final int EEXIST = 17;
     public static final int ENODEV = 19;
+    public static final int ENETUNREACH = 101;
+    public static final int EHOSTUNREACH = 113;
     public static final int EINVAL = 22;
     public static final int ENOSYS = 38;
     public static final int EMSGSIZE = 90;

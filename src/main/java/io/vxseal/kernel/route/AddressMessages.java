@@ -86,6 +86,11 @@ final class AddressMessages {
         return type == RTM_NEWADDR ? address(payload) : Optional.empty();
     }
 
+    /** Reads the index of the link that has an address; empty if it is another one. */
+    static Optional<Integer> linkOf(int type, ByteBuffer payload, InetAddress address) {
+        return read(type, payload).filter(address::equals).map(_ -> payload.getInt(IFA_INDEX));
+    }
+
     /** Reads the link's own address: an IPv6 address has no IFA_LOCAL unless it has a peer. */
     private static Optional<InetAddress> address(ByteBuffer payload) {
         Attributes attributes = Attributes.of(payload, IFADDRMSG_LENGTH);

@@ -161,6 +161,15 @@ public final class Links {
                 .contains(address);
     }
 
+    /** Returns the link that has the address; empty if there is none. */
+    public Optional<Link> withAddress(InetAddress address) throws KernelException {
+        List<Integer> indices = socket.dump(
+                "list addresses",
+                batch -> AddressMessages.writeDump(batch, AddressFamily.of(address)),
+                (type, payload) -> AddressMessages.linkOf(type, payload, address));
+        return list().stream().filter(link -> indices.contains(link.index())).findFirst();
+    }
+
     /** Sets the alias of a link, a text without effect. */
     public void setAlias(String name, String alias) throws KernelException {
         int index = index(name);

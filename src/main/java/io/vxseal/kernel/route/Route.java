@@ -6,7 +6,7 @@ import io.vxseal.kernel.netlink.NetlinkSocket;
 import io.vxseal.kernel.netns.Namespace;
 
 /**
- * Links, bridge ports, neighbours and forwarding entries of one network namespace, by rtnetlink (rtnetlink(7)). All share a
+ * Links, bridge ports, neighbours, forwarding entries and routes of one network namespace, by rtnetlink (rtnetlink(7)). All share a
  * socket that belongs to the namespace, whichever thread uses it.
  *
  * <p>Safe for use by several threads.
@@ -16,12 +16,14 @@ public final class Route implements AutoCloseable {
     private final Links links;
     private final BridgePorts ports;
     private final Neighbours neighbours;
+    private final Routes routes;
 
     private Route(NetlinkSocket socket) {
         this.socket = socket;
         this.links = new Links(socket);
         this.ports = new BridgePorts(socket);
         this.neighbours = new Neighbours(socket, links);
+        this.routes = new Routes(socket, links);
     }
 
     /** Opens a socket in the namespace, which may be closed afterwards. */
@@ -39,6 +41,10 @@ public final class Route implements AutoCloseable {
 
     public Neighbours neighbours() {
         return neighbours;
+    }
+
+    public Routes routes() {
+        return routes;
     }
 
     @Override

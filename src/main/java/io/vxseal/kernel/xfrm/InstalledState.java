@@ -7,4 +7,9 @@ package io.vxseal.kernel.xfrm;
  *     no more after 2<sup>32</sup> - 1: sends fail with EOVERFLOW (xfrm_replay_overflow() in
  *     {@code net/xfrm/xfrm_replay.c}).
  */
-public record InstalledState(SecurityAssociation association, long sent) {}
+public record InstalledState(SecurityAssociation association, long sent, StateUsage usage) {
+    /** Creates one that was not used since it was added. */
+    public InstalledState(SecurityAssociation association, long sent) {
+        this(association, sent, StateUsage.NONE);
+    }
+}

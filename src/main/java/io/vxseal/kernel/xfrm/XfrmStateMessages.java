@@ -44,12 +44,24 @@ final class XfrmStateMessages {
      */
     private static final int USERSA_INFO_ID = 56;
     private static final int USERSA_INFO_SADDR = 80;
+    private static final int USERSA_INFO_CURLFT = 160;
     private static final int USERSA_INFO_STATS_LENGTH = 12;
     private static final int USERSA_INFO_FAMILY = 212;
     private static final int USERSA_INFO_REPLAY_WINDOW = 215;
     private static final int USERSA_INFO_FLAGS = 216;
     private static final int USERSA_INFO_PADDING = 7;
     private static final int USERSA_INFO_LENGTH = 224;
+
+    /*
+     * struct xfrm_lifetime_cur {
+     *     __u64 bytes;                         //  0
+     *     __u64 packets;                       //  8
+     *     __u64 add_time;                      // 16
+     *     __u64 use_time;                      // 24
+     * };                                       // 32
+     */
+    private static final int LIFETIME_CUR_BYTES = 0;
+    private static final int LIFETIME_CUR_PACKETS = 8;
 
     /*
      * struct xfrm_algo_aead {                  // XFRMA_ALG_AEAD
@@ -178,7 +190,7 @@ final class XfrmStateMessages {
                             (long) replay.getInt(REPLAY_STATE_ESN_OSEQ_HI) << 32 | u32(replay, REPLAY_STATE_ESN_OSEQ))
                     .or(() -> attributes.get(XFRMA_REPLAY_VAL).map(replay -> u32(replay, REPLAY_STATE_OSEQ)))
                     .orElse(0L);
-            return new InstalledState(new SecurityAssociation(readId(payload), readKey(aead), window), sent);
+            return new InstalledState(new SecurityAssociation(readId(payload), readKey(aead), window), sent, readUsage(payload));
         });
     }
 
@@ -188,6 +200,12 @@ final class XfrmStateMessages {
                 XfrmMessages.address(payload, USERSA_INFO_SADDR, family),
                 XfrmMessages.address(payload, USERSA_INFO_ID + XfrmMessages.ID_DADDR, family),
                 XfrmMessages.be32(payload, USERSA_INFO_ID + XfrmMessages.ID_SPI));
+    }
+
+    private static StateUsage readUsage(ByteBuffer payload) {
+        return new StateUsage(
+                payload.getLong(USERSA_INFO_CURLFT + LIFETIME_CUR_BYTES),
+                payload.getLong(USERSA_INFO_CURLFT + LIFETIME_CUR_PACKETS));
     }
 
     private static AeadKey readKey(ByteBuffer aead) {

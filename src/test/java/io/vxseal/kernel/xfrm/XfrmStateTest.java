@@ -247,7 +247,12 @@ class XfrmStateTest {
             sealing(other, otherXfrm, state);
             host.run("tc qdisc add dev wire root netem duplicate 100%");
             send(3);
-            assertThat(xfrm.installedStates()).containsExactly(new InstalledState(state, 3));
+            assertThat(xfrm.installedStates()).singleElement().satisfies(installed -> {
+                assertThat(installed.association()).isEqualTo(state);
+                assertThat(installed.sent()).isEqualTo(3);
+                assertThat(installed.usage().packets()).isEqualTo(3);
+                assertThat(installed.usage().bytes()).isPositive();
+            });
             assertThat(opened(other)).isEqualTo(opened);
             assertThat(dropped(other, "XfrmInStateSeqError")).isEqualTo(dropped);
         }

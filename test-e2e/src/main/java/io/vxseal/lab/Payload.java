@@ -29,7 +29,7 @@ final class Payload {
         }
     }
 
-    /** Writes a disk with the parts of the product's tree that a host needs: {@code plugin/} and {@code target/plugin/}. */
+    /** Writes a disk with the parts of the product's tree that a host needs: {@code plugin/} and {@code target/plugin/}; and Prometheus. */
     static Path of(Product product, Path disk) {
         return of(product, List.of(), disk);
     }
@@ -48,6 +48,9 @@ final class Payload {
                 copy(product.scripts(), staged.resolve("plugin"));
             }
             copy(product.folder(), staged.resolve("target/plugin"));
+            if (Files.exists(Prometheus.PROGRAM)) {
+                copy(Prometheus.PROGRAM, staged.resolve("prometheus"));
+            }
             for (Path one : more) {
                 copy(one, staged.resolve("target").resolve(one.getFileName()));
             }

@@ -1,0 +1,132 @@
+package io.vxseal.metrics;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.locks.ReentrantLock;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpMethod;
+import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.component.LifeCycle;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Listener for scrapes over TCP. It has a server of its own, because the plugin's socket also serves what only root may do.
+ *
+ * <p>Anybody who reaches it may ask as often as they like, so what was scraped is kept for a moment.
+ */
+public final class MetricsServer implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(MetricsServer.class);
+
+    static final String PATH = "/metrics";
+
+    private static final int MAX_THREADS = 4;
+    private static final int MAX_HEADER = 4096;
+    private static final Duration IDLE = Duration.ofSeconds(60);
+
+    /** Least time between two readings of the kernel. */
+    private static final Duration FRESH = Duration.ofSeconds(1);
+
+    private final Callable<byte[]> scrape;
+    private final Server server;
+    private final ServerConnector connector;
+
+    /** Guards the fields below, and keeps scrapes from running at the same time. */
+    private final ReentrantLock lock = new ReentrantLock();
+
+    private byte[] last = new byte[0];
+    private long scraped;
+
+    private MetricsServer(InetSocketAddress address, Callable<byte[]> scrape) {
+        this.scrape = scrape;
+        QueuedThreadPool threads = new QueuedThreadPool(MAX_THREADS, 1);
+        threads.setName("vxseal-metrics");
+        threads.setDaemon(true);
+        HttpConfiguration http = new HttpConfiguration();
+        http.setRequestHeaderSize(MAX_HEADER);
+        http.setSendServerVersion(false);
+        server = new Server(threads);
+        connector = new ServerConnector(server, 1, 1, new HttpConnectionFactory(http));
+        connector.setHost(address.getAddress().getHostAddress());
+        connector.setPort(address.getPort());
+        connector.setIdleTimeout(IDLE.toMillis());
+        server.addConnector(connector);
+        server.setHandler(new ScrapeHandler());
+    }
+
+    /**
+     * Listens on an address.
+     *
+     * @param scrape returns the metrics as text
+     * @throws IOException if the address is taken or not this host's
+     */
+    public static MetricsServer start(InetSocketAddress address, Callable<byte[]> scrape) throws IOException {
+        MetricsServer metrics = new MetricsServer(address, scrape);
+        try {
+            metrics.server.start();
+        } catch (Exception failure) {
+            LifeCycle.stop(metrics.server);
+            throw failure instanceof IOException listening ? listening : new IOException(failure.getMessage(), failure);
+        }
+        return metrics;
+    }
+
+    /** Returns the port that it listens on. */
+    public int port() {
+        return connector.getLocalPort();
+    }
+
+    @Override
+    public void close() {
+        LifeCycle.stop(server);
+    }
+
+    private byte[] text() throws Exception {
+        lock.lock();
+        try {
+            if (last.length == 0 || System.nanoTime() - scraped > FRESH.toNanos()) {
+                last = scrape.call();
+                scraped = System.nanoTime();
+            }
+            return last;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private final class ScrapeHandler extends Handler.Abstract {
+        @Override
+        public boolean handle(Request request, Response response, Callback callback) {
+            if (!Request.getPathInContext(request).equals(PATH)) {
+                Response.writeError(request, response, callback, HttpStatus.NOT_FOUND_404);
+                return true;
+            }
+            if (!HttpMethod.GET.is(request.getMethod()) && !HttpMethod.HEAD.is(request.getMethod())) {
+                response.getHeaders().put(HttpHeader.ALLOW, "GET, HEAD");
+                Response.writeError(request, response, callback, HttpStatus.METHOD_NOT_ALLOWED_405);
+                return true;
+            }
+            try {
+                byte[] text = text();
+                response.getHeaders().put(HttpHeader.CONTENT_TYPE, Exposition.CONTENT_TYPE);
+                response.write(true, ByteBuffer.wrap(text), callback);
+            } catch (Throwable failure) {
+                log.error("{} failed", PATH, failure);
+                Response.writeError(request, response, callback, HttpStatus.INTERNAL_SERVER_ERROR_500);
+            }
+            return true;
+        }
+    }
+}

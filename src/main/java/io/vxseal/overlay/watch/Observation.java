@@ -1,0 +1,45 @@
+package io.vxseal.overlay.watch;
+
+import io.vxseal.encryption.PeerTraffic;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What {@link Conditions} are derived from, at one moment.
+ *
+ * @param time of the clock that {@code since} is shown by
+ * @param nanos of a clock that nobody sets
+ * @param inSwarm whether the engine has named this node's address
+ * @param hubs sessions with managers
+ * @param sealing whether an encrypted network is up here
+ * @param keyAge age of the keys that managers rotate; empty if there are none or they are the engine's
+ * @param hasKeys whether there are any
+ * @param rotation time that a key is in use
+ * @param traffic with each node that has states
+ * @param routes to the nodes that networks here reach
+ * @param obstacles a line each
+ */
+public record Observation(
+        Instant time,
+        long nanos,
+        boolean inSwarm,
+        int hubs,
+        boolean sealing,
+        Optional<Duration> keyAge,
+        boolean hasKeys,
+        Duration rotation,
+        List<PeerTraffic> traffic,
+        List<Route> routes,
+        List<String> obstacles) {
+
+    /**
+     * A route to another node.
+     *
+     * @param mtu largest packet that it carries, as far as the kernel knows
+     * @param needed largest packet that the networks here send over it
+     */
+    public record Route(InetAddress node, int mtu, int needed) {}
+}

@@ -1,0 +1,128 @@
+package io.vxseal.overlay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.vxseal.StandardError;
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
+import io.vxseal.address.NodeAddresses;
+import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.ClusterSettings;
+import io.vxseal.cluster.PeerChange;
+import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.Key;
+import io.vxseal.kernel.TestHost;
+import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.overlay.watch.Condition;
+import io.vxseal.peers.Peer;
+import java.net.InetAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Conditions of a node whose host has one link, and that is alone in its swarm. */
+class WatchTest {
+    private static final int PORT = 4800;
+    private static final String NETWORK = "abcdefgh";
+    private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
+    private static final InetAddress THERE = InetAddress.ofLiteral("10.55.0.2");
+
+    @TempDir
+    private Path folder;
+
+    private TestHost host;
+    private Driver driver;
+
+    @BeforeEach
+    void open() throws Exception {
+        host = new TestHost(folder.resolve("host"));
+        host.run("ip link add wire mtu 1400 type veth peer name other");
+        host.run("ip link set wire up");
+        host.run("ip link set other up");
+        host.run("ip address add 10.55.0.1/24 dev wire");
+        driver = new Driver(
+                new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
+                Encryption.unprobed(Xfrm.in(host.namespace()), PORT),
+                new FirewallDetector(Firewall.Backend.AUTO, host.prefix()),
+                new StateStore(folder, folder),
+                Duration.ZERO,
+                listener -> new Cluster(
+                        new ClusterSettings(
+                                folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
+                        listener));
+        driver.recover();
+        driver.self(new NodeAddresses(HERE, HERE));
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        driver.close();
+        Namespace.unpin(folder.resolve("netns").resolve(NETWORK));
+        host.close();
+    }
+
+    private static List<Network.Pool> pools() {
+        return List.of(new Network.Pool(Cidr.parse("10.44.0.0/24"), Cidr.parse("10.44.0.1/24")));
+    }
+
+    /** Creates an encrypted network with an endpoint here, 10.44.0.2, and one on another node, 10.44.0.3. */
+    private void serve(Map<String, String> options) throws Exception {
+        driver.createNetwork(Network.of(NETWORK, options, pools()));
+        driver.initialKeys(List.of(new Key(new byte[16], 1), new Key(new byte[16], 2), new Key(new byte[16], 3)));
+        driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
+        driver.join(NETWORK, "here");
+        InetAddress peer = InetAddress.ofLiteral("10.44.0.3");
+        driver.peersChanged(List.of(new PeerChange.Added(
+                new Peer(NETWORK, "there", new Cidr(peer, 24), MacAddress.of(peer), THERE))));
+    }
+
+    /** Returns whether a condition is there whose text has these words. */
+    private boolean isWatched(Condition.Kind kind, String words) {
+        driver.repair();
+        driver.watch();
+        return driver.status().conditions().stream()
+                .anyMatch(condition -> condition.kind() == kind && condition.text().contains(words));
+    }
+
+    @Test
+    void networkGetsMtuOfSmallLinkAndAnotherIsReported() throws Exception {
+        Map<String, String> allocated = driver.allocateNetwork(NETWORK, Map.of(NetworkOptions.ENCRYPTED, ""), pools());
+        assertThat(allocated).containsEntry(NetworkOptions.MTU, "1400");
+        serve(allocated);
+        assertThat(isWatched(Condition.Kind.PATH_MTU, "")).isFalse();
+
+        Map<String, String> larger = Map.of(NetworkOptions.ENCRYPTED, "", NetworkOptions.VXLANID_LIST, "4242");
+        driver.leave(NETWORK, "here");
+        driver.deleteNetwork(NETWORK);
+        serve(larger);
+        await().atMost(Duration.ofSeconds(30)).until(() -> isWatched(Condition.Kind.PATH_MTU, ""));
+        assertThat(driver.status().conditions()).anySatisfy(condition -> {
+            assertThat(condition.subject()).isEqualTo("10.55.0.2");
+            assertThat(condition.text()).contains("packets of 1400 octets").contains("need 1500");
+        });
+    }
+
+    @Test
+    void foreignPolicyIsReportedAndLoggedFromBeginningToEnd() throws Exception {
+        serve(Map.of(NetworkOptions.ENCRYPTED, "", NetworkOptions.VXLANID_LIST, "4242", NetworkOptions.MTU, "1400"));
+        try (StandardError log = new StandardError()) {
+            host.run("ip xfrm policy add dir out src 0.0.0.0/0 dst 10.55.0.0/24 proto udp priority 0 action allow");
+            await().atMost(Duration.ofSeconds(30)).until(() -> isWatched(Condition.Kind.OBSTACLE, "policy out"));
+            host.run("ip xfrm policy flush");
+            assertThat(isWatched(Condition.Kind.OBSTACLE, "policy out")).isFalse();
+            assertThat(log.said().lines().filter(line -> line.contains("policy out 0.0.0.0/0 -> 10.55.0.0/24")))
+                    .hasSize(2)
+                    .anyMatch(line -> line.contains("over, after it began at"));
+        }
+    }
+}

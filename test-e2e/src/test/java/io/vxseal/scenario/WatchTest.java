@@ -1,0 +1,144 @@
+package io.vxseal.scenario;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.vxseal.lab.Await;
+import io.vxseal.lab.Guest;
+import io.vxseal.lab.Lab;
+import io.vxseal.lab.Product;
+import io.vxseal.lab.Prometheus;
+import io.vxseal.lab.Task;
+import io.vxseal.lab.Together;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestMethodOrder;
+
+/** Faults that the plugin finds by itself, as status, the log and a Prometheus on one of the hosts show them. */
+@Laboratory(installed = true)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class WatchTest {
+
+    /** Within which a fault is found. */
+    private static final Duration FOUND = Duration.ofSeconds(30);
+
+    private static final Duration HEALTHY = Duration.ofSeconds(90);
+    private static final Duration ALERT = Duration.ofMinutes(2);
+
+    private Guest manager;
+    private Guest worker;
+    private Task here;
+    private Task there;
+    private Prometheus prometheus;
+
+    @BeforeAll
+    void scrape(Lab lab) {
+        manager = lab.guest(1);
+        worker = lab.guest(2);
+        Together.each(lab.guests(), guest -> {
+            Product.disable(guest);
+            Product.set(guest, "VXSEAL_METRICS", guest.address() + ":" + Prometheus.PORT);
+            Product.enable(guest);
+        });
+        Product.awaitTogether(lab.guests());
+        lab.swarm().createNetwork("my-net", Product.DRIVER, "--opt encrypted");
+        List<Task> tasks = lab.swarm().serve("web", "my-net");
+        here = tasks.getFirst();
+        there = tasks.getLast();
+        here.awaitAnswer(there);
+        prometheus = Prometheus.start(manager, lab.guests());
+    }
+
+    /** Returns the kinds of the conditions that a host's status has. */
+    private static Set<String> conditions(Guest guest) {
+        Set<String> kinds = new TreeSet<>();
+        JsonNode status = Product.status(guest).orElseThrow();
+        status.path("conditions").forEach(condition -> kinds.add(condition.path("kind").asText()));
+        return kinds;
+    }
+
+    private static void awaitConditions(Guest guest, Duration limit, String... kinds) {
+        long start = System.nanoTime();
+        Await.until(() -> "%s to have %s; it has %s".formatted(guest, List.of(kinds), conditions(guest)), limit, () ->
+                conditions(guest).equals(Set.of(kinds)));
+        System.out.printf("%s: %s after %.1f s%n", guest, List.of(kinds), (System.nanoTime() - start) / 1e9);
+    }
+
+    private static String log(Guest guest) {
+        return guest.sh(Product.LOG);
+    }
+
+    @Test
+    @Order(1)
+    void healthySwarmRaisesNothingAndIsCounted() {
+        Task.Flood flood = here.flood(there, 5, 5 * (int) HEALTHY.toSeconds());
+        long end = System.nanoTime() + HEALTHY.toNanos();
+        while (System.nanoTime() < end) {
+            assertThat(conditions(manager)).isEmpty();
+            assertThat(conditions(worker)).isEmpty();
+            assertThat(prometheus.firing()).isEmpty();
+        }
+        flood.stop();
+        assertThat(prometheus.value("sum(vxseal_endpoints{where=\"local\"})")).isEqualTo(2);
+        assertThat(prometheus.value("count(count_values(\"version\", vxseal_ring_version))")).isEqualTo(1);
+        assertThat(prometheus.value("min(vxseal_xfrm_states_found)")).isEqualTo(4);
+        double sealed = prometheus.value("vxseal_peer_sealed_packets_total{instance=~\"%s:.*\"}".formatted(manager.address()));
+        double opened = prometheus.value("vxseal_peer_opened_packets_total{instance=~\"%s:.*\"}".formatted(worker.address()));
+        assertThat(sealed).isGreaterThan(100);
+        assertThat(opened).isBetween(sealed * 0.9 - 50, sealed * 1.1 + 50);
+    }
+
+    @Test
+    @Order(2)
+    void blockedEspIsFoundAndAlertFiresAndResolves() {
+        Task.Flood flood = here.flood(there, 5, 3000);
+        worker.sh("iptables -t raw -I PREROUTING -p esp -j DROP");
+        awaitConditions(manager, FOUND, "path_silent");
+        assertThat(log(manager)).contains("node %s: packets are sealed for it and none comes back".formatted(worker.address()));
+        assertThat(manager.sh("vxseal status")).contains("trouble").contains(worker.address());
+        Await.until("the alert", ALERT, () -> prometheus.firing().contains("VxsealPathSilent " + manager.address()));
+
+        worker.sh("iptables -t raw -D PREROUTING -p esp -j DROP");
+        awaitConditions(manager, FOUND);
+        Await.until("the alert's end", ALERT, () -> prometheus.firing().isEmpty());
+        assertThat(log(manager)).contains("over, after it began at");
+        flood.stop();
+    }
+
+    @Test
+    @Order(3)
+    void linkWithSmallMtuIsFound() {
+        manager.sh("ip link set eth0 mtu 1400");
+        awaitConditions(manager, FOUND, "path_mtu");
+        assertThat(log(manager)).contains("com.docker.network.driver.mtu=1400");
+        manager.sh("ip link set eth0 mtu 1500");
+        awaitConditions(manager, FOUND);
+    }
+
+    @Test
+    @Order(4)
+    void foreignPolicyIsFound() {
+        String policy = "ip xfrm policy %s dir out src 0.0.0.0/0 dst 10.55.0.0/24 proto udp";
+        manager.sh(policy.formatted("add") + " priority 0 action allow");
+        awaitConditions(manager, FOUND, "obstacle");
+        manager.sh(policy.formatted("delete"));
+        awaitConditions(manager, FOUND);
+    }
+
+    @Test
+    @Order(5)
+    void nodeWithoutHubIsFound() {
+        worker.sh("iptables -I OUTPUT -p tcp --dport 4788 -j REJECT --reject-with tcp-reset");
+        awaitConditions(worker, Duration.ofSeconds(60), "no_hub");
+        worker.sh("iptables -D OUTPUT -p tcp --dport 4788 -j REJECT --reject-with tcp-reset");
+        awaitConditions(worker, Duration.ofSeconds(60));
+    }
+}
