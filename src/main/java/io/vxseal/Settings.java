@@ -22,6 +22,8 @@ import java.util.Set;
  * @param keyRotation time that a key is in use
  * @param replayWindow of the keys that this node generates, packets; 0 for none
  * @param firewall which firewall gets the rules
+ * @param sandboxes folder in which the engine mounts the containers' network namespaces
+ * @param services whether the addresses of services are answered
  */
 record Settings(
         Path socket,
@@ -33,7 +35,9 @@ record Settings(
         int clusterPort,
         Duration keyRotation,
         int replayWindow,
-        Firewall.Backend firewall) {
+        Firewall.Backend firewall,
+        Path sandboxes,
+        boolean services) {
 
     private static final Set<String> LOG_LEVELS = Set.of("error", "warn", "info", "debug", "trace");
 
@@ -53,7 +57,9 @@ record Settings(
                 port("VXSEAL_CLUSTER_PORT", environment.getOrDefault("VXSEAL_CLUSTER_PORT", "4788")),
                 duration("VXSEAL_KEY_ROTATION", environment.getOrDefault("VXSEAL_KEY_ROTATION", "12h")),
                 replayWindow("VXSEAL_REPLAY_WINDOW", environment.getOrDefault("VXSEAL_REPLAY_WINDOW", "0")),
-                firewall(environment.getOrDefault("VXSEAL_FIREWALL", "auto")));
+                firewall(environment.getOrDefault("VXSEAL_FIREWALL", "auto")),
+                Path.of(environment.getOrDefault("VXSEAL_SANDBOXES", "/run/docker/netns")),
+                onOrOff("VXSEAL_SERVICES", environment.getOrDefault("VXSEAL_SERVICES", "on")));
     }
 
     /** Returns the path to listen on, which the process needs before all other settings. */
@@ -113,6 +119,14 @@ record Settings(
             case "iptables" -> Firewall.Backend.IPTABLES;
             case "nftables" -> Firewall.Backend.NFTABLES;
             default -> throw wrong("VXSEAL_FIREWALL", value, "want auto, iptables or nftables");
+        };
+    }
+
+    private static boolean onOrOff(String name, String value) {
+        return switch (value.toLowerCase(Locale.ROOT)) {
+            case "on" -> true;
+            case "off" -> false;
+            default -> throw wrong(name, value, "want on or off");
         };
     }
 

@@ -24,6 +24,7 @@ final class StatusTable {
             table.ring(status.ring());
         }
         table.networks(status.networks());
+        table.services(status.services());
         table.kernel(status);
         table.calls(status.calls());
         table.errors(status.errors());
@@ -44,6 +45,7 @@ final class StatusTable {
             rows.add(row("problem", status.cluster().problem()));
         }
         status.inTheWay().forEach(line -> rows.add(row("in the way", line)));
+        status.withoutServices().forEach(line -> rows.add(row("no services", line)));
         lines(rows);
     }
 
@@ -84,6 +86,20 @@ final class StatusTable {
                         String.valueOf(network.endpoints().stream().filter(StatusReply.Attached::here).count()),
                         String.valueOf(network.endpoints().stream().filter(e -> !e.here()).count())))
                 .toList());
+    }
+
+    /** Lists the services, if there are any. */
+    private void services(List<StatusReply.Service> services) {
+        if (!services.isEmpty()) {
+            section(row("SERVICE", "NETWORK", "ADDRESS", "TASKS", "DRAINING"), services.stream()
+                    .map(service -> row(
+                            service.name(),
+                            service.network(),
+                            String.join(",", service.addresses()),
+                            String.valueOf(service.tasks().size()),
+                            String.join(",", service.draining())))
+                    .toList());
+        }
     }
 
     private void kernel(StatusReply status) {
