@@ -43,7 +43,7 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
 
     private Optional<ServiceProxy> open() {
         try {
-            return Optional.of(new ServiceProxy(host.sandboxes(), host.pins().toAbsolutePath().getParent(), this));
+            return Optional.of(new ServiceProxy(host.sandboxes(), host.pins().resolveSibling("services.json"), this));
         } catch (IOException failure) {
             log.error("the addresses of services are not answered: {}", failure.getMessage());
             return Optional.empty();

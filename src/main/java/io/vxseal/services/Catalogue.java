@@ -12,10 +12,10 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.NavigableSet;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -57,7 +57,7 @@ final class Catalogue {
     private final List<Cidr> pools;
     private final Set<InetAddress> gateways;
     private final Map<InetAddress, Known> endpoints = new HashMap<>();
-    private final SortedMap<ServiceName, Service> services = new TreeMap<>();
+    private final NavigableMap<ServiceName, Service> services = new TreeMap<>();
 
     /** Whether endpoints of other nodes may still be unknown, as after a start. */
     private boolean partial;
@@ -233,7 +233,9 @@ final class Catalogue {
     /** Returns whether an endpoint's name is unknown, or may be its predecessor's. */
     private boolean isToBeNamed(InetAddress address, Known known, long now) {
         return !known.named
-                || known.service.map(name -> !services.get(name).tasks.contains(address)).orElse(now - known.since < NAME_DELAY);
+                || known.service.map(services::get)
+                        .map(service -> !service.tasks.contains(address))
+                        .orElse(now - known.since < NAME_DELAY);
     }
 
     /** Returns whether the engine can be expected to have a service, instead of forwarding the question. */
@@ -270,6 +272,7 @@ final class Catalogue {
         answered(now);
         service.addresses = Set.copyOf(answer);
         service.hasAddresses = true;
+        service.askAddressesAt = now + ADDRESS_INTERVAL;
         if (service.denied) {
             service.denied = false;
             setTasks(service, Set.of(), now);
@@ -351,8 +354,8 @@ final class Catalogue {
      * Returns the VIPs, each with its tasks in the order of their addresses. An address of an endpoint is none. Where the answers for
      * two services have the same address, as with a service that is another's alias, the one with fewer addresses has it.
      */
-    SortedMap<InetAddress, List<InetAddress>> backends() {
-        SortedMap<InetAddress, List<InetAddress>> backends = new TreeMap<>(BY_OCTETS);
+    NavigableMap<InetAddress, List<InetAddress>> backends() {
+        NavigableMap<InetAddress, List<InetAddress>> backends = new TreeMap<>(BY_OCTETS);
         vips().forEach((name, vips) -> {
             List<InetAddress> tasks = List.copyOf(tasks(services.get(name)));
             vips.forEach(vip -> backends.put(vip, tasks));
@@ -360,17 +363,17 @@ final class Catalogue {
         return backends;
     }
 
-    private SortedMap<ServiceName, SortedSet<InetAddress>> vips() {
+    private NavigableMap<ServiceName, NavigableSet<InetAddress>> vips() {
         Set<InetAddress> used = new HashSet<>(endpoints.keySet());
         used.addAll(left.keySet());
         used.addAll(gateways);
         services.values().forEach(service -> used.addAll(service.tasks));
-        SortedMap<ServiceName, SortedSet<InetAddress>> vips = new TreeMap<>();
+        NavigableMap<ServiceName, NavigableSet<InetAddress>> vips = new TreeMap<>();
         services.entrySet().stream()
                 .sorted(Comparator.comparingInt((Map.Entry<ServiceName, Service> named) -> named.getValue().addresses.size())
                         .thenComparing(Map.Entry::getKey))
                 .forEach(named -> {
-                    SortedSet<InetAddress> own = new TreeSet<>(BY_OCTETS);
+                    NavigableSet<InetAddress> own = new TreeSet<>(BY_OCTETS);
                     own.addAll(named.getValue().addresses);
                     own.removeAll(used);
                     used.addAll(own);
@@ -379,8 +382,8 @@ final class Catalogue {
         return vips;
     }
 
-    private SortedSet<InetAddress> tasks(@Nullable Service service) {
-        SortedSet<InetAddress> tasks = new TreeSet<>(BY_OCTETS);
+    private NavigableSet<InetAddress> tasks(@Nullable Service service) {
+        NavigableSet<InetAddress> tasks = new TreeSet<>(BY_OCTETS);
         if (service != null) {
             service.tasks.stream()
                     .filter(task -> endpoints.containsKey(task) || partial && !left.containsKey(task))
@@ -393,8 +396,8 @@ final class Catalogue {
     List<Entry> entries() {
         List<Entry> entries = new ArrayList<>();
         vips().forEach((name, vips) -> {
-            SortedSet<InetAddress> tasks = tasks(services.get(name));
-            SortedSet<InetAddress> draining = new TreeSet<>(BY_OCTETS);
+            NavigableSet<InetAddress> tasks = tasks(services.get(name));
+            NavigableSet<InetAddress> draining = new TreeSet<>(BY_OCTETS);
             endpoints.forEach((address, known) -> {
                 if (known.service.equals(Optional.of(name)) && known.served && !tasks.contains(address)) {
                     draining.add(address);

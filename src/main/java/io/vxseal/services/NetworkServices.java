@@ -232,20 +232,17 @@ final class NetworkServices implements AutoCloseable {
 
     /** Opens the name server of the container after the one asked last. */
     private void openServer(long now) {
-        List<String> open = new ArrayList<>();
-        containers.forEach((endpoint, attached) -> {
-            if (attached.container.isOpen()) {
-                open.add(endpoint);
-            }
-        });
+        List<Map.Entry<String, Attached>> open = containers.entrySet().stream()
+                .filter(attached -> attached.getValue().container.isOpen())
+                .toList();
         if (open.isEmpty()) {
             return;
         }
-        String next = open.get((open.indexOf(serverOf) + 1) % open.size());
-        serverOf = next;
+        int last = open.stream().map(Map.Entry::getKey).toList().indexOf(serverOf);
+        Map.Entry<String, Attached> next = open.get((last + 1) % open.size());
+        serverOf = next.getKey();
         try {
-            server = Optional.of(NameServer.open(
-                    containers.get(next).container.namespace(), selector, this));
+            server = Optional.of(NameServer.open(next.getValue().container.namespace(), selector, this));
             lastAnswer = now;
             catalogue.hurry(now);
         } catch (IOException failure) {

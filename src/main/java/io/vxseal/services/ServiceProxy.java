@@ -79,12 +79,12 @@ public final class ServiceProxy implements AutoCloseable {
 
     /**
      * @param namespaces folder in which the engine mounts the containers' namespaces
-     * @param run folder that survives the process but no reboot
+     * @param state file that survives the process but no reboot
      */
-    public ServiceProxy(Path namespaces, Path run, Listener listener) throws IOException {
+    public ServiceProxy(Path namespaces, Path state, Listener listener) throws IOException {
         this.namespaces = namespaces;
         this.listener = listener;
-        this.file = new StateFile<>(run.resolve("services.json"), Remembered.class);
+        this.file = new StateFile<>(state, Remembered.class);
         this.selector = Selector.open();
         try {
             file.read().ifPresent(read -> remembered = read.services());
