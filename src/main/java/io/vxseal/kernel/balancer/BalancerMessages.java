@@ -116,8 +116,9 @@ final class BalancerMessages {
     static void writeBaseChain(NetlinkTransaction transaction, String table, String chain, String type, Hook hook, int priority) {
         add(transaction, NFT_MSG_NEWCHAIN, NetlinkMessage.NLM_F_CREATE, table)
                 .attribute(NFTA_CHAIN_NAME, chain)
-                .attribute(NFTA_CHAIN_HOOK | NLA_F_NESTED, nested -> be32(be32(nested,
-                        NFTA_HOOK_HOOKNUM, hook.number), NFTA_HOOK_PRIORITY, priority))
+                .attribute(NFTA_CHAIN_HOOK | NLA_F_NESTED, nested -> nested
+                        .attributeBe32(NFTA_HOOK_HOOKNUM, hook.number)
+                        .attributeBe32(NFTA_HOOK_PRIORITY, priority))
                 .attribute(NFTA_CHAIN_TYPE, type);
     }
 
@@ -136,32 +137,35 @@ final class BalancerMessages {
 
     /** Writes a set of addresses. */
     static void writeAddressSet(NetlinkTransaction transaction, String table, String set, int id) {
-        NetlinkMessage message = add(transaction, NFT_MSG_NEWSET, NetlinkMessage.NLM_F_CREATE, table).attribute(NFTA_SET_NAME, set);
-        be32(be32(be32(be32(message, NFTA_SET_FLAGS, 0), NFTA_SET_KEY_TYPE, TYPE_IPADDR), NFTA_SET_KEY_LEN, WORD), NFTA_SET_ID, id);
+        add(transaction, NFT_MSG_NEWSET, NetlinkMessage.NLM_F_CREATE, table)
+                .attribute(NFTA_SET_NAME, set)
+                .attributeBe32(NFTA_SET_FLAGS, 0)
+                .attributeBe32(NFTA_SET_KEY_TYPE, TYPE_IPADDR)
+                .attributeBe32(NFTA_SET_KEY_LEN, WORD)
+                .attributeBe32(NFTA_SET_ID, id);
     }
 
     /** Writes a map from addresses to verdicts. */
     static void writeVerdictMap(NetlinkTransaction transaction, String table, String map, int id) {
-        NetlinkMessage message = add(transaction, NFT_MSG_NEWSET, NetlinkMessage.NLM_F_CREATE, table).attribute(NFTA_SET_NAME, map);
-        be32(be32(be32(be32(be32(message,
-                NFTA_SET_FLAGS, NFT_SET_MAP),
-                NFTA_SET_KEY_TYPE, TYPE_IPADDR),
-                NFTA_SET_KEY_LEN, WORD),
-                NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT),
-                NFTA_SET_ID, id);
+        add(transaction, NFT_MSG_NEWSET, NetlinkMessage.NLM_F_CREATE, table)
+                .attribute(NFTA_SET_NAME, map)
+                .attributeBe32(NFTA_SET_FLAGS, NFT_SET_MAP)
+                .attributeBe32(NFTA_SET_KEY_TYPE, TYPE_IPADDR)
+                .attributeBe32(NFTA_SET_KEY_LEN, WORD)
+                .attributeBe32(NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT)
+                .attributeBe32(NFTA_SET_ID, id);
     }
 
     /** Writes a map from 0, 1 and so on to addresses, for one rule. */
     static void writeNumberedAddresses(NetlinkTransaction transaction, String table, int id, List<InetAddress> addresses) {
-        NetlinkMessage message = add(transaction, NFT_MSG_NEWSET, NetlinkMessage.NLM_F_CREATE, table)
-                .attribute(NFTA_SET_NAME, ANONYMOUS);
-        be32(be32(be32(be32(be32(be32(message,
-                NFTA_SET_FLAGS, NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_MAP),
-                NFTA_SET_KEY_TYPE, TYPE_INTEGER),
-                NFTA_SET_KEY_LEN, WORD),
-                NFTA_SET_DATA_TYPE, TYPE_IPADDR),
-                NFTA_SET_DATA_LEN, WORD),
-                NFTA_SET_ID, id)
+        add(transaction, NFT_MSG_NEWSET, NetlinkMessage.NLM_F_CREATE, table)
+                .attribute(NFTA_SET_NAME, ANONYMOUS)
+                .attributeBe32(NFTA_SET_FLAGS, NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_MAP)
+                .attributeBe32(NFTA_SET_KEY_TYPE, TYPE_INTEGER)
+                .attributeBe32(NFTA_SET_KEY_LEN, WORD)
+                .attributeBe32(NFTA_SET_DATA_TYPE, TYPE_IPADDR)
+                .attributeBe32(NFTA_SET_DATA_LEN, WORD)
+                .attributeBe32(NFTA_SET_ID, id)
                 .attribute(NFTA_SET_USERDATA, BYTE_ORDERS);
         add(transaction, NFT_MSG_NEWSETELEM, NetlinkMessage.NLM_F_CREATE, table)
                 .attribute(NFTA_SET_ELEM_LIST_SET, ANONYMOUS)
@@ -181,7 +185,7 @@ final class BalancerMessages {
     static void writeVerdict(NetlinkTransaction transaction, String table, String map, InetAddress address, String chain) {
         elements(add(transaction, NFT_MSG_NEWSETELEM, NetlinkMessage.NLM_F_CREATE, table), map, element -> key(element, address)
                 .attribute(NFTA_SET_ELEM_DATA | NLA_F_NESTED, data -> data.attribute(NFTA_DATA_VERDICT | NLA_F_NESTED, verdict ->
-                        be32(verdict, NFTA_VERDICT_CODE, NFT_GOTO).attribute(NFTA_VERDICT_CHAIN, chain))));
+                        verdict.attributeBe32(NFTA_VERDICT_CODE, NFT_GOTO).attribute(NFTA_VERDICT_CHAIN, chain))));
     }
 
     static void writeElement(NetlinkTransaction transaction, String table, String set, InetAddress address) {
@@ -209,9 +213,5 @@ final class BalancerMessages {
                         list.attribute(NFTA_LIST_ELEM | NLA_F_NESTED, element -> element
                                 .attribute(NFTA_EXPR_NAME, expression.name())
                                 .attribute(NFTA_EXPR_DATA | NLA_F_NESTED, data -> expression.data().accept(data)))));
-    }
-
-    static NetlinkMessage be32(NetlinkMessage message, int type, int value) {
-        return message.attribute(type, payload -> payload.be32(value));
     }
 }

@@ -1,6 +1,5 @@
 package io.vxseal.kernel.balancer;
 
-import static io.vxseal.kernel.balancer.BalancerMessages.be32;
 import static io.vxseal.kernel.netlink.Nfnetlink.NFPROTO_IPV4;
 import static io.vxseal.kernel.netlink.Nfnetlink.NLA_F_NESTED;
 
@@ -49,6 +48,7 @@ record Expression(String name, Consumer<NetlinkMessage> data) {
     private static final int NFTA_CMP_SREG = 1;
     private static final int NFTA_CMP_OP = 2;
     private static final int NFTA_CMP_DATA = 3;
+    private static final int NFTA_DATA_VALUE = 1;
     private static final int NFT_CMP_EQ = 0;
 
     private static final int NFTA_REJECT_TYPE = 1;
@@ -62,27 +62,27 @@ record Expression(String name, Consumer<NetlinkMessage> data) {
     /** Loads the packet's destination address. */
     static Expression loadDestination() {
         return new Expression("payload", m -> {
-            be32(m, NFTA_PAYLOAD_DREG, NFT_REG_1);
-            be32(m, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
-            be32(m, NFTA_PAYLOAD_OFFSET, DESTINATION_OFFSET);
-            be32(m, NFTA_PAYLOAD_LEN, DESTINATION_LENGTH);
+            m.attributeBe32(NFTA_PAYLOAD_DREG, NFT_REG_1);
+            m.attributeBe32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
+            m.attributeBe32(NFTA_PAYLOAD_OFFSET, DESTINATION_OFFSET);
+            m.attributeBe32(NFTA_PAYLOAD_LEN, DESTINATION_LENGTH);
         });
     }
 
     /** Loads the number of the protocol above IP. */
     static Expression loadProtocol() {
         return new Expression("meta", m -> {
-            be32(m, NFTA_META_DREG, NFT_REG_1);
-            be32(m, NFTA_META_KEY, NFT_META_L4PROTO);
+            m.attributeBe32(NFTA_META_DREG, NFT_REG_1);
+            m.attributeBe32(NFTA_META_KEY, NFT_META_L4PROTO);
         });
     }
 
     /** Loads a random number below the modulus. */
     static Expression loadRandom(int modulus) {
         return new Expression("numgen", m -> {
-            be32(m, NFTA_NG_DREG, NFT_REG_1);
-            be32(m, NFTA_NG_MODULUS, modulus);
-            be32(m, NFTA_NG_TYPE, NFT_NG_RANDOM);
+            m.attributeBe32(NFTA_NG_DREG, NFT_REG_1);
+            m.attributeBe32(NFTA_NG_MODULUS, modulus);
+            m.attributeBe32(NFTA_NG_TYPE, NFT_NG_RANDOM);
         });
     }
 
@@ -93,41 +93,43 @@ record Expression(String name, Consumer<NetlinkMessage> data) {
 
     /** Follows the verdict that the map has for the loaded value. */
     static Expression followVerdict(String map, int id) {
-        return new Expression("lookup", m -> be32(lookup(m, map, id), NFTA_LOOKUP_DREG, NFT_REG_VERDICT));
+        return new Expression("lookup", m -> lookup(m, map, id).attributeBe32(NFTA_LOOKUP_DREG, NFT_REG_VERDICT));
     }
 
     /** Replaces the loaded value by the one that the map has for it. */
     static Expression replace(String map, int id) {
-        return new Expression("lookup", m -> be32(lookup(m, map, id), NFTA_LOOKUP_DREG, NFT_REG_1));
+        return new Expression("lookup", m -> lookup(m, map, id).attributeBe32(NFTA_LOOKUP_DREG, NFT_REG_1));
     }
 
     private static NetlinkMessage lookup(NetlinkMessage message, String set, int id) {
-        return be32(be32(message.attribute(NFTA_LOOKUP_SET, set), NFTA_LOOKUP_SREG, NFT_REG_1), NFTA_LOOKUP_SET_ID, id);
+        return message.attribute(NFTA_LOOKUP_SET, set)
+                .attributeBe32(NFTA_LOOKUP_SREG, NFT_REG_1)
+                .attributeBe32(NFTA_LOOKUP_SET_ID, id);
     }
 
     /** Ends the rule unless the loaded octet is this one. */
     static Expression isEqual(int octet) {
-        return new Expression("cmp", m -> be32(be32(m, NFTA_CMP_SREG, NFT_REG_1), NFTA_CMP_OP, NFT_CMP_EQ)
-                .attribute(NFTA_CMP_DATA | NLA_F_NESTED, data -> data.attributeU8(BalancerMessages.NFTA_DATA_VALUE, octet)));
+        return new Expression("cmp", m -> m.attributeBe32(NFTA_CMP_SREG, NFT_REG_1).attributeBe32(NFTA_CMP_OP, NFT_CMP_EQ)
+                .attribute(NFTA_CMP_DATA | NLA_F_NESTED, data -> data.attributeU8(NFTA_DATA_VALUE, octet)));
     }
 
     /** Translates the connection's destination address to the loaded one. */
     static Expression translateDestination() {
         return new Expression("nat", m -> {
-            be32(m, NFTA_NAT_TYPE, NFT_NAT_DNAT);
-            be32(m, NFTA_NAT_FAMILY, NFPROTO_IPV4);
-            be32(m, NFTA_NAT_REG_ADDR_MIN, NFT_REG_1);
+            m.attributeBe32(NFTA_NAT_TYPE, NFT_NAT_DNAT);
+            m.attributeBe32(NFTA_NAT_FAMILY, NFPROTO_IPV4);
+            m.attributeBe32(NFTA_NAT_REG_ADDR_MIN, NFT_REG_1);
         });
     }
 
     /** Refuses the packet by a TCP reset. */
     static Expression reset() {
-        return new Expression("reject", m -> be32(m, NFTA_REJECT_TYPE, NFT_REJECT_TCP_RST));
+        return new Expression("reject", m -> m.attributeBe32(NFTA_REJECT_TYPE, NFT_REJECT_TCP_RST));
     }
 
     /** Refuses the packet by ICMP's "port unreachable". */
     static Expression refuse() {
-        return new Expression("reject", m -> be32(m, NFTA_REJECT_TYPE, NFT_REJECT_ICMP_UNREACH)
+        return new Expression("reject", m -> m.attributeBe32(NFTA_REJECT_TYPE, NFT_REJECT_ICMP_UNREACH)
                 .attributeU8(NFTA_REJECT_ICMP_CODE, ICMP_PORT_UNREACH));
     }
 }
