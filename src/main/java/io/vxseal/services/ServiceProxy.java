@@ -133,6 +133,9 @@ public final class ServiceProxy implements AutoCloseable {
         long next = Long.MAX_VALUE;
         lock.lock();
         try {
+            if (closed) {
+                return 0;
+            }
             long now = System.nanoTime();
             for (var network : networks.entrySet()) {
                 network.getValue().work(now);
@@ -295,8 +298,8 @@ public final class ServiceProxy implements AutoCloseable {
     /** Stops asking. The rules stay, so containers do not notice. */
     @Override
     public void close() {
-        closed = true;
         locked(() -> {
+            closed = true;
             networks.values().forEach(NetworkServices::close);
             networks.clear();
         });
