@@ -16,6 +16,12 @@ class SettingsTest {
         assertThat(settings.vxlanPort()).isEqualTo(4789);
         assertThat(settings.firewall()).isEqualTo(Backend.AUTO);
         assertThat(settings.replayWindow()).isZero();
+        assertThat(settings.services()).isTrue();
+    }
+
+    @Test
+    void turnsServicesOff() {
+        assertThat(Settings.of(Map.of("VXSEAL_SERVICES", "Off")).services()).isFalse();
     }
 
     @ParameterizedTest
@@ -33,6 +39,7 @@ class SettingsTest {
         "VXSEAL_REPLAY_WINDOW, 31, 'want 0 for none, or 32 to 4096 packets'",
         "VXSEAL_REPLAY_WINDOW, 4097, 'want 0 for none, or 32 to 4096 packets'",
         "VXSEAL_REPLAY_WINDOW, on, 'want 0 for none, or 32 to 4096 packets'",
+        "VXSEAL_SERVICES, no, want on or off",
         "VXSEAL_KEY_ROTATION, 29s, 'want 30s or more, as in 12h or 1h30m'"
     })
     void rejectsWrongValueWithRemedy(String name, String value, String remedy) {

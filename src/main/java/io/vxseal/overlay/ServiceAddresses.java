@@ -121,21 +121,23 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
     List<Endpoint> recover(Collection<Endpoint> endpoints) {
         List<Endpoint> found = located(endpoints);
         for (Endpoint endpoint : found) {
-            if (endpoint.sandbox().isEmpty()) {
+            boolean known = !endpoint.sandbox().isEmpty();
+            if (known && proxy.isPresent()) {
+                proxy.get().attach(endpoint.network(), endpoint.id(), endpoint.sandbox(), true);
+            } else if (known) {
+                removeRules(endpoint);
+            } else if (proxy.isPresent()) {
                 log.warn("found no network namespace of endpoint {} ({}): the addresses of services are not answered in its container",
                         endpoint.id(), endpoint.address());
-            } else if (proxy.isPresent()) {
-                proxy.get().attach(endpoint.network(), endpoint.id(), endpoint.sandbox(), true);
-            } else {
-                removeRules(endpoint);
             }
         }
         return found;
     }
 
+    /** Returns the endpoints, with the namespaces that are found for those without. */
     private List<Endpoint> located(Collection<Endpoint> endpoints) {
         if (proxy.isEmpty() || endpoints.stream().noneMatch(endpoint -> endpoint.sandbox().isEmpty())) {
-            return endpoints.stream().filter(endpoint -> proxy.isPresent() || !endpoint.sandbox().isEmpty()).toList();
+            return List.copyOf(endpoints);
         }
         Map<MacAddress, String> sandboxes = new HashMap<>();
         try {
