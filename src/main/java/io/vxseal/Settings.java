@@ -26,6 +26,8 @@ import java.util.Set;
  * @param replayWindow of the keys that this node generates, packets; 0 for none
  * @param firewall which firewall gets the rules
  * @param metrics where metrics are served over TCP; empty for nowhere
+ * @param sandboxes folder in which the engine mounts the containers' network namespaces
+ * @param services whether the addresses of services are answered
  */
 record Settings(
         Path socket,
@@ -38,7 +40,9 @@ record Settings(
         Duration keyRotation,
         int replayWindow,
         Firewall.Backend firewall,
-        Optional<InetSocketAddress> metrics) {
+        Optional<InetSocketAddress> metrics,
+        Path sandboxes,
+        boolean services) {
 
     private static final Set<String> LOG_LEVELS = Set.of("error", "warn", "info", "debug", "trace");
 
@@ -59,7 +63,9 @@ record Settings(
                 duration("VXSEAL_KEY_ROTATION", environment.getOrDefault("VXSEAL_KEY_ROTATION", "12h")),
                 replayWindow("VXSEAL_REPLAY_WINDOW", environment.getOrDefault("VXSEAL_REPLAY_WINDOW", "0")),
                 firewall(environment.getOrDefault("VXSEAL_FIREWALL", "auto")),
-                metrics("VXSEAL_METRICS", environment.getOrDefault("VXSEAL_METRICS", "")));
+                metrics("VXSEAL_METRICS", environment.getOrDefault("VXSEAL_METRICS", "")),
+                Path.of(environment.getOrDefault("VXSEAL_SANDBOXES", "/run/docker/netns")),
+                onOrOff("VXSEAL_SERVICES", environment.getOrDefault("VXSEAL_SERVICES", "on")));
     }
 
     /** Returns the path to listen on, which the process needs before all other settings. */
@@ -146,6 +152,14 @@ record Settings(
             throw new IllegalArgumentException(host);
         }
         return brackets ? host.substring(1, host.length() - 1) : host;
+    }
+
+    private static boolean onOrOff(String name, String value) {
+        return switch (value.toLowerCase(Locale.ROOT)) {
+            case "on" -> true;
+            case "off" -> false;
+            default -> throw wrong(name, value, "want on or off");
+        };
     }
 
     private static IllegalArgumentException wrong(String name, String value, String remedy) {

@@ -112,7 +112,13 @@ final class Wiring {
                 settings.replayWindow(),
                 ringFolder(settings, log));
         return new Driver(
-                new Host(own, Route.in(own), settings.run().resolve("netns"), settings.vxlanPort()),
+                new Host(
+                        own,
+                        Route.in(own),
+                        settings.run().resolve("netns"),
+                        settings.vxlanPort(),
+                        settings.sandboxes(),
+                        settings.services()),
                 new Encryption(Xfrm.in(own), settings.vxlanPort(), EspProbe::check),
                 new FirewallDetector(settings.firewall(), own, List.of()),
                 new StateStore(settings.state(), settings.run()),

@@ -19,6 +19,12 @@ class SettingsTest {
         assertThat(settings.firewall()).isEqualTo(Backend.AUTO);
         assertThat(settings.replayWindow()).isZero();
         assertThat(settings.metrics()).isEmpty();
+        assertThat(settings.services()).isTrue();
+    }
+
+    @Test
+    void turnsServicesOff() {
+        assertThat(Settings.of(Map.of("VXSEAL_SERVICES", "Off")).services()).isFalse();
     }
 
     @ParameterizedTest
@@ -50,6 +56,7 @@ class SettingsTest {
         "VXSEAL_METRICS, localhost:9494, 'want ADDRESS:PORT, as in 127.0.0.1:9494 or [::1]:9494, or nothing'",
         "VXSEAL_METRICS, ::1:9494, 'want ADDRESS:PORT, as in 127.0.0.1:9494 or [::1]:9494, or nothing'",
         "VXSEAL_METRICS, [127.0.0.1]:9494, 'want ADDRESS:PORT, as in 127.0.0.1:9494 or [::1]:9494, or nothing'",
+        "VXSEAL_SERVICES, no, want on or off",
         "VXSEAL_KEY_ROTATION, 29s, 'want 30s or more, as in 12h or 1h30m'"
     })
     void rejectsWrongValueWithRemedy(String name, String value, String remedy) {

@@ -1,8 +1,8 @@
 package io.vxseal.metrics;
 
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
-import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.PeerTraffic;
+import io.vxseal.encryption.Tally;
 import io.vxseal.overlay.Overview;
 import io.vxseal.overlay.watch.Condition;
 import java.util.ArrayList;
@@ -58,7 +58,7 @@ final class NodeMetrics {
                 Family.gauge("vxseal_xfrm_policies_wanted", "IPsec policies that the kernel should hold.",
                         overview.wanted().policies())));
         if (overview.found().isPresent()) {
-            Encryption.Tally found = overview.found().get();
+            Tally found = overview.found().get();
             metrics.add(Family.gauge("vxseal_xfrm_states_found", "IPsec states of the plugin that the kernel holds.", found.states()));
             metrics.add(Family.gauge("vxseal_xfrm_policies_found", "IPsec policies of the plugin that the kernel holds.",
                     found.policies()));

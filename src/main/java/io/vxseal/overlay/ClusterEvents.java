@@ -29,15 +29,23 @@ final class ClusterEvents implements ClusterListener {
     private final LocalNode local;
     private final Rekeying rekeying;
     private final Cluster cluster;
+    private final ServiceAddresses services;
     private final RepairLog repairs;
 
     ClusterEvents(
-            Networks networks, DataPath dataPath, LocalNode local, Rekeying rekeying, Cluster cluster, RepairLog repairs) {
+            Networks networks,
+            DataPath dataPath,
+            LocalNode local,
+            Rekeying rekeying,
+            Cluster cluster,
+            ServiceAddresses services,
+            RepairLog repairs) {
         this.networks = networks;
         this.dataPath = dataPath;
         this.local = local;
         this.rekeying = rekeying;
         this.cluster = cluster;
+        this.services = services;
         this.repairs = repairs;
     }
 
@@ -98,6 +106,7 @@ final class ClusterEvents implements ClusterListener {
     private void recover(Attachment attachment, Peer peer, NodeAddresses addresses) throws KernelException {
         Endpoint endpoint = new Endpoint(peer.endpoint(), peer.network(), peer.address(), peer.mac(), true);
         attachment.endpoints.put(endpoint.id(), endpoint);
+        services.recover(List.of(endpoint)).forEach(located -> attachment.endpoints.put(located.id(), located));
         Peer own = endpoint.asPeer(addresses.advertise());
         dataPath.apply(attachment, attachment.peers.add(own));
         cluster.announce(own);

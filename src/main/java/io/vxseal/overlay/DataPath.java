@@ -24,18 +24,26 @@ final class DataPath {
     private final Protection protection;
     private final Networks networks;
     private final LocalNode local;
+    private final ServiceAddresses services;
 
     /** Nodes that a previous process exchanged sealed packets with. They stay until this process has had time to hear from them. */
     private Set<InetAddress> lingering = Set.of();
 
     private boolean expectsPeers;
 
-    DataPath(Host host, Encryption encryption, Protection protection, Networks networks, LocalNode local) {
+    DataPath(
+            Host host,
+            Encryption encryption,
+            Protection protection,
+            Networks networks,
+            LocalNode local,
+            ServiceAddresses services) {
         this.host = host;
         this.encryption = encryption;
         this.protection = protection;
         this.networks = networks;
         this.local = local;
+        this.services = services;
     }
 
     /**
@@ -55,6 +63,7 @@ final class DataPath {
         attachment.namespace = Optional.of(namespace);
         seal();
         namespace.entries().add(attachment.peers.walk());
+        services.up(attachment);
     }
 
     /**
@@ -64,6 +73,7 @@ final class DataPath {
     void takeDown(Attachment attachment) throws IOException, DriverException {
         if (attachment.isUp()) {
             attachment.incomplete = true;
+            services.down(attachment);
             attachment.namespace.get().delete();
             attachment.namespace = Optional.empty();
             attachment.incomplete = false;
@@ -131,6 +141,7 @@ final class DataPath {
     void expectPeers(Set<InetAddress> nodes) {
         lingering = nodes;
         expectsPeers = true;
+        services.expectPeers(true);
     }
 
     /** Returns whether peers that a previous process knew may still be announced. */
@@ -142,6 +153,7 @@ final class DataPath {
     void forgetLingering() throws DriverException {
         lingering = Set.of();
         expectsPeers = false;
+        services.expectPeers(false);
         seal();
     }
 
@@ -166,6 +178,7 @@ final class DataPath {
         PeerEntries entries = attachment.namespace.get().entries();
         entries.remove(removed);
         entries.add(added);
+        services.change(attachment, changes);
     }
 
     /** Returns the peers of a network that are reached over VXLAN. */

@@ -42,6 +42,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private final Networks networks;
     private final DataPath dataPath;
     private final Readiness readiness;
+    private final ServiceAddresses services;
 
     private final Cluster cluster;
     private final Endpoints endpoints;
@@ -73,15 +74,17 @@ public final class Driver implements ClusterListener, AutoCloseable {
         protection = new Protection(host, encryption, detector);
         local = new LocalNode(host);
         networks = new Networks(store, this.cluster);
-        dataPath = new DataPath(host, encryption, protection, networks, local);
+        services = new ServiceAddresses(host, lock, networks, repairs);
+        dataPath = new DataPath(host, encryption, protection, networks, local, services);
         readiness = new Readiness(lock, patience, local, encryption);
-        endpoints = new Endpoints(networks, dataPath, local, readiness, this.cluster);
+        endpoints = new Endpoints(networks, dataPath, local, readiness, this.cluster, services);
         rekeying = new Rekeying(lock, encryption, dataPath, readiness, this.cluster, repairs);
-        events = new ClusterEvents(networks, dataPath, local, rekeying, this.cluster, repairs);
+        events = new ClusterEvents(networks, dataPath, local, rekeying, this.cluster, services, repairs);
         reconciler = new Reconciler(
-                encryption, protection, networks, dataPath, local, endpoints, rekeying, this.cluster, repairs);
-        recovery = new Recovery(host, encryption, protection, store, this.cluster, networks, dataPath);
-        overview = new OverviewReader(host, encryption, protection, networks, dataPath, local, conditions, repairs, errors);
+                encryption, protection, networks, dataPath, local, endpoints, rekeying, this.cluster, services, repairs);
+        recovery = new Recovery(host, encryption, protection, store, this.cluster, networks, dataPath, services);
+        overview = new OverviewReader(
+                host, encryption, protection, networks, dataPath, local, services, conditions, repairs, errors);
         observer = new Observer(host, encryption, networks, local, this.cluster, errors);
     }
 
@@ -212,8 +215,8 @@ public final class Driver implements ClusterListener, AutoCloseable {
     }
 
     /** Creates an endpoint's link, and brings its network up before if it is the first one here ({@link Endpoints#join}). */
-    public Joined join(String network, String id) throws DriverException {
-        return lock.locked(() -> endpoints.join(network, id));
+    public Joined join(String network, String id, String sandbox) throws DriverException {
+        return lock.locked(() -> endpoints.join(network, id, sandbox));
     }
 
     /** Removes an endpoint's link, and takes its network down after if it was the last one here. */
@@ -331,6 +334,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
     @Override
     public void close() {
         cluster.close();
+        services.close();
         lock.runLocked(() -> {
             closed = true;
             rekeying.close();

@@ -25,16 +25,24 @@ final class Endpoints {
     private final LocalNode local;
     private final Readiness readiness;
     private final Cluster cluster;
+    private final ServiceAddresses services;
 
     /** Endpoints that were unknown here and left. The engine has not deleted them yet. */
     private final Set<String> strangers = new HashSet<>();
 
-    Endpoints(Networks networks, DataPath dataPath, LocalNode local, Readiness readiness, Cluster cluster) {
+    Endpoints(
+            Networks networks,
+            DataPath dataPath,
+            LocalNode local,
+            Readiness readiness,
+            Cluster cluster,
+            ServiceAddresses services) {
         this.networks = networks;
         this.dataPath = dataPath;
         this.local = local;
         this.readiness = readiness;
         this.cluster = cluster;
+        this.services = services;
     }
 
     /**
@@ -101,21 +109,24 @@ final class Endpoints {
     /**
      * Creates an endpoint's link. The first endpoint of a network brings the network up before. Repeated before the engine has taken
      * the container's end, it makes the link anew.
+     *
+     * @param sandbox name of the file on which the engine mounts the container's network namespace, now or later
      */
-    Joined join(String network, String id) throws DriverException {
+    Joined join(String network, String id, String sandbox) throws DriverException {
         readiness.awaitAddress();
         if (networks.get(network).network.encrypted()) {
             readiness.awaitKeys(network);
         }
         // Other calls may have come in while this one waited.
         Attachment attachment = networks.get(network);
-        Endpoint endpoint = notJoined(attachment, get(attachment, id));
+        Endpoint endpoint = notJoined(attachment, get(attachment, id)).in(sandbox);
         NodeAddresses addresses = local.addresses().orElseThrow(() -> DriverException.forbidden(
                 "this node's address is not known yet: is its engine part of a swarm?"));
         Peer own = endpoint.asPeer(addresses.advertise());
         Subnet subnet = attachment.network.subnetOf(endpoint.address().address()).orElseThrow();
         String link = link(attachment, endpoint, subnet, addresses.bind(), own);
         cluster.announce(own);
+        services.join(endpoint);
         List<Cidr> routes = attachment.network.subnets().stream()
                 .filter(other -> !other.equals(subnet))
                 .map(Subnet::pool)
@@ -172,6 +183,8 @@ final class Endpoints {
         if (!endpoint.joined()) {
             return;
         }
+        // An open socket in the container's namespace would keep the namespace, and with it the link.
+        services.leave(endpoint);
         cluster.withdraw(network, id);
         try {
             attachment.endpoints.put(id, endpoint.withJoined(false));

@@ -11,5 +11,12 @@ import java.nio.file.Path;
  * @param route links of that namespace
  * @param pins folder in which the networks' namespaces are mounted, so that they survive this process
  * @param port UDP port of VXLAN
+ * @param sandboxes folder in which the engine mounts the containers' network namespaces
+ * @param services whether the addresses of services are answered
  */
-public record Host(Namespace namespace, Route route, Path pins, int port) {}
+public record Host(Namespace namespace, Route route, Path pins, int port, Path sandboxes, boolean services) {
+    /** Creates a host on which the addresses of services are not answered. */
+    public Host(Namespace namespace, Route route, Path pins, int port) {
+        this(namespace, route, pins, port, Path.of("/run/docker/netns"), false);
+    }
+}

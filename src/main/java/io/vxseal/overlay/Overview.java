@@ -5,6 +5,7 @@ import io.vxseal.encryption.PeerTraffic;
 import io.vxseal.encryption.Tally;
 import io.vxseal.overlay.watch.Condition;
 import io.vxseal.peers.Peer;
+import io.vxseal.services.ServiceProxy;
 import java.util.List;
 import java.util.Optional;
 
@@ -13,6 +14,8 @@ import java.util.Optional;
  *
  * @param addresses of this node; empty until the engine has named them
  * @param networks that this node knows, sorted by id
+ * @param services on these networks
+ * @param withoutServices endpoints in whose containers services' addresses do not answer, each with the reason
  * @param firewall name of the firewall that has the rules; empty before the first rule
  * @param wanted what the kernel should hold
  * @param found what it holds; empty if it could not be read
@@ -25,6 +28,8 @@ import java.util.Optional;
 public record Overview(
         Optional<NodeAddresses> addresses,
         List<Attached> networks,
+        List<ServiceProxy.Service> services,
+        List<String> withoutServices,
         Optional<String> firewall,
         Tally wanted,
         Optional<Tally> found,

@@ -29,6 +29,7 @@ final class OverviewReader {
     private final Networks networks;
     private final DataPath dataPath;
     private final LocalNode local;
+    private final ServiceAddresses services;
     private final Conditions conditions;
     private final RepairLog repairs;
     private final ErrorLog errors;
@@ -40,6 +41,7 @@ final class OverviewReader {
             Networks networks,
             DataPath dataPath,
             LocalNode local,
+            ServiceAddresses services,
             Conditions conditions,
             RepairLog repairs,
             ErrorLog errors) {
@@ -49,6 +51,7 @@ final class OverviewReader {
         this.networks = networks;
         this.dataPath = dataPath;
         this.local = local;
+        this.services = services;
         this.conditions = conditions;
         this.repairs = repairs;
         this.errors = errors;
@@ -66,6 +69,8 @@ final class OverviewReader {
                                 dataPath.remotePeers(attachment)))
                         .sorted(Comparator.comparing(attachment -> attachment.network().id()))
                         .toList(),
+                services.services(),
+                services.problems(),
                 protection.firewallName(),
                 encryption.wanted(),
                 installed(),

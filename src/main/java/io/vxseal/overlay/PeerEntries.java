@@ -12,11 +12,15 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /** Neighbour and forwarding (FDB) entries of a network for its endpoints on other nodes. */
 final class PeerEntries {
     private final Network network;
     private final Route route;
+
+    /** VIPs of services for which the VXLAN devices answer ARP requests. */
+    private Set<InetAddress> vips = Set.of();
 
     /** @param route of the network's namespace */
     PeerEntries(Network network, Route route) {
@@ -69,6 +73,35 @@ final class PeerEntries {
             route.neighbours().add(vxlan(subnet), missing);
         }
         return repaired;
+    }
+
+    /**
+     * Makes the VXLAN devices answer ARP requests for VIPs. A connection that begins before there is a rule for its VIP loses its first
+     * packet then, and goes on with the second, instead of failing after three seconds.
+     *
+     * @param now all VIPs
+     * @param peers addresses that are endpoints' by now, whose entries stay
+     */
+    void setVips(Set<InetAddress> now, Predicate<InetAddress> peers) throws KernelException {
+        Set<InetAddress> gone = new HashSet<>(vips);
+        gone.removeAll(now);
+        gone.removeIf(peers);
+        vips = Set.copyOf(now);
+        for (Subnet subnet : network.subnets()) {
+            route.neighbours().removeUnforwarded(vxlan(subnet), within(subnet, gone));
+        }
+        addVips();
+    }
+
+    /** Adds the entries for VIPs again, as to a device that was made anew. */
+    void addVips() throws KernelException {
+        for (Subnet subnet : network.subnets()) {
+            route.neighbours().addUnforwarded(vxlan(subnet), within(subnet, vips));
+        }
+    }
+
+    private static List<InetAddress> within(Subnet subnet, Set<InetAddress> addresses) {
+        return addresses.stream().filter(subnet.pool()::contains).toList();
     }
 
     private String vxlan(Subnet subnet) {

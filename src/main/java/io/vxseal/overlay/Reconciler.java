@@ -28,6 +28,7 @@ final class Reconciler {
     private final Endpoints endpoints;
     private final Rekeying rekeying;
     private final Cluster cluster;
+    private final ServiceAddresses services;
     private final RepairLog repairs;
 
     Reconciler(
@@ -39,6 +40,7 @@ final class Reconciler {
             Endpoints endpoints,
             Rekeying rekeying,
             Cluster cluster,
+            ServiceAddresses services,
             RepairLog repairs) {
         this.encryption = encryption;
         this.protection = protection;
@@ -48,6 +50,7 @@ final class Reconciler {
         this.endpoints = endpoints;
         this.rekeying = rekeying;
         this.cluster = cluster;
+        this.services = services;
         this.repairs = repairs;
     }
 
@@ -129,8 +132,11 @@ final class Reconciler {
             return;
         }
         if (repairs.attempt(RepairLog.Kind.LINKS, id, () -> repairLinks(attachment, vtep)) && attachment.isUp()) {
-            repairs.attempt(RepairLog.Kind.ENTRIES, id, () ->
-                    namespace.entries().repair(dataPath.remotePeers(attachment), !dataPath.expectsPeers()));
+            repairs.attempt(RepairLog.Kind.ENTRIES, id, () -> {
+                namespace.entries().addVips();
+                return namespace.entries().repair(dataPath.remotePeers(attachment), !dataPath.expectsPeers());
+            });
+            repairs.attempt(RepairLog.Kind.RULES, id + " in containers", () -> services.repair(attachment));
         }
     }
 

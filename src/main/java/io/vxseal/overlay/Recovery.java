@@ -29,6 +29,7 @@ final class Recovery {
     private final Cluster cluster;
     private final Networks networks;
     private final DataPath dataPath;
+    private final ServiceAddresses services;
 
     Recovery(
             Host host,
@@ -37,7 +38,8 @@ final class Recovery {
             StateStore store,
             Cluster cluster,
             Networks networks,
-            DataPath dataPath) {
+            DataPath dataPath,
+            ServiceAddresses services) {
         this.host = host;
         this.encryption = encryption;
         this.protection = protection;
@@ -45,6 +47,7 @@ final class Recovery {
         this.cluster = cluster;
         this.networks = networks;
         this.dataPath = dataPath;
+        this.services = services;
     }
 
     /**
@@ -73,6 +76,8 @@ final class Recovery {
         if (networks.all().stream().anyMatch(Attachment::isUp)) {
             dataPath.expectPeers(networks.needProtection() ? encryption.remoteNodes() : Set.of());
         }
+        networks.all().stream().filter(Attachment::isUp).forEach(this::recoverServices);
+        services.start();
         if (encryption.holdsAnything() && networks.all().stream().noneMatch(attachment -> attachment.network.encrypted())) {
             protection.keepBlock();
         }
@@ -95,6 +100,12 @@ final class Recovery {
         if (namespace.isPresent()) {
             namespace.get().devices().removeUnprotected(Optional.empty());
         }
+    }
+
+    private void recoverServices(Attachment attachment) {
+        services.up(attachment);
+        services.recover(attachment.endpoints.values().stream().filter(Endpoint::joined).toList())
+                .forEach(endpoint -> attachment.endpoints.put(endpoint.id(), endpoint));
     }
 
     private static void restore(Attachment attachment, Endpoint endpoint) throws KernelException {

@@ -68,6 +68,11 @@ public final class PeerDatabase {
         return new Change(before, inForce(claimants));
     }
 
+    /** Returns the entry in force for an address. */
+    public Optional<Peer> find(InetAddress address) {
+        return inForce(claims.getOrDefault(address, List.of()));
+    }
+
     /** Returns the entries in force. */
     public Collection<Peer> walk() {
         return claims.values().stream().map(List::getLast).toList();

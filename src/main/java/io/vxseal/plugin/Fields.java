@@ -53,6 +53,16 @@ final class Fields {
         }
     }
 
+    /** Reads a path, of which only the last part is of use: the plugin finds the folder elsewhere. */
+    static String fileName(String field, @Nullable String value) throws DriverException {
+        String path = orEmpty(value);
+        String name = path.substring(path.lastIndexOf('/') + 1);
+        if (name.isEmpty() || name.equals(".") || name.equals("..") || name.indexOf('\0') >= 0) {
+            throw DriverException.invalid(field, path, "want the path of the container's network namespace");
+        }
+        return name;
+    }
+
     static InetAddress address(String field, @Nullable String value) throws DriverException {
         try {
             return InetAddress.ofLiteral(orEmpty(value));

@@ -93,10 +93,7 @@ final class Protocol {
     Replies.Joined join(Requests.Join request) throws DriverException {
         String network = Fields.id("NetworkID", request.networkId());
         String id = Fields.id("EndpointID", request.endpointId());
-        if (Fields.orEmpty(request.sandboxKey()).isEmpty()) {
-            throw DriverException.invalid("SandboxKey", "", "want the path of the container's network namespace");
-        }
-        Joined joined = driver.join(network, id);
+        Joined joined = driver.join(network, id, Fields.fileName("SandboxKey", request.sandboxKey()));
         String nextHop = joined.gateway().getHostAddress();
         return new Replies.Joined(
                 new Replies.InterfaceName(joined.link(), "eth"),

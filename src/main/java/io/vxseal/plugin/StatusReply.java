@@ -9,6 +9,7 @@ import io.vxseal.overlay.Endpoint;
 import io.vxseal.overlay.ErrorLog;
 import io.vxseal.overlay.Overview;
 import io.vxseal.peers.Peer;
+import io.vxseal.services.ServiceProxy;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.time.Duration;
@@ -33,6 +34,8 @@ record StatusReply(
         Cluster cluster,
         @Nullable Ring ring,
         List<Network> networks,
+        List<Service> services,
+        List<String> withoutServices,
         Ipsec ipsec,
         @Nullable String firewall,
         List<String> inTheWay,
@@ -79,6 +82,9 @@ record StatusReply(
     /** An endpoint. Of those on other nodes only the ones that have joined are known. */
     record Attached(String id, String address, String mac, boolean here, boolean joined, @Nullable String node) {}
 
+    /** A service with its virtual addresses, and the addresses of its tasks. */
+    record Service(String network, String name, List<String> addresses, List<String> tasks, List<String> draining) {}
+
     record Ipsec(int statesWanted, @Nullable Integer statesFound, int policiesWanted, @Nullable Integer policiesFound) {}
 
     /** Trouble that lasts. */
@@ -107,6 +113,8 @@ record StatusReply(
                         cluster.members().stream().map(StatusReply::member).toList()),
                 orNull(cluster.ring().map(ring -> ring(ring, now))),
                 overview.networks().stream().map(network -> network(network, overview.addresses())).toList(),
+                overview.services().stream().map(StatusReply::service).toList(),
+                overview.withoutServices(),
                 new Ipsec(
                         overview.wanted().states(),
                         orNull(found.map(Tally::states)),
@@ -155,6 +163,19 @@ record StatusReply(
                 dated ? seconds(ring.made(), now) : null,
                 ring.external(),
                 keys);
+    }
+
+    private static Service service(ServiceProxy.Service service) {
+        return new Service(
+                service.network(),
+                service.name(),
+                print(service.addresses()),
+                print(service.tasks()),
+                print(service.draining()));
+    }
+
+    private static List<String> print(List<InetAddress> addresses) {
+        return addresses.stream().map(InetAddress::getHostAddress).toList();
     }
 
     private static Network network(Overview.Attached attached, Optional<NodeAddresses> addresses) {

@@ -30,6 +30,7 @@ final class StatusTable {
             table.ring(status.ring());
         }
         table.networks(status.networks());
+        table.services(status.services());
         table.kernel(status);
         table.calls(status.calls());
         table.errors(status.errors());
@@ -53,6 +54,7 @@ final class StatusTable {
         status.conditions().stream()
                 .filter(condition -> !status.inTheWay().contains(condition.text()))
                 .forEach(condition -> rows.add(row("trouble", "for %s: %s".formatted(age(condition.ageSeconds()), condition.text()))));
+        status.withoutServices().forEach(line -> rows.add(row("no services", line)));
         lines(rows);
     }
 
@@ -114,6 +116,20 @@ final class StatusTable {
                         String.valueOf(network.endpoints().stream().filter(StatusReply.Attached::here).count()),
                         String.valueOf(network.endpoints().stream().filter(e -> !e.here()).count())))
                 .toList());
+    }
+
+    /** Lists the services, if there are any. */
+    private void services(List<StatusReply.Service> services) {
+        if (!services.isEmpty()) {
+            section(row("SERVICE", "NETWORK", "ADDRESS", "TASKS", "DRAINING"), services.stream()
+                    .map(service -> row(
+                            service.name(),
+                            service.network(),
+                            String.join(",", service.addresses()),
+                            String.valueOf(service.tasks().size()),
+                            String.join(",", service.draining())))
+                    .toList());
+        }
     }
 
     private void kernel(StatusReply status) {

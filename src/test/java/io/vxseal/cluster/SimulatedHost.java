@@ -325,8 +325,8 @@ final class SimulatedHost implements RingStore {
         @Override
         public void keys(KeyRing keys) {
             boolean alone = known.values().stream().allMatch(Map::isEmpty);
-            kernel = handover.begin(alone ? KeyRing.EMPTY : kernel, keys, network().now());
-            handover.due(network().now()).ifPresent(due -> network().after(due, () -> {
+            kernel = handover.start(alone ? KeyRing.EMPTY : kernel, keys, network().now());
+            handover.dueIn(network().now()).ifPresent(due -> network().after(due, () -> {
                 if (isProcess(number)) {
                     step();
                 }
@@ -340,7 +340,7 @@ final class SimulatedHost implements RingStore {
     }
 
     private void step() {
-        handover.next(network().now()).ifPresent(ring -> kernel = ring);
+        handover.advance(network().now()).ifPresent(ring -> kernel = ring);
     }
 
     /** This process's end of a session with a hub. */

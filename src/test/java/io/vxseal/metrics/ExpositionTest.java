@@ -7,8 +7,8 @@ import io.vxseal.address.MacAddress;
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.ClusterStatus;
 import io.vxseal.cluster.ring.RingStatus;
-import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.PeerTraffic;
+import io.vxseal.encryption.Tally;
 import io.vxseal.overlay.Endpoint;
 import io.vxseal.overlay.KernelCounters;
 import io.vxseal.overlay.Network;
@@ -39,11 +39,13 @@ class ExpositionTest {
         return new Overview(
                 Optional.of(new NodeAddresses(HERE, HERE)),
                 List.of(new Overview.Attached(network, true,
-                        List.of(new Endpoint("one", "sealednet", Cidr.parse("10.0.1.2/24"), MacAddress.parse("02:42:0a:00:01:02"), true)),
+                        List.of(new Endpoint("one", "sealednet", Cidr.parse("10.0.1.2/24"), MacAddress.parse("02:42:0a:00:01:02"), true, "")),
                         List.of(new Peer("sealednet", "two", Cidr.parse("10.0.1.3/24"), MacAddress.parse("02:42:0a:00:01:03"), THERE)))),
+                List.of(),
+                List.of(),
                 Optional.of("iptables-nft"),
-                new Encryption.Tally(4, 2),
-                Optional.of(new Encryption.Tally(3, 2)),
+                new Tally(4, 2),
+                Optional.of(new Tally(3, 2)),
                 List.of(new PeerTraffic(THERE, 1500, 3, 84, 1)),
                 List.of("a foreign policy"),
                 List.of(new Condition(Condition.Kind.OBSTACLE, "a foreign policy", "a foreign policy", NOW)),

@@ -123,7 +123,7 @@ class ProtectionTest {
         driver.createNetwork(network(NETWORK, VNI, true));
         keys();
         driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
-        driver.join(NETWORK, "here");
+        driver.join(NETWORK, "here", "container");
         InetAddress address = InetAddress.ofLiteral("10.44.0.3");
         driver.peersChanged(List.of(new PeerChange.Added(
                 new Peer(NETWORK, "there", new Cidr(address, 24), MacAddress.of(address), THERE))));
@@ -376,7 +376,7 @@ class ProtectionTest {
         driver.repair();
         assertThat(Namespace.open(pin())).isEmpty();
         assertThat(isProtected(PORT)).isFalse();
-        driver.join(NETWORK, "here");
+        driver.join(NETWORK, "here", "container");
         assertThat(inside("ip -o link show " + DEVICE)).contains("UP");
     }
 

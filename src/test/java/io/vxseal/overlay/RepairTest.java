@@ -96,7 +96,7 @@ class RepairTest {
             driver.initialKeys(List.of(new Key(new byte[16], 1), new Key(new byte[16], 2), new Key(new byte[16], 3)));
         }
         driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
-        driver.join(NETWORK, "here");
+        driver.join(NETWORK, "here", "");
         added(peer("there", "10.44.0.3", THERE));
     }
 
@@ -215,7 +215,7 @@ class RepairTest {
     void removesTheEntryOfAnAddressThatMovesHere() throws Exception {
         serve(false);
         driver.createEndpoint(NETWORK, "moved", Cidr.parse("10.44.0.3/24"), Optional.empty());
-        driver.join(NETWORK, "moved");
+        driver.join(NETWORK, "moved", "");
         removed(peer("there", "10.44.0.3", THERE));
         assertThat(inside("bridge fdb show dev vx-001092-abcde")).doesNotContain("dst");
         assertThat(inside("ip neigh show nud permanent")).isBlank();
@@ -240,7 +240,7 @@ class RepairTest {
     void leavesEndpointWhoseContainerEndedUnnoticed() throws Exception {
         serve(false);
         driver.createEndpoint(NETWORK, "stays", Cidr.parse("10.44.0.4/24"), Optional.empty());
-        driver.join(NETWORK, "stays");
+        driver.join(NETWORK, "stays", "");
         host.run("ip link delete vethhere");
         driver.repair();
         assertThat(driver.status().networks().getFirst().here())
@@ -390,7 +390,7 @@ class RepairTest {
         driver.createNetwork(Network.of("other", Map.of(NetworkOptions.VXLANID_LIST, "4243", NetworkOptions.ENCRYPTED, ""),
                 List.of(new Network.Pool(Cidr.parse("10.45.0.0/24"), Cidr.parse("10.45.0.1/24")))));
         driver.createEndpoint("other", "second", Cidr.parse("10.45.0.2/24"), Optional.empty());
-        driver.join("other", "second");
+        driver.join("other", "second", "");
         InetAddress address = InetAddress.ofLiteral("10.45.0.3");
         added(new Peer("other", "far", new Cidr(address, 24), MacAddress.of(address), THERE));
         assertThat(host.run("ip xfrm state")).isEqualTo(one);

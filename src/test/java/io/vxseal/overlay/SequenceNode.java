@@ -281,7 +281,7 @@ final class SequenceNode implements AutoCloseable {
         tellPeers();
         String endpoint = "e%d".formatted(++endpoints);
         running.createEndpoint(on.network(), endpoint, new Cidr(on.line().here(), 24), Optional.empty());
-        String link = running.join(on.network(), endpoint).link();
+        String link = running.join(on.network(), endpoint, "container").link();
         host.run("ip link set %s netns %s name %s up".formatted(link, folder.resolve("container"), on.link()));
         container.run("ip -batch " + Files.writeString(folder.resolve("attach"), """
                 address add %2$s/24 dev %1$s

@@ -52,8 +52,8 @@ class WatchTest {
         host.run("ip address add 10.55.0.1/24 dev wire");
         driver = new Driver(
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
-                Encryption.unprobed(Xfrm.in(host.namespace()), PORT),
-                new FirewallDetector(Firewall.Backend.AUTO, host.prefix()),
+                new Encryption(Xfrm.in(host.namespace()), PORT, (_, _) -> {}),
+                new FirewallDetector(Firewall.Backend.AUTO, host.namespace(), List.of()),
                 new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(
@@ -80,7 +80,7 @@ class WatchTest {
         driver.createNetwork(Network.of(NETWORK, options, pools()));
         driver.initialKeys(List.of(new Key(new byte[16], 1), new Key(new byte[16], 2), new Key(new byte[16], 3)));
         driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
-        driver.join(NETWORK, "here");
+        driver.join(NETWORK, "here", "");
         InetAddress peer = InetAddress.ofLiteral("10.44.0.3");
         driver.peersChanged(List.of(new PeerChange.Added(
                 new Peer(NETWORK, "there", new Cidr(peer, 24), MacAddress.of(peer), THERE))));

@@ -49,8 +49,8 @@ class MetricsTest {
         Namespace own = Namespace.own();
         return new Driver(
                 new Host(own, Route.in(own), folder.resolve("netns"), 4789),
-                new Encryption(Xfrm.in(own), 4789),
-                new FirewallDetector(Firewall.Backend.AUTO, List.of("false")),
+                new Encryption(Xfrm.in(own), 4789, (_, _) -> {}),
+                new FirewallDetector(Firewall.Backend.AUTO, own, List.of("false")),
                 new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(settings, listener));

@@ -45,6 +45,9 @@ class StatusTableTest {
                             new StatusReply.Attached("a", "10.0.1.3/24", "02:42:0a:00:01:03", true, true, "192.0.2.11"),
                             new StatusReply.Attached("b", "10.0.1.4/24", "02:42:0a:00:01:04", false, true, "192.0.2.10"),
                             new StatusReply.Attached("c", "10.0.1.5/24", "02:42:0a:00:01:05", false, true, "192.0.2.10")))),
+            List.of(new StatusReply.Service(
+                    "x1tn53m6e8ylk0oz4cdq7vbw2", "web", List.of("10.0.1.9"), List.of("10.0.1.3", "10.0.1.4"), List.of("10.0.1.5"))),
+            List.of("endpoint a: the kernel lacks nf_tables"),
             new StatusReply.Ipsec(4, 4, 2, 2),
             "iptables-nft",
             List.of("policy out 10.0.0.0/8 -> 10.0.0.0/8 priority 0\ncomes before ours"),
@@ -58,14 +61,15 @@ class StatusTableTest {
     @Test
     void alignsColumnsAndRemovesControlCharacters() {
         assertThat(StatusTable.print(STATUS)).isEqualTo("""
-                vxseal      0.1.0
-                node        n2d0w1l9
-                swarm       k3vx8q
-                address     192.0.2.11
-                firewall    iptables-nft
-                refused     0 messages
-                in the way  policy out 10.0.0.0/8 -> 10.0.0.0/8 priority 0 comes before ours
-                trouble     for 2m 0s: node 192.0.2.10: silent
+                vxseal       0.1.0
+                node         n2d0w1l9
+                swarm        k3vx8q
+                address      192.0.2.11
+                firewall     iptables-nft
+                refused      0 messages
+                in the way   policy out 10.0.0.0/8 -> 10.0.0.0/8 priority 0 comes before ours
+                trouble      for 2m 0s: node 192.0.2.10: silent
+                no services  endpoint a: the kernel lacks nf_tables
 
                 HUB       ADDRESS     SESSION  UP TO DATE
                 m7f4c0za  here        3h 21m   yes
@@ -90,6 +94,9 @@ class StatusTableTest {
 
                 NETWORK                    ENCRYPTED  UP   VNI   SUBNET       ENDPOINTS HERE  ELSEWHERE
                 x1tn53m6e8ylk0oz4cdq7vbw2  yes        yes  4097  10.0.1.0/24  1               2
+
+                SERVICE  NETWORK                    ADDRESS   TASKS  DRAINING
+                web      x1tn53m6e8ylk0oz4cdq7vbw2  10.0.1.9  2      10.0.1.5
 
                 IPSEC     WANTED  FOUND
                 states    4       4
@@ -116,6 +123,8 @@ class StatusTableTest {
                 new StatusReply.Cluster(
                         "waiting for certificates", 0, new TreeMap<>(), new TreeMap<>(), List.of(), List.of(), List.of()),
                 null,
+                List.of(),
+                List.of(),
                 List.of(),
                 new StatusReply.Ipsec(0, null, 0, null),
                 null,

@@ -17,6 +17,7 @@ public final class Errno {
     public static final int ENOSYS = 38;
     public static final int EMSGSIZE = 90;
     public static final int EPROTONOSUPPORT = 93;
+    public static final int EOPNOTSUPP = 95;
     public static final int EAFNOSUPPORT = 97;
     public static final int EADDRNOTAVAIL = 99;
     public static final int ENOBUFS = 105;
@@ -51,7 +52,7 @@ public final class Errno {
             case 40 -> "ELOOP";
             case EMSGSIZE -> "EMSGSIZE";
             case EPROTONOSUPPORT -> "EPROTONOSUPPORT";
-            case 95 -> "EOPNOTSUPP";
+            case EOPNOTSUPP -> "EOPNOTSUPP";
             case EAFNOSUPPORT -> "EAFNOSUPPORT";
             case 98 -> "EADDRINUSE";
             case EADDRNOTAVAIL -> "EADDRNOTAVAIL";

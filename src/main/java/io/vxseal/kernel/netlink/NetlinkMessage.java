@@ -161,4 +161,8 @@ public final class NetlinkMessage {
     public NetlinkMessage attributeU32(int type, int value) {
         return header(type, Integer.BYTES).u32(value);
     }
+
+    public NetlinkMessage attributeBe32(int type, int value) {
+        return header(type, Integer.BYTES).be32(value);
+    }
 }

@@ -4,6 +4,7 @@ import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.libc.LibC;
 import io.vxseal.kernel.netns.Namespace;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -152,6 +153,38 @@ public final class NetlinkSocket implements AutoCloseable {
     }
 
     /**
+     * Sends a transaction. One of its requests must ask for an acknowledgement.
+     *
+     * @throws KernelException for the first request refused; nothing was changed then
+     */
+    public void transact(String what, NetlinkTransaction transaction) throws KernelException {
+        NetlinkTransaction.Request request = transaction.request();
+        lock.lock();
+        Buffers buffers = Buffers.take();
+        try {
+            send(buffers, request.address(), request.length());
+            NetlinkAnswer answer = NetlinkAnswer.LOST;
+            while (true) {
+                int length = descriptor.receive(buffers.receivedMemory, Buffers.RECEIVED);
+                if (length == NetlinkDescriptor.NONE) {
+                    break;
+                }
+                if (length >= NetlinkAnswer.MIN_LENGTH && NetlinkHeader.type(buffers.received, 0) == NLMSG_ERROR
+                        && (answer.done() || answer.equals(NetlinkAnswer.LOST))) {
+                    answer = NetlinkAnswer.read(buffers.received, 0, length);
+                }
+            }
+            if (!answer.done()) {
+                throw answer.failure(what);
+            }
+        } finally {
+            Reference.reachabilityFence(request);
+            buffers.giveBack();
+            lock.unlock();
+        }
+    }
+
+    /**
      * Requests one object.
      *
      * @param absent errnos that mean that there is no such object
@@ -263,6 +296,10 @@ public final class NetlinkSocket implements AutoCloseable {
     }
 
     private void send(Buffers buffers) throws KernelException {
+        send(buffers, buffers.request, buffers.load());
+    }
+
+    private void send(Buffers buffers, long request, int length) throws KernelException {
         if (closed) {
             throw new KernelException("send to netlink socket", Errno.EBADF, "EBADF: the socket was closed");
         }
@@ -271,7 +308,7 @@ public final class NetlinkSocket implements AutoCloseable {
         do {
             unread = descriptor.receive(buffers.receivedMemory, Buffers.RECEIVED);
         } while (unread != NetlinkDescriptor.NONE);
-        descriptor.send(buffers.request, buffers.load());
+        descriptor.send(request, length);
     }
 
     /** Reads a dump to its end and returns false if changes interrupted it. */

@@ -85,9 +85,22 @@ final class NeighbourMessages {
     }
 
     private static void neighbour(NetlinkMessage message, int index, RemoteEndpoint endpoint) {
-        ndmsg(message, AddressFamily.of(endpoint.address()), index, NUD_PERMANENT, 0)
-                .attribute(NDA_DST, endpoint.address())
-                .attribute(NDA_LLADDR, endpoint.mac().octets());
+        neighbour(message, index, endpoint.address(), endpoint.mac());
+    }
+
+    /** Writes an addition or replacement of a neighbour to whose MAC nothing is forwarded. */
+    static void writeNeighbour(Batch batch, int index, InetAddress address, MacAddress mac) {
+        neighbour(batch.add(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE), index, address, mac);
+    }
+
+    static void writeNeighbourDeletion(Batch batch, int index, InetAddress address, MacAddress mac) {
+        neighbour(batch.add(RTM_DELNEIGH, 0), index, address, mac);
+    }
+
+    private static void neighbour(NetlinkMessage message, int index, InetAddress address, MacAddress mac) {
+        ndmsg(message, AddressFamily.of(address), index, NUD_PERMANENT, 0)
+                .attribute(NDA_DST, address)
+                .attribute(NDA_LLADDR, mac.octets());
     }
 
     /** Writes the deletion of a forwarding entry that a VXLAN device learnt. */

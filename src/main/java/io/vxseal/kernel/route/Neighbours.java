@@ -85,6 +85,35 @@ public final class Neighbours {
         socket.requestAll(changes, writer, change -> change.describe(verb, vxlan), ignored);
     }
 
+    /**
+     * Makes a VXLAN device answer ARP requests for addresses, with MACs that no frame is forwarded to.
+     *
+     * @see #list which leaves these out
+     */
+    public void addUnforwarded(String vxlan, Collection<InetAddress> addresses) throws KernelException {
+        if (!addresses.isEmpty()) {
+            int index = links.index(vxlan);
+            socket.requestAll(
+                    List.copyOf(addresses),
+                    (batch, address) -> NeighbourMessages.writeNeighbour(batch, index, address, MacAddress.of(address)),
+                    address -> "add neighbour " + address.getHostAddress() + " on " + vxlan);
+        }
+    }
+
+    /** Removes what {@link #addUnforwarded} added. It is no error if an entry or the device is gone. */
+    public void removeUnforwarded(String vxlan, Collection<InetAddress> addresses) throws KernelException {
+        Optional<Link> device = addresses.isEmpty() ? Optional.empty() : links.find(vxlan);
+        if (device.isPresent()) {
+            int index = device.get().index();
+            socket.requestAll(
+                    List.copyOf(addresses),
+                    (batch, address) -> NeighbourMessages.writeNeighbourDeletion(batch, index, address, MacAddress.of(address)),
+                    address -> "remove neighbour " + address.getHostAddress() + " on " + vxlan,
+                    Errno.ENOENT,
+                    Errno.ESRCH);
+        }
+    }
+
     /** Returns the permanent neighbours of a VXLAN device, each with the VTEPs to which its MAC is forwarded. */
     public List<RemoteEndpoint> list(String vxlan) throws KernelException {
         int index = links.index(vxlan);

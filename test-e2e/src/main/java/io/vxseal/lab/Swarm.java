@@ -167,8 +167,8 @@ public final class Swarm {
     }
 
     /**
-     * Starts a service with one task on each node, and waits for the tasks. Uses DNS round robin, because a plugin's
-     * network has no virtual addresses.
+     * Starts a service with one task on each node, and waits for the tasks. It has no virtual address, because its tasks are reached by
+     * their own ones.
      *
      * @return a task for each guest, in the guests' order
      */

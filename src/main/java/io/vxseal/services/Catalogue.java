@@ -1,0 +1,410 @@
+package io.vxseal.services;
+
+import io.vxseal.address.Cidr;
+import io.vxseal.services.Question.ServiceName;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.NavigableSet;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The services of one network: their virtual addresses (VIPs) and the tasks behind each, as learnt from the network's endpoints and the
+ * engine's name server.
+ *
+ * <p>The name of an endpoint tells its service, the service's name its VIPs, and {@code tasks.SERVICE} the tasks that take new
+ * connections. The engine forwards a question about a name that it does not have to name servers outside, which may answer anything or
+ * nothing. So only known endpoints count as tasks, only addresses of the network's subnets as VIPs, and silence changes nothing.
+ *
+ * <p>Pure: time is a parameter, in nanoseconds. For one thread at a time.
+ */
+final class Catalogue {
+    private static final Comparator<InetAddress> BY_OCTETS =
+            (one, other) -> Arrays.compareUnsigned(one.getAddress(), other.getAddress());
+
+    /** Interval of questions about a service that has tasks. */
+    private static final long INTERVAL = Duration.ofSeconds(1).toNanos();
+
+    /** Interval of questions about a service's VIPs, which hardly ever change. */
+    private static final long ADDRESS_INTERVAL = Duration.ofSeconds(5).toNanos();
+
+    /** Pauses between questions that the engine may forward to name servers outside. They grow with the time that it takes. */
+    private static final long FIRST_PAUSE = Duration.ofMillis(100).toNanos();
+    private static final long LAST_PAUSE = Duration.ofSeconds(5).toNanos();
+    private static final int PAUSE_OF_TIME = 8;
+
+    /** Time in which the engine may still answer for the former endpoint of an address. */
+    private static final long NAME_DELAY = Duration.ofSeconds(30).toNanos();
+
+    /** Time that the VIP of a service without endpoints goes on refusing connections. */
+    private static final long LINGER = Duration.ofMinutes(10).toNanos();
+
+    /** Time that services of an earlier process have to be confirmed, from the first answer on. */
+    private static final long CONFIRMATION = Duration.ofSeconds(3).toNanos();
+
+    private final List<Cidr> pools;
+    private final Set<InetAddress> gateways;
+    private final Map<InetAddress, Known> endpoints = new HashMap<>();
+    private final NavigableMap<ServiceName, Service> services = new TreeMap<>();
+
+    /** Whether endpoints of other nodes may still be unknown, as after a start. */
+    private boolean partial;
+
+    /** When endpoints left, by address. For a while the engine may still give their addresses to their services. */
+    private final Map<InetAddress, Long> left = new HashMap<>();
+
+    private Optional<Long> firstAnswer = Optional.empty();
+
+    /** An endpoint, and its service as far as it is known. */
+    private static final class Known {
+        final String id;
+        final long since;
+        Optional<ServiceName> service = Optional.empty();
+        boolean named;
+        /** Whether it was among its service's tasks once. */
+        boolean served;
+        long askAt;
+
+        Known(String id, long now) {
+            this.id = id;
+            this.since = now;
+            this.askAt = now;
+        }
+    }
+
+    private static final class Service {
+        Set<InetAddress> addresses = Set.of();
+        Set<InetAddress> tasks = Set.of();
+        boolean hasAddresses;
+        boolean hasTasks;
+        /** Whether the engine did not have {@code tasks.SERVICE}, and is yet to confirm that it has the service. */
+        boolean denied;
+        /** Number of endpoints that are this service's. */
+        int endpoints;
+        long emptySince;
+        long lastEndpoint;
+        long askAddressesAt;
+        long askTasksAt;
+    }
+
+    /**
+     * A service in status.
+     *
+     * @param name as the swarm knows it
+     * @param addresses its VIPs; none for one without, as with {@code --endpoint-mode dnsrr}
+     * @param tasks that take new connections
+     * @param draining tasks that took new connections, do not any more, and still run
+     */
+    record Entry(String name, List<InetAddress> addresses, List<InetAddress> tasks, List<InetAddress> draining) {}
+
+    /**
+     * @param pools the network's subnets
+     * @param gateways addresses of the network's own, which are no service's
+     * @param remembered services that an earlier process knew
+     */
+    Catalogue(List<Cidr> pools, Collection<InetAddress> gateways, Collection<ServiceName> remembered, long now) {
+        this.pools = List.copyOf(pools);
+        this.gateways = Set.copyOf(gateways);
+        remembered.forEach(name -> service(name, now));
+    }
+
+    /** Sets whether endpoints of other nodes may still be unknown. As long as they are, unknown addresses of tasks count, too. */
+    void setPartial(boolean now) {
+        partial = now;
+    }
+
+    /** Adds an endpoint, in place of another one with its address. */
+    void add(InetAddress address, String id, long now) {
+        Known known = endpoints.get(address);
+        if (known == null || !known.id.equals(id)) {
+            if (known != null) {
+                assign(known, Optional.empty(), now);
+            }
+            endpoints.put(address, new Known(id, now));
+            left.remove(address);
+        }
+    }
+
+    /** Removes an endpoint: no service has its task any more, whatever the engine still says. */
+    void remove(InetAddress address, long now) {
+        Known known = endpoints.remove(address);
+        if (known == null) {
+            return;
+        }
+        left.put(address, now);
+        // Without a VIP a service has its tasks' addresses.
+        services.values().forEach(service -> service.addresses = without(service.addresses, address));
+        assign(known, Optional.empty(), now);
+    }
+
+    private void assign(Known known, Optional<ServiceName> name, long now) {
+        if (!known.service.equals(name)) {
+            known.service.ifPresent(before -> {
+                service(before, now).endpoints--;
+                service(before, now).lastEndpoint = now;
+            });
+            name.ifPresent(next -> service(next, now).endpoints++);
+            known.service = name;
+        }
+    }
+
+    private static Set<InetAddress> without(Set<InetAddress> some, InetAddress one) {
+        if (!some.contains(one)) {
+            return some;
+        }
+        Set<InetAddress> rest = new HashSet<>(some);
+        rest.remove(one);
+        return rest;
+    }
+
+    /** Returns whether an endpoint is known at this address. */
+    boolean has(InetAddress address) {
+        return endpoints.containsKey(address);
+    }
+
+    /** Makes all questions due: something has changed. */
+    void hurry(long now) {
+        endpoints.values().forEach(known -> known.askAt = Math.min(known.askAt, now));
+        services.values().forEach(service -> {
+            service.askAddressesAt = Math.min(service.askAddressesAt, now);
+            service.askTasksAt = Math.min(service.askTasksAt, now);
+        });
+    }
+
+    /** Returns the questions that are due, and sets when each is due again. */
+    List<Question> due(long now) {
+        List<Question> due = new ArrayList<>();
+        endpoints.forEach((address, known) -> {
+            if (isToBeNamed(address, known, now) && known.askAt <= now) {
+                due.add(new Question.NameOf(address));
+                known.askAt = now + pause(known.since, now);
+            }
+        });
+        for (var named : services.entrySet()) {
+            Service service = named.getValue();
+            if (!isAsked(service)) {
+                continue;
+            }
+            if (service.askAddressesAt <= now) {
+                due.add(new Question.AddressesOf(named.getKey()));
+                service.askAddressesAt = now + (service.denied ? FIRST_PAUSE : service.hasAddresses ? ADDRESS_INTERVAL : INTERVAL);
+            }
+            if (service.askTasksAt <= now) {
+                due.add(new Question.TasksOf(named.getKey()));
+                boolean empty = service.hasTasks && service.tasks.isEmpty();
+                service.askTasksAt = now + (empty ? pause(service.emptySince, now) : INTERVAL);
+            }
+        }
+        return due;
+    }
+
+    /** Returns when the next question is due. */
+    long nextDue(long now) {
+        long next = now + ADDRESS_INTERVAL;
+        for (var known : endpoints.entrySet()) {
+            if (isToBeNamed(known.getKey(), known.getValue(), now)) {
+                next = Math.min(next, known.getValue().askAt);
+            }
+        }
+        for (var named : services.entrySet()) {
+            if (isAsked(named.getValue())) {
+                next = Math.min(next, Math.min(named.getValue().askAddressesAt, named.getValue().askTasksAt));
+            }
+        }
+        return next;
+    }
+
+    private static long pause(long since, long now) {
+        return Math.clamp((now - since) / PAUSE_OF_TIME, FIRST_PAUSE, LAST_PAUSE);
+    }
+
+    /** Returns whether an endpoint's name is unknown, or may be its predecessor's. */
+    private boolean isToBeNamed(InetAddress address, Known known, long now) {
+        return !known.named
+                || known.service.map(services::get)
+                        .map(service -> !service.tasks.contains(address))
+                        .orElse(now - known.since < NAME_DELAY);
+    }
+
+    /** Returns whether the engine can be expected to have a service, instead of forwarding the question. */
+    private boolean isAsked(Service service) {
+        return partial || service.endpoints > 0;
+    }
+
+    private Service service(ServiceName name, long now) {
+        return services.computeIfAbsent(name, _ -> {
+            Service service = new Service();
+            service.lastEndpoint = now;
+            service.askAddressesAt = now;
+            service.askTasksAt = now;
+            return service;
+        });
+    }
+
+    /** Takes an endpoint's name. */
+    void name(InetAddress address, String name, long now) {
+        answered(now);
+        Known known = endpoints.get(address);
+        if (known != null) {
+            known.named = true;
+            assign(known, ServiceName.ofEndpoint(name), now);
+        }
+    }
+
+    /** Takes a service's addresses. None, or one outside of the network, change nothing: the engine does not have the name. */
+    void addresses(ServiceName name, Collection<InetAddress> answer, long now) {
+        Service service = services.get(name);
+        if (service == null || answer.isEmpty() || !answer.stream().allMatch(this::isOfNetwork)) {
+            return;
+        }
+        answered(now);
+        service.addresses = Set.copyOf(answer);
+        service.hasAddresses = true;
+        service.askAddressesAt = now + ADDRESS_INTERVAL;
+        if (service.denied) {
+            service.denied = false;
+            setTasks(service, Set.of(), now);
+        }
+    }
+
+    /**
+     * Takes the addresses of a service's tasks. None means that the engine does not have the name, because no task takes new
+     * connections or because the service is gone. The first is certain once the engine has answered for the service's own name.
+     */
+    void tasks(ServiceName name, Collection<InetAddress> answer, long now) {
+        Service service = services.get(name);
+        if (service == null) {
+            return;
+        }
+        Set<InetAddress> tasks = new HashSet<>(answer);
+        tasks.removeIf(address -> !isOfNetwork(address));
+        if (tasks.isEmpty()) {
+            if (!(service.hasTasks && service.tasks.isEmpty())) {
+                service.denied = true;
+                service.askAddressesAt = Math.min(service.askAddressesAt, now);
+            }
+            return;
+        }
+        answered(now);
+        service.denied = false;
+        setTasks(service, tasks, now);
+        for (InetAddress task : tasks) {
+            Known known = endpoints.get(task);
+            if (known != null) {
+                known.named = true;
+                known.served = true;
+                assign(known, Optional.of(name), now);
+            }
+        }
+    }
+
+    private static void setTasks(Service service, Set<InetAddress> tasks, long now) {
+        if (tasks.isEmpty() && !(service.hasTasks && service.tasks.isEmpty())) {
+            service.emptySince = now;
+        }
+        service.tasks = Set.copyOf(tasks);
+        service.hasTasks = true;
+    }
+
+    private void answered(long now) {
+        if (firstAnswer.isEmpty()) {
+            firstAnswer = Optional.of(now);
+        }
+    }
+
+    private boolean isOfNetwork(InetAddress address) {
+        return pools.stream().anyMatch(pool -> pool.contains(address));
+    }
+
+    /** Forgets what is long past: services without endpoints, and endpoints that left. */
+    void forget(long now) {
+        left.values().removeIf(since -> now - since > NAME_DELAY);
+        services.entrySet().removeIf(named ->
+                !isAsked(named.getValue()) && now - named.getValue().lastEndpoint > LINGER);
+    }
+
+    /**
+     * Returns whether the catalogue is as good as an earlier process's: each service that it knew was confirmed, or had the time to
+     * be while the engine answered.
+     */
+    boolean isConfirmed(long now) {
+        return firstAnswer.isPresent()
+                && (now - firstAnswer.get() > CONFIRMATION
+                        || services.values().stream().allMatch(service -> service.hasAddresses && service.hasTasks));
+    }
+
+    /** Returns the names of all services. */
+    List<ServiceName> names() {
+        return List.copyOf(services.keySet());
+    }
+
+    /**
+     * Returns the VIPs, each with its tasks in the order of their addresses. An address of an endpoint is none. Where the answers for
+     * two services have the same address, as with a service that is another's alias, the one with fewer addresses has it.
+     */
+    NavigableMap<InetAddress, List<InetAddress>> backends() {
+        NavigableMap<InetAddress, List<InetAddress>> backends = new TreeMap<>(BY_OCTETS);
+        vips().forEach((name, vips) -> {
+            List<InetAddress> tasks = List.copyOf(tasks(services.get(name)));
+            vips.forEach(vip -> backends.put(vip, tasks));
+        });
+        return backends;
+    }
+
+    private NavigableMap<ServiceName, NavigableSet<InetAddress>> vips() {
+        Set<InetAddress> used = new HashSet<>(endpoints.keySet());
+        used.addAll(left.keySet());
+        used.addAll(gateways);
+        services.values().forEach(service -> used.addAll(service.tasks));
+        NavigableMap<ServiceName, NavigableSet<InetAddress>> vips = new TreeMap<>();
+        services.entrySet().stream()
+                .sorted(Comparator.comparingInt((Map.Entry<ServiceName, Service> named) -> named.getValue().addresses.size())
+                        .thenComparing(Map.Entry::getKey))
+                .forEach(named -> {
+                    NavigableSet<InetAddress> own = new TreeSet<>(BY_OCTETS);
+                    own.addAll(named.getValue().addresses);
+                    own.removeAll(used);
+                    used.addAll(own);
+                    vips.put(named.getKey(), own);
+                });
+        return vips;
+    }
+
+    private NavigableSet<InetAddress> tasks(@Nullable Service service) {
+        NavigableSet<InetAddress> tasks = new TreeSet<>(BY_OCTETS);
+        if (service != null) {
+            service.tasks.stream()
+                    .filter(task -> endpoints.containsKey(task) || partial && !left.containsKey(task))
+                    .forEach(tasks::add);
+        }
+        return tasks;
+    }
+
+    /** Returns the services for status. */
+    List<Entry> entries() {
+        List<Entry> entries = new ArrayList<>();
+        vips().forEach((name, vips) -> {
+            NavigableSet<InetAddress> tasks = tasks(services.get(name));
+            NavigableSet<InetAddress> draining = new TreeSet<>(BY_OCTETS);
+            endpoints.forEach((address, known) -> {
+                if (known.service.equals(Optional.of(name)) && known.served && !tasks.contains(address)) {
+                    draining.add(address);
+                }
+            });
+            entries.add(new Entry(name.service(), List.copyOf(vips), List.copyOf(tasks), List.copyOf(draining)));
+        });
+        return entries;
+    }
+}

@@ -1,0 +1,387 @@
+package io.vxseal.services;
+
+import io.vxseal.kernel.balancer.BalancerTable;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.netlink.NetlinkTransaction;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.channels.Selector;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The services of one network, and the tables in its containers here that balance connections to them. */
+final class NetworkServices implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(NetworkServices.class);
+
+    /** Time that an answer is waited for: the engine asks name servers outside for up to twelve seconds. */
+    private static final long ANSWER_TIMEOUT = Duration.ofSeconds(12).toNanos();
+
+    /** Time without any answer after which another container's name server is asked. */
+    private static final long SILENCE = Duration.ofSeconds(3).toNanos();
+
+    /** Pauses before a name server is tried again that does not listen yet. */
+    private static final long FIRST_RETRY = Duration.ofMillis(30).toNanos();
+    private static final long LAST_RETRY = Duration.ofSeconds(2).toNanos();
+
+    /** Pauses between looks for a namespace: the engine makes it within moments after Join, or the container does not start. */
+    private static final long FIRST_LOOK = Duration.ofMillis(5).toNanos();
+    private static final long LAST_LOOK = Duration.ofSeconds(1).toNanos();
+
+    /** Pauses between looks in relation to the time since Join. */
+    private static final int LOOKS_OF_TIME = 1000;
+
+    /** Time after which a missing namespace is a problem. */
+    private static final long MISSING = Duration.ofSeconds(60).toNanos();
+
+    private final String id;
+    private final Selector selector;
+    private final Catalogue catalogue;
+    private final Map<String, Attached> containers = new LinkedHashMap<>();
+
+    private Optional<NameServer> server = Optional.empty();
+    private String serverOf = "";
+    private final Map<Integer, Asked> asked = new HashMap<>();
+    private long lastAnswer;
+    private long openAt;
+    private long retry = FIRST_RETRY;
+
+    private Map<InetAddress, List<InetAddress>> wanted = Map.of();
+    private final Set<InetAddress> gone = new HashSet<>();
+    private boolean dirty;
+
+    /** The last change of a table, for containers with the same content before. */
+    private record Change(
+            Map<InetAddress, List<InetAddress>> before, Map<InetAddress, List<InetAddress>> after, NetlinkTransaction messages) {}
+
+    private Optional<Change> lastChange = Optional.empty();
+
+    private record Asked(Question question, long at) {}
+
+    private static final class Attached {
+        final Container container;
+        final long since;
+        long lookAt;
+
+        Attached(Container container, long now) {
+            this.container = container;
+            this.since = now;
+            this.lookAt = now;
+        }
+    }
+
+    NetworkServices(String id, Catalogue catalogue, Selector selector) {
+        this.id = id;
+        this.catalogue = catalogue;
+        this.selector = selector;
+    }
+
+    Catalogue catalogue() {
+        return catalogue;
+    }
+
+    /** Returns the name of the table: a container on several networks has one for each. */
+    String table() {
+        return table(id);
+    }
+
+    /** Returns the name of the table for a network's services. */
+    static String table(String network) {
+        return "vxseal-%.7s".formatted(network);
+    }
+
+    /** Returns the VIPs that containers here have rules for. */
+    Set<InetAddress> vips() {
+        return wanted.keySet();
+    }
+
+    /** Adds a container. Its table is made before this returns, if its namespace is there. */
+    void attach(String endpoint, Container container, long now) {
+        Attached before = containers.put(endpoint, new Attached(container, now));
+        if (before != null) {
+            before.container.close();
+        }
+        dirty = true;
+        look(now);
+        apply(now);
+        catalogue.hurry(now);
+    }
+
+    /** Removes a container and its table. */
+    void detach(String endpoint) {
+        Attached attached = containers.remove(endpoint);
+        if (attached == null) {
+            return;
+        }
+        if (serverOf.equals(endpoint)) {
+            closeServer();
+        }
+        try (Container container = attached.container) {
+            container.remove();
+        } catch (KernelException failure) {
+            log.warn("could not remove the rules for services from endpoint {} of network {}: {}", endpoint, id, failure.getMessage());
+        }
+    }
+
+    void add(InetAddress address, String endpoint, long now) {
+        catalogue.add(address, endpoint, now);
+        dirty = true;
+    }
+
+    void remove(InetAddress address, long now) {
+        if (catalogue.has(address)) {
+            catalogue.remove(address, now);
+            gone.add(address);
+            dirty = true;
+        }
+    }
+
+    /** Does what is due. */
+    void work(long now) {
+        look(now);
+        receive(now);
+        ask(now);
+        catalogue.forget(now);
+        apply(now);
+    }
+
+    /** Returns when {@link #work} has something to do next, if nothing happens before. */
+    long nextWork(long now) {
+        long next = server.isPresent() ? catalogue.nextDue(now) : Long.MAX_VALUE;
+        for (Attached attached : containers.values()) {
+            if (!attached.container.isOpen()) {
+                next = Math.min(next, attached.lookAt);
+            } else if (server.isEmpty()) {
+                next = Math.min(next, openAt);
+            }
+            if (attached.container.isInherited()) {
+                next = Math.min(next, now + LAST_LOOK);
+            }
+        }
+        return next;
+    }
+
+    /** Opens namespaces that the engine has made since the last look. */
+    private void look(long now) {
+        for (var attached : containers.entrySet()) {
+            Container container = attached.getValue().container;
+            if (container.isOpen() || attached.getValue().lookAt > now) {
+                continue;
+            }
+            try {
+                if (container.open()) {
+                    container.setProblem("");
+                    dirty = true;
+                    catalogue.hurry(now);
+                    continue;
+                }
+                if (now - attached.getValue().since > MISSING) {
+                    report(attached.getKey(), container, "no network namespace at " + container.path());
+                }
+            } catch (KernelException failure) {
+                report(attached.getKey(), container, failure.getMessage());
+            }
+            attached.getValue().lookAt = now
+                    + Math.clamp((now - attached.getValue().since) / LOOKS_OF_TIME, FIRST_LOOK, LAST_LOOK);
+        }
+    }
+
+    private void report(String endpoint, Container container, String problem) {
+        if (!container.problem().equals(problem)) {
+            container.setProblem(problem);
+            log.error("the addresses of services do not answer in the container of endpoint {} of network {}, retrying: {}",
+                    endpoint, id, problem);
+        }
+    }
+
+    private void ask(long now) {
+        asked.values().removeIf(question -> now - question.at > ANSWER_TIMEOUT);
+        if (server.isPresent() && !asked.isEmpty() && now - lastAnswer > SILENCE) {
+            closeServer();
+        }
+        if (server.isEmpty() && openAt <= now) {
+            openServer(now);
+        }
+        if (server.isEmpty()) {
+            return;
+        }
+        List<Question> due = catalogue.due(now);
+        if (asked.isEmpty() && !due.isEmpty()) {
+            lastAnswer = now;
+        }
+        try {
+            for (Question question : due) {
+                int number = ThreadLocalRandom.current().nextInt(1 << 16);
+                asked.put(number, new Asked(question, now));
+                server.get().ask(number, question);
+            }
+        } catch (IOException unreachable) {
+            reopenSoon(now);
+        }
+    }
+
+    /** Opens the name server of the container after the one asked last. */
+    private void openServer(long now) {
+        List<Map.Entry<String, Attached>> open = containers.entrySet().stream()
+                .filter(attached -> attached.getValue().container.isOpen())
+                .toList();
+        if (open.isEmpty()) {
+            return;
+        }
+        int last = open.stream().map(Map.Entry::getKey).toList().indexOf(serverOf);
+        Map.Entry<String, Attached> next = open.get((last + 1) % open.size());
+        serverOf = next.getKey();
+        try {
+            server = Optional.of(NameServer.open(next.getValue().container.namespace(), selector, this));
+            lastAnswer = now;
+            catalogue.hurry(now);
+        } catch (IOException failure) {
+            reopenSoon(now);
+        }
+    }
+
+    /**
+     * Asks from another socket after a pause. The kernel decides once for a socket's packets whether they are translated to where the
+     * engine listens, and had no rule yet for the one that was refused.
+     */
+    private void reopenSoon(long now) {
+        closeServer();
+        openAt = now + retry;
+        retry = Math.min(2 * retry, LAST_RETRY);
+    }
+
+    private void closeServer() {
+        server.ifPresent(NameServer::close);
+        server = Optional.empty();
+        asked.clear();
+    }
+
+    private void receive(long now) {
+        while (server.isPresent()) {
+            try {
+                Optional<NameServer.Answer> answer = server.get().receive();
+                if (answer.isEmpty()) {
+                    return;
+                }
+                take(answer.get(), now);
+            } catch (IOException unreachable) {
+                reopenSoon(now);
+            }
+        }
+    }
+
+    private void take(NameServer.Answer answer, long now) {
+        Asked question = asked.remove(answer.id());
+        if (question == null) {
+            return;
+        }
+        lastAnswer = now;
+        retry = FIRST_RETRY;
+        dirty = true;
+        switch (question.question) {
+            case Question.NameOf it -> answer.names().stream().findFirst().ifPresent(name -> catalogue.name(it.address(), name, now));
+            case Question.AddressesOf it -> catalogue.addresses(it.service(), answer.addresses(), now);
+            case Question.TasksOf it -> catalogue.tasks(it.service(), answer.addresses(), now);
+        }
+    }
+
+    /** Brings all tables to what the catalogue says. */
+    private void apply(long now) {
+        if (!dirty && containers.values().stream().noneMatch(attached -> attached.container.isInherited())) {
+            return;
+        }
+        dirty = false;
+        Map<InetAddress, List<InetAddress>> next = catalogue.backends();
+        if (!next.equals(wanted)) {
+            wanted = next;
+        }
+        boolean confirmed = catalogue.isConfirmed(now);
+        for (var attached : containers.entrySet()) {
+            Container container = attached.getValue().container;
+            if (container.isOpen() && (confirmed || !container.isInherited())) {
+                try {
+                    container.apply(wanted, this::change, gone);
+                    container.setProblem("");
+                } catch (KernelException failure) {
+                    container.makeAnew();
+                    report(attached.getKey(), container, failure.getMessage());
+                }
+            }
+        }
+        gone.clear();
+    }
+
+    private NetlinkTransaction change(Map<InetAddress, List<InetAddress>> before, Map<InetAddress, List<InetAddress>> after) {
+        if (lastChange.isEmpty() || !lastChange.get().before.equals(before) || !lastChange.get().after.equals(after)) {
+            lastChange = Optional.of(new Change(before, after, BalancerTable.change(table(), before, after)));
+        }
+        return lastChange.get().messages;
+    }
+
+    /** Ends the time in which endpoints of other nodes may be unknown. */
+    void setComplete() {
+        catalogue.setPartial(false);
+        dirty = true;
+        for (Attached attached : containers.values()) {
+            try {
+                attached.container.forgetAllBut(catalogue::has);
+            } catch (KernelException failure) {
+                log.warn("could not reset connections to tasks of network {} that are gone: {}", id, failure.getMessage());
+            }
+        }
+    }
+
+    /**
+     * Makes tables anew that somebody removed or changed, and gives up namespaces that the engine has removed: an open one does not end.
+     *
+     * @return how many tables were made anew
+     */
+    int repair() throws KernelException {
+        int repaired = 0;
+        for (var attached : containers.entrySet()) {
+            Container container = attached.getValue().container;
+            if (!container.isOpen()) {
+                continue;
+            }
+            if (container.isGone()) {
+                if (serverOf.equals(attached.getKey())) {
+                    closeServer();
+                }
+                container.close();
+            } else if (container.problem().isEmpty()) {
+                repaired += container.repair() ? 1 : 0;
+            } else {
+                dirty = true;
+            }
+        }
+        return repaired;
+    }
+
+    /** Returns the endpoints in whose containers services' addresses do not answer, each with the reason. */
+    Collection<String> problems() {
+        List<String> problems = new ArrayList<>();
+        containers.forEach((endpoint, attached) -> {
+            if (!attached.container.problem().isEmpty()) {
+                problems.add("endpoint %.12s: %s".formatted(endpoint, attached.container.problem()));
+            }
+        });
+        return problems;
+    }
+
+    @Override
+    public void close() {
+        closeServer();
+        containers.values().forEach(attached -> attached.container.close());
+        containers.clear();
+    }
+}

@@ -1,0 +1,312 @@
+package io.vxseal.services;
+
+import io.vxseal.address.Cidr;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.services.Question.ServiceName;
+import io.vxseal.state.StateFile;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.channels.Selector;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Virtual addresses of services (VIPs), answered in the namespaces of the containers here: each new connection goes to one of the
+ * service's tasks.
+ *
+ * <p>A thread asks the engine's name server which tasks there are, and changes the tables in the containers. The lock is taken after the
+ * driver's. It is held while tables change, which is a netlink exchange per container.
+ */
+public final class ServiceProxy implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(ServiceProxy.class);
+
+    /** Pause after an unexpected failure. */
+    private static final Duration FAILURE_PAUSE = Duration.ofSeconds(1);
+
+    private final Path namespaces;
+    private final Listener listener;
+    private final StateFile<Remembered> file;
+    private final Selector selector;
+
+    /** Guards everything below, and the networks. */
+    private final ReentrantLock lock = new ReentrantLock();
+
+    private final Map<String, NetworkServices> networks = new TreeMap<>();
+    private Map<String, List<String>> remembered = Map.of();
+    private final Map<String, Set<InetAddress>> told = new HashMap<>();
+    private boolean partial;
+    private volatile boolean closed;
+
+    /** Hears of changes, on the thread of the services and without its lock. */
+    public interface Listener {
+        /**
+         * Hears that a network has other VIPs.
+         *
+         * @param vips all of them
+         */
+        void vipsChanged(String network, Set<InetAddress> vips);
+    }
+
+    /**
+     * The services that are known, so that a later process knows them at once.
+     *
+     * @param services names by network id
+     */
+    record Remembered(Map<String, List<String>> services) {}
+
+    /**
+     * A service for status.
+     *
+     * @param network the network's id
+     * @param name as the swarm knows it
+     * @param addresses its VIPs
+     * @param tasks that take new connections
+     * @param draining tasks that took new connections, do not any more, and still run
+     */
+    public record Service(
+            String network, String name, List<InetAddress> addresses, List<InetAddress> tasks, List<InetAddress> draining) {}
+
+    /**
+     * @param namespaces folder in which the engine mounts the containers' namespaces
+     * @param state file that survives the process but no reboot
+     */
+    public ServiceProxy(Path namespaces, Path state, Listener listener) throws IOException {
+        this.namespaces = namespaces;
+        this.listener = listener;
+        this.file = new StateFile<>(state, Remembered.class);
+        this.selector = Selector.open();
+        try {
+            file.read().ifPresent(read -> remembered = read.services());
+        } catch (IOException damaged) {
+            log.warn("{}; the services are looked up anew", damaged.getMessage());
+        }
+    }
+
+    /** Returns the name of the table for a network's services in each of its containers. */
+    public static String table(String network) {
+        return NetworkServices.table(network);
+    }
+
+    /** Starts to ask. */
+    public void start() {
+        // It waits in the kernel, where a virtual thread would block its carrier.
+        Thread.ofPlatform().daemon().name("vxseal-services").start(this::run);
+    }
+
+    private void run() {
+        while (!closed) {
+            try {
+                selector.select(step());
+                selector.selectedKeys().clear();
+            } catch (Throwable failure) {
+                if (closed) {
+                    return;
+                }
+                log.error("unexpected error in the work for services, retrying", failure);
+                pause();
+            }
+        }
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(FAILURE_PAUSE);
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Does what is due, and returns the milliseconds until something is due again. */
+    private long step() {
+        Map<String, Set<InetAddress>> changed = new HashMap<>();
+        long next = Long.MAX_VALUE;
+        lock.lock();
+        try {
+            if (closed) {
+                return 0;
+            }
+            long now = System.nanoTime();
+            for (var network : networks.entrySet()) {
+                network.getValue().work(now);
+                Set<InetAddress> vips = Set.copyOf(network.getValue().vips());
+                if (!vips.equals(told.getOrDefault(network.getKey(), Set.of()))) {
+                    told.put(network.getKey(), vips);
+                    changed.put(network.getKey(), vips);
+                }
+            }
+            remember();
+            for (NetworkServices network : networks.values()) {
+                next = Math.min(next, network.nextWork(now));
+            }
+            next = next == Long.MAX_VALUE ? 0 : Math.max(1, Duration.ofNanos(next - now).toMillis());
+        } finally {
+            lock.unlock();
+        }
+        changed.forEach(listener::vipsChanged);
+        return next;
+    }
+
+    private void remember() {
+        Map<String, List<String>> now = new TreeMap<>();
+        networks.forEach((id, network) -> {
+            List<String> names = network.catalogue().names().stream().map(ServiceName::toString).toList();
+            if (!names.isEmpty()) {
+                now.put(id, names);
+            }
+        });
+        if (!now.equals(remembered)) {
+            remembered = now;
+            try {
+                file.write(new Remembered(now));
+            } catch (IOException failure) {
+                log.warn("could not write the known services: {}", failure.getMessage());
+            }
+        }
+    }
+
+    /**
+     * Adds a network that has come up.
+     *
+     * @param pools its subnets
+     * @param gateways the addresses of its bridges
+     * @param endpoints ids by address, on all nodes
+     */
+    public void up(String network, List<Cidr> pools, Collection<InetAddress> gateways, Map<InetAddress, String> endpoints) {
+        locked(() -> {
+            long now = System.nanoTime();
+            List<ServiceName> names = remembered.getOrDefault(network, List.of()).stream().map(ServiceName::parse).toList();
+            Catalogue catalogue = new Catalogue(pools, gateways, partial ? names : List.of(), now);
+            catalogue.setPartial(partial);
+            NetworkServices added = new NetworkServices(network, catalogue, selector);
+            endpoints.forEach((address, endpoint) -> added.add(address, endpoint, now));
+            NetworkServices before = networks.put(network, added);
+            if (before != null) {
+                before.close();
+            }
+        });
+    }
+
+    /** Removes a network that goes down. */
+    public void down(String network) {
+        locked(() -> {
+            NetworkServices removed = networks.remove(network);
+            told.remove(network);
+            if (removed != null) {
+                removed.close();
+            }
+        });
+    }
+
+    /**
+     * Changes the endpoints of a network.
+     *
+     * @param removed addresses
+     * @param added ids by address
+     */
+    public void change(String network, Collection<InetAddress> removed, Map<InetAddress, String> added) {
+        locked(() -> Optional.ofNullable(networks.get(network)).ifPresent(services -> {
+            long now = System.nanoTime();
+            removed.forEach(address -> services.remove(address, now));
+            added.forEach((address, endpoint) -> services.add(address, endpoint, now));
+            services.catalogue().hurry(now);
+        }));
+        selector.wakeup();
+    }
+
+    /**
+     * Adds a container. Its rules are there before this returns, if its namespace is; otherwise as soon as it is.
+     *
+     * @param sandbox name of the file on which the engine mounts the namespace
+     * @param inherited whether an earlier process may have made rules in it
+     */
+    public void attach(String network, String endpoint, String sandbox, boolean inherited) {
+        locked(() -> Optional.ofNullable(networks.get(network)).ifPresent(services -> services.attach(
+                endpoint, new Container(namespaces.resolve(sandbox), services.table(), inherited), System.nanoTime())));
+        selector.wakeup();
+    }
+
+    /** Removes a container and the rules in it. */
+    public void detach(String network, String endpoint) {
+        locked(() -> Optional.ofNullable(networks.get(network)).ifPresent(services -> services.detach(endpoint)));
+    }
+
+    /** Sets whether endpoints of other nodes may still be unknown, as after a start. */
+    public void setPartial(boolean now) {
+        locked(() -> {
+            partial = now;
+            networks.values().forEach(services -> {
+                if (now) {
+                    services.catalogue().setPartial(true);
+                } else {
+                    services.setComplete();
+                }
+            });
+        });
+        selector.wakeup();
+    }
+
+    /**
+     * Makes the tables of a network's containers anew that somebody removed or changed.
+     *
+     * @return how many
+     */
+    public int repair(String network) throws KernelException {
+        lock.lock();
+        try {
+            NetworkServices services = networks.get(network);
+            return services == null ? 0 : services.repair();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns the services of all networks. */
+    public List<Service> services() {
+        List<Service> all = new ArrayList<>();
+        locked(() -> networks.forEach((id, network) -> network.catalogue().entries().forEach(entry ->
+                all.add(new Service(id, entry.name(), entry.addresses(), entry.tasks(), entry.draining())))));
+        return all;
+    }
+
+    /** Returns the endpoints in whose containers services' addresses do not answer, each with the reason. */
+    public List<String> problems() {
+        List<String> all = new ArrayList<>();
+        locked(() -> networks.values().forEach(network -> all.addAll(network.problems())));
+        return all;
+    }
+
+    private void locked(Runnable action) {
+        lock.lock();
+        try {
+            action.run();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Stops asking. The rules stay, so containers do not notice. */
+    @Override
+    public void close() {
+        locked(() -> {
+            closed = true;
+            networks.values().forEach(NetworkServices::close);
+            networks.clear();
+        });
+        try {
+            selector.close();
+        } catch (IOException failure) {
+            log.debug("could not close the selector", failure);
+        }
+    }
+}

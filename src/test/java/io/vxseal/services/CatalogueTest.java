@@ -1,0 +1,227 @@
+package io.vxseal.services;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.address.Cidr;
+import io.vxseal.services.Question.ServiceName;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import org.junit.jupiter.api.Test;
+
+class CatalogueTest {
+    private static final long SECOND = Duration.ofSeconds(1).toNanos();
+    private static final ServiceName WEB = new ServiceName("web", "my.net");
+    private static final ServiceName DB = new ServiceName("db", "my.net");
+    private static final InetAddress VIP = address(9);
+
+    private final Catalogue catalogue = new Catalogue(
+            List.of(Cidr.parse("10.0.1.0/24")), List.of(address(1)), List.of(), 0);
+
+    private static InetAddress address(int last) {
+        return InetAddress.ofLiteral("10.0.1." + last);
+    }
+
+    private static String task(String service, int slot) {
+        return "%s.%d.%s.my.net".formatted(service, slot, "abcdefghijklmnopqrstuvwxy");
+    }
+
+    /** Tells of a service with a VIP and two tasks. */
+    private void webWithTwoTasks() {
+        catalogue.add(address(2), "a", 0);
+        catalogue.add(address(3), "b", 0);
+        catalogue.name(address(2), task("web", 1), 0);
+        catalogue.addresses(WEB, List.of(VIP), 0);
+        catalogue.tasks(WEB, List.of(address(2), address(3)), 0);
+    }
+
+    @Test
+    void readsServiceAndNetworkFromTaskNameOnly() {
+        assertThat(ServiceName.ofEndpoint(task("web", 1))).contains(WEB);
+        assertThat(ServiceName.ofEndpoint("web.my.net")).isEmpty();
+        assertThat(ServiceName.ofEndpoint("a.b.c.d")).isEmpty();
+    }
+
+    @Test
+    void servesVipByTasksFromOneTaskNameOn() {
+        webWithTwoTasks();
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(address(2), address(3))));
+    }
+
+    @Test
+    void asksNamesThenServicesAndRestsForSecond() {
+        catalogue.add(address(2), "a", 0);
+        assertThat(catalogue.due(0)).containsExactly(new Question.NameOf(address(2)));
+        catalogue.name(address(2), task("web", 1), 0);
+        assertThat(catalogue.due(0)).containsExactlyInAnyOrder(new Question.AddressesOf(WEB), new Question.TasksOf(WEB));
+        catalogue.addresses(WEB, List.of(VIP), 0);
+        catalogue.tasks(WEB, List.of(address(2)), 0);
+        assertThat(catalogue.due(SECOND - 1)).isEmpty();
+        assertThat(catalogue.nextDue(SECOND / 2)).isEqualTo(SECOND);
+        assertThat(catalogue.due(SECOND)).containsExactly(new Question.TasksOf(WEB));
+    }
+
+    @Test
+    void drainingTaskGetsNoNewConnections() {
+        webWithTwoTasks();
+        catalogue.tasks(WEB, List.of(address(3)), SECOND);
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(address(3))));
+        assertThat(catalogue.entries()).containsExactly(
+                new Catalogue.Entry("web", List.of(VIP), List.of(address(3)), List.of(address(2))));
+    }
+
+    @Test
+    void leavingTaskIsGoneAtOnceWhateverEngineSays() {
+        webWithTwoTasks();
+        catalogue.remove(address(3), SECOND);
+        catalogue.tasks(WEB, List.of(address(2), address(3)), SECOND);
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(address(2))));
+    }
+
+    @Test
+    void lastTaskDrainsOnceEngineConfirmsService() {
+        webWithTwoTasks();
+        catalogue.tasks(WEB, List.of(), SECOND);
+        assertThat(catalogue.backends().get(VIP)).hasSize(2);
+        assertThat(catalogue.due(SECOND)).contains(new Question.AddressesOf(WEB));
+        catalogue.addresses(WEB, List.of(VIP), SECOND);
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of()));
+    }
+
+    @Test
+    void serviceWithoutEndpointsRefusesUnaskedForWhile() {
+        webWithTwoTasks();
+        catalogue.remove(address(2), SECOND);
+        catalogue.remove(address(3), SECOND);
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of()));
+        assertThat(catalogue.due(60 * SECOND)).isEmpty();
+        catalogue.forget(300 * SECOND);
+        assertThat(catalogue.backends()).hasSize(1);
+        catalogue.forget(700 * SECOND);
+        assertThat(catalogue.backends()).isEmpty();
+    }
+
+    @Test
+    void serviceWithoutVipHasNone() {
+        catalogue.add(address(2), "a", 0);
+        catalogue.name(address(2), task("web", 1), 0);
+        catalogue.addresses(WEB, List.of(address(2)), 0);
+        catalogue.tasks(WEB, List.of(address(2)), 0);
+        assertThat(catalogue.backends()).isEmpty();
+        catalogue.remove(address(2), SECOND);
+        catalogue.addresses(WEB, List.of(address(2)), SECOND);
+        assertThat(catalogue.backends()).isEmpty();
+    }
+
+    @Test
+    void serviceThatIsAliasOfAnotherKeepsItsOwnVip() {
+        webWithTwoTasks();
+        catalogue.add(address(4), "c", 0);
+        catalogue.name(address(4), task("db", 1), 0);
+        catalogue.addresses(DB, List.of(address(10), VIP), 0);
+        catalogue.tasks(DB, List.of(address(4)), 0);
+        assertThat(catalogue.backends()).isEqualTo(
+                Map.of(VIP, List.of(address(2), address(3)), address(10), List.of(address(4))));
+    }
+
+    @Test
+    void addressesOutsideOfNetworkAreNoAnswer() {
+        webWithTwoTasks();
+        catalogue.addresses(WEB, List.of(InetAddress.ofLiteral("192.0.2.1")), SECOND);
+        catalogue.addresses(WEB, List.of(address(1)), SECOND);
+        assertThat(catalogue.backends().keySet()).doesNotContain(address(1), InetAddress.ofLiteral("192.0.2.1"));
+    }
+
+    @Test
+    void reusedAddressIsNamedAnew() {
+        webWithTwoTasks();
+        catalogue.add(address(3), "other", SECOND);
+        assertThat(catalogue.due(SECOND)).contains(new Question.NameOf(address(3)));
+        catalogue.name(address(3), task("web", 2), SECOND);
+        catalogue.tasks(WEB, List.of(address(2)), SECOND);
+        assertThat(catalogue.due(2 * SECOND)).as("the name may be the former endpoint's").contains(new Question.NameOf(address(3)));
+    }
+
+    @Test
+    void rememberedServiceIsServedBeforeEndpointsAreKnown() {
+        Catalogue later = new Catalogue(List.of(Cidr.parse("10.0.1.0/24")), List.of(), List.of(WEB), 0);
+        later.setPartial(true);
+        assertThat(later.due(0)).containsExactlyInAnyOrder(new Question.AddressesOf(WEB), new Question.TasksOf(WEB));
+        assertThat(later.isConfirmed(SECOND)).isFalse();
+        later.addresses(WEB, List.of(VIP), SECOND);
+        later.tasks(WEB, List.of(address(2)), SECOND);
+        assertThat(later.isConfirmed(SECOND)).isTrue();
+        assertThat(later.backends()).isEqualTo(Map.of(VIP, List.of(address(2))));
+        later.setPartial(false);
+        assertThat(later.backends()).isEqualTo(Map.of(VIP, List.of()));
+    }
+
+    /** Random endpoints, names and answers, true and false ones. */
+    @Property(seed = "20261126", tries = 300)
+    void endpointsAreNeverVipsAndOnlyTheyAreBackends(@ForAll long seed) {
+        Random random = new Random(seed);
+        Catalogue some = new Catalogue(List.of(Cidr.parse("10.0.1.0/24")), List.of(address(1)), List.of(), 0);
+        Map<InetAddress, Integer> present = new HashMap<>();
+        for (int step = 1; step < 200; step++) {
+            long now = step * SECOND / 4;
+            InetAddress one = address(random.nextInt(1, 12));
+            ServiceName service = random.nextBoolean() ? WEB : DB;
+            switch (random.nextInt(6)) {
+                case 0 -> {
+                    present.put(one, step);
+                    some.add(one, "e" + step, now);
+                }
+                case 1 -> {
+                    present.remove(one);
+                    some.remove(one, now);
+                }
+                case 2 -> some.name(one, random.nextInt(4) == 0 ? "alone.my.net" : task(service.service(), step), now);
+                case 3 -> some.addresses(service, addresses(random), now);
+                case 4 -> some.tasks(service, addresses(random), now);
+                default -> some.due(now);
+            }
+            var backends = some.backends();
+            assertThat(backends.keySet()).doesNotContain(address(1)).noneMatch(present::containsKey);
+            assertThat(backends.values()).allSatisfy(tasks -> assertThat(tasks).isSubsetOf(present.keySet()));
+            assertThat(some.backends()).isEqualTo(backends);
+        }
+    }
+
+    private static List<InetAddress> addresses(Random random) {
+        Set<InetAddress> some = new HashSet<>();
+        for (int n = random.nextInt(4); n > 0; n--) {
+            some.add(address(random.nextInt(1, 12)));
+        }
+        return new ArrayList<>(some);
+    }
+
+    @Property(seed = "20261126", tries = 100)
+    void silenceChangesNothing(@ForAll long seed) {
+        webWithTwoTasksAgain();
+        var before = catalogue.backends();
+        Random random = new Random(seed);
+        long now = 0;
+        for (int step = 0; step < 100; step++) {
+            now += random.nextLong(SECOND);
+            catalogue.due(now);
+            catalogue.forget(now);
+            if (random.nextBoolean()) {
+                catalogue.hurry(now);
+            }
+        }
+        assertThat(catalogue.backends()).isEqualTo(before);
+    }
+
+    private void webWithTwoTasksAgain() {
+        webWithTwoTasks();
+        assertThat(catalogue.backends()).hasSize(1);
+    }
+}

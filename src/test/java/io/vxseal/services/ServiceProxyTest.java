@@ -1,0 +1,195 @@
+package io.vxseal.services;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.vxseal.address.Cidr;
+import io.vxseal.kernel.TestHost;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Tests of the proxy with containers' namespaces, in which a name server answers as the engine's does. */
+class ServiceProxyTest {
+    private static final String NETWORK = "x1tn53m6e8ylk0oz4cdq7vbw2";
+    private static final String TABLE = "table ip vxseal-x1tn53m";
+    private static final InetAddress VIP = address(9);
+    private static final String TASK = "abcdefghijklmnopqrstuvwxy";
+
+    @TempDir
+    Path folder;
+
+    private final List<AutoCloseable> opened = new ArrayList<>();
+    private final Map<String, Set<InetAddress>> told = new ConcurrentHashMap<>();
+    private ServiceProxy proxy;
+
+    private static InetAddress address(int last) {
+        return InetAddress.ofLiteral("10.0.1." + last);
+    }
+
+    @BeforeEach
+    void open() throws Exception {
+        Files.createDirectories(folder.resolve("netns"));
+        proxy = start();
+        proxy.up(NETWORK, List.of(Cidr.parse("10.0.0.0/16")), List.of(address(1)), Map.of());
+    }
+
+    private ServiceProxy start() throws Exception {
+        ServiceProxy started = opened(new ServiceProxy(folder.resolve("netns"), folder.resolve("services.json"), told::put));
+        started.start();
+        return started;
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        for (AutoCloseable some : opened.reversed()) {
+            some.close();
+        }
+    }
+
+    private <T extends AutoCloseable> T opened(T some) {
+        opened.add(some);
+        return some;
+    }
+
+    private TestHost container(String name) throws Exception {
+        return opened(new TestHost(folder.resolve("netns").resolve(name)));
+    }
+
+    /** Starts a name server that knows a service with a VIP and these tasks. */
+    private EngineNames names(TestHost container, InetAddress... tasks) throws Exception {
+        EngineNames names = opened(new EngineNames(container));
+        tell(names, tasks);
+        return names;
+    }
+
+    private static void tell(EngineNames names, InetAddress... tasks) {
+        for (InetAddress task : tasks) {
+            names.setName(task, "web.1." + TASK + ".my.net");
+        }
+        names.set("web.my.net", List.of(VIP));
+        names.set("tasks.web.my.net", List.of(tasks));
+    }
+
+    private static void awaitRules(TestHost container, String... wanted) {
+        await().atMost(Duration.ofSeconds(10)).untilAsserted(() ->
+                assertThat(container.run("nft list ruleset")).contains(wanted));
+    }
+
+    @Test
+    void containerGetsRulesOnceItsNamespaceAndNameServerAreThere() throws Exception {
+        proxy.change(NETWORK, List.of(), Map.of(address(2), "a", address(3), "b"));
+        proxy.attach(NETWORK, "a", "a", false);
+        TestHost container = container("a");
+        Thread.sleep(100);
+        names(container, address(2), address(3));
+        awaitRules(container, TABLE, "10.0.1.9 : goto v-10.0.1.9", "numgen random mod 2 map { 0 : 10.0.1.2, 1 : 10.0.1.3 }");
+        assertThat(proxy.services()).containsExactly(new ServiceProxy.Service(
+                NETWORK, "web", List.of(VIP), List.of(address(2), address(3)), List.of()));
+        await().untilAsserted(() -> assertThat(told).containsEntry(NETWORK, Set.of(VIP)));
+    }
+
+    @Test
+    void secondContainerHasRulesWhenAttachReturns() throws Exception {
+        proxy.change(NETWORK, List.of(), Map.of(address(2), "a"));
+        TestHost first = container("a");
+        names(first, address(2));
+        proxy.attach(NETWORK, "a", "a", false);
+        awaitRules(first, TABLE);
+        TestHost second = container("b");
+        proxy.attach(NETWORK, "b", "b", false);
+        assertThat(second.run("nft list ruleset")).contains("numgen random mod 1 map { 0 : 10.0.1.2 }");
+    }
+
+    @Test
+    void tasksDrainAndLeaveAndServiceRefuses() throws Exception {
+        proxy.change(NETWORK, List.of(), Map.of(address(2), "a", address(3), "b"));
+        TestHost container = container("a");
+        EngineNames names = names(container, address(2), address(3));
+        proxy.attach(NETWORK, "a", "a", false);
+        awaitRules(container, "mod 2");
+        names.set("tasks.web.my.net", List.of(address(3)));
+        awaitRules(container, "mod 1 map { 0 : 10.0.1.3 }");
+        assertThat(proxy.services().getFirst().draining()).containsExactly(address(2));
+        proxy.change(NETWORK, List.of(address(3)), Map.of());
+        awaitRules(container, "elements = { 10.0.1.9 }");
+        names.set("tasks.web.my.net", List.of());
+        proxy.change(NETWORK, List.of(), Map.of(address(4), "c"));
+        names.setName(address(4), "web.2." + TASK + ".my.net");
+        names.set("tasks.web.my.net", List.of(address(4)));
+        awaitRules(container, "mod 1 map { 0 : 10.0.1.4 }");
+    }
+
+    @Test
+    void answerTooLongForDatagramIsReadOverTcp() throws Exception {
+        Map<InetAddress, String> many = new HashMap<>();
+        List<InetAddress> tasks = new ArrayList<>();
+        for (int n = 0; n < 400; n++) {
+            InetAddress task = InetAddress.ofLiteral("10.0.%d.%d".formatted(2 + n / 200, n % 200));
+            tasks.add(task);
+            many.put(task, "e" + n);
+        }
+        proxy.change(NETWORK, List.of(), many);
+        TestHost container = container("a");
+        names(container, tasks.toArray(InetAddress[]::new));
+        proxy.attach(NETWORK, "e0", "a", false);
+        awaitRules(container, "numgen random mod 400");
+    }
+
+    @Test
+    void detachRemovesRules() throws Exception {
+        proxy.change(NETWORK, List.of(), Map.of(address(2), "a"));
+        TestHost container = container("a");
+        names(container, address(2));
+        proxy.attach(NETWORK, "a", "a", false);
+        awaitRules(container, TABLE);
+        proxy.detach(NETWORK, "a");
+        assertThat(container.run("nft list ruleset")).isEmpty();
+    }
+
+    @Test
+    void flushedRulesAreRepaired() throws Exception {
+        proxy.change(NETWORK, List.of(), Map.of(address(2), "a"));
+        TestHost container = container("a");
+        names(container, address(2));
+        proxy.attach(NETWORK, "a", "a", false);
+        awaitRules(container, TABLE);
+        assertThat(proxy.repair(NETWORK)).isZero();
+        container.run("nft flush ruleset");
+        assertThat(proxy.repair(NETWORK)).isEqualTo(1);
+        assertThat(container.run("nft list ruleset")).contains(TABLE);
+        assertThat(proxy.repair(NETWORK)).isZero();
+    }
+
+    @Test
+    void laterProcessKeepsRulesAndFollowsWhatChangedMeanwhile() throws Exception {
+        proxy.change(NETWORK, List.of(), Map.of(address(2), "a", address(3), "b"));
+        TestHost container = container("a");
+        EngineNames names = names(container, address(2), address(3));
+        proxy.attach(NETWORK, "a", "a", false);
+        awaitRules(container, "mod 2");
+        proxy.close();
+        assertThat(container.run("nft list ruleset")).contains("mod 2");
+
+        tell(names, address(3), address(4));
+        ServiceProxy later = start();
+        later.setPartial(true);
+        later.up(NETWORK, List.of(Cidr.parse("10.0.0.0/16")), List.of(address(1)), Map.of());
+        later.attach(NETWORK, "a", "a", true);
+        awaitRules(container, "mod 2 map { 0 : 10.0.1.3, 1 : 10.0.1.4 }");
+        later.change(NETWORK, List.of(), Map.of(address(3), "b"));
+        later.setPartial(false);
+        awaitRules(container, "mod 1 map { 0 : 10.0.1.3 }");
+    }
+}

@@ -1,0 +1,247 @@
+package io.vxseal.scenario;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.vxseal.lab.Await;
+import io.vxseal.lab.Capture;
+import io.vxseal.lab.Guest;
+import io.vxseal.lab.Lab;
+import io.vxseal.lab.Listener;
+import io.vxseal.lab.Outcome;
+import io.vxseal.lab.Product;
+import io.vxseal.lab.Task;
+import io.vxseal.lab.Together;
+import io.vxseal.lab.Wire;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestMethodOrder;
+
+/**
+ * A stack on an encrypted network whose services have virtual addresses (VIPs), as they have by default, on two hosts. The scenarios
+ * build on each other.
+ */
+@Laboratory(installed = true)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class ServicesTest {
+    private static final Duration COMMAND = Duration.ofSeconds(90);
+    private static final Duration CHANGE = Duration.ofMinutes(3);
+    private static final int REQUESTS = 12;
+
+    /** A web server that answers with its container's name and the client's address. */
+    private static final String SERVER = """
+            command:
+                  - sh
+                  - -c
+                  - |
+                    ./bin/busybox mkdir -p /www/cgi-bin
+                    echo '#!/bin/sh
+                    echo Content-Type: text/plain
+                    echo
+                    echo $$(cat /etc/hostname) $$REMOTE_ADDR' > /www/cgi-bin/who
+                    ./bin/busybox chmod 755 /www/cgi-bin/who
+                    exec httpd -f -h /www""";
+
+    private static final String STACK = """
+            version: "3.8"
+            services:
+              web:
+                image: busybox:latest
+                %1$s
+                stop_grace_period: 4s
+                networks: {net: {aliases: [front]}}
+                ports: ["8080:80"]
+                deploy: {mode: global}
+              api:
+                image: busybox:latest
+                %1$s
+                stop_grace_period: 4s
+                networks: [net]
+                deploy: {replicas: 2}
+              client:
+                image: busybox:latest
+                command: sleep 86400
+                stop_grace_period: 1s
+                networks: [net]
+                deploy: {mode: global}
+            networks:
+              net:
+                driver: %2$s
+                driver_opts: {encrypted: ""}
+            """.formatted(SERVER, Product.DRIVER);
+
+    private Capture capture;
+    private List<Task> web;
+    private List<Task> clients;
+
+    private static String vip(Lab lab, String service) {
+        String network = lab.swarm().manager().sh("docker network inspect -f '{{.Id}}' app_net");
+        return lab.swarm().manager().sh(("docker service inspect -f '{{range .Endpoint.VirtualIPs}}{{.NetworkID}} {{.Addr}}{{println}}{{end}}'"
+                + " app_%s | grep ^%s").formatted(service, network)).split("[ /]")[1];
+    }
+
+    private static Optional<JsonNode> service(Guest guest, String name) {
+        return Product.status(guest).flatMap(status -> {
+            for (JsonNode service : status.path("services")) {
+                if (service.path("name").asText().equals("app_" + name)) {
+                    return Optional.of(service);
+                }
+            }
+            return Optional.empty();
+        });
+    }
+
+    private static void awaitTasks(Lab lab, String name, int count) {
+        lab.guests().forEach(guest -> Await.until("%d tasks of %s in the status of %s".formatted(count, name, guest), CHANGE, () ->
+                service(guest, name).filter(it -> it.path("addresses").size() == 1 && it.path("tasks").size() == count).isPresent()));
+    }
+
+    /** Asks a service several times, and returns its answers: a container's name and the client's address as it sees it. */
+    private static List<String> ask(Task client, String name) {
+        return client.exec("sh -c 'for n in %s; do wget -q -T 10 -O - http://%s/cgi-bin/who || echo failed; done'"
+                .formatted("x ".repeat(REQUESTS), name), COMMAND).require().lines().toList();
+    }
+
+    private static Set<String> containers(List<Task> tasks) {
+        Set<String> names = new HashSet<>();
+        tasks.forEach(task -> names.add(task.container().substring(0, 12)));
+        return names;
+    }
+
+    private static void assertAllAnswer(Task client, String name, List<Task> servers) {
+        List<String> answers = ask(client, name);
+        assertThat(answers).as("answers of %s to %s", name, client).hasSize(REQUESTS)
+                .allSatisfy(answer -> assertThat(answer.split(" ")[1]).isIn(client.address(), "[::ffff:%s]".formatted(client.address())));
+        assertThat(answers.stream().map(answer -> answer.split(" ")[0])).containsOnlyElementsOf(containers(servers))
+                .containsAll(containers(servers));
+    }
+
+    @Test
+    @Order(1)
+    void stackAnswersByNameAliasAndAddressFromEveryTask(Lab lab) {
+        capture = lab.wire().capture("services");
+        lab.swarm().manager().copyIn(STACK.getBytes(StandardCharsets.UTF_8), "/run/app.yml");
+        lab.swarm().manager().run("docker stack deploy --resolve-image never -c /run/app.yml app", COMMAND).require();
+        web = Together.map(lab.guests(), guest -> lab.swarm().task("app_web", "app_net", guest));
+        clients = Together.map(lab.guests(), guest -> lab.swarm().task("app_client", "app_net", guest));
+        awaitTasks(lab, "web", 2);
+        String vip = vip(lab, "web");
+        for (Task client : clients) {
+            assertAllAnswer(client, "web", web);
+            assertAllAnswer(client, "front", web);
+            assertAllAnswer(client, vip, web);
+        }
+        for (Task server : web) {
+            assertAllAnswer(server, "web", web);
+        }
+    }
+
+    @Test
+    @Order(2)
+    void vipAnswersPingAndTakesUdp(Lab lab) {
+        String vip = vip(lab, "web");
+        for (Task client : clients) {
+            Task asked = new Task(client.guest(), "none", 0, vip);
+            assertThat(client.ping(asked, 3)).matches(Task.Pings::allBack);
+            try (Listener one = web.get(0).listen("udp dst port 9000"); Listener two = web.get(1).listen("udp dst port 9000")) {
+                for (int n = 0; n < REQUESTS; n++) {
+                    client.send(asked, 9000);
+                }
+                Await.until("all datagrams to arrive", Duration.ofSeconds(20), () -> one.count() + two.count() == REQUESTS);
+                assertThat(one.count()).isBetween(1L, REQUESTS - 1L);
+            }
+        }
+    }
+
+    @Test
+    @Order(3)
+    void publishedPortAnswersOnEachHost(Lab lab) {
+        for (Guest guest : lab.guests()) {
+            assertThat(guest.run("busybox wget -q -T 10 -O - http://%s:8080/cgi-bin/who".formatted(guest.address()), COMMAND).require())
+                    .isNotEmpty();
+        }
+    }
+
+    @Test
+    @Order(4)
+    void rollingUpdateAndScalingFailNoRequest(Lab lab) {
+        awaitTasks(lab, "api", 2);
+        List<Guest.Spawned> loads = clients.stream().map(client -> client.guest().spawn(
+                "docker exec %s sh -c 'while [ ! -e /stop ]; do wget -q -T 20 -O - http://api/cgi-bin/who || echo failed; done'"
+                        .formatted(client.container()), Duration.ofMinutes(10))).toList();
+        Guest manager = lab.swarm().manager();
+        manager.run("docker service update --force --detach=false --quiet app_api", CHANGE).require();
+        manager.run("docker service scale app_api=5", CHANGE).require();
+        awaitTasks(lab, "api", 5);
+        manager.run("docker service scale app_api=1", CHANGE).require();
+        awaitTasks(lab, "api", 1);
+        clients.forEach(client -> client.exec("sh -c 'echo > /stop'", COMMAND).require());
+        for (Guest.Spawned load : loads) {
+            List<String> answers = load.await().out().lines().toList();
+            System.out.println("lab: " + answers.size() + " requests during update and scaling");
+            assertThat(answers).hasSizeGreaterThan(20).doesNotContain("failed");
+        }
+    }
+
+    @Test
+    @Order(5)
+    void killedPluginLeavesRulesAndComesBackWithThem(Lab lab) {
+        Guest manager = lab.swarm().manager();
+        for (Guest guest : lab.guests()) {
+            guest.sh("pkill -STOP -f io.vxseal.[M]ain");
+        }
+        for (Task client : clients) {
+            assertAllAnswer(client, "web", web);
+        }
+        lab.guests().forEach(guest -> guest.sh("pkill -CONT -f io.vxseal.[M]ain; pkill -KILL -f io.vxseal.[M]ain"));
+        Product.awaitTogether(lab.guests());
+        awaitTasks(lab, "web", 2);
+        for (Task client : clients) {
+            assertAllAnswer(client, "web", web);
+        }
+        manager.run("docker service scale app_api=3", CHANGE).require();
+        awaitTasks(lab, "api", 3);
+    }
+
+    @Test
+    @Order(6)
+    void flushedRulesAreBackWithinSeconds(Lab lab) {
+        Task client = clients.getFirst();
+        client.guest().sh("nsenter -n -t %d nft delete table ip $(nsenter -n -t %1$d nft list tables ip | grep -o 'vxseal-.*')"
+                .formatted(client.process()));
+        Await.until("the rules to be back", Duration.ofSeconds(20), () -> !client.guest()
+                .sh("nsenter -n -t %d nft list tables ip | grep vxseal || true".formatted(client.process())).isEmpty());
+        assertAllAnswer(client, "web", web);
+    }
+
+    @Test
+    @Order(7)
+    void serviceWithoutTasksRefusesAtOnce(Lab lab) {
+        String vip = vip(lab, "api");
+        lab.swarm().manager().run("docker service scale app_api=0", CHANGE).require();
+        awaitTasks(lab, "api", 0);
+        for (Task client : clients) {
+            Outcome refused = client.exec("wget -q -T 10 -O - http://%s/".formatted(vip), COMMAND);
+            assertThat(refused.ok()).isFalse();
+            assertThat(refused.err() + refused.out()).contains("refused");
+        }
+    }
+
+    @Test
+    @Order(8)
+    void nothingWasSentInClear(Lab lab) {
+        capture.stop();
+        assertThat(capture.count(Wire.ESP)).isPositive();
+        assertThat(capture.count(Wire.CLEARTEXT_VXLAN)).isZero();
+        lab.swarm().manager().run("docker stack rm app", CHANGE).require();
+    }
+}
