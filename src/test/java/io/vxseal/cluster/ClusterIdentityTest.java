@@ -2,17 +2,22 @@ package io.vxseal.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.cluster.ring.RingTest;
 import io.vxseal.cluster.ring.RingTrust;
 import io.vxseal.encryption.KeyRing;
+import io.vxseal.peers.Peer;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
 import io.vxseal.swarm.TestSwarm;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -235,6 +240,40 @@ class ClusterIdentityTest extends Hosts {
                 && n.cluster().peers("net").equals(Set.of(peer("net", "ep2", b))));
         assertThat(a.members()).isEqualTo(1);
         assertThat(a.cluster().ring()).isEqualTo(first);
+    }
+
+    /** As {@code docker swarm leave} and {@code docker swarm init --advertise-addr} with another address do it. */
+    @Test
+    void swarmIsMadeAnewAtOtherAddresses() throws Exception {
+        Host a = host(1, Role.MANAGER, HALF_A_DAY);
+        Host b = host(2, Role.WORKER, HALF_A_DAY);
+        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
+        await("together", () -> a.members() == 2 && b.members() == 2 && sameRing(a, b));
+        TestSwarm next = TestSwarm.make(Files.createDirectories(temp.resolve("anew")), "anewanewanewanewanewanewx");
+        for (Host each : List.of(a, b)) {
+            for (String file : List.of(SwarmIdentity.CERTIFICATE, SwarmIdentity.KEY, SwarmIdentity.ROOT)) {
+                Files.delete(each.certificates().resolve(file));
+            }
+        }
+        pause(3000);
+        next.issue("node-x", Role.MANAGER, a.certificates());
+        managerIds.put(address(11), "node-x");
+        a.lists(address(11));
+        pause(1500);
+        a.cluster().self(address(11), address(11));
+        pause(3000);
+        next.issue("node-y", Role.WORKER, b.certificates());
+        b.lists(address(11));
+        b.cluster().self(address(12), address(12));
+        await("joined", () -> a.members() == 2 && b.members() == 2 && sameRing(a, b));
+        List<SubnetRecord> subnets = List.of(new SubnetRecord(Cidr.parse("10.1.0.0/24"), InetAddress.ofLiteral("10.1.0.1")));
+        a.cluster().define("new", subnets);
+        for (Host each : List.of(a, b)) {
+            each.cluster().subscribe("new", subnets);
+            each.cluster().announce(new Peer("new", "ep" + each.at().getAddress()[3], Cidr.parse("10.1.0." + each.at().getAddress()[3] + 10 + "/24"),
+                    MacAddress.of(each.at()), address(each.at().getAddress()[3] + 10)));
+        }
+        await("endpoints there and back", () -> a.cluster().peers("new").size() == 1 && b.cluster().peers("new").size() == 1);
     }
 
     /** As {@code docker swarm ca --rotate} does it, node by node. */

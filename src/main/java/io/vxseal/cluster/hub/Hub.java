@@ -389,9 +389,10 @@ public final class Hub {
         synchronize();
     }
 
-    /** Closes sessions that do not hold any more. */
+    /** Closes all sessions with nodes of other processes. */
     public void closeAll(String reason) {
-        List.copyOf(sessions.values()).forEach(session -> session.channel.close(reason));
+        List.copyOf(sessions.values()).stream().filter(session -> !session.node().equals(self))
+                .forEach(session -> session.channel.close(reason));
     }
 
     // ---- what people see

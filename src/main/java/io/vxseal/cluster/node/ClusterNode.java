@@ -399,7 +399,7 @@ public final class ClusterNode {
 
     /** Closes all sessions with hubs of other processes. */
     public void closeAll(String reason) {
-        List.copyOf(uplinks.values()).forEach(up -> up.channel.close(reason));
+        List.copyOf(uplinks.values()).stream().filter(up -> up.address.isPresent()).forEach(up -> up.channel.close(reason));
     }
 
     /** Closes sessions with hubs that are no managers any more. */
