@@ -3,8 +3,6 @@ package io.vxseal.cluster;
 import io.vxseal.cluster.hub.Hub;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
-import io.vxseal.cluster.message.RefusedException;
-import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.message.Timer;
 import io.vxseal.cluster.node.ClusterNode;
 import io.vxseal.cluster.node.HubSelection;
@@ -27,6 +25,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -135,39 +135,6 @@ final class ClusterMember {
         }
     }
 
-    private final class HubRings implements Hub.Rings {
-        @Override
-        public RingMark mark() {
-            return rings.mark();
-        }
-
-        @Override
-        public Optional<Message.Ring> newerThan(RingMark theirs) {
-            return rings.newerThan(theirs);
-        }
-
-        @Override
-        public void take(byte[] octets) throws RefusedException {
-            rings.take(octets);
-        }
-
-        @Override
-        public boolean isRotationRequested() {
-            return rings.isRotationRequested();
-        }
-
-        @Override
-        public void onRotationRequest(RingMark ring) {
-            rings.onRotationRequest(ring);
-        }
-
-        @Override
-        public void onRemoval(String removed) {
-            LOG.info("node {} left the swarm: the keys are rotated", removed);
-            rings.onRemoval();
-        }
-    }
-
     // ---- the swarm
 
     /** Takes this node's certificates, new or renewed. */
@@ -192,7 +159,7 @@ final class ClusterMember {
     private void startHub(NodeName name) {
         // What sessions with other hubs told went to the directory.
         node.closeAll("this node is a manager now");
-        Hub started = new Hub(name.node(), random.nextLong() | 1, retention, timer, managers::isManager, new HubRings(), outside::refuse);
+        Hub started = new Hub(name.node(), random.nextLong() | 1, retention, timer, managers::isManager, rings, outside::refuse);
         hub = Optional.of(started);
         vtep.ifPresent(started::self);
         started.managers(managers.listed());
@@ -224,16 +191,16 @@ final class ClusterMember {
 
     /** Takes the engine's list of managers. */
     void listed(ManagerAddresses.Listing now) {
-        boolean removed = !now.nodes().isEmpty() && !now.nodes().containsAll(listing.nodes());
+        Set<String> removed = new TreeSet<>(listing.nodes());
+        removed.removeAll(now.nodes());
         listing = now;
         managers.listed(now.nodes(), now.isPartial());
         hub.ifPresent(h -> h.managers(managers.listed()));
         rings.managersChanged();
         node.closeUnless(id -> managers.isManager(id) || self.filter(me -> me.node().equals(id)).isPresent());
         selection.listed(now.addresses(), timer.nanoTime());
-        if (removed && self.filter(me -> me.role() == Role.MANAGER).isPresent()) {
-            LOG.info("a manager was demoted or removed: the keys are rotated");
-            rings.onRemoval();
+        if (!now.nodes().isEmpty() && self.filter(me -> me.role() == Role.MANAGER).isPresent()) {
+            removed.forEach(rings::onRemoval);
         }
         dial();
     }
@@ -270,11 +237,6 @@ final class ClusterMember {
 
     void requestRotation() {
         rings.requestRotation();
-    }
-
-    /** A node that has the keys is no longer of the swarm. */
-    void onRemoval() {
-        rings.onRemoval();
     }
 
     /** Tells the hubs that this process ends and may be back. */

@@ -1,16 +1,6 @@
 package io.vxseal.cluster;
 
-import io.vxseal.cluster.link.Connection;
-import io.vxseal.cluster.link.ConnectionListener;
-import io.vxseal.cluster.link.HubClient;
-import io.vxseal.cluster.link.HubServer;
-import io.vxseal.cluster.link.LinkThreads;
-import io.vxseal.cluster.link.LinkTimes;
 import io.vxseal.cluster.link.Rejections;
-import io.vxseal.cluster.message.Message;
-import io.vxseal.cluster.message.MessageChannel;
-import io.vxseal.cluster.message.MessageCodec;
-import io.vxseal.cluster.message.RefusedException;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.cluster.ring.RingFile;
@@ -23,9 +13,7 @@ import io.vxseal.swarm.IdentityException;
 import io.vxseal.swarm.ManagerAddresses;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
-import java.io.IOException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
 import java.net.SocketException;
 import java.security.SecureRandom;
@@ -37,40 +25,36 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.BiConsumer;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The cluster in a process: follows the engine's files, holds the sockets, and runs a {@link ClusterMember} on one thread. Everything
- * happens on that thread, {@link #post}ed to it, but for {@link #status()} and {@link #outlook()}.
+ * The cluster in a process: follows the engine's files, and runs a {@link ClusterMember} and its sockets on one thread. All methods are
+ * called on that thread, through {@link #post}, except {@link #status()}, {@link #outlook()} and {@link #close()}.
  */
 final class ClusterProcess implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ClusterProcess.class);
 
-    /** How long a record outlives the silence of its node; replacing a plugin by another build may take the longer time. */
+    /** Times for which a record outlives the silence of its node; replacing a plugin by another build may take the longer one. */
     static final Retention RETENTION = new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10));
     private static final Duration TICK = Duration.ofSeconds(1);
     /** Long enough for the driver to say what it remembers before the first session opens. */
     private static final Duration FIRST_TICK = Duration.ofMillis(50);
-    /** After a failed attempt to listen, as when the port is taken. */
-    private static final Duration LISTEN_AGAIN = Duration.ofSeconds(5);
     /** A renewal replaces files one by one; missing for longer, the swarm was left. */
     private static final Duration LEFT = Duration.ofSeconds(5);
-    /** For all hubs to hear that this node goes; one that does not answer delays it no longer. */
+    /** Longest time for all hubs to hear that this node goes. */
     private static final Duration FAREWELL = Duration.ofSeconds(2);
     private static final Duration FAREWELL_CHECK = Duration.ofMillis(20);
     /** For all of {@link #close}: the engine kills a plugin 10 s after it asked it to end. */
     private static final Duration CLOSE = Duration.ofSeconds(5);
 
-    private final ClusterSettings settings;
     private final ClusterThread thread = new ClusterThread();
     private final Outlook outlook;
     private final Refusals refusals = new Refusals();
     private final Rejections rejections = new Rejections();
     private final ClusterMember member;
+    private final ClusterSockets sockets;
     private final CertificateFiles certificates;
     private final ManagerAddresses managerAddresses;
     private final StatusReport report;
@@ -79,26 +63,20 @@ final class ClusterProcess implements AutoCloseable {
     private Optional<SwarmIdentity> identity = Optional.empty();
     private Optional<Long> identityMissing = Optional.empty();
     private Optional<String> identityProblem = Optional.empty();
-    private Optional<String> listenProblem = Optional.empty();
-    private Optional<String> dialProblem = Optional.empty();
     private ManagerAddresses.Listing listing = ManagerAddresses.Listing.EMPTY;
-    private Optional<LinkThreads> link = Optional.empty();
-    private Optional<HubServer> server = Optional.empty();
-    private Optional<HubClient> client = Optional.empty();
-    private long listenNotBefore = System.nanoTime();
     private boolean ticking;
     private boolean leaving;
 
     private volatile ClusterStatus status = ClusterStatus.EMPTY;
 
-    /** Where this node is: the address that others are told, and the one to listen on. */
+    /** This node's addresses: the one that others are told, and the one to listen on. */
     record Addresses(InetAddress advertise, InetAddress bind) {}
 
     ClusterProcess(ClusterSettings settings, KeyAuthority authority, Retention retention, ClusterListener listener) {
-        this.settings = settings;
         this.outlook = new Outlook(listener);
         RingStore store = settings.ringFolder().<RingStore>map(RingFile::new).orElse(RingStore.NONE);
         this.member = new ClusterMember(authority, retention, store, thread, new SecureRandom(), new Outside());
+        this.sockets = new ClusterSockets(settings.port(), thread, member, refusals, rejections);
         this.certificates = new CertificateFiles(settings.certificates());
         this.managerAddresses = new ManagerAddresses(settings.managers());
         this.report = new StatusReport(member);
@@ -107,15 +85,7 @@ final class ClusterProcess implements AutoCloseable {
     private final class Outside implements ClusterMember.Outside {
         @Override
         public void dial(InetAddress hub) {
-            if (client.isEmpty()) {
-                thread.post(() -> member.hubFailed(hub));
-                return;
-            }
-            CompletableFuture<?> _ = client.get().dial(new InetSocketAddress(hub, settings.port())).whenComplete((connection, failure) -> {
-                if (!thread.post(() -> dialled(hub, connection, failure)) && connection != null) {
-                    connection.close("this node's plugin ends");
-                }
-            });
+            sockets.dial(hub);
         }
 
         @Override
@@ -246,16 +216,14 @@ final class ClusterProcess implements AutoCloseable {
             return;
         }
         identity = Optional.of(now);
-        client.ifPresent(c -> c.identityChanged(now));
-        server.ifPresent(s -> s.identityChanged(now));
+        sockets.identityChanged(now);
         member.become(RingTrust.of(now));
         if (now.name().role() != Role.MANAGER) {
-            server.ifPresent(HubServer::close);
-            server = Optional.empty();
+            sockets.closeServer();
         }
         if (sameNode && !sameRoots && now.name().role() == Role.MANAGER) {
             LOG.info("the swarm's root was replaced: the keys are rotated");
-            member.onRemoval();
+            member.requestRotation();
         }
         takeStatus();
     }
@@ -286,128 +254,16 @@ final class ClusterProcess implements AutoCloseable {
         }
     }
 
-    // ---- sockets
-
     private void connect() {
-        if (identity.isEmpty() || addresses.isEmpty()) {
-            return;
-        }
-        SwarmIdentity as = identity.get();
-        Addresses at = addresses.get();
-        LinkThreads threads = link.orElseGet(LinkThreads::new);
-        link = Optional.of(threads);
-        if (client.isEmpty()) {
-            client = Optional.of(new HubClient(at.bind(), as, threads, LinkTimes.DEFAULT, new Uplinks(), rejections));
-            member.retry();
-        }
-        if (as.name().role() == Role.MANAGER && server.isEmpty() && System.nanoTime() - listenNotBefore >= 0) {
-            listen(as, at, threads);
-        }
-    }
-
-    private void listen(SwarmIdentity as, Addresses at, LinkThreads threads) {
-        HubServer starting = new HubServer(
-                new InetSocketAddress(at.bind(), settings.port()), as, threads, LinkTimes.DEFAULT, new Nodes(), rejections);
-        try {
-            starting.start();
-            server = Optional.of(starting);
-            listenProblem = Optional.empty();
-            LOG.info("hub at {}:{}", at.bind().getHostAddress(), settings.port());
-        } catch (IOException | RuntimeException e) {
-            starting.close();
-            listenNotBefore = System.nanoTime() + LISTEN_AGAIN.toNanos();
-            String text = "cannot listen at %s:%d: %s".formatted(at.bind().getHostAddress(), settings.port(), e.getMessage());
-            if (!listenProblem.equals(Optional.of(text))) {
-                listenProblem = Optional.of(text);
-                LOG.error("no hub here, retrying: {}", text);
-            }
+        if (identity.isPresent() && addresses.isPresent()) {
+            sockets.open(identity.get(), addresses.get().bind());
         }
     }
 
     private void disconnect(String reason) {
         member.node().closeAll(reason);
         member.hub().ifPresent(hub -> hub.closeAll(reason));
-        client.ifPresent(HubClient::close);
-        server.ifPresent(HubServer::close);
-        client = Optional.empty();
-        server = Optional.empty();
-    }
-
-    private void dialled(InetAddress hub, Connection connection, @Nullable Throwable failure) {
-        if (failure != null) {
-            Throwable cause = failure.getCause() == null ? failure : failure.getCause();
-            dialProblem = Optional.of("no hub is reached; %s: %s".formatted(hub.getHostAddress(), cause.getMessage()));
-            LOG.debug("hub at {} is not reached: {}", hub, cause.toString());
-            member.hubFailed(hub);
-        } else if (client.isEmpty()) {
-            connection.close("this node left");
-            member.hubFailed(hub);
-        } else {
-            dialProblem = Optional.empty();
-            member.hubReached(hub, new ConnectionChannel(connection));
-        }
-    }
-
-    /** Reads a message on the session's thread, and passes it on to the cluster's. */
-    private void receive(Connection connection, byte[] octets, BiConsumer<MessageChannel, Message> deliver) {
-        try {
-            MessageCodec.decode(octets).ifPresent(message ->
-                    thread.post(() -> deliver.accept(new ConnectionChannel(connection), message)));
-        } catch (RefusedException e) {
-            refusals.refuse("node " + connection.peer().node(), e.getMessage());
-        }
-    }
-
-    /** The sessions with hubs. */
-    private final class Uplinks implements ConnectionListener {
-        @Override
-        public void opened(Connection connection) {
-            // The dialling ends with it.
-        }
-
-        @Override
-        public void received(Connection connection, byte[] message) {
-            receive(connection, message, member::hubReceived);
-        }
-
-        @Override
-        public void drained(Connection connection) {
-            thread.post(() -> member.hubDrained(new ConnectionChannel(connection)));
-        }
-
-        @Override
-        public void closed(Connection connection, String reason) {
-            thread.post(() -> {
-                LOG.info("session with hub {} ended: {}", connection.peer().node(), reason);
-                member.hubClosed(new ConnectionChannel(connection));
-            });
-        }
-    }
-
-    /** The sessions of nodes with this hub. */
-    private final class Nodes implements ConnectionListener {
-        @Override
-        public void opened(Connection connection) {
-            thread.post(() -> member.nodeOpened(new ConnectionChannel(connection)));
-        }
-
-        @Override
-        public void received(Connection connection, byte[] message) {
-            receive(connection, message, member::nodeReceived);
-        }
-
-        @Override
-        public void drained(Connection connection) {
-            thread.post(() -> member.nodeDrained(new ConnectionChannel(connection)));
-        }
-
-        @Override
-        public void closed(Connection connection, String reason) {
-            thread.post(() -> {
-                LOG.info("session of node {} ended: {}", connection.peer().node(), reason);
-                member.nodeClosed(new ConnectionChannel(connection));
-            });
-        }
+        sockets.closeAll();
     }
 
     // ---- what others read
@@ -422,7 +278,7 @@ final class ClusterProcess implements AutoCloseable {
 
     private void takeStatus() {
         status = report.make(identity.map(SwarmIdentity::name), addresses.map(Addresses::advertise),
-                identityProblem.or(() -> listenProblem).or(() -> member.node().hubs().isEmpty() ? dialProblem : Optional.empty()),
+                identityProblem.or(sockets::problem),
                 refusals.count(), rejections);
     }
 
@@ -450,7 +306,7 @@ final class ClusterProcess implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         thread.close();
-        link.ifPresent(LinkThreads::close);
+        sockets.end();
     }
 
     private void awaitHeard(CompletableFuture<Void> heard, long limit) {

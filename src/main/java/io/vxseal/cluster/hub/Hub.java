@@ -9,13 +9,13 @@ import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RefusedClaim;
+import io.vxseal.cluster.ring.Rings;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -55,27 +55,6 @@ public final class Hub {
     /** Since when this hub has known what the others know. */
     private Optional<Long> ready = Optional.empty();
     private final long began;
-
-    /** What a hub has to do with the ring. */
-    public interface Rings {
-        /** Returns which ring there is. */
-        RingMark mark();
-
-        /** Returns the ring if it is newer than this. */
-        Optional<Message.Ring> newerThan(RingMark theirs);
-
-        /** Takes a ring that a node brought. */
-        void take(byte[] octets) throws RefusedException;
-
-        /** Returns whether other keys are wanted before their time. */
-        boolean isRotationRequested();
-
-        /** Hears that a node wants this ring replaced before its time. */
-        void onRotationRequest(RingMark ring);
-
-        /** Hears that a node which had the keys left the swarm. */
-        void onRemoval(String node);
-    }
 
     /** Counts what is refused. */
     public interface Refusals {

@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Pure, one thread.
  */
-public final class RingKeeper {
+public final class RingKeeper implements Rings {
     private static final Logger LOG = LoggerFactory.getLogger(RingKeeper.class);
 
     /** Most versions that a ring may be ahead of this node's: years of rotations. */
@@ -55,12 +55,12 @@ public final class RingKeeper {
     /** The tags of the keys in force, and when each first was. */
     private final Map<Integer, Long> since = new HashMap<>();
 
-    /** Hears what becomes of the ring. */
+    /** Listener of the ring. */
     public interface Events {
-        /** Other keys are in force. */
+        /** Takes keys that are in force from now on. */
         void keys(KeyRing keys);
 
-        /** The ring, or whether it is to be replaced, is to be told to others. */
+        /** Tells others that the ring changed, or that it is to be replaced. */
         void changed();
     }
 
@@ -139,15 +139,12 @@ public final class RingKeeper {
         events.changed();
     }
 
-    /**
-     * Returns whether the ring of {@link #mark()} is to be replaced before its time. A node that hears of a request passes it on from
-     * then on, so the manager that makes the next ring hears of it, whichever that is.
-     */
+    @Override
     public boolean isRotationRequested() {
         return rotationRequested && !isExternal();
     }
 
-    /** Hears that another node wants this ring replaced. If this node does not have it yet, it is told again. */
+    @Override
     public void onRotationRequest(RingMark ring) {
         if (!rotationRequested && ring.equals(mark()) && ring.version() > 0 && !isExternal()) {
             rotationRequested = true;
@@ -155,26 +152,23 @@ public final class RingKeeper {
         }
     }
 
-    /** Hears that a node which has the keys is no longer of the swarm. */
-    public void onRemoval() {
+    @Override
+    public void onRemoval(String node) {
+        LOG.info("node {} left the swarm, or is no manager any more: requesting a rotation of the keys", node);
         requestRotation();
     }
 
-    /** Returns which ring this node has. */
+    @Override
     public RingMark mark() {
         return signed.map(SignedRing::mark).orElse(RingMark.NONE);
     }
 
-    /** Returns the ring, if it is newer than this one. */
+    @Override
     public Optional<Message.Ring> newerThan(RingMark theirs) {
         return signed.filter(ring -> ring.mark().compareTo(theirs) > 0).map(ring -> new Message.Ring(ring.octets()));
     }
 
-    /**
-     * Takes a ring that another node brought, unless this node has it or a newer one.
-     *
-     * @throws RefusedException if it is not by a manager of this swarm, or too far ahead
-     */
+    @Override
     public void take(byte[] octets) throws RefusedException {
         if (signed.filter(ring -> ring.hasOctets(octets)).isPresent()) {
             return;
@@ -200,7 +194,7 @@ public final class RingKeeper {
         inForce(theirs);
     }
 
-    /** Hears that the engine's list of managers changed. */
+    /** Takes the ring of an author that the engine lists by now. */
     public void managersChanged() {
         Optional<SignedRing> again = unlisted.filter(ring -> isManager.test(ring.mark().author()));
         if (again.isPresent()) {

@@ -17,6 +17,7 @@ import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.TestRecords;
+import io.vxseal.cluster.ring.Rings;
 import io.vxseal.swarm.Role;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -39,7 +40,7 @@ class HubTest {
             new NoKeys(), (node, what) -> refused.add(node + ": " + what));
 
     /** A ring of which only the mark counts. */
-    private final class NoKeys implements Hub.Rings {
+    private final class NoKeys implements Rings {
         @Override
         public RingMark mark() {
             return MARK;

@@ -1,0 +1,34 @@
+package io.vxseal.cluster.ring;
+
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.cluster.message.RingMark;
+import java.util.Optional;
+
+/** The ring of a node, as its sessions need it. */
+public interface Rings {
+    /** Returns which ring this node has. */
+    RingMark mark();
+
+    /** Returns the ring, if it is newer than this one. */
+    Optional<Message.Ring> newerThan(RingMark theirs);
+
+    /**
+     * Takes a ring that another node brought, unless this node has it or a newer one.
+     *
+     * @throws RefusedException if it is not by a manager of this swarm, or too far ahead
+     */
+    void take(byte[] octets) throws RefusedException;
+
+    /**
+     * Returns whether the ring of {@link #mark()} is to be replaced before its time. A node that hears of a request passes it on from
+     * then on, so the manager that makes the next ring hears of it, whichever that is.
+     */
+    boolean isRotationRequested();
+
+    /** Takes another node's request to replace this ring. If this node does not have the ring yet, the request comes again. */
+    void onRotationRequest(RingMark ring);
+
+    /** Requests other keys: a node that has these left the swarm, or is no manager any more. */
+    void onRemoval(String node);
+}
