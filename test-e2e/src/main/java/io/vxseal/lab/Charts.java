@@ -104,6 +104,7 @@ final class Charts {
      *
      * @param limit a line to draw, 0 for none
      */
+    @SuppressWarnings("deprecation") // setItemLabelAnchorOffset has no successor in this version
     static String strip(double limit, List<Row> rows) {
         var data = new XYSeriesCollection();
         var dots = new XYLineAndShapeRenderer(false, true);

@@ -11,7 +11,7 @@ import java.util.List;
 final class Disk {
 
     private static final long SIZE = 4L << 30;
-    private static final Duration LIMIT = Duration.ofSeconds(120);
+    private static final Duration LIMIT = Duration.ofMinutes(2);
 
     private Disk() {}
 

@@ -33,7 +33,7 @@ final class Machine implements AutoCloseable {
     static final String LIFE = "10800";
 
     private static final Duration ANSWER = Duration.ofSeconds(20);
-    private static final Duration STATE = Duration.ofSeconds(120);
+    private static final Duration STATE = Duration.ofMinutes(2);
 
     private final String name;
     private final Process process;

@@ -171,7 +171,7 @@ final class Page {
         computed.put("lines", StreamSupport.stream(report.path("pure").spliterator(), false).map(line -> Map.of(
                 "what", words(line.path("what").asText()),
                 "micros", number(line.path("micros").asDouble()),
-                "bytes", number(Math.round(line.path("octets").asDouble())))).toList());
+                "bytes", number((double) Math.round(line.path("octets").asDouble())))).toList());
         return computed;
     }
 

@@ -15,7 +15,7 @@ import java.util.List;
 final class Payload {
 
     private static final long SIZE = 512L << 20;
-    private static final Duration LIMIT = Duration.ofSeconds(120);
+    private static final Duration LIMIT = Duration.ofMinutes(2);
 
     private Payload() {}
 

@@ -134,6 +134,7 @@ final class Programming {
         return "/run/bench/witness " + mode;
     }
 
+    @SuppressWarnings("AnnotateFormatMethod") // would be the only use of a dependency
     private void take(int round, String command, Object... words) {
         String said = guest.run("unshare -n " + command.formatted(words), LIMIT).require();
         for (String line : said.lines().toList()) {

@@ -103,7 +103,7 @@ record Snapshot(Path folder, Duration life) {
         String family = name.substring(0, name.lastIndexOf('-') + 1);
         try (Stream<Path> all = Files.list(folder.getParent())) {
             Map<Boolean, List<Path>> worthKeeping = all.filter(path -> path.getFileName().toString().startsWith(family))
-                    .sorted(Comparator.comparing((Path path) -> path.toFile().lastModified()).reversed())
+                    .sorted(Comparator.comparingLong((Path path) -> path.toFile().lastModified()).reversed())
                     .collect(Collectors.partitioningBy(path ->
                             !path.equals(folder) && !path.toString().endsWith(".making") && new Snapshot(path, life).usable()));
             worthKeeping.get(false).forEach(Snapshot::remove);

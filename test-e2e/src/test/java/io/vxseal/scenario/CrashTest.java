@@ -231,7 +231,7 @@ class CrashTest {
         lab.swarm().removeNetwork("my-net");
         for (int n = 0; n < before.size(); n++) {
             // A process that has just started keeps its predecessor's states for 90 s, whatever its networks.
-            Footprint.awaitAsBefore(lab.guests().get(n), before.get(n), Duration.ofSeconds(120));
+            Footprint.awaitAsBefore(lab.guests().get(n), before.get(n), Duration.ofMinutes(2));
         }
     }
 }

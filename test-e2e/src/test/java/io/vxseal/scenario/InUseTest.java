@@ -113,7 +113,7 @@ class InUseTest {
         long told = repairsTold(guest);
 
         String milliseconds = guest.run(
-                        SCRIPT.replace("DAMAGE", damage.command.replaceAll("\\bL\\b", "\\$L")), Duration.ofSeconds(120))
+                        SCRIPT.replace("DAMAGE", damage.command.replaceAll("\\bL\\b", "\\$L")), Duration.ofMinutes(2))
                 .require();
 
         assertThat(Swarm.pingAcross(tasks, 3)).matches(Task.Pings::allBack);

@@ -293,7 +293,7 @@ class InjectionTest {
             }
             // The last ones sent, so the earlier ones have been processed.
             Await.until(() -> 2 * times + " datagrams on the plain network of " + guest + ", not " + inOpen.count(), SOON,
-                    () -> inOpen.count() == 2 * times);
+                    () -> inOpen.count() == 2L * times);
             assertThat(inShut.count()).as("datagrams on the encrypted network of " + guest).isZero();
         }
     }

@@ -4,6 +4,7 @@ import io.vxseal.lab.Lab;
 import io.vxseal.lab.Product;
 import java.nio.file.Path;
 import java.time.LocalTime;
+import java.time.ZoneId;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import org.junit.jupiter.api.extension.AfterAllCallback;
@@ -25,7 +26,7 @@ final class LaboratoryExtension implements BeforeAllCallback, AfterAllCallback, 
     public void beforeAll(ExtensionContext context) {
         Laboratory wanted = context.getRequiredTestClass().getAnnotation(Laboratory.class);
         Lab lab = Lab.open(plan(wanted),
-                line -> System.out.println("lab: " + LocalTime.now().truncatedTo(ChronoUnit.SECONDS) + " " + line));
+                line -> System.out.println("lab: " + LocalTime.now(ZoneId.systemDefault()).truncatedTo(ChronoUnit.SECONDS) + " " + line));
         context.getStore(SPACE).put(Lab.class, lab);
     }
 
