@@ -93,6 +93,8 @@ final class Catalogue {
         boolean denied;
         /** Number of endpoints that are this service's. */
         int endpoints;
+        /** When the question was asked whose answer the tasks are. */
+        long tasksAsked;
         long emptySince;
         long lastEndpoint;
         long askAddressesAt;
@@ -282,12 +284,15 @@ final class Catalogue {
     /**
      * Takes the addresses of a service's tasks. None means that the engine does not have the name, because no task takes new
      * connections or because the service is gone. The first is certain once the engine has answered for the service's own name.
+     *
+     * @param asked when; name servers outside may answer late, and what is older than the last answer does not count
      */
-    void tasks(ServiceName name, Collection<InetAddress> answer, long now) {
+    void tasks(ServiceName name, Collection<InetAddress> answer, long asked, long now) {
         Service service = services.get(name);
-        if (service == null) {
+        if (service == null || service.hasTasks && asked < service.tasksAsked) {
             return;
         }
+        service.tasksAsked = asked;
         Set<InetAddress> tasks = new HashSet<>(answer);
         tasks.removeIf(address -> !isOfNetwork(address));
         if (tasks.isEmpty()) {

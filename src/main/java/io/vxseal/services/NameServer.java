@@ -17,7 +17,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
-import org.xbill.DNS.AAAARecord;
 import org.xbill.DNS.ARecord;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Flags;
@@ -25,7 +24,6 @@ import org.xbill.DNS.Message;
 import org.xbill.DNS.Name;
 import org.xbill.DNS.OPTRecord;
 import org.xbill.DNS.PTRRecord;
-import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Record;
 import org.xbill.DNS.ReverseMap;
 import org.xbill.DNS.Section;
@@ -56,12 +54,10 @@ final class NameServer implements AutoCloseable {
      * An answer.
      *
      * @param id of the question
-     * @param known whether the server, or one that it asked, has the name
-     * @param failed whether the server could not find that out
-     * @param names in a PTR answer
-     * @param addresses in an A answer
+     * @param names in a PTR answer; none if there is no such name, or the server could not find out
+     * @param addresses in an A answer, likewise
      */
-    record Answer(int id, boolean known, boolean failed, List<String> names, List<InetAddress> addresses) {}
+    record Answer(int id, List<String> names, List<InetAddress> addresses) {}
 
     private NameServer(Namespace namespace, InetSocketAddress address, DatagramChannel channel) {
         this.namespace = namespace;
@@ -152,17 +148,10 @@ final class NameServer implements AutoCloseable {
             switch (record) {
                 case PTRRecord pointer -> names.add(pointer.getTarget().toString(true));
                 case ARecord a -> addresses.add(a.getAddress());
-                case AAAARecord _ -> { }
                 default -> { }
             }
         }
-        int code = message.getRcode();
-        return new Answer(
-                message.getHeader().getID(),
-                !names.isEmpty() || !addresses.isEmpty(),
-                code != Rcode.NOERROR && code != Rcode.NXDOMAIN,
-                names,
-                addresses);
+        return new Answer(message.getHeader().getID(), names, addresses);
     }
 
     /** Asks a truncated answer's question again. The server is on this host, and is not waited for long. */

@@ -3,36 +3,24 @@ package io.vxseal.services;
 import io.vxseal.kernel.balancer.BalancerTable;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netlink.NetlinkTransaction;
-import java.io.IOException;
+import io.vxseal.kernel.netns.Namespace;
 import java.net.InetAddress;
 import java.nio.channels.Selector;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The services of one network, and the tables in its containers here that balance connections to them. */
 final class NetworkServices implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(NetworkServices.class);
-
-    /** Time that an answer is waited for: the engine asks name servers outside for up to twelve seconds. */
-    private static final long ANSWER_TIMEOUT = Duration.ofSeconds(12).toNanos();
-
-    /** Time without any answer after which another container's name server is asked. */
-    private static final long SILENCE = Duration.ofSeconds(3).toNanos();
-
-    /** Pauses before a name server is tried again that does not listen yet. */
-    private static final long FIRST_RETRY = Duration.ofMillis(30).toNanos();
-    private static final long LAST_RETRY = Duration.ofSeconds(2).toNanos();
 
     /** Pauses between looks for a namespace: the engine makes it within moments after Join, or the container does not start. */
     private static final long FIRST_LOOK = Duration.ofMillis(5).toNanos();
@@ -45,16 +33,9 @@ final class NetworkServices implements AutoCloseable {
     private static final long MISSING = Duration.ofSeconds(60).toNanos();
 
     private final String id;
-    private final Selector selector;
     private final Catalogue catalogue;
+    private final Inquiry inquiry;
     private final Map<String, Attached> containers = new LinkedHashMap<>();
-
-    private Optional<NameServer> server = Optional.empty();
-    private String serverOf = "";
-    private final Map<Integer, Asked> asked = new HashMap<>();
-    private long lastAnswer;
-    private long openAt;
-    private long retry = FIRST_RETRY;
 
     private Map<InetAddress, List<InetAddress>> wanted = Map.of();
     private final Set<InetAddress> gone = new HashSet<>();
@@ -65,8 +46,6 @@ final class NetworkServices implements AutoCloseable {
             Map<InetAddress, List<InetAddress>> before, Map<InetAddress, List<InetAddress>> after, NetlinkTransaction messages) {}
 
     private Optional<Change> lastChange = Optional.empty();
-
-    private record Asked(Question question, long at) {}
 
     private static final class Attached {
         final Container container;
@@ -83,7 +62,7 @@ final class NetworkServices implements AutoCloseable {
     NetworkServices(String id, Catalogue catalogue, Selector selector) {
         this.id = id;
         this.catalogue = catalogue;
-        this.selector = selector;
+        this.inquiry = new Inquiry(catalogue, selector);
     }
 
     Catalogue catalogue() {
@@ -123,9 +102,7 @@ final class NetworkServices implements AutoCloseable {
         if (attached == null) {
             return;
         }
-        if (serverOf.equals(endpoint)) {
-            closeServer();
-        }
+        inquiry.leave(endpoint);
         try (Container container = attached.container) {
             container.remove();
         } catch (KernelException failure) {
@@ -149,26 +126,35 @@ final class NetworkServices implements AutoCloseable {
     /** Does what is due. */
     void work(long now) {
         look(now);
-        receive(now);
-        ask(now);
+        dirty |= inquiry.receive(now);
+        inquiry.ask(namespaces(), now);
         catalogue.forget(now);
         apply(now);
     }
 
     /** Returns when {@link #work} has something to do next, if nothing happens before. */
     long nextWork(long now) {
-        long next = server.isPresent() ? catalogue.nextDue(now) : Long.MAX_VALUE;
+        long next = inquiry.nextWork(!namespaces().isEmpty(), now);
         for (Attached attached : containers.values()) {
             if (!attached.container.isOpen()) {
                 next = Math.min(next, attached.lookAt);
-            } else if (server.isEmpty()) {
-                next = Math.min(next, openAt);
             }
             if (attached.container.isInherited()) {
                 next = Math.min(next, now + LAST_LOOK);
             }
         }
         return next;
+    }
+
+    /** Returns the open namespaces by endpoint. */
+    private Map<String, Namespace> namespaces() {
+        Map<String, Namespace> open = new LinkedHashMap<>();
+        containers.forEach((endpoint, attached) -> {
+            if (attached.container.isOpen()) {
+                open.put(endpoint, attached.container.namespace());
+            }
+        });
+        return open;
     }
 
     /** Opens namespaces that the engine has made since the last look. */
@@ -201,97 +187,6 @@ final class NetworkServices implements AutoCloseable {
             container.setProblem(problem);
             log.error("the addresses of services do not answer in the container of endpoint {} of network {}, retrying: {}",
                     endpoint, id, problem);
-        }
-    }
-
-    private void ask(long now) {
-        asked.values().removeIf(question -> now - question.at > ANSWER_TIMEOUT);
-        if (server.isPresent() && !asked.isEmpty() && now - lastAnswer > SILENCE) {
-            closeServer();
-        }
-        if (server.isEmpty() && openAt <= now) {
-            openServer(now);
-        }
-        if (server.isEmpty()) {
-            return;
-        }
-        List<Question> due = catalogue.due(now);
-        if (asked.isEmpty() && !due.isEmpty()) {
-            lastAnswer = now;
-        }
-        try {
-            for (Question question : due) {
-                int number = ThreadLocalRandom.current().nextInt(1 << 16);
-                asked.put(number, new Asked(question, now));
-                server.get().ask(number, question);
-            }
-        } catch (IOException unreachable) {
-            reopenSoon(now);
-        }
-    }
-
-    /** Opens the name server of the container after the one asked last. */
-    private void openServer(long now) {
-        List<Map.Entry<String, Attached>> open = containers.entrySet().stream()
-                .filter(attached -> attached.getValue().container.isOpen())
-                .toList();
-        if (open.isEmpty()) {
-            return;
-        }
-        int last = open.stream().map(Map.Entry::getKey).toList().indexOf(serverOf);
-        Map.Entry<String, Attached> next = open.get((last + 1) % open.size());
-        serverOf = next.getKey();
-        try {
-            server = Optional.of(NameServer.open(next.getValue().container.namespace(), selector, this));
-            lastAnswer = now;
-            catalogue.hurry(now);
-        } catch (IOException failure) {
-            reopenSoon(now);
-        }
-    }
-
-    /**
-     * Asks from another socket after a pause. The kernel decides once for a socket's packets whether they are translated to where the
-     * engine listens, and had no rule yet for the one that was refused.
-     */
-    private void reopenSoon(long now) {
-        closeServer();
-        openAt = now + retry;
-        retry = Math.min(2 * retry, LAST_RETRY);
-    }
-
-    private void closeServer() {
-        server.ifPresent(NameServer::close);
-        server = Optional.empty();
-        asked.clear();
-    }
-
-    private void receive(long now) {
-        while (server.isPresent()) {
-            try {
-                Optional<NameServer.Answer> answer = server.get().receive();
-                if (answer.isEmpty()) {
-                    return;
-                }
-                take(answer.get(), now);
-            } catch (IOException unreachable) {
-                reopenSoon(now);
-            }
-        }
-    }
-
-    private void take(NameServer.Answer answer, long now) {
-        Asked question = asked.remove(answer.id());
-        if (question == null) {
-            return;
-        }
-        lastAnswer = now;
-        retry = FIRST_RETRY;
-        dirty = true;
-        switch (question.question) {
-            case Question.NameOf it -> answer.names().stream().findFirst().ifPresent(name -> catalogue.name(it.address(), name, now));
-            case Question.AddressesOf it -> catalogue.addresses(it.service(), answer.addresses(), now);
-            case Question.TasksOf it -> catalogue.tasks(it.service(), answer.addresses(), now);
         }
     }
 
@@ -354,9 +249,7 @@ final class NetworkServices implements AutoCloseable {
                 continue;
             }
             if (container.isGone()) {
-                if (serverOf.equals(attached.getKey())) {
-                    closeServer();
-                }
+                inquiry.leave(attached.getKey());
                 container.close();
             } else if (container.problem().isEmpty()) {
                 repaired += container.repair() ? 1 : 0;
@@ -380,7 +273,7 @@ final class NetworkServices implements AutoCloseable {
 
     @Override
     public void close() {
-        closeServer();
+        inquiry.close();
         containers.values().forEach(attached -> attached.container.close());
         containers.clear();
     }

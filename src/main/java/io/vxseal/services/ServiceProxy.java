@@ -98,7 +98,7 @@ public final class ServiceProxy implements AutoCloseable {
         return NetworkServices.table(network);
     }
 
-    /** Starts to ask. */
+    /** Starts to ask. What an earlier process knew of networks that are not up by now is forgotten. */
     public void start() {
         // It waits in the kernel, where a virtual thread would block its carrier.
         Thread.ofPlatform().daemon().name("vxseal-services").start(this::run);

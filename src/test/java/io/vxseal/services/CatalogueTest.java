@@ -40,7 +40,7 @@ class CatalogueTest {
         catalogue.add(address(3), "b", 0);
         catalogue.name(address(2), task("web", 1), 0);
         catalogue.addresses(WEB, List.of(VIP), 0);
-        catalogue.tasks(WEB, List.of(address(2), address(3)), 0);
+        catalogue.tasks(WEB, List.of(address(2), address(3)), 0, 0);
     }
 
     @Test
@@ -63,7 +63,7 @@ class CatalogueTest {
         catalogue.name(address(2), task("web", 1), 0);
         assertThat(catalogue.due(0)).containsExactlyInAnyOrder(new Question.AddressesOf(WEB), new Question.TasksOf(WEB));
         catalogue.addresses(WEB, List.of(VIP), 0);
-        catalogue.tasks(WEB, List.of(address(2)), 0);
+        catalogue.tasks(WEB, List.of(address(2)), 0, 0);
         assertThat(catalogue.due(SECOND - 1)).isEmpty();
         assertThat(catalogue.nextDue(SECOND / 2)).isEqualTo(SECOND);
         assertThat(catalogue.due(SECOND)).containsExactly(new Question.TasksOf(WEB));
@@ -72,7 +72,7 @@ class CatalogueTest {
     @Test
     void drainingTaskGetsNoNewConnections() {
         webWithTwoTasks();
-        catalogue.tasks(WEB, List.of(address(3)), SECOND);
+        catalogue.tasks(WEB, List.of(address(3)), SECOND, SECOND);
         assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(address(3))));
         assertThat(catalogue.entries()).containsExactly(
                 new Catalogue.Entry("web", List.of(VIP), List.of(address(3)), List.of(address(2))));
@@ -82,18 +82,27 @@ class CatalogueTest {
     void leavingTaskIsGoneAtOnceWhateverEngineSays() {
         webWithTwoTasks();
         catalogue.remove(address(3), SECOND);
-        catalogue.tasks(WEB, List.of(address(2), address(3)), SECOND);
+        catalogue.tasks(WEB, List.of(address(2), address(3)), SECOND, SECOND);
         assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(address(2))));
     }
 
     @Test
     void lastTaskDrainsOnceEngineConfirmsService() {
         webWithTwoTasks();
-        catalogue.tasks(WEB, List.of(), SECOND);
+        catalogue.tasks(WEB, List.of(), SECOND, SECOND);
         assertThat(catalogue.backends().get(VIP)).hasSize(2);
         assertThat(catalogue.due(SECOND)).contains(new Question.AddressesOf(WEB));
         catalogue.addresses(WEB, List.of(VIP), SECOND);
         assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of()));
+    }
+
+    @Test
+    void lateDenialDoesNotCount() {
+        webWithTwoTasks();
+        catalogue.tasks(WEB, List.of(address(3)), 3 * SECOND, 3 * SECOND);
+        catalogue.tasks(WEB, List.of(), 2 * SECOND, 4 * SECOND);
+        catalogue.addresses(WEB, List.of(VIP), 4 * SECOND);
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(address(3))));
     }
 
     @Test
@@ -114,7 +123,7 @@ class CatalogueTest {
         catalogue.add(address(2), "a", 0);
         catalogue.name(address(2), task("web", 1), 0);
         catalogue.addresses(WEB, List.of(address(2)), 0);
-        catalogue.tasks(WEB, List.of(address(2)), 0);
+        catalogue.tasks(WEB, List.of(address(2)), 0, 0);
         assertThat(catalogue.backends()).isEmpty();
         catalogue.remove(address(2), SECOND);
         catalogue.addresses(WEB, List.of(address(2)), SECOND);
@@ -127,7 +136,7 @@ class CatalogueTest {
         catalogue.add(address(4), "c", 0);
         catalogue.name(address(4), task("db", 1), 0);
         catalogue.addresses(DB, List.of(address(10), VIP), 0);
-        catalogue.tasks(DB, List.of(address(4)), 0);
+        catalogue.tasks(DB, List.of(address(4)), 0, 0);
         assertThat(catalogue.backends()).isEqualTo(
                 Map.of(VIP, List.of(address(2), address(3)), address(10), List.of(address(4))));
     }
@@ -146,7 +155,7 @@ class CatalogueTest {
         catalogue.add(address(3), "other", SECOND);
         assertThat(catalogue.due(SECOND)).contains(new Question.NameOf(address(3)));
         catalogue.name(address(3), task("web", 2), SECOND);
-        catalogue.tasks(WEB, List.of(address(2)), SECOND);
+        catalogue.tasks(WEB, List.of(address(2)), SECOND, SECOND);
         assertThat(catalogue.due(2 * SECOND)).as("the name may be the former endpoint's").contains(new Question.NameOf(address(3)));
     }
 
@@ -157,7 +166,7 @@ class CatalogueTest {
         assertThat(later.due(0)).containsExactlyInAnyOrder(new Question.AddressesOf(WEB), new Question.TasksOf(WEB));
         assertThat(later.isConfirmed(SECOND)).isFalse();
         later.addresses(WEB, List.of(VIP), SECOND);
-        later.tasks(WEB, List.of(address(2)), SECOND);
+        later.tasks(WEB, List.of(address(2)), SECOND, SECOND);
         assertThat(later.isConfirmed(SECOND)).isTrue();
         assertThat(later.backends()).isEqualTo(Map.of(VIP, List.of(address(2))));
         later.setPartial(false);
@@ -185,7 +194,7 @@ class CatalogueTest {
                 }
                 case 2 -> some.name(one, random.nextInt(4) == 0 ? "alone.my.net" : task(service.service(), step), now);
                 case 3 -> some.addresses(service, addresses(random), now);
-                case 4 -> some.tasks(service, addresses(random), now);
+                case 4 -> some.tasks(service, addresses(random), now, now);
                 default -> some.due(now);
             }
             var backends = some.backends();

@@ -41,14 +41,16 @@ class ServiceProxyTest {
     @BeforeEach
     void open() throws Exception {
         Files.createDirectories(folder.resolve("netns"));
-        proxy = start();
-        proxy.up(NETWORK, List.of(Cidr.parse("10.0.0.0/16")), List.of(address(1)), Map.of());
+        proxy = withNetwork(false);
     }
 
-    private ServiceProxy start() throws Exception {
-        ServiceProxy started = opened(new ServiceProxy(folder.resolve("netns"), folder.resolve("services.json"), told::put));
-        started.start();
-        return started;
+    /** @param partial whether other nodes' endpoints may be unknown */
+    private ServiceProxy withNetwork(boolean partial) throws Exception {
+        ServiceProxy some = opened(new ServiceProxy(folder.resolve("netns"), folder.resolve("services.json"), told::put));
+        some.setPartial(partial);
+        some.up(NETWORK, List.of(Cidr.parse("10.0.0.0/16")), List.of(address(1)), Map.of());
+        some.start();
+        return some;
     }
 
     @AfterEach
@@ -183,9 +185,7 @@ class ServiceProxyTest {
         assertThat(container.run("nft list ruleset")).contains("mod 2");
 
         tell(names, address(3), address(4));
-        ServiceProxy later = start();
-        later.setPartial(true);
-        later.up(NETWORK, List.of(Cidr.parse("10.0.0.0/16")), List.of(address(1)), Map.of());
+        ServiceProxy later = withNetwork(true);
         later.attach(NETWORK, "a", "a", true);
         awaitRules(container, "mod 2 map { 0 : 10.0.1.3, 1 : 10.0.1.4 }");
         later.change(NETWORK, List.of(), Map.of(address(3), "b"));

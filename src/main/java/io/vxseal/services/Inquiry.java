@@ -1,0 +1,163 @@
+package io.vxseal.services;
+
+import io.vxseal.kernel.netns.Namespace;
+import java.io.IOException;
+import java.nio.channels.Selector;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** The catalogue's questions about one network, asked of the engine's name server from within one of the network's containers here. */
+final class Inquiry implements AutoCloseable {
+    /** Time that an answer is waited for: the engine asks name servers outside for up to twelve seconds. */
+    private static final long ANSWER_TIMEOUT = Duration.ofSeconds(12).toNanos();
+
+    /** Time without any answer after which the questions are asked from within another container. */
+    private static final long SILENCE = Duration.ofSeconds(3).toNanos();
+
+    /** Pauses before a name server is tried again that does not listen yet. */
+    private static final long FIRST_RETRY = Duration.ofMillis(30).toNanos();
+    private static final long LAST_RETRY = Duration.ofSeconds(2).toNanos();
+
+    private static final int NUMBERS = 1 << 16;
+
+    private final Catalogue catalogue;
+    private final Selector selector;
+    private Optional<NameServer> server = Optional.empty();
+
+    /** The endpoint of the container in which questions are asked, or were last. */
+    private String endpoint = "";
+
+    private final Map<Integer, Asked> asked = new HashMap<>();
+    private long lastAnswer;
+    private long openAt;
+    private long retry = FIRST_RETRY;
+
+    private record Asked(Question question, long at) {}
+
+    Inquiry(Catalogue catalogue, Selector selector) {
+        this.catalogue = catalogue;
+        this.selector = selector;
+    }
+
+    /** Asks no more from within this endpoint's container. */
+    void leave(String gone) {
+        if (endpoint.equals(gone)) {
+            closeServer();
+        }
+    }
+
+    /**
+     * Returns when there is something to do next, if nothing happens before.
+     *
+     * @param possible whether there is a container to ask from
+     */
+    long nextWork(boolean possible, long now) {
+        if (server.isPresent()) {
+            return catalogue.nextDue(now);
+        }
+        return possible ? openAt : Long.MAX_VALUE;
+    }
+
+    /** Asks what is due. */
+    void ask(Map<String, Namespace> namespaces, long now) {
+        asked.values().removeIf(question -> now - question.at > ANSWER_TIMEOUT);
+        if (server.isPresent() && !asked.isEmpty() && now - lastAnswer > SILENCE) {
+            closeServer();
+        }
+        if (server.isEmpty() && openAt <= now && !namespaces.isEmpty()) {
+            openServer(namespaces, now);
+        }
+        if (server.isEmpty()) {
+            return;
+        }
+        List<Question> due = catalogue.due(now);
+        if (asked.isEmpty() && !due.isEmpty()) {
+            lastAnswer = now;
+        }
+        try {
+            for (Question question : due) {
+                int number = ThreadLocalRandom.current().nextInt(NUMBERS);
+                asked.put(number, new Asked(question, now));
+                server.get().ask(number, question);
+            }
+        } catch (IOException unreachable) {
+            reopenSoon(now);
+        }
+    }
+
+    /** Opens a socket in the container after the one used last. */
+    private void openServer(Map<String, Namespace> namespaces, long now) {
+        List<String> endpoints = new ArrayList<>(namespaces.keySet());
+        endpoint = endpoints.get((endpoints.indexOf(endpoint) + 1) % endpoints.size());
+        try {
+            server = Optional.of(NameServer.open(Objects.requireNonNull(namespaces.get(endpoint)), selector, this));
+            lastAnswer = now;
+            catalogue.hurry(now);
+        } catch (IOException failure) {
+            reopenSoon(now);
+        }
+    }
+
+    /**
+     * Asks from another socket after a pause. The kernel decides once for a socket's packets whether they are translated to where the
+     * engine listens, and had no rule yet for the one that was refused.
+     */
+    private void reopenSoon(long now) {
+        closeServer();
+        openAt = now + retry;
+        retry = Math.min(2 * retry, LAST_RETRY);
+    }
+
+    private void closeServer() {
+        server.ifPresent(NameServer::close);
+        server = Optional.empty();
+        asked.clear();
+    }
+
+    /**
+     * Takes the answers that have arrived.
+     *
+     * @return whether there was one
+     */
+    boolean receive(long now) {
+        boolean some = false;
+        while (server.isPresent()) {
+            try {
+                Optional<NameServer.Answer> answer = server.get().receive();
+                if (answer.isEmpty()) {
+                    return some;
+                }
+                some |= take(answer.get(), now);
+            } catch (IOException unreachable) {
+                reopenSoon(now);
+            }
+        }
+        return some;
+    }
+
+    private boolean take(NameServer.Answer answer, long now) {
+        Asked question = asked.remove(answer.id());
+        if (question == null) {
+            return false;
+        }
+        lastAnswer = now;
+        retry = FIRST_RETRY;
+        switch (question.question) {
+            case Question.NameOf it -> answer.names().stream().findFirst().ifPresent(name -> catalogue.name(it.address(), name, now));
+            case Question.AddressesOf it -> catalogue.addresses(it.service(), answer.addresses(), now);
+            case Question.TasksOf it -> catalogue.tasks(it.service(), answer.addresses(), question.at, now);
+        }
+        return true;
+    }
+
+    @Override
+    public void close() {
+        closeServer();
+    }
+}
