@@ -10,11 +10,15 @@ import java.security.SecureRandom;
 import java.util.List;
 
 /** Check that the kernel has ESP and AES-GCM, by a state that is added and deleted again. */
-final class EspProbe {
+public final class EspProbe {
     private EspProbe() {}
 
-    /** @throws KernelException naming what the kernel lacks, and the remedy */
-    static void check(Xfrm xfrm, InetAddress local) throws KernelException {
+    /**
+     * Adds a state and deletes it again.
+     *
+     * @throws KernelException naming what the kernel lacks, and the remedy
+     */
+    public static void check(Xfrm xfrm, InetAddress local) throws KernelException {
         SecurityAssociation probe = state(local);
         List<XfrmRefusal> failures =
                 xfrm.apply(List.of(new XfrmChange.AddState(probe), new XfrmChange.DeleteState(probe.id())));
