@@ -9,7 +9,7 @@ import picocli.CommandLine;
 @CommandLine.Command(
         name = "vxseal",
         description = "Without a command: runs the plugin, as the engine does. With one:",
-        subcommands = {Status.class, Rotate.class, Explain.class},
+        subcommands = {Status.class, Check.class, Rotate.class, Explain.class},
         synopsisSubcommandLabel = "COMMAND")
 public final class Command implements Runnable {
     @CommandLine.Spec
@@ -27,7 +27,7 @@ public final class Command implements Runnable {
     /**
      * Runs one command.
      *
-     * @return the process's exit status: 0, 1 if the plugin did not answer or refused, 2 if the arguments are wrong
+     * @return the process's exit status: 0, 1 if the plugin did not answer or refused or a check failed, 2 if the arguments are wrong
      */
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
         return new CommandLine(new Command())

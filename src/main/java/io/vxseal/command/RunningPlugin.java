@@ -19,7 +19,7 @@ import picocli.CommandLine;
 /** Client of the plugin that runs on this host, over its socket. */
 final class RunningPlugin {
     /** Folder of plugins' sockets. A managed plugin's socket is in a folder of its own in it. */
-    private static final Path FOLDER = Path.of("/run/docker/plugins");
+    static final Path FOLDER = Path.of("/run/docker/plugins");
 
     private static final String NAME = "vxseal.sock";
     private static final String REMEDY = "is the plugin enabled (docker plugin ls), and is this root?";

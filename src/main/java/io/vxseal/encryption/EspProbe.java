@@ -14,7 +14,7 @@ public final class EspProbe {
     private EspProbe() {}
 
     /**
-     * Checks that the kernel can seal from an address of this node.
+     * Adds a state and deletes it again.
      *
      * @throws KernelException naming what the kernel lacks, and the remedy
      */
