@@ -198,10 +198,13 @@ class ServicesTest {
         for (Guest guest : lab.guests()) {
             guest.sh("pkill -STOP -f io.vxseal.[M]ain");
         }
-        for (Task client : clients) {
-            assertAllAnswer(client, "web", web);
+        try {
+            for (Task client : clients) {
+                assertAllAnswer(client, "web", web);
+            }
+        } finally {
+            lab.guests().forEach(guest -> guest.sh("pkill -KILL -f io.vxseal.[M]ain"));
         }
-        lab.guests().forEach(guest -> guest.sh("pkill -CONT -f io.vxseal.[M]ain; pkill -KILL -f io.vxseal.[M]ain"));
         Product.awaitTogether(lab.guests());
         awaitTasks(lab, "web", 2);
         for (Task client : clients) {
