@@ -23,6 +23,7 @@ import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.cluster.ring.RingKeeper;
 import io.vxseal.cluster.ring.RingStore;
+import io.vxseal.cluster.ring.Rings;
 import io.vxseal.cluster.ring.SignedRing;
 import io.vxseal.cluster.ring.SimulatedTrust;
 import io.vxseal.encryption.KeyRing;
@@ -83,7 +84,7 @@ class RecordedSessionTest {
         return keeper;
     }
 
-    private final class HubRings implements Hub.Rings {
+    private final class HubRings implements Rings {
         @Override
         public RingMark mark() {
             return managerRing.mark();
