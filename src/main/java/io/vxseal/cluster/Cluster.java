@@ -14,8 +14,8 @@ import java.util.Set;
 /**
  * The other nodes of the swarm: which endpoints they have, and the keys shared with them.
  *
- * <p>Docker says where this node is ({@link #self}), the swarm's folder who the managers are and where, and the swarm's certificates who
- * each node is. Every manager's plugin is a hub; every node has a session with each hub, five at most.
+ * <p>Docker gives this node's addresses ({@link #self}), the swarm's folder the managers and theirs, and the swarm's certificates each
+ * node's name. Every manager's plugin is a hub; every node has a session with each hub, five at most.
  *
  * <ul>
  *   <li>A node announces its own endpoints only, over a session with its own certificate. They go when it leaves the swarm, and half a
@@ -49,8 +49,8 @@ public final class Cluster implements AutoCloseable {
     }
 
     /**
-     * Where this node is: Docker's DiscoverNew with Self. Joins the group as soon as the certificates are there; again
-     * with the same addresses it does nothing, with others it leaves and joins from there.
+     * Sets this node's addresses: Docker's DiscoverNew with Self. Opens sessions as soon as the certificates are there; again with
+     * the same addresses it does nothing, with others it opens them anew.
      *
      * @param advertise its address for other nodes' VXLAN
      * @param bind the local address to listen on; the unspecified address for the advertised one
@@ -59,35 +59,34 @@ public final class Cluster implements AutoCloseable {
         process.post(() -> process.self(advertise, bind));
     }
 
-    /** Another node may be there: it is sought at once, and again until it is in the group or {@link #lost}. */
+    /** Notes that the engine has found another node at this address. */
     public void found(InetAddress other) {
         process.tell(member -> member.found(other));
     }
 
     /**
-     * Another node is not there any more: it is no longer sought, unless it is a manager of the swarm, and what it told goes
-     * at once if it is out of the group. Docker says this also of a node whose gossip it lost; in the group, a node
-     * speaks for itself.
+     * Notes that the engine calls another node lost: its endpoints go at once, unless a hub has a session with it. Docker says this also
+     * of a node whose gossip it lost.
      */
     public void lost(InetAddress other) {
         process.tell(member -> member.lost(other));
     }
 
-    /** An endpoint of this node, or its new shape; told to all members, now and as they join. Its VTEP is ignored. */
+    /** Announces an endpoint of this node, or its new shape. Its VTEP is ignored. */
     public void announce(Peer own) {
         process.tell(member -> member.node().announce(own));
     }
 
     /**
-     * This node does not know any more which endpoints it has; to be called before {@link #self}. The others are asked what
-     * it told them, and told nothing else before one has answered, or some seconds went by.
+     * Asks the hubs which endpoints this node announced before; to be called before {@link #self}. Nothing is announced before they
+     * have answered, or some seconds went by.
      */
     public void recall() {
         process.tell(member -> member.node().recall());
     }
 
     /**
-     * Wants to hear of the endpoints of a network from now on.
+     * Subscribes to the endpoints of a network.
      *
      * @param subnets as this node's engine defines them; claims of other addresses are not taken
      */
@@ -95,7 +94,7 @@ public final class Cluster implements AutoCloseable {
         process.tell(member -> member.node().subscribe(network, subnets));
     }
 
-    /** Does not want to hear of a network any more. */
+    /** Ends the subscription to a network. */
     public void unsubscribe(String network) {
         process.tell(member -> member.node().unsubscribe(network));
     }
@@ -105,27 +104,27 @@ public final class Cluster implements AutoCloseable {
         process.tell(member -> member.node().define(network, subnets));
     }
 
-    /** Takes that back. */
+    /** Takes back such a definition. */
     public void undefine(String network) {
         process.tell(member -> member.node().undefine(network));
     }
 
-    /** An endpoint of this node is no more. */
+    /** Withdraws an endpoint of this node. */
     public void withdraw(String network, String endpoint) {
         process.tell(member -> member.node().withdraw(network, endpoint));
     }
 
     /**
-     * Keys that the engine delivered to this node (DiscoverNew). An engine is trusted on its own node: they are its
-     * ring from now on. A manager signs them and tells everyone, and no node rotates keys by time any more. A worker, whose
-     * word nobody takes, keeps to them alone until a manager's arrive: the engine delivers keys to every node itself.
+     * Takes keys that the engine delivered to this node (DiscoverNew). An engine is trusted on its own node: they are its
+     * ring from now on. A manager signs them and tells everyone, and no node rotates keys by time any more. A worker, which
+     * signs no rings, keeps to them alone until a manager's arrive: the engine delivers keys to every node itself.
      */
     public void offer(KeyRing ring) {
         process.tell(member -> member.offer(ring));
     }
 
     /**
-     * This node wants other keys than {@link #ring()}'s, soon: see {@link io.vxseal.encryption.SequenceNumbers}. Any
+     * Requests other keys than {@link #ring()}'s, soon: see {@link io.vxseal.encryption.SequenceNumbers}. Any
      * node may, as often as it likes and for as long as it sees cause: however many want the same ring replaced, the key
      * maker rotates once, as soon as all have had the time to learn the one they have, a minute, and most managers are
      * there. Where the engine delivered the keys, nobody here can rotate them; the log says so once.
@@ -139,23 +138,23 @@ public final class Cluster implements AutoCloseable {
         return rotation;
     }
 
-    /** The ring in force; {@link KeyRing#EMPTY} before any. */
+    /** Returns the ring in force; {@link KeyRing#EMPTY} before any. */
     public KeyRing ring() {
         return process.outlook().ring();
     }
 
-    /** Other nodes' endpoints in a network, in no order. */
+    /** Returns other nodes' endpoints in a network, in no order. */
     public Set<Peer> peers(String network) {
         return process.outlook().peers(network);
     }
 
-    /** The cluster as it was a second ago at most. */
+    /** Returns the cluster as it was a second ago at most. */
     public ClusterStatus status() {
         return process.status();
     }
 
     /**
-     * Leaves the group. No listener is called any more: what the kernel was told stays in force, here, and for some minutes on
+     * Ends the sessions. No listener is called any more: what the kernel was told stays in force, here, and for some minutes on
      * the other nodes, which are told that this one may be back.
      */
     @Override

@@ -38,7 +38,7 @@ import org.slf4j.LoggerFactory;
  */
 final class ClusterMember {
     private static final Logger LOG = LoggerFactory.getLogger(ClusterMember.class);
-    /** After so long without a majority it is logged. */
+    /** Time without a majority after which that is logged. */
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private final Timer timer;
@@ -62,21 +62,21 @@ final class ClusterMember {
     private Optional<Long> waiting = Optional.empty();
     private boolean waitingLogged;
 
-    /** What the member needs done. */
+    /** Surroundings of the member. */
     interface Outside {
         /** Connects to a hub; answered by {@link #hubReached} or {@link #hubFailed}. */
         void dial(InetAddress hub);
 
-        /** Other nodes' endpoints changed. */
+        /** Takes changes of other nodes' endpoints. */
         void changed(List<PeerChange> changes);
 
-        /** A hub says what this node announced before. */
+        /** Takes what this node announced before, by the word of a hub. */
         void recalled(List<Peer> endpoints, Runnable then);
 
-        /** Other keys are in force. */
+        /** Takes keys that are in force from now on. */
         void keys(KeyRing keys);
 
-        /** Something was refused. */
+        /** Counts something that a node sent. */
         void refuse(String node, String what);
     }
 
@@ -181,7 +181,7 @@ final class ClusterMember {
         local = Optional.empty();
     }
 
-    /** This node is of no swarm, or of another: it forgets the other nodes, not its own endpoints. */
+    /** Forgets the other nodes, not this node's endpoints: it is of no swarm, or of another. */
     void forget() {
         stopHub();
         node.clear();
@@ -266,7 +266,7 @@ final class ClusterMember {
         });
     }
 
-    /** A session with a hub began. */
+    /** Begins a session with a hub. */
     void hubReached(InetAddress address, MessageChannel channel) {
         NodeName peer = channel.peer();
         if (self.filter(me -> me.node().equals(peer.node())).isPresent()) {
@@ -283,7 +283,7 @@ final class ClusterMember {
         }
     }
 
-    /** A hub was not reached. */
+    /** Takes the failure to reach a hub. */
     void hubFailed(InetAddress address) {
         again(address);
     }
@@ -337,7 +337,7 @@ final class ClusterMember {
 
     // ---- time
 
-    /** Does what time brings; to be called each second. */
+    /** Does periodic work; to be called each second. */
     void tick() {
         dial();
         node.tick();

@@ -116,7 +116,7 @@ final class Outlook implements AutoCloseable {
         }
     }
 
-    /** What the listener is in the middle of, it finishes; it hears nothing more. */
+    /** Ends the calls of the listener, after the one that it is in. */
     @Override
     public void close() {
         thread.shutdown();

@@ -8,7 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** Notices that the engine wrote new certificates, by the files' attributes: cheap enough for every second. */
+/** Detector of new certificates by the attributes of the engine's files: cheap enough for every second. */
 public final class CertificateFiles {
     private final Path folder;
     private Optional<List<Object>> seen = Optional.empty();
@@ -17,7 +17,7 @@ public final class CertificateFiles {
         this.folder = folder;
     }
 
-    /** Whether the files are others than at the last {@link #read}; true before the first. */
+    /** Returns whether the files are others than at the last {@link #read}; true before the first. */
     public boolean changed() {
         return !seen.equals(Optional.of(attributes()));
     }
@@ -33,7 +33,7 @@ public final class CertificateFiles {
         return SwarmIdentity.read(folder);
     }
 
-    /** What was read is of no use; the next look finds it changed. */
+    /** Drops what was read: the next look finds it changed. */
     public void again() {
         seen = Optional.empty();
     }

@@ -17,7 +17,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Who the swarm's managers are and where, as every node's engine writes it down for its own use (swarmkit, node/node.go,
+ * The swarm's managers and their addresses, as every node's engine writes them down for its own use (swarmkit, node/node.go,
  * persistentRemotes): {@code [{"node_id":"…","addr":"10.55.0.1:2377"}]}.
  *
  * <p>An engine tells a plugin of other nodes only as they come; to one that is installed on a running swarm, or started
@@ -57,7 +57,7 @@ public final class ManagerAddresses {
         this.file = file;
     }
 
-    /** The managers, this node among them if it is one; what was read last where nothing can be read. */
+    /** Returns the managers, this node among them if it is one; what was read last where nothing can be read. */
     public Listing read() {
         try {
             FileTime now = Files.getLastModifiedTime(file);
@@ -88,7 +88,7 @@ public final class ManagerAddresses {
         return new Listing(Set.copyOf(nodes), addresses);
     }
 
-    /** The host of {@code 10.55.0.1:2377} or {@code [fd00::1]:2377}; a name is left alone, no name server is asked. */
+    /** Returns the host of {@code 10.55.0.1:2377} or {@code [fd00::1]:2377}; a name is left alone, no name server is asked. */
     private static Optional<InetAddress> host(String address) {
         int colon = address == null ? -1 : address.lastIndexOf(':');
         if (colon < 0) {

@@ -22,7 +22,7 @@ import java.util.Set;
  */
 public final class Managers {
     private Set<String> listed = Set.of();
-    /** Whether the engine's list has managers whose ids it does not know yet. */
+    /** Set while the engine's list has managers whose ids it does not know yet. */
     private boolean partial;
     /** By node id, where they said they are. */
     private final Map<String, InetAddress> met = new HashMap<>();
@@ -55,7 +55,7 @@ public final class Managers {
         return listed;
     }
 
-    /** A node proved who it is. */
+    /** Takes the role that a node's certificate proves. */
     public void met(NodeName name, InetAddress vtep) {
         if (name.role() == Role.MANAGER) {
             met.put(name.node(), vtep);
@@ -64,17 +64,17 @@ public final class Managers {
         }
     }
 
-    /** Docker says that the node at this address is gone. */
+    /** Forgets the manager at this address, which Docker calls gone, unless it is on the list. */
     public void lost(InetAddress address) {
         met.entrySet().removeIf(manager -> manager.getValue().equals(address) && !listed.contains(manager.getKey()));
     }
 
-    /** This node is of another swarm now. */
+    /** Forgets the managers of a swarm that this node left. */
     public void forget() {
         met.clear();
     }
 
-    /** How many there are, if these are some of them. */
+    /** Returns how many managers there are, if these are some of them. */
     public int count(Set<String> some) {
         Set<String> all = new HashSet<>(some);
         all.addAll(listed);
@@ -82,7 +82,7 @@ public final class Managers {
         return all.size();
     }
 
-    /** Whether these are most of them, as the swarm's own consensus counts: half is not enough. */
+    /** Returns whether these are most of them, as the swarm's own consensus counts: half is not enough. */
     public boolean isMajority(Set<String> some) {
         return 2 * some.size() > count(some);
     }

@@ -9,7 +9,7 @@ import java.util.regex.Pattern;
 import javax.security.auth.x500.X500Principal;
 
 /**
- * Who a swarm certificate says its holder is.
+ * Name of a node by its swarm certificate.
  *
  * @param swarm the swarm's id, the subject's O
  * @param role the subject's OU

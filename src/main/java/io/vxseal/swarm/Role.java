@@ -2,7 +2,7 @@ package io.vxseal.swarm;
 
 import java.util.Optional;
 
-/** What a node is in the swarm, as its certificate says: the subject's OU, given by the swarm's CA. */
+/** Role of a node in the swarm by its certificate: the subject's OU, given by the swarm's CA. */
 public enum Role {
     /** May make and sign key rings. */
     MANAGER("swarm-manager"),

@@ -58,7 +58,7 @@ public final class SwarmIdentity {
         this.roots = roots;
     }
 
-    /** Who signed something, once the chain has been followed to this swarm's root. */
+    /** Signer of something, after the chain was verified up to this swarm's root. */
     public record Signer(NodeName name, PublicKey key, Instant until) {}
 
     /**
@@ -106,12 +106,12 @@ public final class SwarmIdentity {
         return roots;
     }
 
-    /** When this node's certificate ends, or one between it and the root. */
+    /** Returns when this node's certificate ends, or one between it and the root. */
     public Instant until() {
         return until(chain);
     }
 
-    /** Whether the other was read from the same files' content, so that nothing need be reloaded. */
+    /** Returns whether the other was read from the same files' content, so that nothing need be reloaded. */
     public boolean same(SwarmIdentity other) {
         return chain.equals(other.chain) && roots.equals(other.roots);
     }
@@ -163,7 +163,7 @@ public final class SwarmIdentity {
         return chain.stream().map(c -> c.getNotAfter().toInstant()).min(Instant::compareTo).orElseThrow();
     }
 
-    /** Whether the signature is the key's over these octets; false too if it is no signature at all. */
+    /** Returns whether the signature is the key's over these octets; false too if it is no signature at all. */
     public static boolean verify(PublicKey key, byte[] octets, byte[] signed) {
         try {
             Signature signature = Signature.getInstance(algorithm(key.getAlgorithm()));

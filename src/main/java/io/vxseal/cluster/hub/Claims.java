@@ -25,7 +25,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * Which of the nodes' claims have effect. Each endpoint claims its address, its MAC address and its id in its network; the first claim
+ * Judgement of the nodes' claims. Each endpoint claims its address, its MAC address and its id in its network; the first claim
  * of each stands, and a later one waits until it ends. A node claims its VTEP; one that no hub has a session with gives it up to one that
  * is there.
  *
@@ -50,12 +50,12 @@ final class Claims {
      */
     record Judged(NodeRecord effective, List<RefusedClaim> refused) {}
 
-    /** What two cannot have. */
+    /** Value that one claimant at most can have. */
     private record Contended(Kind kind, String network, Object value) {}
 
     private enum Kind { VTEP, ENDPOINT, ADDRESS, MAC }
 
-    /** One that claims it; the least has it. */
+    /** Endpoint or node that claims it; the least has it. */
     private record Claimant(boolean silent, long since, String node, String endpoint) implements Comparable<Claimant> {
         @Override
         public int compareTo(Claimant other) {
@@ -107,14 +107,14 @@ final class Claims {
         return judge(affected);
     }
 
-    /** Those between whom it changes hands; a third in the row is waiting in either case. */
+    /** Adds the node that has it: claimants after the first wait in either case. */
     private static void affect(NavigableSet<Claimant> all, Set<String> affected) {
         if (!all.isEmpty()) {
             affected.add(all.first().node());
         }
     }
 
-    /** Within one node the least claimant of each thing. */
+    /** Returns the least claimant within one node, by what it claims. */
     private static Map<Contended, Claimant> claims(NodeRecord record) {
         Map<Contended, Claimant> claims = new LinkedHashMap<>();
         claims.put(vtep(record), new Claimant(record.silent(), record.vtepSince(), record.node(), ""));
@@ -140,7 +140,7 @@ final class Claims {
                 new Contended(Kind.MAC, network.id(), endpoint.mac()));
     }
 
-    /** What a node that fell silent has, it keeps until its record ends. */
+    /** Returns the claim of an endpoint; a node that fell silent keeps what it has until its record ends. */
     private static Claimant claimant(NodeRecord record, EndpointRecord endpoint) {
         return new Claimant(false, endpoint.since(), record.node(), endpoint.id());
     }
@@ -233,7 +233,7 @@ final class Claims {
         return first(vtep(record)).node().equals(record.node()) ? Optional.empty() : Optional.of(Reason.VTEP_TAKEN);
     }
 
-    /** Somebody claims it. */
+    /** Returns the claimant that has it; there must be one. */
     private Claimant first(Contended what) {
         return Objects.requireNonNull(claimants.get(what), "nobody claims it").first();
     }
@@ -270,7 +270,7 @@ final class Claims {
         return Optional.empty();
     }
 
-    /** A manager's word counts; without one the claimant's own, which nodes that are on the network compare with their engine's. */
+    /** Returns the subnets that managers defined; without any the claimant's own, which nodes on the network compare with their engine's. */
     private List<SubnetRecord> subnets(NetworkRecord network) {
         return defined.getOrDefault(network.id(), network.subnets());
     }

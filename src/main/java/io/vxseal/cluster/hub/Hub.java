@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
 public final class Hub {
     /** Changes of this time are told together. */
     private static final Duration BATCH = Duration.ofMillis(10);
-    /** A hub that starts waits so long for other hubs to tell what they know, before it tells anything itself. */
+    /** Time that a hub which starts gives the others to tell what they know, before it tells anything itself. */
     static final Duration SYNCHRONIZE = Duration.ofSeconds(3);
     private static final Duration RECALL = Duration.ofSeconds(10);
 
@@ -50,19 +50,19 @@ public final class Hub {
     private final Map<String, List<RefusedClaim>> refusedBefore = new HashMap<>();
     private Set<String> otherHubs = Set.of();
     private boolean scheduled;
-    /** Whether the nodes are asked for what this hub's own node announced before. */
+    /** Set while the nodes are asked for what this hub's own node announced before. */
     private boolean recalling;
-    /** Since when this hub has known what the others know. */
+    /** Time since which this hub has known what the others know. */
     private Optional<Long> ready = Optional.empty();
     private final long began;
 
     /** Counts what is refused. */
     public interface Refusals {
-        /** Something that a node sent was refused. */
+        /** Counts something that a node sent. */
         void refuse(String node, String what);
     }
 
-    /** What the hub does with sessions that are of one node: the newer replaces the older. */
+    /** Source of what sessions tell. */
     private final HubSession.Source source = new HubSession.Source() {
         @Override
         public Optional<NodeRecord> record(HubSession session, String node) {
@@ -106,7 +106,7 @@ public final class Hub {
 
     // ---- sessions
 
-    /** A node opened a session. */
+    /** Begins a session of a node. */
     public void opened(MessageChannel channel) {
         HubSession session = new HubSession(channel, timer.nanoTime());
         HubSession before = sessions.put(session.node(), session);
@@ -117,7 +117,7 @@ public final class Hub {
         changed(records.opened(session.node()));
     }
 
-    /** A node sent a message. */
+    /** Takes a message of a node. */
     public void received(MessageChannel channel, Message message) {
         HubSession session = session(channel);
         if (session == null) {
@@ -166,7 +166,7 @@ public final class Hub {
         touch(session);
     }
 
-    /** A hub whose process is as new as its node's knows nothing of it; but nodes do, and the driver wants a second witness anyway. */
+    /** Answers what a node announced before. Of its own node a hub knows nothing after both started again, so it asks the other nodes. */
     private void recall(HubSession session) {
         Optional<NodeRecord> known = records.chosen(session.node());
         if (known.isEmpty() && session.node().equals(self)) {
@@ -207,12 +207,12 @@ public final class Hub {
         session.completing = !wanted.everything() || session.everything;
     }
 
-    /** A manager that was demoted keeps its certificate for a while. */
+    /** Returns the role that counts: a demoted manager keeps its certificate for a while. */
     private Role role(HubSession session) {
         return isManager.test(session.node()) ? session.channel.peer().role() : Role.WORKER;
     }
 
-    /** There is room in a session's queue again. */
+    /** Goes on sending: the session's queue has room again. */
     public void drained(MessageChannel channel) {
         HubSession session = session(channel);
         if (session != null) {
@@ -221,7 +221,7 @@ public final class Hub {
         }
     }
 
-    /** A node's session ended. */
+    /** Ends a node's session. */
     public void closed(MessageChannel channel) {
         HubSession session = session(channel);
         if (session != null) {
@@ -275,7 +275,7 @@ public final class Hub {
         });
     }
 
-    /** Nodes' records changed: tells those who subscribed to their networks, and the nodes themselves what has no effect. */
+    /** Tells subscribers of nodes whose records changed, and the nodes themselves which claims have no effect. */
     private void changed(Set<String> nodes) {
         for (String node : nodes) {
             dirty.addAll(subscriptions.changed(node));
@@ -331,22 +331,22 @@ public final class Hub {
         }
     }
 
-    /** This node has a session with another hub. */
+    /** Begins this node's session with another hub. */
     public void hubOpened(String hub, long hubProcess) {
         changed(records.hubOpened(hub, hubProcess, timer.nanoTime()));
     }
 
-    /** Another hub told what it hears from nodes. */
+    /** Takes what another hub hears from nodes. */
     public void hubTold(String hub, Message.Records told) {
         changed(records.told(hub, told, timer.nanoTime()));
     }
 
-    /** This node's session with another hub ended. */
+    /** Ends this node's session with another hub. */
     public void hubClosed(String hub) {
         changed(records.hubClosed(hub, timer.nanoTime()));
     }
 
-    /** A hub that knows nothing yet would tell nodes that others are gone, or take the second claim for the first. */
+    /** Begins to tell once the other hubs have told what they know; before, the second claim would be taken for the first. */
     private void synchronize() {
         if (ready.isEmpty() && (timer.nanoTime() - began >= SYNCHRONIZE.toNanos()
                 || otherHubs.stream().allMatch(hub -> hub.equals(self) || records.isComplete(hub)))) {
@@ -367,22 +367,22 @@ public final class Hub {
         changed(claims.self(vtep));
     }
 
-    /** The engine says that the node at this address is not there. */
+    /** Ends the record of the node at this address, which the engine calls lost, unless it has a session. */
     public void lost(InetAddress vtep) {
         changed(records.lost(vtep, timer.nanoTime()));
     }
 
-    /** The engine says that a node is at this address. */
+    /** Notes that the engine has found a node at this address. */
     public void found(InetAddress vtep) {
         records.found(vtep);
     }
 
-    /** The ring, or whether it is to be replaced, changed. */
+    /** Tells the nodes that the ring changed, or that it is to be replaced. */
     public void ringChanged() {
         sessions.values().forEach(this::touch);
     }
 
-    /** Does what time brings; to be called each second. */
+    /** Does periodic work; to be called each second. */
     public void tick() {
         dirty.addAll(subscriptions.outdated());
         changed(records.expire(timer.nanoTime()));
@@ -395,7 +395,7 @@ public final class Hub {
                 .forEach(session -> session.channel.close(reason));
     }
 
-    // ---- what people see
+    // ---- status
 
     /** A session at one moment. */
     public record SessionStatus(String node, Role role, Duration age, int lag) {}

@@ -18,8 +18,8 @@ import java.util.Set;
 import java.util.function.Predicate;
 
 /**
- * A session of a node with this hub, and what the node is yet to be told. That is kept as "which", not as messages: who reads slowly
- * gets what is so when it reads, and costs no memory.
+ * Session of a node with this hub, and the nodes that it is yet to be told of. No messages are kept: a node that reads slowly gets what is
+ * so when it reads, and costs no memory.
  */
 final class HubSession {
     /** Most nodes, and about how many endpoints, in one message; some 60 KiB. */
@@ -37,7 +37,7 @@ final class HubSession {
     Optional<NodeRecord> announced = Optional.empty();
     /** Nodes that it is yet to be told of. */
     final Set<String> pending = new LinkedHashSet<>();
-    /** Whether it is yet to be told that it knows all that it subscribed to. */
+    /** Set while it is yet to be told that it knows all that it subscribed to. */
     boolean completing;
     boolean acknowledging;
     boolean blocked;
@@ -46,10 +46,10 @@ final class HubSession {
     private final Deque<Message> answers = new ArrayDeque<>();
     /** Records that the node knows from before, by node. */
     private Map<String, RecordMark> held = Map.of();
-    /** Those of which the node is not told anything yet. */
+    /** Held records of whose nodes it is not told anything yet. */
     private final Set<RecordMark> unanswered = new LinkedHashSet<>();
 
-    /** What a session may tell. */
+    /** Source of what a session tells. */
     interface Source {
         /** Returns what a node is told of another; empty if nothing. */
         Optional<NodeRecord> record(HubSession session, String node);

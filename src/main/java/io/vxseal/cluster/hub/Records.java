@@ -44,7 +44,7 @@ final class Records {
     private static final class Direct {
         NodeRecord record;
         boolean live;
-        /** When it ends, unless the node is back by then; of one that ended, when it is forgotten. */
+        /** Time at which it ends, unless the node is back by then; of one that ended, at which it is forgotten. */
         long until;
 
         Direct(NodeRecord record) {
@@ -57,7 +57,7 @@ final class Records {
         this.claims = claims;
     }
 
-    /** The node has a session with this hub, and announces its record by and by. */
+    /** Begins a session with a node, which is going to announce its record. */
     Set<String> opened(String node) {
         Direct known = direct.get(node);
         if (known == null || known.live || known.record.ended()) {
@@ -117,7 +117,7 @@ final class Records {
         return times;
     }
 
-    /** The node's session ended. */
+    /** Ends a node's session. */
     Set<String> closed(String node, long heard, long now) {
         Direct known = direct.get(node);
         if (known == null || !known.live) {
@@ -140,7 +140,7 @@ final class Records {
     }
 
     /**
-     * The node left the swarm.
+     * Ends the record of a node that left the swarm.
      *
      * @param incarnation of its process
      * @param revision later than all that it announced
@@ -175,7 +175,7 @@ final class Records {
         return choose(Set.of(node));
     }
 
-    /** The engine says that the node at this address is not there: it goes, unless it has a session. */
+    /** Ends the record of the node at this address, which the engine calls lost, unless it has a session. */
     Set<String> lost(InetAddress vtep, long now) {
         lost.add(vtep);
         Set<String> changed = new HashSet<>();
@@ -188,19 +188,19 @@ final class Records {
         return changed;
     }
 
-    /** The engine says that a node is at this address. */
+    /** Notes that the engine has found a node at this address. */
     void found(InetAddress vtep) {
         lost.remove(vtep);
     }
 
-    /** A session with another hub was opened. */
+    /** Begins a session with another hub. */
     Set<String> hubOpened(String hub, long process, long now) {
         HubView view = hubs.computeIfAbsent(hub, _ -> new HubView(retention));
         view.opened(process, now);
         return choose(view.nodes());
     }
 
-    /** Another hub tells of the nodes that it vouches for. */
+    /** Takes what another hub tells of the nodes that it vouches for. */
     Set<String> told(String hub, Message.Records records, long now) {
         HubView view = hubs.get(hub);
         if (view == null || !view.isConnected()) {
@@ -215,7 +215,7 @@ final class Records {
         return changed;
     }
 
-    /** A claim was admitted when the first hub admitted it; and a record ended if another hub heard the node later. */
+    /** Takes the admission times of another hub where they are earlier, and ends a record whose node another hub heard later. */
     private Set<String> adopt(NodeRecord record, long now) {
         Direct own = direct.get(record.node());
         if (own == null) {
@@ -237,7 +237,7 @@ final class Records {
         return Set.of();
     }
 
-    /** The session with another hub ended. */
+    /** Ends the session with another hub. */
     Set<String> hubClosed(String hub, long now) {
         HubView view = hubs.get(hub);
         if (view == null) {

@@ -11,7 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** When one node's claims were first admitted: the earliest that any copy of its record says. */
+/** Admission times of one node's claims: the earliest that any copy of its record has. */
 final class Times {
     final Map<Claim, Long> endpoints = new HashMap<>();
     final Map<InetAddress, Long> vteps = new HashMap<>();

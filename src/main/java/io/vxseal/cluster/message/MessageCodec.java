@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A message's octets: a JSON object with one field, which names the kind and holds the message.
  *
- * <p>Whoever calls has checked the number of octets. What is read from them takes memory in proportion to it: JSON announces no lengths,
+ * <p>The caller has checked the number of octets. What is read from them takes memory in proportion: JSON announces no lengths,
  * and numbers, names, texts and depth are bounded.
  */
 public final class MessageCodec {

@@ -1,6 +1,6 @@
 package io.vxseal.cluster.message;
 
-/** Something that arrived is not believed; the message says what it was and why. */
+/** Thrown for something that is refused; the message says what it was and why. */
 public final class RefusedException extends Exception {
     private static final long serialVersionUID = 1;
 

@@ -53,28 +53,28 @@ public final class ClusterNode {
     private final EndpointRecall recall = new EndpointRecall();
     private List<RefusedClaim> refused = List.of();
 
-    /** Hears what this node learns. */
+    /** Listener of what this node learns. */
     public interface Events {
-        /** Other nodes' endpoints changed. */
+        /** Takes changes of other nodes' endpoints. */
         void changed(List<PeerChange> changes);
 
         /**
-         * A hub says what this node announced before.
+         * Takes what this node announced before, by the word of a hub.
          *
-         * @param then to be run when that was dealt with
+         * @param then to be run after that
          */
         void recalled(List<Peer> endpoints, Runnable then);
 
-        /** A hub of another process has a session with this node, and tells what it hears from nodes itself. */
+        /** Begins a session with a hub that tells what it hears from nodes itself. */
         void hubOpened(String hub, long process);
 
-        /** Such a hub told something. */
+        /** Takes what such a hub tells. */
         void hubTold(String hub, Message.Records told);
 
-        /** Such a session ended. */
+        /** Ends such a session. */
         void hubClosed(String hub);
 
-        /** A hub sent what is refused. */
+        /** Counts what a hub sent and is refused. */
         void refuse(String hub, String what);
     }
 
@@ -177,7 +177,7 @@ public final class ClusterNode {
     // ---- sessions with hubs
 
     /**
-     * A session with a hub began.
+     * Begins a session with a hub.
      *
      * @param address where it was dialled; empty for this process's own
      */
@@ -204,7 +204,7 @@ public final class ClusterNode {
         });
     }
 
-    /** A hub sent a message. */
+    /** Takes a message of a hub. */
     public void received(MessageChannel channel, Message message) {
         Uplink up = uplinks.get(channel.peer().node());
         if (up == null || !up.channel.equals(channel)) {
@@ -285,7 +285,7 @@ public final class ClusterNode {
         }
     }
 
-    /** There is room in a session's queue again. */
+    /** Goes on sending: the session's queue has room again. */
     public void drained(MessageChannel channel) {
         Uplink up = uplinks.get(channel.peer().node());
         if (up != null && up.channel.equals(channel)) {
@@ -294,7 +294,7 @@ public final class ClusterNode {
     }
 
     /**
-     * A session with a hub ended.
+     * Ends a session with a hub.
      *
      * @return where the hub was dialled, if this was the session with it
      */
@@ -318,7 +318,7 @@ public final class ClusterNode {
         endRecall();
     }
 
-    /** The ring, or whether it is to be replaced, changed. */
+    /** Tells the hubs that the ring changed, or that it is to be replaced. */
     public void ringChanged() {
         for (Uplink up : uplinks.values()) {
             sendHeartbeat(up);
@@ -379,14 +379,14 @@ public final class ClusterNode {
 
     // ---- the rest
 
-    /** Does what time brings; to be called each second. */
+    /** Does periodic work; to be called each second. */
     public void tick() {
         events.changed(directory.expire(timer.nanoTime()));
         List<RecordMark> held = directory.held();
         uplinks.values().stream().filter(up -> up.welcomed && !up.feedsHub && !up.held.equals(held)).forEach(this::sendSubscription);
     }
 
-    /** The engine says that the node at this address is not there. */
+    /** Forgets the node at this address, which the engine calls lost, unless a hub tells of it. */
     public void lost(InetAddress address) {
         events.changed(directory.lost(address));
     }

@@ -102,7 +102,7 @@ final class Directory {
         return choose(view.nodes());
     }
 
-    /** A hub tells of other nodes. */
+    /** Takes what a hub tells of other nodes. */
     List<PeerChange> told(String hub, Message.Records records, long now) {
         HubView view = hubs.get(hub);
         if (view == null) {
@@ -126,7 +126,7 @@ final class Directory {
         return record.equals(same) ? same : record;
     }
 
-    /** A session with a hub ended. */
+    /** Ends the session with a hub. */
     List<PeerChange> closed(String hub, long now) {
         HubView view = hubs.get(hub);
         if (view == null) {
@@ -160,7 +160,7 @@ final class Directory {
         return choose(changed);
     }
 
-    /** The engine says that the node at this address is not there; a hub that tells of it knows better. */
+    /** Forgets the node at this address, which the engine calls lost, unless a hub tells of it. */
     List<PeerChange> lost(InetAddress vtep) {
         Set<String> changed = new HashSet<>();
         for (HubView view : hubs.values()) {

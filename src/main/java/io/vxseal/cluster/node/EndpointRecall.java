@@ -18,7 +18,7 @@ final class EndpointRecall {
     private boolean running;
     /** Answers that the driver is dealing with. */
     private int answers;
-    /** Whether an answer named endpoints, or there was the time for one. */
+    /** Set once an answer named endpoints, or the time for one is over. */
     private boolean answered;
 
     void begin() {

@@ -14,7 +14,7 @@ import java.util.Set;
 import java.util.random.RandomGenerator;
 
 /**
- * Which hubs this node has sessions with, and when it tries to. It prefers those that it reaches, and tries the others ever more seldom.
+ * Selection of the hubs that this node has sessions with. Prefers hubs that it reaches, and tries the others ever more seldom.
  *
  * <p>Pure, one thread.
  */
@@ -81,7 +81,7 @@ public final class HubSelection {
         return free.stream().map(Map.Entry::getKey).toList();
     }
 
-    /** The hub was reached. */
+    /** Notes that a hub was reached. */
     public void connected(InetAddress address) {
         Candidate candidate = candidates.get(address);
         if (candidate != null) {
@@ -89,7 +89,7 @@ public final class HubSelection {
         }
     }
 
-    /** The hub at this address is this node's own. */
+    /** Notes that the hub at this address is this node's own. */
     public void isSelf(InetAddress address) {
         Candidate candidate = candidates.get(address);
         if (candidate != null) {
@@ -98,7 +98,7 @@ public final class HubSelection {
         }
     }
 
-    /** The hub was not reached, or its session ended. */
+    /** Notes that a hub was not reached, or that its session ended. */
     public void closed(InetAddress address, long now) {
         Candidate candidate = candidates.get(address);
         if (candidate != null && candidate.busy) {

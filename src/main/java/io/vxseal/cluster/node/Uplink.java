@@ -14,9 +14,9 @@ import java.util.function.Supplier;
 /** This node's session with one hub, and what the hub is yet to be told. A kind of message that waits is made when it is sent. */
 final class Uplink {
     final MessageChannel channel;
-    /** Where the hub was dialled; empty for this process's own. */
+    /** Address at which the hub was dialled; empty for this process's own. */
     final Optional<InetAddress> address;
-    /** Whether what the hub tells goes to this process's hub, not to the directory. */
+    /** Set if what the hub tells goes to this process's hub, not to the directory. */
     final boolean feedsHub;
     final long opened;
     boolean welcomed;

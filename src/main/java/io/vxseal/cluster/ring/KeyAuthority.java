@@ -64,7 +64,7 @@ public final class KeyAuthority {
         return apart;
     }
 
-    /** What to do now. */
+    /** Duty of the key authority. */
     enum Duty {
         /** Leave all as it is. */
         NOTHING,

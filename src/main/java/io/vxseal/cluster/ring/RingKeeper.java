@@ -43,12 +43,12 @@ public final class RingKeeper implements Rings {
     private Optional<SignedRing> signed = Optional.empty();
     /** A ring whose author the engine did not list; the list may be behind. */
     private Optional<SignedRing> unlisted = Optional.empty();
-    /** Whether the signature still verifies with today's root; found out when either changes. */
+    /** Set if the signature verifies with today's root; checked when either changes. */
     private boolean verified;
-    /** What this node's engine delivered and no manager has confirmed. */
+    /** Keys that this node's engine delivered and no manager has confirmed. */
     private Optional<KeyRing> offered = Optional.empty();
     private boolean rotationRequested;
-    /** When the ring in force came. */
+    /** Time at which the ring in force came. */
     private long taken;
     private KeyRing published = KeyRing.EMPTY;
     private long known;

@@ -2,7 +2,7 @@ package io.vxseal.cluster.ring;
 
 import java.util.Optional;
 
-/** Where the ring in force outlives the process. Trouble with it is logged, not thrown: the ring comes from other nodes as well. */
+/** Store in which the ring in force outlives the process. Trouble with it is logged, not thrown: the ring comes from other nodes as well. */
 public interface RingStore {
     /** A store that keeps nothing. */
     RingStore NONE = new RingStore() {
