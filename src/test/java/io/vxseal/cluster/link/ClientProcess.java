@@ -1,8 +1,11 @@
 package io.vxseal.cluster.link;
 
 import io.vxseal.swarm.SwarmIdentity;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,14 +33,16 @@ final class ClientProcess {
                     SwarmIdentity.read(folder.resolve("s1-node-" + i)), threads, LinkTimes.DEFAULT, new Recorder(),
                     new Rejections()));
         }
+        BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         System.out.println("ready");
-        System.in.read();
+        input.readLine();
         long start = System.nanoTime();
         InetSocketAddress hub = new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), port);
         CompletableFuture.allOf(clients.stream()
                 .map(client -> dial(client, hub, threads, 0)).toArray(CompletableFuture[]::new)).get();
         System.out.println("connected " + (System.nanoTime() - start) / 1_000_000);
-        System.in.read();
+        // The sessions stand until the test ends this process.
+        input.readLine();
         System.exit(0);
     }
 

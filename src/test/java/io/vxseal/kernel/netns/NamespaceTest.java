@@ -118,11 +118,13 @@ class NamespaceTest {
     @Test
     void noThreadStaysInNamespace() throws Exception {
         String home = inode("/proc/self/ns/net");
+        // Of earlier tests: the JDK's thread that waits for processes is of the namespace that started the first, and ends after a minute.
+        List<String> before = threadsNotIn(home);
         try (TestHost host = new TestHost(folder.resolve("net"))) {
             assertThat(inode(host.pin.toString())).isNotEqualTo(home);
             assertThat(inode("/proc/thread-self/ns/net")).isEqualTo(home);
             // The thread that made it may take a moment to end.
-            await().atMost(Duration.ofSeconds(5)).untilAsserted(() -> assertThat(threadsNotIn(home)).isEmpty());
+            await().atMost(Duration.ofSeconds(5)).untilAsserted(() -> assertThat(threadsNotIn(home)).isSubsetOf(before));
         }
     }
 
