@@ -312,7 +312,10 @@ final class ClusterMember {
     // ---- sessions of nodes with this hub
 
     void nodeOpened(MessageChannel channel) {
-        if (hub.isPresent()) {
+        if (self.filter(me -> me.node().equals(channel.peer().node())).isPresent()) {
+            // It would take the place of the session within this process.
+            channel.close("this node's own hub");
+        } else if (hub.isPresent()) {
             hub.get().opened(channel);
         } else {
             channel.close("no hub here");

@@ -276,6 +276,23 @@ class ClusterIdentityTest extends Hosts {
         await("endpoints there and back", () -> a.cluster().peers("new").size() == 1 && b.cluster().peers("new").size() == 1);
     }
 
+    /** As with {@code --data-path-addr}: the engine lists a manager by another address than the node's own, so the node dials itself. */
+    @Test
+    void managerThatDialsItselfStillHearsOfTheOthers() throws Exception {
+        Host a = host(1, Role.MANAGER, HALF_A_DAY);
+        Host b = host(2, Role.WORKER, HALF_A_DAY);
+        a.lists();
+        b.lists(a.at());
+        a.cluster().self(address(11), a.at());
+        await("started", () -> a.members() == 1);
+        // The dialling is refused within a second or two.
+        pause(4000);
+        b.start();
+        await("joined", () -> a.members() == 2 && b.members() == 2 && sameRing(a, b));
+        List.of(a, b).forEach(h -> h.cluster().announce(peer("net", "ep" + h.at().getAddress()[3], h)));
+        await("endpoints there and back", () -> a.cluster().peers("net").size() == 1 && b.cluster().peers("net").size() == 1);
+    }
+
     /** As {@code docker swarm ca --rotate} does it, node by node. */
     @Test
     void theSwarmsRootIsReplacedWithoutARestart() throws Exception {
