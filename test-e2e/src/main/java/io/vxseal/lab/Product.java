@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 
 /** The built tree of the product, as a user has it before {@code plugin/install}. */
 public record Product(Path tree) {
@@ -160,21 +161,29 @@ public record Product(Path tree) {
     }
 
     /**
-     * Waits until the installed plugins answer, are in one group, have one ring, and the kernels hold all wanted states and policies.
+     * Waits until the installed plugins answer, are connected with the managers, have one ring, and the kernels hold all wanted states and policies.
      */
     public static void awaitTogether(List<Guest> guests) {
-        Await.until("the plugins on " + guests + " to be one group with one ring", TOGETHER, () -> {
+        Await.until("the plugins on " + guests + " to be connected, with one ring", TOGETHER, () -> {
             List<Optional<JsonNode>> all = Together.map(guests, Product::status);
             return all.stream().allMatch(status -> status.filter(s -> isWhole(s, guests.size())).isPresent())
                     && all.stream().map(status -> status.orElseThrow().path("ring").findValuesAsText("tag")).distinct().count() == 1;
         });
     }
 
-    private static boolean isWhole(JsonNode status, int members) {
+    private static boolean isWhole(JsonNode status, int nodes) {
         JsonNode ipsec = status.path("ipsec");
-        return status.path("cluster").path("members").size() == members
+        return isConnected(status.path("cluster"), nodes)
                 && !status.path("ring").path("keys").isEmpty()
                 && ipsec.path("statesFound").asInt(-1) == ipsec.path("statesWanted").asInt()
                 && ipsec.path("policiesFound").asInt(-1) == ipsec.path("policiesWanted").asInt();
+    }
+
+    /** A manager's plugin knows all nodes, and has a hub without an address, its own; a worker's knows those that share a network with it. */
+    private static boolean isConnected(JsonNode cluster, int nodes) {
+        List<JsonNode> hubs = StreamSupport.stream(cluster.path("hubs").spliterator(), false).toList();
+        boolean isManager = hubs.stream().anyMatch(hub -> !hub.hasNonNull("address"));
+        return !hubs.isEmpty() && hubs.stream().allMatch(hub -> hub.path("upToDate").asBoolean())
+                && (!isManager || cluster.path("members").size() == nodes);
     }
 }
