@@ -1,7 +1,15 @@
 package io.vxseal.kernel.balancer;
 
-import static io.vxseal.kernel.netlink.Nfnetlink.NFNL_SUBSYS_NFTABLES;
 import static io.vxseal.kernel.netlink.Nfnetlink.NFPROTO_IPV4;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_DELCHAIN;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_DELRULE;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_DELSETELEM;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_DELTABLE;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_NEWCHAIN;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_NEWRULE;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_NEWSET;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_NEWSETELEM;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_NEWTABLE;
 import static io.vxseal.kernel.netlink.Nfnetlink.NLA_F_NESTED;
 
 import io.vxseal.kernel.netlink.NetlinkMessage;
@@ -13,20 +21,6 @@ import java.util.function.Consumer;
 
 /** Messages that change a balancer's table, in the layout of {@code linux/netfilter/nf_tables.h}. */
 final class BalancerMessages {
-    static final int NFT_MSG_GETCHAIN = NFNL_SUBSYS_NFTABLES | 4;
-    static final int NFT_MSG_GETRULE = NFNL_SUBSYS_NFTABLES | 7;
-    static final int NFT_MSG_GETSETELEM = NFNL_SUBSYS_NFTABLES | 13;
-    static final int NFT_MSG_GETGEN = NFNL_SUBSYS_NFTABLES | 16;
-    private static final int NFT_MSG_NEWTABLE = NFNL_SUBSYS_NFTABLES;
-    private static final int NFT_MSG_DELTABLE = NFNL_SUBSYS_NFTABLES | 2;
-    private static final int NFT_MSG_NEWCHAIN = NFNL_SUBSYS_NFTABLES | 3;
-    private static final int NFT_MSG_DELCHAIN = NFNL_SUBSYS_NFTABLES | 5;
-    private static final int NFT_MSG_NEWRULE = NFNL_SUBSYS_NFTABLES | 6;
-    private static final int NFT_MSG_DELRULE = NFNL_SUBSYS_NFTABLES | 8;
-    private static final int NFT_MSG_NEWSET = NFNL_SUBSYS_NFTABLES | 9;
-    private static final int NFT_MSG_NEWSETELEM = NFNL_SUBSYS_NFTABLES | 12;
-    private static final int NFT_MSG_DELSETELEM = NFNL_SUBSYS_NFTABLES | 14;
-
     private static final int NLM_F_APPEND = 0x800;
 
     /** The table's name: NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE. */

@@ -207,7 +207,7 @@ public final class BalancerTable implements AutoCloseable {
         return socket.get(
                         "read the generation of the ruleset",
                         batch -> Nfnetlink.header(
-                                batch.add(BalancerMessages.NFT_MSG_GETGEN, NetlinkMessage.NLM_F_ACK), 0),
+                                batch.add(Nfnetlink.NFT_MSG_GETGEN, NetlinkMessage.NLM_F_ACK), 0),
                         (_, payload) -> Attributes.of(payload, Nfnetlink.NFGENMSG_LENGTH)
                                 .get(NFTA_GEN_ID)
                                 .map(octets -> Integer.reverseBytes(octets.getInt(0))))
@@ -237,10 +237,10 @@ public final class BalancerTable implements AutoCloseable {
     /** Returns the number of rules of each chain. */
     private Map<String, Integer> rules(String table) throws KernelException {
         Map<String, Integer> rules = new HashMap<>();
-        for (String chain : names(BalancerMessages.NFT_MSG_GETCHAIN, table, BalancerMessages.NFTA_CHAIN_NAME)) {
+        for (String chain : names(Nfnetlink.NFT_MSG_GETCHAIN, table, BalancerMessages.NFTA_CHAIN_NAME)) {
             rules.put(chain, 0);
         }
-        for (String chain : names(BalancerMessages.NFT_MSG_GETRULE, table, BalancerMessages.NFTA_RULE_CHAIN)) {
+        for (String chain : names(Nfnetlink.NFT_MSG_GETRULE, table, BalancerMessages.NFTA_RULE_CHAIN)) {
             rules.merge(chain, 1, Integer::sum);
         }
         return rules;
@@ -264,7 +264,7 @@ public final class BalancerTable implements AutoCloseable {
             socket.dump(
                     "list set " + set + " of table " + table,
                     batch -> Nfnetlink.header(
-                                    batch.add(BalancerMessages.NFT_MSG_GETSETELEM, NetlinkMessage.NLM_F_DUMP), Nfnetlink.NFPROTO_IPV4)
+                                    batch.add(Nfnetlink.NFT_MSG_GETSETELEM, NetlinkMessage.NLM_F_DUMP), Nfnetlink.NFPROTO_IPV4)
                             .attribute(BalancerMessages.NFTA_TABLE, table)
                             .attribute(BalancerMessages.NFTA_SET_ELEM_LIST_SET, set),
                     (_, payload) -> {

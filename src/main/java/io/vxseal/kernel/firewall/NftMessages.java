@@ -1,9 +1,22 @@
 package io.vxseal.kernel.firewall;
 
+import static io.vxseal.kernel.netlink.Nfnetlink.NFGENMSG_LENGTH;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_DELCHAIN;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_DELRULE;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_DELSETELEM;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_DELTABLE;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_GETCHAIN;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_GETRULE;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_GETSET;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_GETSETELEM;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_GETTABLE;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_NEWRULE;
+
 import io.vxseal.kernel.netlink.Attributes;
 import io.vxseal.kernel.netlink.Batch;
 import io.vxseal.kernel.netlink.NetlinkHeader;
 import io.vxseal.kernel.netlink.NetlinkMessage;
+import io.vxseal.kernel.netlink.Nfnetlink;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
@@ -11,19 +24,6 @@ import java.util.Set;
 
 /** Messages about tables of nf_tables, in the layouts of {@code linux/netfilter/nf_tables.h} and {@code nfnetlink.h}. */
 public final class NftMessages {
-    private static final int NFNL_SUBSYS_NFTABLES = 10 << 8;
-
-    private static final int NFT_MSG_GETTABLE = NFNL_SUBSYS_NFTABLES | 1;
-    private static final int NFT_MSG_DELTABLE = NFNL_SUBSYS_NFTABLES | 2;
-    private static final int NFT_MSG_GETCHAIN = NFNL_SUBSYS_NFTABLES | 4;
-    private static final int NFT_MSG_DELCHAIN = NFNL_SUBSYS_NFTABLES | 5;
-    private static final int NFT_MSG_NEWRULE = NFNL_SUBSYS_NFTABLES | 6;
-    private static final int NFT_MSG_GETRULE = NFNL_SUBSYS_NFTABLES | 7;
-    private static final int NFT_MSG_DELRULE = NFNL_SUBSYS_NFTABLES | 8;
-    private static final int NFT_MSG_GETSET = NFNL_SUBSYS_NFTABLES | 10;
-    private static final int NFT_MSG_GETSETELEM = NFNL_SUBSYS_NFTABLES | 13;
-    private static final int NFT_MSG_DELSETELEM = NFNL_SUBSYS_NFTABLES | 14;
-
     private static final int NFNLGRP_NFTABLES = 7;
 
     /** Multicast groups in which the kernel reports changes. */
@@ -52,16 +52,6 @@ public final class NftMessages {
     /** Name of the table: NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE and NFTA_SET_TABLE. */
     private static final int NFTA_TABLE = 1;
 
-    /*
-     * struct nfgenmsg {
-     *     __u8 nfgen_family;       // 0
-     *     __u8 version;            // 1: NFNETLINK_V0
-     *     __be16 res_id;           // 2: number of the ruleset's generation
-     * };                           // 4
-     */
-    private static final int NFGENMSG_LENGTH = 4;
-    private static final int NFNETLINK_V0 = 0;
-
     /** A kind of object in a table: the request for all of them, and the attributes that differ in an equal table. */
     enum Kind {
         TABLE(NFT_MSG_GETTABLE, Set.of(NFTA_TABLE_USE, NFTA_TABLE_HANDLE)),
@@ -82,7 +72,7 @@ public final class NftMessages {
     private NftMessages() {}
 
     private static NetlinkMessage writeHeader(Batch batch, int type, NftFamily family) {
-        return batch.add(type, NetlinkMessage.NLM_F_DUMP).u8(family.number).u8(NFNETLINK_V0).be16(0);
+        return Nfnetlink.header(batch.add(type, NetlinkMessage.NLM_F_DUMP), family.number);
     }
 
     /** Writes a request for all objects of a kind in all tables of a family. */

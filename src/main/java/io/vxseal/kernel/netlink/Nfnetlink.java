@@ -21,6 +21,23 @@ public final class Nfnetlink {
     public static final int NFNL_SUBSYS_CTNETLINK = 1 << 8;
     public static final int NFNL_SUBSYS_NFTABLES = 10 << 8;
 
+    // linux/netfilter/nf_tables.h: messages about tables and what is in them
+    public static final int NFT_MSG_NEWTABLE = NFNL_SUBSYS_NFTABLES;
+    public static final int NFT_MSG_GETTABLE = NFNL_SUBSYS_NFTABLES | 1;
+    public static final int NFT_MSG_DELTABLE = NFNL_SUBSYS_NFTABLES | 2;
+    public static final int NFT_MSG_NEWCHAIN = NFNL_SUBSYS_NFTABLES | 3;
+    public static final int NFT_MSG_GETCHAIN = NFNL_SUBSYS_NFTABLES | 4;
+    public static final int NFT_MSG_DELCHAIN = NFNL_SUBSYS_NFTABLES | 5;
+    public static final int NFT_MSG_NEWRULE = NFNL_SUBSYS_NFTABLES | 6;
+    public static final int NFT_MSG_GETRULE = NFNL_SUBSYS_NFTABLES | 7;
+    public static final int NFT_MSG_DELRULE = NFNL_SUBSYS_NFTABLES | 8;
+    public static final int NFT_MSG_NEWSET = NFNL_SUBSYS_NFTABLES | 9;
+    public static final int NFT_MSG_GETSET = NFNL_SUBSYS_NFTABLES | 10;
+    public static final int NFT_MSG_NEWSETELEM = NFNL_SUBSYS_NFTABLES | 12;
+    public static final int NFT_MSG_GETSETELEM = NFNL_SUBSYS_NFTABLES | 13;
+    public static final int NFT_MSG_DELSETELEM = NFNL_SUBSYS_NFTABLES | 14;
+    public static final int NFT_MSG_GETGEN = NFNL_SUBSYS_NFTABLES | 16;
+
     /** {@code linux/netlink.h}: flag of the type of an attribute that contains attributes. */
     public static final int NLA_F_NESTED = 0x8000;
 
