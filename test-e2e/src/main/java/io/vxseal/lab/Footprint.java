@@ -56,8 +56,10 @@ public record Footprint(Map<String, List<String>> traces) {
         return new Footprint(traces);
     }
 
-    /** Stores the host's footprint on the host, for a later comparison. */
+    /** Stores the host's footprint on the host, for a later comparison. An address gets its route only when no other host has it. */
     static void keep(Guest guest) {
+        Await.until("the addresses of " + guest + " to be tested for duplicates", LIMIT,
+                () -> guest.sh("ip -6 addr show tentative -dadfailed").isBlank());
         try {
             guest.copyIn(JSON.writeValueAsBytes(of(guest)), KEPT);
         } catch (IOException e) {

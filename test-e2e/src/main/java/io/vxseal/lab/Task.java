@@ -122,11 +122,20 @@ public record Task(Guest guest, String container, int process, String address) {
     }
 
     /**
-     * Returns how many UDP datagrams ever arrived in the task's network namespace. The kernel counts from the creation of the
-     * namespace on, whether a socket listens or not.
+     * Returns how many UDP datagrams ever arrived in the task's network namespace from outside. The kernel counts from the creation
+     * of the namespace on, whether a socket listens or not.
+     *
+     * <p>Those on the loopback device are subtracted: the plugin's questions to the engine's name server, and the answers. What else
+     * is there are ICMP's errors about them.
      */
     public long datagrams() {
-        return Long.parseLong(guest.sh(inside() + " awk '/^Udp: [0-9]/ { print $2 + $3 + $4 }' /proc/net/snmp"));
+        return Long.parseLong(guest.sh(inside() + " sh -c '" + """
+                within() { awk "/^ *lo:/ { print \\$3 }" /proc/net/dev; }
+                until [ "$before" = "$(within)" ]; do
+                  before=$(within)
+                  counts=$(awk "/^Icmp: [0-9]/ { icmp = \\$2 } /^Udp: [0-9]/ { udp = \\$2 + \\$3 + \\$4 } END { print udp + icmp }" /proc/net/snmp)
+                done
+                echo $((counts - before))'""").strip());
     }
 
     /**
