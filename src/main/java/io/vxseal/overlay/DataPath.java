@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import io.vxseal.encryption.Encryption;
+import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.peers.Peer;
@@ -30,6 +31,9 @@ final class DataPath {
     private Set<InetAddress> lingering = Set.of();
 
     private boolean expectsPeers;
+
+    /** What networks that are no longer up dropped. */
+    private Drops earlierDrops = Drops.NONE;
 
     DataPath(
             Host host,
@@ -75,6 +79,7 @@ final class DataPath {
             attachment.incomplete = true;
             services.down(attachment);
             attachment.namespace.get().delete();
+            earlierDrops = earlierDrops.plus(attachment.namespace.get().drops());
             attachment.namespace = Optional.empty();
             attachment.incomplete = false;
         }
@@ -95,6 +100,14 @@ final class DataPath {
         }
         takeDown(attachment);
         return true;
+    }
+
+    /** Returns which frames the networks' own namespaces dropped because they had not been sealed, as of the last repair. */
+    Drops drops() {
+        return networks.all().stream()
+                .flatMap(attachment -> attachment.namespace.stream())
+                .map(NetworkNamespace::drops)
+                .reduce(earlierDrops, Drops::plus);
     }
 
     /** Returns the segments of all encrypted networks that may have a VXLAN device here. */

@@ -317,7 +317,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
 
     /** Returns the kernel's counters. What cannot be read is left out, and kept as an error for status. */
     public KernelCounters kernelCounters() {
-        return overview.kernelCounters();
+        return lock.locked(overview::kernelCounters);
     }
 
     /** Returns how long a key is in use, by this node's settings. */
