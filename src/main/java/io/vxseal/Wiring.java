@@ -4,6 +4,7 @@ import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.EspProbe;
+import io.vxseal.journal.Event;
 import io.vxseal.kernel.filesystem.Tmpfs;
 import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.monitor.KernelMonitor;
@@ -89,6 +90,7 @@ final class Wiring {
         }));
         settings.metrics().ifPresent(address -> serveMetrics(address, server, driver, log));
         Housekeeper.start(driver, KernelMonitor.in(own));
+        driver.journal().add(Event.Kind.STARTED, "", "vxseal %s is up".formatted(PluginServer.version()));
         log.info("vxseal {} is up", PluginServer.version());
     }
 

@@ -1,6 +1,8 @@
 package io.vxseal.overlay;
 
 import io.vxseal.encryption.Encryption;
+import io.vxseal.journal.Event;
+import io.vxseal.journal.Journal;
 import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.libc.KernelException;
@@ -26,6 +28,7 @@ final class DataPath {
     private final Networks networks;
     private final LocalNode local;
     private final ServiceAddresses services;
+    private final Journal journal;
 
     /** Nodes that a previous process exchanged sealed packets with. They stay until this process has had time to hear from them. */
     private Set<InetAddress> lingering = Set.of();
@@ -41,13 +44,15 @@ final class DataPath {
             Protection protection,
             Networks networks,
             LocalNode local,
-            ServiceAddresses services) {
+            ServiceAddresses services,
+            Journal journal) {
         this.host = host;
         this.encryption = encryption;
         this.protection = protection;
         this.networks = networks;
         this.local = local;
         this.services = services;
+        this.journal = journal;
     }
 
     /**
@@ -68,6 +73,8 @@ final class DataPath {
         seal();
         namespace.entries().add(attachment.peers.walk());
         services.up(attachment);
+        journal.add(Event.Kind.NETWORK_UP, network.id(),
+                "%s network %s is up".formatted(network.encrypted() ? "encrypted" : "plain", network.id()));
     }
 
     /**
@@ -82,6 +89,7 @@ final class DataPath {
             earlierDrops = earlierDrops.plus(attachment.namespace.get().drops());
             attachment.namespace = Optional.empty();
             attachment.incomplete = false;
+            journal.add(Event.Kind.NETWORK_DOWN, attachment.id(), "network %s is down".formatted(attachment.id()));
         }
         seal();
         if (attachment.network.encrypted()) {

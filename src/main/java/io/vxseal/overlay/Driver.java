@@ -11,7 +11,10 @@ import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
+import io.vxseal.journal.Event;
+import io.vxseal.journal.Journal;
 import io.vxseal.kernel.firewall.FirewallDetector;
+import io.vxseal.overlay.watch.ClusterChanges;
 import io.vxseal.overlay.watch.Conditions;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
@@ -33,8 +36,9 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Driver.class);
 
     private final DriverLock lock = new DriverLock();
-    private final ErrorLog errors = new ErrorLog();
-    private final RepairLog repairs = new RepairLog(errors);
+    private final Journal journal = new Journal();
+    private final ErrorLog errors = new ErrorLog(journal);
+    private final RepairLog repairs = new RepairLog(errors, journal);
 
     private final Protection protection;
     private final StateStore store;
@@ -53,6 +57,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private final OverviewReader overview;
     private final Observer observer;
     private final Conditions conditions = new Conditions();
+    private final ClusterChanges clusterChanges = new ClusterChanges();
 
     private boolean closed;
 
@@ -75,11 +80,11 @@ public final class Driver implements ClusterListener, AutoCloseable {
         local = new LocalNode(host);
         networks = new Networks(store, this.cluster);
         services = new ServiceAddresses(host, lock, networks, repairs);
-        dataPath = new DataPath(host, encryption, protection, networks, local, services);
+        dataPath = new DataPath(host, encryption, protection, networks, local, services, journal);
         readiness = new Readiness(lock, patience, local, encryption);
         endpoints = new Endpoints(networks, dataPath, local, readiness, this.cluster, services);
         rekeying = new Rekeying(lock, encryption, dataPath, readiness, this.cluster, repairs);
-        events = new ClusterEvents(networks, dataPath, local, rekeying, this.cluster, services, repairs);
+        events = new ClusterEvents(networks, dataPath, local, rekeying, this.cluster, services, repairs, journal);
         reconciler = new Reconciler(
                 encryption, protection, networks, dataPath, local, endpoints, rekeying, this.cluster, services, repairs);
         recovery = new Recovery(host, encryption, protection, store, this.cluster, networks, dataPath, services);
@@ -112,11 +117,24 @@ public final class Driver implements ClusterListener, AutoCloseable {
         });
     }
 
-    /** Observes this node, and logs which conditions begin and end. To be called every few seconds, after {@link #repair}. */
+    /**
+     * Observes this node, logs which conditions begin and end, and adds what changed to the journal. To be called every few seconds, after
+     * {@link #repair}.
+     */
     public void watch() {
-        Conditions.Change change = lock.locked(() -> conditions.observe(observer.observe(overview.inTheWay())));
-        change.begun().forEach(condition -> log.warn("{}", condition.text()));
-        change.ended().forEach(condition -> log.info("over, after it began at {}: {}", condition.since(), condition.text()));
+        ClusterStatus status = cluster.status();
+        Conditions.Change change = lock.locked(() -> {
+            clusterChanges.observe(status).forEach(made -> journal.add(made.kind(), made.subject(), made.text()));
+            return conditions.observe(observer.observe(overview.inTheWay()));
+        });
+        change.begun().forEach(condition -> {
+            journal.add(Event.Kind.CONDITION_BEGAN, condition.subject(), condition.text());
+            log.warn("{}", condition.text());
+        });
+        change.ended().forEach(condition -> {
+            journal.add(Event.Kind.CONDITION_ENDED, condition.subject(), "over: " + condition.text());
+            log.info("over, after it began at {}: {}", condition.since(), condition.text());
+        });
     }
 
     /** Returns whether this node is in no group yet, so that no other node could have announced its endpoints. */
@@ -323,6 +341,11 @@ public final class Driver implements ClusterListener, AutoCloseable {
     /** Returns how long a key is in use, by this node's settings. */
     public Duration keyRotation() {
         return cluster.rotation();
+    }
+
+    /** Returns the journal of what happened on this node. */
+    public Journal journal() {
+        return journal;
     }
 
     /** Returns the log of errors that {@link #status} shows. */

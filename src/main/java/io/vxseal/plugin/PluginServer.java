@@ -15,8 +15,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * HTTP server on the {@link PluginSocket}: the remote driver protocol, and {@code /status}, {@code /metrics} and {@code /keys/rotate} for
- * operators. Errors of both have Docker's form.
+ * HTTP server on the {@link PluginSocket}: the remote driver protocol, and {@code /status}, {@code /metrics}, {@code /events} and
+ * {@code /keys/rotate} for operators. Errors of both have Docker's form.
  */
 public final class PluginServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PluginServer.class);
@@ -25,6 +25,7 @@ public final class PluginServer implements AutoCloseable {
     private final Pending<Protocol> protocol;
     private final CallStats calls = new CallStats();
     private final OperatorRequests operator;
+    private final EventStream events;
     private final ErrorReplies errors;
     private final Javalin javalin;
 
@@ -37,6 +38,7 @@ public final class PluginServer implements AutoCloseable {
         this.socket = socket;
         protocol = new Pending<>(driver.thenApply(Protocol::new));
         operator = new OperatorRequests(version(), new Pending<>(driver), calls);
+        events = new EventStream(new Pending<>(driver));
         errors = new ErrorReplies(new Pending<>(driver));
         javalin = Javalin.create(this::configure);
     }
@@ -104,6 +106,7 @@ public final class PluginServer implements AutoCloseable {
 
         config.routes.get("/status", errors.guarded(operator::status));
         config.routes.get("/metrics", errors.guarded(operator::metrics));
+        config.routes.get("/events", errors.guarded(events::answer));
         config.routes.post("/keys/rotate", errors.guarded(operator::rotate));
 
         errors.configure(config);
