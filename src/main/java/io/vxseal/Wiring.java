@@ -15,6 +15,7 @@ import io.vxseal.metrics.MetricsServer;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.Host;
+import io.vxseal.overlay.ProgramVersion;
 import io.vxseal.overlay.StateStore;
 import io.vxseal.plugin.PluginServer;
 import io.vxseal.plugin.PluginSocket;
@@ -90,8 +91,8 @@ final class Wiring {
         }));
         settings.metrics().ifPresent(address -> serveMetrics(address, server, driver, log));
         Housekeeper.start(driver, KernelMonitor.in(own));
-        driver.journal().add(Event.Kind.STARTED, "", "vxseal %s is up".formatted(PluginServer.version()));
-        log.info("vxseal {} is up", PluginServer.version());
+        driver.journal().add(Event.Kind.STARTED, "", "vxseal %s is up".formatted(ProgramVersion.get()));
+        log.info("vxseal {} is up", ProgramVersion.get());
     }
 
     /** Serves metrics over TCP. Without them the plugin works as well, so a failure does not end it. */

@@ -7,6 +7,7 @@ import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterListener;
 import io.vxseal.cluster.ClusterStatus;
 import io.vxseal.cluster.PeerChange;
+import io.vxseal.cluster.node.SwarmInquiry;
 import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Key;
@@ -56,6 +57,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private final Recovery recovery;
     private final OverviewReader overview;
     private final Observer observer;
+    private final Reporter reporter;
     private final Conditions conditions = new Conditions();
     private final ClusterChanges clusterChanges = new ClusterChanges();
 
@@ -90,6 +92,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
         recovery = new Recovery(host, encryption, protection, store, this.cluster, networks, dataPath, services);
         overview = new OverviewReader(
                 host, encryption, protection, networks, dataPath, local, services, conditions, repairs, errors);
+        reporter = new Reporter(networks, dataPath, protection, local, repairs, this.cluster);
         observer = new Observer(host, encryption, networks, local, this.cluster, errors);
     }
 
@@ -125,7 +128,9 @@ public final class Driver implements ClusterListener, AutoCloseable {
         ClusterStatus status = cluster.status();
         Conditions.Change change = lock.locked(() -> {
             clusterChanges.observe(status).forEach(made -> journal.add(made.kind(), made.subject(), made.text()));
-            return conditions.observe(observer.observe(overview.inTheWay()));
+            Conditions.Change made = conditions.observe(observer.observe(overview.inTheWay()));
+            reporter.report(status, conditions.current());
+            return made;
         });
         change.begun().forEach(condition -> {
             journal.add(Event.Kind.CONDITION_BEGAN, condition.subject(), condition.text());
@@ -331,6 +336,15 @@ public final class Driver implements ClusterListener, AutoCloseable {
     /** Returns the state of this node, without secrets. Reads from the kernel, but changes nothing. */
     public Overview status() {
         return lock.locked(overview::read);
+    }
+
+    /**
+     * Returns the reports of all nodes, through a manager's hub. Waits for them, some seconds at most.
+     *
+     * @throws DriverException if no hub is reached, or none answers
+     */
+    public SwarmInquiry.Answer swarmReports() throws DriverException {
+        return reporter.ask();
     }
 
     /** Returns the kernel's counters. What cannot be read is left out, and kept as an error for status. */
