@@ -24,6 +24,9 @@ final class RunningPlugin {
     /** Folder of plugins' sockets. A managed plugin's socket is in a folder of its own in it. */
     static final Path FOLDER = Path.of("/run/docker/plugins");
 
+    /** Folder in which the networks' namespaces are mounted. */
+    static final Path NAMESPACES = FOLDER.resolve("vxseal.run/netns");
+
     private static final String NAME = "vxseal.sock";
     private static final String REMEDY = "is the plugin enabled (docker plugin ls), and is this root?";
     private static final String HTTP = "HTTP/1.1 ";

@@ -1,8 +1,6 @@
 package io.vxseal.command;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.vxseal.check.HostCheck;
-import io.vxseal.kernel.netns.Namespace;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
@@ -53,6 +51,13 @@ final class Support implements Callable<Integer> {
     private int port;
 
     @CommandLine.Option(
+            names = "--cluster-port",
+            description = "The plugins' TCP port (VXSEAL_CLUSTER_PORT); ${DEFAULT-VALUE} by default.",
+            defaultValue = "4788",
+            paramLabel = "PORT")
+    private int clusterPort;
+
+    @CommandLine.Option(
             names = "--data-root",
             description = "The engine's data root; ${DEFAULT-VALUE} by default.",
             defaultValue = "/var/lib/docker",
@@ -71,8 +76,8 @@ final class Support implements Callable<Integer> {
         files.put("status.json", ask("/status", JSON));
         files.put("metrics.txt", ask("/metrics", "text/plain"));
         files.put("events.json", ask("/events", JSON));
-        files.put("check.json", check());
-        files.putAll(HostTools.describe(RunningPlugin.FOLDER.resolve("vxseal.run/netns")));
+        files.put("check.json", new ObjectMapper().writeValueAsString(new Checks(plugin, port, clusterPort, dataRoot).run()));
+        files.putAll(HostTools.describe(RunningPlugin.NAMESPACES));
         plugin.id().map(HostTools::describePlugin).ifPresent(files::putAll);
         write(file, files);
         spec.commandLine().getOut().println("wrote %s: look at what is in it before you send it to anybody".formatted(file));
@@ -85,13 +90,6 @@ final class Support implements Callable<Integer> {
             return plugin.ask("GET", path, accept);
         } catch (IOException failure) {
             return failure.getMessage() + "\n";
-        }
-    }
-
-    private String check() throws IOException {
-        try (Namespace host = Namespace.own()) {
-            return new ObjectMapper().writeValueAsString(
-                    new HostCheck(host, port, RunningPlugin.FOLDER, dataRoot.resolve("swarm")).run());
         }
     }
 
