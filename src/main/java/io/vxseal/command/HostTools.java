@@ -71,7 +71,8 @@ final class HostTools {
     static Map<String, String> describePlugin(String id) {
         Map<String, String> files = new LinkedHashMap<>();
         files.put("plugin.txt", run(List.of("docker plugin inspect " + id), List.of()));
-        files.put("log.txt", run("journalctl --no-pager -o short-iso -u docker -n 50000", List.of(), output -> output.lines()
+        // The newest lines first, so that those are kept if there are too many.
+        files.put("log.txt", run("journalctl --no-pager --reverse -o short-iso -u docker -n 50000", List.of(), output -> output.lines()
                 .filter(line -> line.contains("plugin=" + id))
                 .collect(Collectors.joining(LINE_END, "", LINE_END))));
         return files;
