@@ -4,6 +4,7 @@ import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.EspProbe;
+import io.vxseal.journal.Event;
 import io.vxseal.kernel.filesystem.Tmpfs;
 import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.monitor.KernelMonitor;
@@ -14,6 +15,7 @@ import io.vxseal.metrics.MetricsServer;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.Host;
+import io.vxseal.overlay.ProgramVersion;
 import io.vxseal.overlay.StateStore;
 import io.vxseal.plugin.PluginServer;
 import io.vxseal.plugin.PluginSocket;
@@ -89,7 +91,8 @@ final class Wiring {
         }));
         settings.metrics().ifPresent(address -> serveMetrics(address, server, driver, log));
         Housekeeper.start(driver, KernelMonitor.in(own));
-        log.info("vxseal {} is up", PluginServer.version());
+        driver.journal().add(Event.Kind.STARTED, "", "vxseal %s is up".formatted(ProgramVersion.get()));
+        log.info("vxseal {} is up", ProgramVersion.get());
     }
 
     /** Serves metrics over TCP. Without them the plugin works as well, so a failure does not end it. */

@@ -3,6 +3,7 @@ package io.vxseal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.vxseal.journal.Journal;
 import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.ErrorLog;
 import java.io.IOException;
@@ -14,7 +15,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class HousekeeperTest {
-    private final ErrorLog errors = new ErrorLog();
+    private final ErrorLog errors = new ErrorLog(new Journal());
     private final Housekeeper housekeeper = new Housekeeper(Duration.ofMillis(1), errors);
     private final AtomicInteger rounds = new AtomicInteger();
 

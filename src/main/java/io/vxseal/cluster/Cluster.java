@@ -1,6 +1,8 @@
 package io.vxseal.cluster;
 
+import io.vxseal.cluster.node.SwarmInquiry;
 import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.record.NodeReport;
 import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.encryption.KeyRing;
@@ -10,6 +12,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * The other nodes of the swarm: which endpoints they have, and the keys shared with them.
@@ -131,6 +134,18 @@ public final class Cluster implements AutoCloseable {
      */
     public void rotate() {
         process.tell(ClusterMember::requestRotation);
+    }
+
+    /** Sets what this node says of itself when an operator asks all nodes. */
+    public void report(NodeReport report) {
+        process.tell(member -> member.node().report(report));
+    }
+
+    /** Asks all nodes for their reports, through a hub. Fails if none is reached, or none answers. */
+    public CompletableFuture<SwarmInquiry.Answer> inquire() {
+        CompletableFuture<SwarmInquiry.Answer> answered = new CompletableFuture<>();
+        process.tell(member -> member.node().inquire(answered));
+        return answered;
     }
 
     /** Returns how long a key is in use, by this node's settings. */

@@ -2,8 +2,6 @@ package io.vxseal.command;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.check.Finding;
-import io.vxseal.check.HostCheck;
-import io.vxseal.kernel.netns.Namespace;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
@@ -13,11 +11,15 @@ import picocli.CommandLine;
 /** Command that checks whether this host is fit for the plugin. */
 @CommandLine.Command(
         name = "check",
-        description = "Checks whether this host is fit for the plugin, and changes nothing. Prints a line for each check, and what mends "
-                + "what is not as it should be. Exit status 1 means that something is not.")
+        description = "Checks whether this host is fit for the plugin, and, where the plugin runs, whether it reaches the managers and "
+                + "whether packets pass to each node that has containers on a network of this one, and back. Changes nothing. Prints a line "
+                + "for each check, and what mends what is not as it should be. Exit status 1 means that something is not.")
 final class Check implements Callable<Integer> {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
+
+    @CommandLine.Mixin
+    private RunningPlugin plugin;
 
     @CommandLine.Option(names = "--json", description = "Prints JSON, for programs.")
     private boolean json;
@@ -28,6 +30,13 @@ final class Check implements Callable<Integer> {
             defaultValue = "4789",
             paramLabel = "PORT")
     private int port;
+
+    @CommandLine.Option(
+            names = "--cluster-port",
+            description = "The plugins' TCP port (VXSEAL_CLUSTER_PORT); ${DEFAULT-VALUE} by default.",
+            defaultValue = "4788",
+            paramLabel = "PORT")
+    private int clusterPort;
 
     @CommandLine.Option(
             names = "--data-root",
@@ -43,10 +52,7 @@ final class Check implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         PrintWriter out = spec.commandLine().getOut();
-        List<Finding> findings;
-        try (Namespace host = Namespace.own()) {
-            findings = new HostCheck(host, port, RunningPlugin.FOLDER, dataRoot.resolve("swarm")).run();
-        }
+        List<Finding> findings = new Checks(plugin, port, clusterPort, dataRoot).run();
         if (json) {
             out.println(new ObjectMapper().writeValueAsString(findings));
         } else {

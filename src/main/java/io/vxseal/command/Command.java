@@ -9,7 +9,7 @@ import picocli.CommandLine;
 @CommandLine.Command(
         name = "vxseal",
         description = "Without a command: runs the plugin, as the engine does. With one:",
-        subcommands = {Status.class, Check.class, Rotate.class, Explain.class},
+        subcommands = {Status.class, Events.class, Check.class, Rotate.class, Support.class, Explain.class},
         synopsisSubcommandLabel = "COMMAND")
 public final class Command implements Runnable {
     @CommandLine.Spec

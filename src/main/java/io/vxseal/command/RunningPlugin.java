@@ -2,7 +2,9 @@ package io.vxseal.command;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
@@ -12,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import jnr.unixsocket.UnixSocketAddress;
 import jnr.unixsocket.UnixSocketChannel;
 import picocli.CommandLine;
@@ -20,6 +23,9 @@ import picocli.CommandLine;
 final class RunningPlugin {
     /** Folder of plugins' sockets. A managed plugin's socket is in a folder of its own in it. */
     static final Path FOLDER = Path.of("/run/docker/plugins");
+
+    /** Folder in which the networks' namespaces are mounted. */
+    static final Path NAMESPACES = FOLDER.resolve("vxseal.run/netns");
 
     private static final String NAME = "vxseal.sock";
     private static final String REMEDY = "is the plugin enabled (docker plugin ls), and is this root?";
@@ -53,17 +59,59 @@ final class RunningPlugin {
         return text;
     }
 
+    /** Returns the id of the managed plugin whose socket this is, which names the socket's folder; empty if it is none or not found. */
+    Optional<String> id() {
+        try {
+            Path target = socket.isPresent() ? socket.get() : find(System.getenv(), FOLDER);
+            return Optional.ofNullable(target.toAbsolutePath().getParent())
+                    .map(Path::getFileName).map(Path::toString).filter(name -> name.matches("\\p{XDigit}{64}"));
+        } catch (IOException absent) {
+            return Optional.empty();
+        }
+    }
+
     /** Exchanges a request for an answer, which ends where the connection does (HTTP/1.0). The server requires a host, of any name. */
     private static String exchange(Path socket, String method, String path, String accept) throws IOException {
-        String request = "%s %s HTTP/1.0\r\nHost: plugin\r\nAccept: %s\r\nContent-Length: 0\r\n\r\n"
-                .formatted(method, path, accept);
         try (UnixSocketChannel channel = UnixSocketChannel.open(new UnixSocketAddress(socket.toFile()))) {
-            Channels.newOutputStream(channel).write(request.getBytes(StandardCharsets.US_ASCII));
+            Channels.newOutputStream(channel).write(request(method, path, accept));
             return new String(Channels.newInputStream(channel).readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException failure) {
             throw new IOException(
                     "cannot ask the plugin at %s: %s: %s".formatted(socket, failure.getMessage(), REMEDY), failure);
         }
+    }
+
+    /**
+     * Follows what the plugin tells until it ends the connection.
+     *
+     * @param path answered with server-sent events
+     * @param line takes each line of the answer's body
+     * @throws IOException if the plugin does not answer or refuses; the message is for the operator
+     */
+    void follow(String path, Consumer<String> line) throws IOException {
+        Path target = socket.isPresent() ? socket.get() : find(System.getenv(), FOLDER);
+        try (UnixSocketChannel channel = UnixSocketChannel.open(new UnixSocketAddress(target.toFile()));
+                BufferedReader answer = new BufferedReader(
+                        new InputStreamReader(Channels.newInputStream(channel), StandardCharsets.UTF_8))) {
+            Channels.newOutputStream(channel).write(request("GET", path, "text/event-stream"));
+            String status = String.valueOf(answer.readLine());
+            if (!status.startsWith(HTTP + "200")) {
+                throw new IOException("no events from %s: %s".formatted(target, status));
+            }
+            boolean inBody = false;
+            for (String read = answer.readLine(); read != null; read = answer.readLine()) {
+                if (inBody) {
+                    line.accept(read);
+                }
+                inBody |= read.isEmpty();
+            }
+        }
+    }
+
+    private static byte[] request(String method, String path, String accept) {
+        return "%s %s HTTP/1.0\r\nHost: plugin\r\nAccept: %s\r\nContent-Length: 0\r\n\r\n"
+                .formatted(method, path, accept)
+                .getBytes(StandardCharsets.US_ASCII);
     }
 
     private static Optional<String> refusal(String body) {

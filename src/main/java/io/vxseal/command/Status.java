@@ -19,6 +19,11 @@ final class Status implements Callable<Integer> {
     @CommandLine.Option(names = "--json", description = "Prints JSON, for programs, with each endpoint.")
     private boolean json;
 
+    @CommandLine.Option(
+            names = "--swarm",
+            description = "Shows a line for each node of the swarm, which it is asked for through a manager's plugin, and its trouble.")
+    private boolean swarm;
+
     @CommandLine.Option(names = "--help", usageHelp = true, description = "Prints this help.")
     @SuppressWarnings("UnusedVariable") // picocli reads the annotation
     private boolean help;
@@ -26,7 +31,7 @@ final class Status implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         PrintWriter out = spec.commandLine().getOut();
-        out.println(plugin.ask("GET", "/status", json ? "application/json" : "text/plain").stripTrailing());
+        out.println(plugin.ask("GET", swarm ? "/swarm" : "/status", json ? "application/json" : "text/plain").stripTrailing());
         return 0;
     }
 }

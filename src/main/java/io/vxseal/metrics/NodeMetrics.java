@@ -1,8 +1,12 @@
 package io.vxseal.metrics;
 
+import io.prometheus.metrics.model.snapshots.CounterSnapshot;
+import io.prometheus.metrics.model.snapshots.CounterSnapshot.CounterDataPointSnapshot;
+import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
 import io.vxseal.encryption.PeerTraffic;
 import io.vxseal.encryption.Tally;
+import io.vxseal.overlay.KernelCounters;
 import io.vxseal.overlay.Overview;
 import io.vxseal.overlay.watch.Condition;
 import java.util.ArrayList;
@@ -26,6 +30,8 @@ final class NodeMetrics {
         metrics.add(Family.counters("vxseal_xfrm_errors",
                 "Packets that the kernel's XFRM dropped, for all users of IPsec on this host, by the kernel's reason.",
                 "reason", sample.kernel().xfrmErrors(), Long::doubleValue));
+        metrics.add(drops(sample.kernel()));
+        metrics.addAll(services(overview));
         metrics.add(conditions(overview));
         metrics.add(Family.counters("vxseal_repairs",
                 "Things in the kernel that were missing or changed and were put back.",
@@ -66,6 +72,37 @@ final class NodeMetrics {
         metrics.add(Family.gauge("vxseal_obstacles",
                 "Things that keep packets from being sealed or opened, which vxseal status names.", overview.inTheWay().size()));
         return metrics;
+    }
+
+    private static MetricSnapshot drops(KernelCounters kernel) {
+        CounterSnapshot.Builder family = CounterSnapshot.builder()
+                .name("vxseal_cleartext_dropped_packets")
+                .help("Packets that were dropped because they would have entered or left an encrypted network in clear,"
+                        + " or could not be judged, by the barrier that dropped them.");
+        Map.of("rules", kernel.rules(), "priority", kernel.priority()).forEach((barrier, drops) ->
+                Map.of("in", drops.incoming(), "out", drops.outgoing()).forEach((direction, packets) ->
+                        family.dataPoint(CounterDataPointSnapshot.builder()
+                                .labels(Labels.of("direction", direction, "barrier", barrier))
+                                .value(packets)
+                                .build())));
+        return family.build();
+    }
+
+    private static List<MetricSnapshot> services(Overview overview) {
+        Map<String, Long> backends = new TreeMap<>(Map.of("active", 0L, "draining", 0L));
+        overview.services().forEach(service -> {
+            backends.merge("active", (long) service.tasks().size(), Long::sum);
+            backends.merge("draining", (long) service.draining().size(), Long::sum);
+        });
+        return List.of(
+                Family.gauge("vxseal_services", "Services with a virtual address on a network that is up here.",
+                        overview.services().size()),
+                Family.gauges("vxseal_service_backends",
+                        "Tasks of these services: active ones get new connections, draining ones have only earlier ones.",
+                        "state", backends, Long::doubleValue),
+                Family.gauge("vxseal_endpoints_without_services",
+                        "Endpoints in whose containers services' addresses do not answer, which vxseal status names.",
+                        overview.withoutServices().size()));
     }
 
     private static MetricSnapshot conditions(Overview overview) {

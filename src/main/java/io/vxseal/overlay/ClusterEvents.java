@@ -5,6 +5,8 @@ import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterListener;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.KeyRing;
+import io.vxseal.journal.Event;
+import io.vxseal.journal.Journal;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.peers.Peer;
 import io.vxseal.peers.PeerDatabase;
@@ -17,6 +19,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,6 +35,7 @@ final class ClusterEvents implements ClusterListener {
     private final Cluster cluster;
     private final ServiceAddresses services;
     private final RepairLog repairs;
+    private final Journal journal;
 
     ClusterEvents(
             Networks networks,
@@ -39,7 +44,8 @@ final class ClusterEvents implements ClusterListener {
             Rekeying rekeying,
             Cluster cluster,
             ServiceAddresses services,
-            RepairLog repairs) {
+            RepairLog repairs,
+            Journal journal) {
         this.networks = networks;
         this.dataPath = dataPath;
         this.local = local;
@@ -47,6 +53,7 @@ final class ClusterEvents implements ClusterListener {
         this.cluster = cluster;
         this.services = services;
         this.repairs = repairs;
+        this.journal = journal;
     }
 
     /** Programs the states of new nodes before the entries that let packets out to them, and removes them in the other order. */
@@ -64,6 +71,7 @@ final class ClusterEvents implements ClusterListener {
                         .merge(peer.address().address(), made, PeerDatabase.Change::then);
             });
         }
+        record(changes);
         Set<InetAddress> after = dataPath.sealedNodes();
         Set<InetAddress> both = new HashSet<>(before);
         both.addAll(after);
@@ -75,6 +83,20 @@ final class ClusterEvents implements ClusterListener {
         if (both.size() > after.size()) {
             repairs.tryOnce("remove the IPsec states of nodes that are gone", () -> dataPath.seal(after));
         }
+    }
+
+    /** Adds an event for each network to the journal, however many endpoints came or went. */
+    private void record(List<PeerChange> changes) {
+        Map<String, List<PeerChange>> byNetwork = changes.stream()
+                .filter(change -> networks.find(change.peer().network()).isPresent())
+                .collect(Collectors.groupingBy(change -> change.peer().network(), TreeMap::new, Collectors.toList()));
+        byNetwork.forEach((network, made) -> {
+            long came = made.stream().filter(PeerChange.Added.class::isInstance).count();
+            String nodes = made.stream().map(change -> change.peer().vtep().getHostAddress()).distinct().sorted()
+                    .collect(Collectors.joining(", "));
+            journal.add(Event.Kind.PEERS, network, "network %s: %d endpoints came and %d went, on %s"
+                    .formatted(network, came, made.size() - came, nodes));
+        });
     }
 
     /** Recovers the endpoints that another node knows of this one and whose link is there. */

@@ -1,6 +1,9 @@
 package io.vxseal.overlay;
 
 import io.vxseal.encryption.Encryption;
+import io.vxseal.journal.Event;
+import io.vxseal.journal.Journal;
+import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.peers.Peer;
@@ -25,11 +28,15 @@ final class DataPath {
     private final Networks networks;
     private final LocalNode local;
     private final ServiceAddresses services;
+    private final Journal journal;
 
     /** Nodes that a previous process exchanged sealed packets with. They stay until this process has had time to hear from them. */
     private Set<InetAddress> lingering = Set.of();
 
     private boolean expectsPeers;
+
+    /** What networks that are no longer up dropped. */
+    private Drops earlierDrops = Drops.NONE;
 
     DataPath(
             Host host,
@@ -37,13 +44,15 @@ final class DataPath {
             Protection protection,
             Networks networks,
             LocalNode local,
-            ServiceAddresses services) {
+            ServiceAddresses services,
+            Journal journal) {
         this.host = host;
         this.encryption = encryption;
         this.protection = protection;
         this.networks = networks;
         this.local = local;
         this.services = services;
+        this.journal = journal;
     }
 
     /**
@@ -64,6 +73,8 @@ final class DataPath {
         seal();
         namespace.entries().add(attachment.peers.walk());
         services.up(attachment);
+        journal.add(Event.Kind.NETWORK_UP, network.id(),
+                "%s network %s is up".formatted(network.encrypted() ? "encrypted" : "plain", network.id()));
     }
 
     /**
@@ -75,8 +86,10 @@ final class DataPath {
             attachment.incomplete = true;
             services.down(attachment);
             attachment.namespace.get().delete();
+            earlierDrops = earlierDrops.plus(attachment.namespace.get().drops());
             attachment.namespace = Optional.empty();
             attachment.incomplete = false;
+            journal.add(Event.Kind.NETWORK_DOWN, attachment.id(), "network %s is down".formatted(attachment.id()));
         }
         seal();
         if (attachment.network.encrypted()) {
@@ -95,6 +108,14 @@ final class DataPath {
         }
         takeDown(attachment);
         return true;
+    }
+
+    /** Returns which frames the networks' own namespaces dropped because they had not been sealed, as of the last repair. */
+    Drops drops() {
+        return networks.all().stream()
+                .flatMap(attachment -> attachment.namespace.stream())
+                .map(NetworkNamespace::drops)
+                .reduce(earlierDrops, Drops::plus);
     }
 
     /** Returns the segments of all encrypted networks that may have a VXLAN device here. */

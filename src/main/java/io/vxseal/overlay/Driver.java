@@ -7,11 +7,15 @@ import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterListener;
 import io.vxseal.cluster.ClusterStatus;
 import io.vxseal.cluster.PeerChange;
+import io.vxseal.cluster.node.SwarmInquiry;
 import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
+import io.vxseal.journal.Event;
+import io.vxseal.journal.Journal;
 import io.vxseal.kernel.firewall.FirewallDetector;
+import io.vxseal.overlay.watch.ClusterChanges;
 import io.vxseal.overlay.watch.Conditions;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
@@ -33,8 +37,9 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Driver.class);
 
     private final DriverLock lock = new DriverLock();
-    private final ErrorLog errors = new ErrorLog();
-    private final RepairLog repairs = new RepairLog(errors);
+    private final Journal journal = new Journal();
+    private final ErrorLog errors = new ErrorLog(journal);
+    private final RepairLog repairs = new RepairLog(errors, journal);
 
     private final Protection protection;
     private final StateStore store;
@@ -52,7 +57,9 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private final Recovery recovery;
     private final OverviewReader overview;
     private final Observer observer;
+    private final Reporter reporter;
     private final Conditions conditions = new Conditions();
+    private final ClusterChanges clusterChanges = new ClusterChanges();
 
     private boolean closed;
 
@@ -75,16 +82,17 @@ public final class Driver implements ClusterListener, AutoCloseable {
         local = new LocalNode(host);
         networks = new Networks(store, this.cluster);
         services = new ServiceAddresses(host, lock, networks, repairs);
-        dataPath = new DataPath(host, encryption, protection, networks, local, services);
+        dataPath = new DataPath(host, encryption, protection, networks, local, services, journal);
         readiness = new Readiness(lock, patience, local, encryption);
         endpoints = new Endpoints(networks, dataPath, local, readiness, this.cluster, services);
         rekeying = new Rekeying(lock, encryption, dataPath, readiness, this.cluster, repairs);
-        events = new ClusterEvents(networks, dataPath, local, rekeying, this.cluster, services, repairs);
+        events = new ClusterEvents(networks, dataPath, local, rekeying, this.cluster, services, repairs, journal);
         reconciler = new Reconciler(
                 encryption, protection, networks, dataPath, local, endpoints, rekeying, this.cluster, services, repairs);
         recovery = new Recovery(host, encryption, protection, store, this.cluster, networks, dataPath, services);
         overview = new OverviewReader(
                 host, encryption, protection, networks, dataPath, local, services, conditions, repairs, errors);
+        reporter = new Reporter(networks, dataPath, protection, local, repairs, this.cluster);
         observer = new Observer(host, encryption, networks, local, this.cluster, errors);
     }
 
@@ -112,11 +120,26 @@ public final class Driver implements ClusterListener, AutoCloseable {
         });
     }
 
-    /** Observes this node, and logs which conditions begin and end. To be called every few seconds, after {@link #repair}. */
+    /**
+     * Observes this node, logs which conditions begin and end, and adds what changed to the journal. To be called every few seconds, after
+     * {@link #repair}.
+     */
     public void watch() {
-        Conditions.Change change = lock.locked(() -> conditions.observe(observer.observe(overview.inTheWay())));
-        change.begun().forEach(condition -> log.warn("{}", condition.text()));
-        change.ended().forEach(condition -> log.info("over, after it began at {}: {}", condition.since(), condition.text()));
+        ClusterStatus status = cluster.status();
+        Conditions.Change change = lock.locked(() -> {
+            clusterChanges.observe(status).forEach(made -> journal.add(made.kind(), made.subject(), made.text()));
+            Conditions.Change made = conditions.observe(observer.observe(overview.inTheWay()));
+            reporter.report(status, conditions.current());
+            return made;
+        });
+        change.begun().forEach(condition -> {
+            journal.add(Event.Kind.CONDITION_BEGAN, condition.subject(), condition.text());
+            log.warn("{}", condition.text());
+        });
+        change.ended().forEach(condition -> {
+            journal.add(Event.Kind.CONDITION_ENDED, condition.subject(), "over: " + condition.text());
+            log.info("over, after it began at {}: {}", condition.since(), condition.text());
+        });
     }
 
     /** Returns whether this node is in no group yet, so that no other node could have announced its endpoints. */
@@ -315,14 +338,28 @@ public final class Driver implements ClusterListener, AutoCloseable {
         return lock.locked(overview::read);
     }
 
+    /**
+     * Returns the reports of all nodes, through a manager's hub. Waits for them, some seconds at most.
+     *
+     * @throws DriverException if no hub is reached, or none answers
+     */
+    public SwarmInquiry.Answer swarmReports() throws DriverException {
+        return reporter.ask();
+    }
+
     /** Returns the kernel's counters. What cannot be read is left out, and kept as an error for status. */
     public KernelCounters kernelCounters() {
-        return overview.kernelCounters();
+        return lock.locked(overview::kernelCounters);
     }
 
     /** Returns how long a key is in use, by this node's settings. */
     public Duration keyRotation() {
         return cluster.rotation();
+    }
+
+    /** Returns the journal of what happened on this node. */
+    public Journal journal() {
+        return journal;
     }
 
     /** Returns the log of errors that {@link #status} shows. */

@@ -1,5 +1,7 @@
 package io.vxseal.overlay;
 
+import io.vxseal.journal.Event;
+import io.vxseal.journal.Journal;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -37,6 +39,8 @@ public final class ErrorLog {
      */
     public record Entry(Instant last, long times, String where, String what) {}
 
+    private final Journal journal;
+
     private record Failure(String where, String kind) {}
 
     private final Map<Failure, Entry> entries = new LinkedHashMap<>() {
@@ -47,6 +51,11 @@ public final class ErrorLog {
             return size() > MAX_ENTRIES;
         }
     };
+
+    /** @param journal gets the first failure of each kind, until that is pushed out */
+    public ErrorLog(Journal journal) {
+        this.journal = journal;
+    }
 
     /** Adds a failure. Messages that differ in numbers, addresses and ids only are of one kind. */
     public void add(String where, String what) {
@@ -63,6 +72,9 @@ public final class ErrorLog {
         Entry before = entries.remove(failure);
         long times = before == null ? 1 : before.times() + 1;
         entries.put(failure, new Entry(Instant.now(), times, failure.where(), line(what)));
+        if (before == null) {
+            journal.add(Event.Kind.ERROR, failure.where(), line(what));
+        }
     }
 
     /** Returns the last failures, the newest first. */

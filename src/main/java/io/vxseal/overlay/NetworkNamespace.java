@@ -1,5 +1,6 @@
 package io.vxseal.overlay;
 
+import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.kernel.firewall.FrameMark;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
@@ -216,6 +217,11 @@ final class NetworkNamespace implements AutoCloseable {
             mark = Optional.of(FrameMark.in(namespace, SecurityPolicy.MARK));
         }
         return mark.get().restore() ? 1 : 0;
+    }
+
+    /** Returns which frames were dropped because they had not been sealed, as of the last {@link #repairMark}. */
+    Drops drops() {
+        return mark.map(FrameMark::drops).orElse(Drops.NONE);
     }
 
     /** Deletes the namespace and everything in it. Can be repeated after a failure. */

@@ -103,7 +103,8 @@ final class OverviewReader {
         } catch (KernelException failure) {
             errors.add("metrics", failure.getMessage());
         }
-        return new KernelCounters(xfrmErrors);
+        return new KernelCounters(
+                xfrmErrors, protection.ruleDrops(), protection.priorityDrops().plus(dataPath.drops()));
     }
 
     private Optional<Tally> installed() {

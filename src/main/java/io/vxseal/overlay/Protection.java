@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import io.vxseal.encryption.Encryption;
+import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.Firewall.Transport;
 import io.vxseal.kernel.firewall.FirewallDetector;
@@ -41,6 +42,9 @@ final class Protection implements AutoCloseable {
     private Optional<SealedPriority> priority = Optional.empty();
     private Transport transport = Transport.IPV4;
 
+    /** What the rules of firewalls dropped that were detected before the present one. */
+    private Drops earlierDrops = Drops.NONE;
+
     /** Whether rules of a previous process were looked for since the firewall was detected. */
     private boolean swept;
 
@@ -68,6 +72,7 @@ final class Protection implements AutoCloseable {
         Transport now = local instanceof Inet6Address ? Transport.IPV6 : Transport.IPV4;
         if (transport != now) {
             transport = now;
+            earlierDrops = ruleDrops();
             firewall = Optional.empty();
             swept = false;
         }
@@ -152,6 +157,16 @@ final class Protection implements AutoCloseable {
     /** Returns the name of the firewall that has the rules; empty before the first rule. */
     Optional<String> firewallName() {
         return firewall.map(Firewall::toString);
+    }
+
+    /** Returns what the host's firewall rules dropped, as of the last comparison. */
+    Drops ruleDrops() {
+        return earlierDrops.plus(firewall.map(Firewall::drops).orElse(Drops.NONE));
+    }
+
+    /** Returns what the host's namespace dropped for its packet priority, as of the last comparison. */
+    Drops priorityDrops() {
+        return priority.map(SealedPriority::drops).orElse(Drops.NONE);
     }
 
     private SealedPriority priority() {

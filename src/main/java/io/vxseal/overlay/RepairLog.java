@@ -1,5 +1,7 @@
 package io.vxseal.overlay;
 
+import io.vxseal.journal.Event;
+import io.vxseal.journal.Journal;
 import java.io.IOException;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -48,12 +50,17 @@ final class RepairLog {
     private final Map<Place, Set<String>> failing = new HashMap<>();
 
     private final ErrorLog errors;
+    private final Journal journal;
 
     private record Place(Kind kind, String where) {}
 
-    /** @param errors where each failure is kept for status */
-    RepairLog(ErrorLog errors) {
+    /**
+     * @param errors where each failure is kept for status
+     * @param journal gets each repair
+     */
+    RepairLog(ErrorLog errors, Journal journal) {
         this.errors = errors;
+        this.journal = journal;
     }
 
     /**
@@ -68,6 +75,8 @@ final class RepairLog {
             int repaired = step.run();
             if (repaired > 0) {
                 long total = counts.merge(kind, (long) repaired, Long::sum);
+                journal.add(Event.Kind.REPAIRED, where,
+                        "repaired %d %s of %s, which were missing or changed".formatted(repaired, kind.words, where));
                 log.warn("repaired {} {} of {}, which were missing or changed; {} since the start", repaired, kind.words, where, total);
             }
             if (failing.remove(place) != null) {

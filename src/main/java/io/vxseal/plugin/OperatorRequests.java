@@ -33,6 +33,15 @@ record OperatorRequests(String version, Pending<Driver> driver, CallStats calls)
         }
     }
 
+    void swarm(Context context) throws DriverException, JsonProcessingException {
+        SwarmReply reply = SwarmReply.of(driver.get().swarmReports());
+        if (wantsText(context)) {
+            context.contentType(TEXT).result(reply.print());
+        } else {
+            context.contentType(ContentType.APPLICATION_JSON).result(Json.Own.MAPPER.writeValueAsBytes(reply));
+        }
+    }
+
     void metrics(Context context) throws DriverException {
         context.contentType(Exposition.CONTENT_TYPE).result(scrape());
     }

@@ -7,6 +7,7 @@ import io.javalin.http.Handler;
 import io.vxseal.metrics.CallStats;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
+import io.vxseal.overlay.ProgramVersion;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
@@ -15,8 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * HTTP server on the {@link PluginSocket}: the remote driver protocol, and {@code /status}, {@code /metrics} and {@code /keys/rotate} for
- * operators. Errors of both have Docker's form.
+ * HTTP server on the {@link PluginSocket}: the remote driver protocol, and {@code /status}, {@code /swarm}, {@code /metrics}, {@code /events} and
+ * {@code /keys/rotate} for operators. Errors of both have Docker's form.
  */
 public final class PluginServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PluginServer.class);
@@ -25,6 +26,7 @@ public final class PluginServer implements AutoCloseable {
     private final Pending<Protocol> protocol;
     private final CallStats calls = new CallStats();
     private final OperatorRequests operator;
+    private final EventStream events;
     private final ErrorReplies errors;
     private final Javalin javalin;
 
@@ -36,7 +38,8 @@ public final class PluginServer implements AutoCloseable {
     private PluginServer(PluginSocket socket, CompletableFuture<Driver> driver) {
         this.socket = socket;
         protocol = new Pending<>(driver.thenApply(Protocol::new));
-        operator = new OperatorRequests(version(), new Pending<>(driver), calls);
+        operator = new OperatorRequests(ProgramVersion.get(), new Pending<>(driver), calls);
+        events = new EventStream(new Pending<>(driver));
         errors = new ErrorReplies(new Pending<>(driver));
         javalin = Javalin.create(this::configure);
     }
@@ -57,12 +60,6 @@ public final class PluginServer implements AutoCloseable {
     /** Returns the metrics in Prometheus' text format. */
     public byte[] scrape() throws DriverException {
         return operator.scrape();
-    }
-
-    /** Returns the program's version, as its jar has it. */
-    public static String version() {
-        String version = PluginServer.class.getPackage().getImplementationVersion();
-        return version == null ? "(not packaged)" : version;
     }
 
     @Override
@@ -103,7 +100,9 @@ public final class PluginServer implements AutoCloseable {
         answer(config, "DiscoverDelete", Requests.Discovery.class, Protocol::discoverDelete);
 
         config.routes.get("/status", errors.guarded(operator::status));
+        config.routes.get("/swarm", errors.guarded(operator::swarm));
         config.routes.get("/metrics", errors.guarded(operator::metrics));
+        config.routes.get("/events", errors.guarded(events::answer));
         config.routes.post("/keys/rotate", errors.guarded(operator::rotate));
 
         errors.configure(config);

@@ -1,19 +1,19 @@
 package io.vxseal.plugin;
 
+import static io.vxseal.plugin.TextTable.age;
+import static io.vxseal.plugin.TextTable.number;
+import static io.vxseal.plugin.TextTable.row;
+import static io.vxseal.plugin.TextTable.yes;
+
 import io.vxseal.metrics.CallStats;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
-
+import java.util.stream.Stream;
 /** A {@link StatusReply} as text for a terminal, without the single endpoints, of which there may be thousands. */
 final class StatusTable {
-    private static final String GAP = "  ";
-    private static final String UNKNOWN = "-";
-
-    private final StringBuilder text = new StringBuilder();
+    private final TextTable text = new TextTable();
 
     private StatusTable() {}
 
@@ -55,17 +55,17 @@ final class StatusTable {
                 .filter(condition -> !status.inTheWay().contains(condition.text()))
                 .forEach(condition -> rows.add(row("trouble", "for %s: %s".formatted(age(condition.ageSeconds()), condition.text()))));
         status.withoutServices().forEach(line -> rows.add(row("no services", line)));
-        lines(rows);
+        text.lines(rows);
     }
 
     private void hubs(List<StatusReply.Hub> hubs) {
-        section(row("HUB", "ADDRESS", "SESSION", "UP TO DATE"), hubs.stream()
+        text.section(row("HUB", "ADDRESS", "SESSION", "UP TO DATE"), hubs.stream()
                 .map(hub -> row(hub.id(), hub.address() == null ? "here" : hub.address(), age(hub.ageSeconds()), yes(hub.upToDate())))
                 .toList());
     }
 
     private void sessions(List<StatusReply.Session> sessions) {
-        section(row("SESSION OF", "ROLE", "AGE", "LAG"), sessions.stream()
+        text.section(row("SESSION OF", "ROLE", "AGE", "LAG"), sessions.stream()
                 .map(session -> row(session.id(), session.role(), age(session.ageSeconds()), String.valueOf(session.lag())))
                 .toList());
     }
@@ -75,12 +75,12 @@ final class StatusTable {
         cluster.refusedClaims().forEach((reason, count) -> rows.add(row("claims now", reason, String.valueOf(count))));
         cluster.rejections().forEach((reason, count) -> rows.add(row("since the start", reason, String.valueOf(count))));
         if (!rows.isEmpty()) {
-            section(row("REFUSED", "REASON", "COUNT"), rows);
+            text.section(row("REFUSED", "REASON", "COUNT"), rows);
         }
     }
 
     private void members(List<StatusReply.Member> members) {
-        section(row("MEMBER", "ROLE", "ADDRESS", "ENDPOINTS", "AGE"), members.stream()
+        text.section(row("MEMBER", "ROLE", "ADDRESS", "ENDPOINTS", "AGE"), members.stream()
                 .map(member -> row(
                         member.id(),
                         member.role(),
@@ -95,18 +95,16 @@ final class StatusTable {
                 ? ""
                 : "%d, by %s, changed %s ago".formatted(ring.version(), ring.author(), age(ring.ageSeconds()));
         String engine = ring.fromEngine() ? "keys of the engine" : "";
-        text.append("\nRING ")
-                .append(List.of(changed, engine).stream().filter(part -> !part.isEmpty()).collect(Collectors.joining(", ")))
-                .append('\n');
+        text.line("").line("RING " + Stream.of(changed, engine).filter(part -> !part.isEmpty()).collect(Collectors.joining(", ")));
         List<List<String>> rows = new ArrayList<>();
         rows.add(row("KEY", "USE", "KNOWN FOR"));
         ring.keys().forEach(key -> rows.add(row(
                 "tag " + key.tag(), key.primary() ? "send, receive" : "receive", age(key.knownSeconds()))));
-        lines(rows);
+        text.lines(rows);
     }
 
     private void networks(List<StatusReply.Network> networks) {
-        section(row("NETWORK", "ENCRYPTED", "UP", "VNI", "SUBNET", "ENDPOINTS HERE", "ELSEWHERE"), networks.stream()
+        text.section(row("NETWORK", "ENCRYPTED", "UP", "VNI", "SUBNET", "ENDPOINTS HERE", "ELSEWHERE"), networks.stream()
                 .map(network -> row(
                         network.id(),
                         yes(network.encrypted()),
@@ -121,7 +119,7 @@ final class StatusTable {
     /** Lists the services, if there are any. */
     private void services(List<StatusReply.Service> services) {
         if (!services.isEmpty()) {
-            section(row("SERVICE", "NETWORK", "ADDRESS", "TASKS", "DRAINING"), services.stream()
+            text.section(row("SERVICE", "NETWORK", "ADDRESS", "TASKS", "DRAINING"), services.stream()
                     .map(service -> row(
                             service.name(),
                             service.network(),
@@ -134,10 +132,10 @@ final class StatusTable {
 
     private void kernel(StatusReply status) {
         StatusReply.Ipsec ipsec = status.ipsec();
-        section(row("IPSEC", "WANTED", "FOUND"), List.of(
+        text.section(row("IPSEC", "WANTED", "FOUND"), List.of(
                 row("states", String.valueOf(ipsec.statesWanted()), number(ipsec.statesFound())),
                 row("policies", String.valueOf(ipsec.policiesWanted()), number(ipsec.policiesFound()))));
-        section(row("REPAIRED", "RULES", "STATES AND POLICIES", "LINKS", "ENTRIES"), List.of(row(
+        text.section(row("REPAIRED", "RULES", "STATES AND POLICIES", "LINKS", "ENTRIES"), List.of(row(
                 "since the start",
                 String.valueOf(status.repairs().rules()),
                 String.valueOf(status.repairs().statesAndPolicies()),
@@ -146,7 +144,7 @@ final class StatusTable {
     }
 
     private void calls(SortedMap<String, CallStats.Tally> calls) {
-        section(row("CALL", "COUNT", "MEAN ms", "SLOWEST ms"), calls.entrySet().stream()
+        text.section(row("CALL", "COUNT", "MEAN ms", "SLOWEST ms"), calls.entrySet().stream()
                 .map(call -> row(
                         call.getKey(),
                         String.valueOf(call.getValue().count()),
@@ -156,62 +154,8 @@ final class StatusTable {
     }
 
     private void errors(List<StatusReply.Failure> errors) {
-        section(row("LAST ERROR", "TIMES", "WHERE", "WHAT"), errors.stream()
+        text.section(row("LAST ERROR", "TIMES", "WHERE", "WHAT"), errors.stream()
                 .map(error -> row(error.at(), String.valueOf(error.times()), error.where(), error.error()))
                 .toList());
-    }
-
-    /** Adds a section. If it has no rows, it says so. */
-    private void section(List<String> heading, List<List<String>> rows) {
-        List<List<String>> all = new ArrayList<>();
-        all.add(heading);
-        all.addAll(rows.isEmpty() ? List.of(row("(none)")) : rows);
-        text.append('\n');
-        lines(all);
-    }
-
-    private void lines(List<List<String>> rows) {
-        int[] widths = new int[rows.stream().mapToInt(List::size).max().orElse(0)];
-        for (List<String> row : rows) {
-            for (int i = 0; i < row.size(); i++) {
-                widths[i] = Math.max(widths[i], row.get(i).length());
-            }
-        }
-        for (List<String> row : rows) {
-            StringBuilder line = new StringBuilder();
-            for (int i = 0; i < row.size(); i++) {
-                line.append(row.get(i)).repeat(' ', widths[i] - row.get(i).length()).append(GAP);
-            }
-            text.append(line.toString().stripTrailing()).append('\n');
-        }
-    }
-
-    /** Returns a row without control characters: errors quote input of callers, which must not control the terminal. */
-    private static List<String> row(@Nullable String... cells) {
-        return Arrays.stream(cells)
-                .map(cell -> cell == null || cell.isEmpty() ? UNKNOWN : cell.replaceAll("\\p{Cntrl}+", " "))
-                .toList();
-    }
-
-    private static String yes(boolean is) {
-        return is ? "yes" : "no";
-    }
-
-    private static String number(@Nullable Integer known) {
-        return known == null ? UNKNOWN : known.toString();
-    }
-
-    /** Returns a duration in its two largest units: 45s, 12m 5s, 3h 20m, 9d 4h. */
-    private static String age(long seconds) {
-        if (seconds < 60) {
-            return seconds + "s";
-        }
-        if (seconds < 3600) {
-            return "%dm %ds".formatted(seconds / 60, seconds % 60);
-        }
-        if (seconds < 86_400) {
-            return "%dh %dm".formatted(seconds / 3600, seconds % 3600 / 60);
-        }
-        return "%dd %dh".formatted(seconds / 86_400, seconds % 86_400 / 3600);
     }
 }

@@ -6,36 +6,15 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.vxseal.address.NodeAddresses;
-import io.vxseal.cluster.Cluster;
-import io.vxseal.cluster.ClusterSettings;
-import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.EspProbe;
-import io.vxseal.kernel.firewall.Firewall;
-import io.vxseal.kernel.firewall.FirewallDetector;
-import io.vxseal.kernel.netns.Namespace;
-import io.vxseal.kernel.route.Route;
-import io.vxseal.kernel.xfrm.Xfrm;
-import io.vxseal.overlay.Driver;
-import io.vxseal.overlay.Host;
-import io.vxseal.overlay.StateStore;
-import io.vxseal.plugin.PluginServer;
-import io.vxseal.plugin.PluginSocket;
-import io.vxseal.swarm.Role;
-import io.vxseal.swarm.TestSwarm;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -58,28 +37,9 @@ class StatusTest {
     }
 
     private Path start() throws Exception {
-        Path certificates = TestSwarm.make(Files.createDirectory(folder.resolve("swarm")), "swarmswarm")
-                .node("nodenode", Role.MANAGER);
-        int port;
-        try (ServerSocket free = new ServerSocket(0)) {
-            port = free.getLocalPort();
-        }
-        ClusterSettings settings = new ClusterSettings(
-                certificates, folder.resolve("no-state.json"), port, Duration.ofHours(12), 0, Optional.empty());
-        Namespace own = Namespace.own();
-        Driver driver = new Driver(
-                new Host(own, Route.in(own), folder.resolve("netns"), 4789),
-                new Encryption(Xfrm.in(own), 4789, EspProbe::check),
-                new FirewallDetector(Firewall.Backend.AUTO, own, List.of("false")),
-                new StateStore(folder, folder),
-                Duration.ZERO,
-                listener -> new Cluster(settings, listener));
-        Path socket = folder.resolve("vxseal.sock");
-        running.add(driver);
-        running.add(PluginServer.start(PluginSocket.at(socket), CompletableFuture.completedFuture(driver)));
-        InetAddress loopback = InetAddress.ofLiteral("127.0.0.1");
-        driver.self(new NodeAddresses(loopback, loopback));
-        return socket;
+        LoneManager manager = LoneManager.start(folder);
+        running.add(manager);
+        return manager.socket;
     }
 
     @AfterEach

@@ -9,6 +9,7 @@ import io.vxseal.cluster.ClusterStatus;
 import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.PeerTraffic;
 import io.vxseal.encryption.Tally;
+import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.overlay.Endpoint;
 import io.vxseal.overlay.KernelCounters;
 import io.vxseal.overlay.Network;
@@ -16,6 +17,7 @@ import io.vxseal.overlay.Overview;
 import io.vxseal.overlay.Subnet;
 import io.vxseal.overlay.watch.Condition;
 import io.vxseal.peers.Peer;
+import io.vxseal.services.ServiceProxy;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
@@ -31,6 +33,9 @@ class ExpositionTest {
     private static final InetAddress THERE = InetAddress.ofLiteral("192.0.2.12");
     private static final Instant NOW = Instant.parse("2026-03-01T12:00:00Z");
 
+    private static final KernelCounters KERNEL =
+            new KernelCounters(Map.of("XfrmInNoStates", 5L), new Drops(3, 2), new Drops(1, 0));
+
     private final CallStats calls = new CallStats();
 
     private static Overview overview() {
@@ -41,8 +46,9 @@ class ExpositionTest {
                 List.of(new Overview.Attached(network, true,
                         List.of(new Endpoint("one", "sealednet", Cidr.parse("10.0.1.2/24"), MacAddress.parse("02:42:0a:00:01:02"), true, "")),
                         List.of(new Peer("sealednet", "two", Cidr.parse("10.0.1.3/24"), MacAddress.parse("02:42:0a:00:01:03"), THERE)))),
-                List.of(),
-                List.of(),
+                List.of(new ServiceProxy.Service("sealednet", "web", List.of(address("10.0.1.9")),
+                        List.of(address("10.0.1.2"), address("10.0.1.3")), List.of(address("10.0.1.4")))),
+                List.of("endpoint three: no namespace"),
                 Optional.of("iptables-nft"),
                 new Tally(4, 2),
                 Optional.of(new Tally(3, 2)),
@@ -51,6 +57,10 @@ class ExpositionTest {
                 List.of(new Condition(Condition.Kind.OBSTACLE, "a foreign policy", "a foreign policy", NOW)),
                 new Overview.Repaired(1, 6, 0, 0),
                 List.of());
+    }
+
+    private static InetAddress address(String text) {
+        return InetAddress.ofLiteral(text);
     }
 
     private static ClusterStatus cluster(boolean external) {
@@ -68,13 +78,13 @@ class ExpositionTest {
     static Sample sample() {
         CallStats calls = new CallStats();
         calls.add("Join", Duration.ofMillis(7));
-        return new Sample("0.1.0", overview(), new KernelCounters(Map.of("XfrmInNoStates", 5L)), cluster(false), Duration.ofHours(12),
+        return new Sample("0.1.0", overview(), KERNEL, cluster(false), Duration.ofHours(12),
                 calls, NOW);
     }
 
     private String print(ClusterStatus cluster) {
         return new String(Exposition.print(new Sample("0.1.0", overview(),
-                new KernelCounters(Map.of("XfrmInNoStates", 5L)), cluster, Duration.ofHours(12), calls, NOW)), StandardCharsets.UTF_8);
+                KERNEL, cluster, Duration.ofHours(12), calls, NOW)), StandardCharsets.UTF_8);
     }
 
     @Test
@@ -112,6 +122,14 @@ class ExpositionTest {
                 "vxseal_peer_opened_bytes_total{node=\"192.0.2.12\"} 84.0",
                 "vxseal_peer_opened_packets_total{node=\"192.0.2.12\"} 1.0",
                 "vxseal_xfrm_errors_total{reason=\"XfrmInNoStates\"} 5.0",
+                "vxseal_cleartext_dropped_packets_total{barrier=\"rules\",direction=\"in\"} 3.0",
+                "vxseal_cleartext_dropped_packets_total{barrier=\"rules\",direction=\"out\"} 2.0",
+                "vxseal_cleartext_dropped_packets_total{barrier=\"priority\",direction=\"in\"} 1.0",
+                "vxseal_cleartext_dropped_packets_total{barrier=\"priority\",direction=\"out\"} 0.0",
+                "vxseal_services 1.0",
+                "vxseal_service_backends{state=\"active\"} 2.0",
+                "vxseal_service_backends{state=\"draining\"} 1.0",
+                "vxseal_endpoints_without_services 1.0",
                 "vxseal_repairs_total{kind=\"states_and_policies\"} 6.0",
                 "vxseal_members 1.0",
                 "vxseal_hubs 2.0",

@@ -2,12 +2,13 @@ package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.journal.Journal;
 import org.junit.jupiter.api.Test;
 
 class ErrorLogTest {
     private static final String ALPHABET = "abcdefghijklmnopqrstuvwxyz";
 
-    private final ErrorLog errors = new ErrorLog();
+    private final ErrorLog errors = new ErrorLog(new Journal());
 
     @Test
     void keepsNewestFirstAndDropsOldest() {

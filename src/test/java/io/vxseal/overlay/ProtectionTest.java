@@ -11,7 +11,9 @@ import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Key;
+import io.vxseal.journal.Event;
 import io.vxseal.kernel.TestHost;
+import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.Segment;
@@ -345,6 +347,22 @@ class ProtectionTest {
         driver.leave(NETWORK, "here");
         driver.deleteEndpoint(NETWORK, "here");
         assertThat(host.run("nft list tables")).doesNotContain("vxseal");
+    }
+
+    @Test
+    void countsDropsBeyondTheEndOfTheNetwork() throws Exception {
+        serve();
+        driver.repair();
+        assertThat(driver.kernelCounters().rules()).isEqualTo(Drops.NONE);
+        host.attempt(List.of("bash", "-c", "echo x > /dev/udp/127.0.0.1/" + PORT));
+        driver.repair();
+        assertThat(driver.kernelCounters().rules()).isEqualTo(new Drops(0, 1));
+        driver.leave(NETWORK, "here");
+        driver.deleteEndpoint(NETWORK, "here");
+        driver.repair();
+        assertThat(driver.kernelCounters().rules()).isEqualTo(new Drops(0, 1));
+        assertThat(driver.journal().last()).extracting(Event::kind)
+                .contains(Event.Kind.NETWORK_UP, Event.Kind.PEERS, Event.Kind.NETWORK_DOWN);
     }
 
     /** The engine names this node's address once. */

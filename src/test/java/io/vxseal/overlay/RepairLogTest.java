@@ -3,13 +3,14 @@ package io.vxseal.overlay;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.StandardError;
+import io.vxseal.journal.Journal;
 import java.io.IOException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class RepairLogTest {
-    private final ErrorLog errors = new ErrorLog();
-    private final RepairLog repairs = new RepairLog(errors);
+    private final ErrorLog errors = new ErrorLog(new Journal());
+    private final RepairLog repairs = new RepairLog(errors, new Journal());
     private final StandardError log = new StandardError();
 
     @AfterEach

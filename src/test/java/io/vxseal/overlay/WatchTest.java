@@ -12,6 +12,7 @@ import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Key;
+import io.vxseal.journal.Event;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.FirewallDetector;
@@ -124,5 +125,9 @@ class WatchTest {
                     .hasSize(2)
                     .anyMatch(line -> line.contains("over, after it began at"));
         }
+        assertThat(driver.journal().last()).extracting(Event::kind).containsSubsequence(
+                Event.Kind.NETWORK_UP, Event.Kind.PEERS, Event.Kind.CONDITION_BEGAN, Event.Kind.CONDITION_ENDED);
+        assertThat(driver.journal().last()).filteredOn(event -> event.kind() == Event.Kind.PEERS)
+                .extracting(Event::text).containsExactly("network abcdefgh: 1 endpoints came and 0 went, on 10.55.0.2");
     }
 }

@@ -49,6 +49,7 @@ public final class Hub {
     private final Set<HubSession> dirty = new LinkedHashSet<>();
     private final Map<String, List<RefusedClaim>> refusedBefore = new HashMap<>();
     private Set<String> otherHubs = Set.of();
+    private final ReportRounds reports;
     private boolean scheduled;
     /** Set while the nodes are asked for what this hub's own node announced before. */
     private boolean recalling;
@@ -101,6 +102,7 @@ public final class Hub {
         this.refusals = refusals;
         this.records = new Records(retention, claims);
         this.subscriptions = new Subscriptions(records, claims);
+        this.reports = new ReportRounds(timer);
         this.began = timer.nanoTime();
     }
 
@@ -160,10 +162,17 @@ public final class Hub {
                 changed(records.goodbye(session.node(), incarnation, revision, timer.nanoTime()));
                 rings.onRemoval(session.node());
             }
-            case Message.Welcome _, Message.Acknowledge _, Message.Records _ ->
+            case Message.Inquiry(var inquiry) -> reports.inquire(session, inquiry, sessions.values(), known(), this::touch);
+            case Message.Report report -> reports.take(session, role(session), report);
+            case Message.Welcome _, Message.Acknowledge _, Message.Records _, Message.ReportRequest _, Message.Reports _ ->
                 throw new RefusedException("a message that only hubs send");
         }
         touch(session);
+    }
+
+    /** Returns the nodes whose records count and have not ended. */
+    private List<String> known() {
+        return nodes().stream().filter(record -> !record.ended()).map(NodeRecord::node).toList();
     }
 
     /** Answers what a node announced before. Of its own node a hub knows nothing after both started again, so it asks the other nodes. */
@@ -217,6 +226,7 @@ public final class Hub {
         HubSession session = session(channel);
         if (session != null) {
             session.blocked = false;
+            reports.drained(session);
             touch(session);
         }
     }
@@ -234,6 +244,7 @@ public final class Hub {
 
     private void forget(HubSession session) {
         subscriptions.remove(session);
+        reports.forget(session);
         dirty.remove(session);
     }
 

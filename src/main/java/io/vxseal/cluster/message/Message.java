@@ -2,6 +2,7 @@ package io.vxseal.cluster.message;
 
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.NodeReport;
 import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import java.util.Collections;
@@ -161,6 +162,49 @@ public sealed interface Message {
         public Goodbye {
             if (incarnation < 0 || incarnation > NodeRecord.GREATEST || revision < 0 || revision > NodeRecord.GREATEST) {
                 throw new IllegalArgumentException("end of incarnation %d, revision %d".formatted(incarnation, revision));
+            }
+        }
+    }
+
+    /**
+     * Asks for the reports of all nodes; from a node to a hub.
+     *
+     * @param inquiry named in the answers
+     */
+    record Inquiry(long inquiry) implements Message {}
+
+    /**
+     * Asks for the receiver's report; from a hub to a node.
+     *
+     * @param round named in the answer
+     */
+    record ReportRequest(long round) implements Message {}
+
+    /** Answers a {@link ReportRequest}. */
+    record Report(long round, NodeReport report) implements Message {
+        public Report {
+            if (report == null) {
+                throw new IllegalArgumentException("report without content");
+            }
+        }
+    }
+
+    /**
+     * Answers an {@link Inquiry}, in as many messages as it takes.
+     *
+     * @param reports of nodes
+     * @param silent nodes that gave none
+     * @param complete whether these are the last
+     */
+    record Reports(long inquiry, List<NodeReport> reports, List<String> silent, boolean complete) implements Message {
+        /** Most reports, and most silent nodes, in one message; less than 100 KiB. */
+        public static final int MOST = 25;
+
+        public Reports {
+            reports = reports == null ? List.of() : List.copyOf(reports);
+            silent = silent == null ? List.of() : List.copyOf(silent);
+            if (reports.size() > MOST || silent.size() > MOST) {
+                throw new IllegalArgumentException("%d reports, %d silent nodes".formatted(reports.size(), silent.size()));
             }
         }
     }

@@ -76,7 +76,11 @@ public final class MessageCodec {
             Message.@Nullable Ping ping,
             Message.@Nullable Recall recall,
             Message.@Nullable Recalled recalled,
-            Message.@Nullable Goodbye goodbye) {
+            Message.@Nullable Goodbye goodbye,
+            Message.@Nullable Inquiry inquiry,
+            Message.@Nullable ReportRequest reportRequest,
+            Message.@Nullable Report report,
+            Message.@Nullable Reports reports) {
 
         static Envelope of(Message message) {
             return new Envelope(
@@ -91,7 +95,11 @@ public final class MessageCodec {
                     as(message, Message.Ping.class),
                     as(message, Message.Recall.class),
                     as(message, Message.Recalled.class),
-                    as(message, Message.Goodbye.class));
+                    as(message, Message.Goodbye.class),
+                    as(message, Message.Inquiry.class),
+                    as(message, Message.ReportRequest.class),
+                    as(message, Message.Report.class),
+                    as(message, Message.Reports.class));
         }
 
         private static <T extends Message> @Nullable T as(Message message, Class<T> kind) {
@@ -101,7 +109,8 @@ public final class MessageCodec {
         Optional<Message> message() {
             @Nullable Message found = null;
             for (@Nullable Message each : new @Nullable Message[] {
-                hello, welcome, subscribe, announce, acknowledge, records, ring, heartbeat, ping, recall, recalled, goodbye
+                hello, welcome, subscribe, announce, acknowledge, records, ring, heartbeat, ping, recall, recalled, goodbye,
+                inquiry, reportRequest, report, reports
             }) {
                 if (each != null && found != null) {
                     throw new IllegalArgumentException("two kinds in one message");

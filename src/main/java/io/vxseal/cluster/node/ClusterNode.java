@@ -10,6 +10,7 @@ import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.NodeReport;
 import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.SubnetRecord;
@@ -26,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
@@ -41,6 +43,8 @@ public final class ClusterNode {
 
     /** Time for hubs to say what this node announced before; they forget it some time after. */
     public static final Duration RECALL = Duration.ofSeconds(10);
+    /** Time for a hub to answer an inquiry, for which it asks all nodes. */
+    public static final Duration INQUIRY = Duration.ofSeconds(8);
     /** Bits of an incarnation below the milliseconds; random, so that two processes have different ones. */
     private static final int RANDOM_BITS = 16;
 
@@ -51,6 +55,7 @@ public final class ClusterNode {
     private final Map<String, Uplink> uplinks = new LinkedHashMap<>();
     private final OwnRecord own;
     private final EndpointRecall recall = new EndpointRecall();
+    private final SwarmInquiry inquiry = new SwarmInquiry();
     private List<RefusedClaim> refused = List.of();
 
     /** Listener of what this node learns. */
@@ -237,7 +242,9 @@ public final class ClusterNode {
             case Message.Recalled(var endpoints) -> recalled(up, endpoints);
             case Message.Ping() -> sendHeartbeat(up);
             case Message.Recall() -> up.send(Message.Recalled.class, () -> Optional.of(new Message.Recalled(directory.networks(up.hub()))));
-            case Message.Hello _, Message.Subscribe _, Message.Announce _, Message.Goodbye _ ->
+            case Message.ReportRequest(var round) -> inquiry.answer(up, round);
+            case Message.Reports reports -> inquiry.take(up.hub(), reports);
+            case Message.Hello _, Message.Subscribe _, Message.Announce _, Message.Goodbye _, Message.Inquiry _, Message.Report _ ->
                 events.refuse(up.hub(), "a message that only nodes send");
         }
     }
@@ -310,6 +317,7 @@ public final class ClusterNode {
 
     private void lost(Uplink up) {
         recall.forget(up.hub());
+        inquiry.lost(up.hub());
         if (up.feedsHub) {
             events.hubClosed(up.hub());
         } else {
@@ -328,6 +336,21 @@ public final class ClusterNode {
 
     private void sendHeartbeat(Uplink up) {
         up.send(Message.Heartbeat.class, () -> Optional.of(new Message.Heartbeat(rings.mark(), rings.isRotationRequested())));
+    }
+
+    /** Sets what this node says of itself when a hub asks. */
+    public void report(NodeReport report) {
+        inquiry.report(report);
+    }
+
+    /**
+     * Asks a hub for the reports of all nodes.
+     *
+     * @param answer gets them, or fails if no hub is reached, or none answers within some seconds
+     */
+    public void inquire(CompletableFuture<SwarmInquiry.Answer> answer) {
+        long number = inquiry.ask(uplinks.values(), answer);
+        timer.after(INQUIRY, () -> inquiry.expire(number));
     }
 
     /** Asks the hubs for a sign of life. */

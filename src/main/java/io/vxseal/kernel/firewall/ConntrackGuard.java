@@ -26,8 +26,9 @@ final class ConntrackGuard {
     static List<NftContent.Chain> chains(int mark) {
         return List.of(
                 NftContent.Chain.base("fragments", "filter hook prerouting priority " + BEFORE_DEFRAGMENTATION, List.of(
-                        "meta nfproto ipv6 ip6 nexthdr != ipv6-frag exthdr frag exists drop")),
+                        "meta nfproto ipv6 ip6 nexthdr != ipv6-frag exthdr frag exists "
+                                + DropCounter.INCOMING.drop())),
                 NftContent.Chain.base("forged", "filter hook output priority " + BEFORE_DEFRAGMENTATION, List.of(
-                        "meta l4proto != esp meta mark 0x%x drop".formatted(mark))));
+                        "meta l4proto != esp meta mark 0x%x %s".formatted(mark, DropCounter.OUTGOING.drop()))));
     }
 }

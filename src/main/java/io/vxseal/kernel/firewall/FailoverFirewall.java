@@ -123,6 +123,11 @@ final class FailoverFirewall implements Firewall {
         }
     }
 
+    @Override
+    public Drops drops() {
+        return preferred == nftables ? nftables.drops() : preferred.drops().plus(nftables.drops());
+    }
+
     private void failOver(UnreadableRulesException unreadable) {
         if (!failedOver) {
             failedOver = true;

@@ -40,13 +40,14 @@ public final class FrameMark implements AutoCloseable {
      */
     public static FrameMark in(Namespace namespace, int mark) {
         NftTable table = new NftTable(CommandRunner.in(namespace), NftFamily.BRIDGE, NAME, () ->
-                "the kernel may lack nftables for bridges (CONFIG_NF_TABLES_BRIDGE): modprobe nf_tables");
-        return new FrameMark(table, NftContent.of(List.of(
+                "the kernel may lack nftables for bridges or counters (CONFIG_NF_TABLES_BRIDGE, CONFIG_NFT_OBJREF):"
+                        + " modprobe nf_tables nft_counter nft_objref");
+        return new FrameMark(table, NftContent.of(List.of(DropCounter.INCOMING), List.of(
                 NftContent.Chain.base("incoming", "filter hook prerouting priority -400", List.of(
                         "iifname \"vx-*\" meta priority 0x%x accept".formatted(SealedPriority.PRIORITY),
                         "iifname \"vx-*\" meta pkttype host arp operation reply ether daddr != %s accept"
                                 .formatted(Vxlan.MAC),
-                        "iifname \"vx-*\" drop")),
+                        "iifname \"vx-*\" " + DropCounter.INCOMING.drop())),
                 NftContent.Chain.base("outgoing", "filter hook postrouting priority 400", List.of(
                         "meta mark set 0x%x".formatted(mark),
                         "meta priority set 0x%x".formatted(SealedPriority.PRIORITY))))));
@@ -65,6 +66,11 @@ public final class FrameMark implements AutoCloseable {
      */
     public boolean restore() throws FirewallException {
         return table.restore(content);
+    }
+
+    /** Returns which frames the rules dropped, as of the last {@link #restore}. */
+    public Drops drops() {
+        return table.drops();
     }
 
     @Override

@@ -51,6 +51,11 @@ record IptablesCommand(Firewall.Transport transport, CommandRunner runner, Strin
         return runner.run(List.of(name + "-save"));
     }
 
+    /** Lists all rules as {@link #save} does, with what each has counted before it. */
+    CommandRunner.Outcome saveWithCounters() throws FirewallException {
+        return runner.run(List.of(name + "-save", "-c"));
+    }
+
     /** Makes the changes of a script, one commit for each table. */
     CommandRunner.Outcome restore(String script) throws FirewallException {
         return runner.run(List.of(name + "-restore", "--noflush", "-w", LOCK_WAIT), script);

@@ -29,6 +29,7 @@ final class IptablesFirewall implements Firewall {
 
     private final IptablesCommand command;
     private final IptablesDiagnosis diagnosis;
+    private final DropMeter meter = new DropMeter();
 
     /** Guards the host's rules from reading them to the change that follows from it. Held over firewall commands. */
     private final ReentrantLock lock = new ReentrantLock();
@@ -90,7 +91,7 @@ final class IptablesFirewall implements Firewall {
     public int restore(Set<Segment> segments) throws FirewallException {
         lock.lock();
         try {
-            CommandRunner.Outcome saved = command.save();
+            CommandRunner.Outcome saved = command.saveWithCounters();
             if (segments.isEmpty() && !saved.done() && !saved.denied()) {
                 // Without the command or the kernel's tables there are no rules either.
                 return 0;
@@ -113,6 +114,11 @@ final class IptablesFirewall implements Firewall {
     public InstalledRules installed() throws FirewallException {
         Map<String, IptablesTable> tables = read();
         return new InstalledRules(segments(tables), !script(tables, Set.of()).isEmpty());
+    }
+
+    @Override
+    public Drops drops() {
+        return meter.total();
     }
 
     private static Set<Segment> segments(Map<String, IptablesTable> tables) {
@@ -171,7 +177,7 @@ final class IptablesFirewall implements Firewall {
     }
 
     private Map<String, IptablesTable> read() throws FirewallException {
-        return read(command.save());
+        return read(command.saveWithCounters());
     }
 
     private Map<String, IptablesTable> read(CommandRunner.Outcome saved) throws FirewallException {
@@ -189,7 +195,9 @@ final class IptablesFirewall implements Firewall {
             throw new UnreadableRulesException(saved.failure(
                     "read the rules", "see what " + command.name() + "-save says, or set VXSEAL_FIREWALL=nftables"));
         }
-        return IptablesTable.parse(command.transport(), saved.output());
+        Map<String, IptablesTable> tables = IptablesTable.parse(command.transport(), saved.output());
+        meter.read(table(tables, IptablesRules.FILTER).drops());
+        return tables;
     }
 
     @Override

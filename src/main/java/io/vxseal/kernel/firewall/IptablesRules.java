@@ -27,7 +27,7 @@ record IptablesRules(List<Jump> jumps, Map<String, List<List<String>>> chains) {
     static final String CHAIN_PREFIX = "VXSEAL-";
 
     private static final String INCOMING = CHAIN_PREFIX + "INPUT";
-    private static final String OUTGOING = CHAIN_PREFIX + "OUTPUT";
+    static final String OUTGOING = CHAIN_PREFIX + "OUTPUT";
     private static final String FRAGMENTS = CHAIN_PREFIX + "FRAGMENTS";
 
     private static final IptablesRules NONE = new IptablesRules(List.of(), Map.of());

@@ -12,6 +12,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -20,6 +21,9 @@ import java.util.stream.Stream;
 final class IptablesTable {
     /** A word of a rule, or a quoted text. */
     private static final Pattern WORD = Pattern.compile("\"(?:[^\"\\\\]|\\\\.)*\"|\\S+");
+
+    /** What a rule has counted, packets and octets, in front of it. */
+    private static final Pattern COUNTED = Pattern.compile("\\[(\\d{1,18}):\\d+\\] ");
 
     /** Targets, and none, after which a packet is dropped or goes on with the next rule. Any other might accept it. */
     private static final Set<String> HARMLESS_TARGETS = Set.of("", "DROP", "REJECT", "LOG", "NFLOG");
@@ -38,6 +42,9 @@ final class IptablesTable {
 
     /** Our chains with their rules. */
     private final Map<String, List<List<String>>> chains = new LinkedHashMap<>();
+
+    /** What those rules of our chains have counted that drop, by chain and words. */
+    private final Map<List<String>, Drops> drops = new HashMap<>();
 
     private IptablesTable(Firewall.Transport transport) {
         this.transport = transport;
@@ -61,7 +68,10 @@ final class IptablesTable {
         return tables;
     }
 
-    private void readLine(String table, String line, Set<String> accepting) {
+    private void readLine(String table, String printed, Set<String> accepting) {
+        Matcher counted = COUNTED.matcher(printed);
+        boolean hasCounter = counted.lookingAt();
+        String line = hasCounter ? printed.substring(counted.end()) : printed;
         if (line.startsWith(":" + IptablesRules.CHAIN_PREFIX)) {
             chains.putIfAbsent(line.substring(1, line.indexOf(' ')), new ArrayList<>());
             return;
@@ -75,6 +85,9 @@ final class IptablesTable {
         String target = target(words);
         if (chain.startsWith(IptablesRules.CHAIN_PREFIX)) {
             chains.computeIfAbsent(chain, _ -> new ArrayList<>()).add(words);
+            if (hasCounter && target.equals("DROP")) {
+                drops.merge(normalized(all), drops(chain, Long.parseLong(counted.group(1))), Drops::plus);
+            }
         } else if (target.startsWith(IptablesRules.CHAIN_PREFIX)
                 || EARLIER_RULES.contains(table + " " + chain + " " + target) && segment(words).isPresent()) {
             var jump = new IptablesRules.Jump(chain, words);
@@ -85,6 +98,16 @@ final class IptablesTable {
         } else if (!HARMLESS_TARGETS.contains(target)) {
             accepting.add(chain);
         }
+    }
+
+    /** Returns a count by the direction of a chain. That of fragments is of both, and counts as incoming. */
+    private static Drops drops(String chain, long packets) {
+        return chain.equals(IptablesRules.OUTGOING) ? new Drops(0, packets) : new Drops(packets, 0);
+    }
+
+    /** Returns what those rules of our chains have counted that drop, by chain and words. */
+    Map<List<String>, Drops> drops() {
+        return drops;
     }
 
     private static String target(List<String> words) {

@@ -4,8 +4,12 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
-/** The content of a table, in nft's words. */
-record NftContent(List<NamedSet> sets, List<Chain> chains) {
+/**
+ * The content of a table, in nft's words.
+ *
+ * @param counters named counters that rules refer to
+ */
+record NftContent(List<DropCounter> counters, List<NamedSet> sets, List<Chain> chains) {
     /**
      * A named set.
      *
@@ -39,23 +43,26 @@ record NftContent(List<NamedSet> sets, List<Chain> chains) {
     }
 
     NftContent {
+        counters = List.copyOf(counters);
         sets = List.copyOf(sets);
         chains = List.copyOf(chains);
     }
 
-    static NftContent of(List<Chain> chains) {
-        return new NftContent(List.of(), chains);
+    static NftContent of(List<DropCounter> counters, List<Chain> chains) {
+        return new NftContent(counters, List.of(), chains);
     }
 
-    /** Returns the sets and chains as they stand in the braces of a table. */
+    /** Returns the counters, sets and chains as they stand in the braces of a table. */
     String text() {
-        return sets.stream().map(NamedSet::text).collect(Collectors.joining())
+        return counters.stream().map(counter -> "counter %s { }\n".formatted(counter.id)).collect(Collectors.joining())
+                + sets.stream().map(NamedSet::text).collect(Collectors.joining())
                 + chains.stream().map(Chain::text).collect(Collectors.joining());
     }
 
     /** Returns how many objects and elements the kernel lists of a table with this content. */
     int size() {
         return 1
+                + counters.size()
                 + sets.stream().mapToInt(set -> 1 + set.elements.size()).sum()
                 + chains.stream().mapToInt(chain -> 1 + chain.rules.size()).sum();
     }

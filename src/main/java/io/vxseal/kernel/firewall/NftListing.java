@@ -5,6 +5,7 @@ import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netlink.NetlinkSocket;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,7 +14,7 @@ import java.util.Optional;
 /**
  * What a table contains, as the kernel lists it. Equal tables have equal listings.
  *
- * @param objects the table, its chains, rules and sets; empty if there is no table
+ * @param objects the table, its chains, rules, sets and counters, without what they have counted; empty if there is no table
  * @param keys in each set, sorted, because the kernel lists them in any order
  */
 record NftListing(List<ByteBuffer> objects, Map<String, List<ByteBuffer>> keys) {
@@ -35,6 +36,18 @@ record NftListing(List<ByteBuffer> objects, Map<String, List<ByteBuffer>> keys) 
             }
         }
         return new NftListing(List.copyOf(objects), Map.copyOf(keys));
+    }
+
+    /** Reads what the table's counters have counted; nothing if there is no such table. */
+    static Drops drops(NetlinkSocket socket, NftFamily family, String table) throws KernelException {
+        var counted = new HashMap<String, Long>();
+        socket.dump(
+                        "read counters of table " + family.word + " " + table,
+                        batch -> NftMessages.writeDump(batch, NftMessages.Kind.COUNTER, family),
+                        (_, message) -> NftMessages.readCounter(message, table))
+                .forEach(counter -> counted.put(counter.getKey(), counter.getValue()));
+        return new Drops(
+                counted.getOrDefault(DropCounter.INCOMING.id, 0L), counted.getOrDefault(DropCounter.OUTGOING.id, 0L));
     }
 
     /** Returns whether there is a table with this name, whatever its content. */

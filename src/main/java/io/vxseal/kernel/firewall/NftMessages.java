@@ -6,6 +6,7 @@ import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_DELRULE;
 import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_DELSETELEM;
 import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_DELTABLE;
 import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_GETCHAIN;
+import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_GETOBJ;
 import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_GETRULE;
 import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_GETSET;
 import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_GETSETELEM;
@@ -18,7 +19,9 @@ import io.vxseal.kernel.netlink.NetlinkHeader;
 import io.vxseal.kernel.netlink.NetlinkMessage;
 import io.vxseal.kernel.netlink.Nfnetlink;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -49,7 +52,13 @@ public final class NftMessages {
     private static final int NFTA_SET_ELEM_KEY = 1;
     private static final int NFTA_DATA_VALUE = 1;
 
-    /** Name of the table: NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE and NFTA_SET_TABLE. */
+    private static final int NFTA_OBJ_NAME = 2;
+    private static final int NFTA_OBJ_DATA = 4;
+    private static final int NFTA_OBJ_USE = 5;
+    private static final int NFTA_OBJ_HANDLE = 6;
+    private static final int NFTA_COUNTER_PACKETS = 2;
+
+    /** Name of the table: NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE and NFTA_OBJ_TABLE. */
     private static final int NFTA_TABLE = 1;
 
     /** A kind of object in a table: the request for all of them, and the attributes that differ in an equal table. */
@@ -57,7 +66,8 @@ public final class NftMessages {
         TABLE(NFT_MSG_GETTABLE, Set.of(NFTA_TABLE_USE, NFTA_TABLE_HANDLE)),
         CHAIN(NFT_MSG_GETCHAIN, Set.of(NFTA_CHAIN_HANDLE, NFTA_CHAIN_USE)),
         RULE(NFT_MSG_GETRULE, Set.of(NFTA_RULE_HANDLE, NFTA_RULE_POSITION)),
-        SET(NFT_MSG_GETSET, Set.of(NFTA_SET_HANDLE, NFTA_SET_COUNT));
+        SET(NFT_MSG_GETSET, Set.of(NFTA_SET_HANDLE, NFTA_SET_COUNT)),
+        COUNTER(NFT_MSG_GETOBJ, Set.of(NFTA_OBJ_DATA, NFTA_OBJ_USE, NFTA_OBJ_HANDLE));
 
         private final int request;
         @SuppressWarnings("ImmutableEnumChecker") // the sets above are
@@ -103,6 +113,18 @@ public final class NftMessages {
             at += length;
         }
         return Optional.of(constant.flip());
+    }
+
+    /** Reads the packets that each named counter of the table has counted, by its name. Empty for other tables. */
+    static Optional<Map.Entry<String, Long>> readCounter(ByteBuffer message, String table) {
+        Attributes object = Attributes.of(message, NFGENMSG_LENGTH);
+        if (!object.text(NFTA_TABLE).equals(Optional.of(table))) {
+            return Optional.empty();
+        }
+        return object.nested(NFTA_OBJ_DATA).get(NFTA_COUNTER_PACKETS)
+                .filter(packets -> packets.limit() == Long.BYTES)
+                .map(packets -> Map.entry(
+                        object.text(NFTA_OBJ_NAME).orElse(""), packets.order(ByteOrder.BIG_ENDIAN).getLong(0)));
     }
 
     /** Returns the name of a set that {@link #readObject} read. */

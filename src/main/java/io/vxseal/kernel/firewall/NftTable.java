@@ -6,6 +6,7 @@ import io.vxseal.kernel.netlink.NetlinkDescriptor;
 import io.vxseal.kernel.netlink.NetlinkSocket;
 import io.vxseal.kernel.netns.Namespace;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -29,6 +30,7 @@ final class NftTable implements AutoCloseable {
     private final NftFamily family;
     private final String name;
     private final Diagnosis diagnosis;
+    private final DropMeter meter = new DropMeter();
 
     /** Guards the table from reading it to the change that follows, and the fields below. Held over nft. */
     private final ReentrantLock lock = new ReentrantLock();
@@ -62,14 +64,16 @@ final class NftTable implements AutoCloseable {
         }
     }
 
-    /** Lists the table. A kernel without nf_tables has none. */
+    /** Lists the table, and reads its counters. A kernel without nf_tables has none. */
     NftListing list() throws FirewallException {
         lock.lock();
         try {
             if (socket.isEmpty()) {
                 socket = Optional.of(NetlinkSocket.open(runner.namespace(), NetlinkDescriptor.NETLINK_NETFILTER));
             }
-            return NftListing.read(socket.get(), family, name);
+            NftListing listing = NftListing.read(socket.get(), family, name);
+            meter.read(listing.isEmpty() ? Map.of() : Map.of(name, NftListing.drops(socket.get(), family, name)));
+            return listing;
         } catch (KernelException failure) {
             if (lacksNfnetlink(failure)) {
                 return NftListing.NONE;
@@ -78,6 +82,11 @@ final class NftTable implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Returns what the table's rules dropped, as of the last listing. */
+    Drops drops() {
+        return meter.total();
     }
 
     private static boolean lacksNfnetlink(KernelException failure) {

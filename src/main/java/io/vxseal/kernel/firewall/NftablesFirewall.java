@@ -105,6 +105,11 @@ final class NftablesFirewall implements Firewall, AutoCloseable {
         return new InstalledRules(segments(listing), !listing.isEmpty());
     }
 
+    @Override
+    public Drops drops() {
+        return table.drops();
+    }
+
     private Set<Segment> segments(NftListing listing) throws FirewallException {
         Set<Segment> segments = NftablesRules.segments(listing);
         if (NftablesRules.areOfVersion010(listing)) {

@@ -38,6 +38,7 @@ final class NftablesRules {
     static NftContent of(Set<Segment> segments) {
         Set<Segment> sorted = new TreeSet<>(segments);
         return new NftContent(
+                List.of(DropCounter.values()),
                 List.of(
                         new NftContent.NamedSet(
                                 SEGMENTS,
@@ -48,29 +49,41 @@ final class NftablesRules {
                                 "type inet_service",
                                 sorted.stream().map(Segment::port).distinct().map(String::valueOf).toList())),
                 List.of(
-                        NftContent.Chain.regular("unsealed", List.of(
-                                "udp dport . " + VNI + " @" + SEGMENTS + " drop",
-                                VNI + " 0 return",
-                                VNI + " != 0 return",
-                                "drop")),
-                        NftContent.Chain.regular("fragments", List.of(
-                                "meta l4proto != udp return",
-                                "udp dport != 0 return",
-                                "drop")),
+                        unsealed("unsealed_in", DropCounter.INCOMING),
+                        unsealed("unsealed_out", DropCounter.OUTGOING),
+                        fragments("fragments_in", DropCounter.INCOMING),
+                        fragments("fragments_out", DropCounter.OUTGOING),
                         NftContent.Chain.regular("arriving", unlessSealed("in").toList()),
                         NftContent.Chain.regular("leaving", Stream.concat(
-                                Stream.of(OF_PROCESS + " drop"), unlessSealed("out")).toList()),
+                                Stream.of(OF_PROCESS + " " + DropCounter.OUTGOING.drop()), unlessSealed("out")).toList()),
                         NftContent.Chain.base("incoming", "filter hook input priority filter - 10", List.of(
                                 "udp dport @" + PORTS + " jump arriving",
-                                "frag frag-off 0 jump fragments")),
+                                "frag frag-off 0 jump fragments_in")),
                         NftContent.Chain.base("outgoing", "filter hook output priority 300", List.of(
                                 "udp dport @" + PORTS + " jump leaving",
-                                "frag frag-off 0 jump fragments"))));
+                                "frag frag-off 0 jump fragments_out"))));
+    }
+
+    /** Drops a segment's datagrams, and those that are too short to show their VNI. */
+    private static NftContent.Chain unsealed(String name, DropCounter counter) {
+        return NftContent.Chain.regular(name, List.of(
+                "udp dport . " + VNI + " @" + SEGMENTS + " " + counter.drop(),
+                VNI + " 0 return",
+                VNI + " != 0 return",
+                counter.drop()));
+    }
+
+    /** Drops first fragments that are too short to show their port. */
+    private static NftContent.Chain fragments(String name, DropCounter counter) {
+        return NftContent.Chain.regular(name, List.of(
+                "meta l4proto != udp return",
+                "udp dport != 0 return",
+                counter.drop()));
     }
 
     private static Stream<String> unlessSealed(String direction) {
         return Stream.concat(
-                SecurityPathMatch.ours(direction).map(sealed -> sealed + " return"), Stream.of("goto unsealed"));
+                SecurityPathMatch.ours(direction).map(sealed -> sealed + " return"), Stream.of("goto unsealed_" + direction));
     }
 
     /** Returns the segments of a table that was made of {@link #of}, in any process. */

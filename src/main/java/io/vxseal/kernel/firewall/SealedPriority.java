@@ -58,14 +58,15 @@ public final class SealedPriority implements AutoCloseable {
                         SecurityPathMatch.ours("out")
                                 .map(sealed -> "meta l4proto udp %s meta mark set 0x%x meta priority 0x%x meta priority set 0"
                                         .formatted(sealed, mark, PRIORITY)),
-                        Stream.of("meta l4proto udp meta priority 0x%x drop".formatted(PRIORITY)))
+                        Stream.of("meta l4proto udp meta priority 0x%x %s".formatted(PRIORITY, DropCounter.OUTGOING.drop())))
                 .toList();
         List<NftContent.Chain> chains = new ArrayList<>(ConntrackGuard.chains(mark));
         chains.add(NftContent.Chain.base("incoming", "filter hook input priority 400", incoming));
         chains.add(NftContent.Chain.base("leaving", "filter hook postrouting priority " + BEFORE_SOURCE_NAT, leaving));
         NftTable table = new NftTable(CommandRunner.in(namespace), NftFamily.INET, "vxseal-priority", () ->
-                "the kernel may lack nftables' \"ipsec\" (CONFIG_NFT_XFRM): modprobe nf_tables nft_xfrm");
-        return new SealedPriority(table, NftContent.of(chains));
+                "the kernel may lack nftables' \"ipsec\" or counters (CONFIG_NFT_XFRM, CONFIG_NFT_OBJREF):"
+                        + " modprobe nf_tables nft_xfrm nft_counter nft_objref");
+        return new SealedPriority(table, NftContent.of(List.of(DropCounter.values()), chains));
     }
 
     /**
@@ -81,6 +82,11 @@ public final class SealedPriority implements AutoCloseable {
     /** Removes the table once no encrypted network is up. From then on no encrypted network gets a frame. */
     public void remove() throws FirewallException {
         table.remove("remove table " + table);
+    }
+
+    /** Returns what the table's rules dropped, as of the last {@link #restore}. */
+    public Drops drops() {
+        return table.drops();
     }
 
     @Override

@@ -37,6 +37,7 @@ public final class Nfnetlink {
     public static final int NFT_MSG_GETSETELEM = NFNL_SUBSYS_NFTABLES | 13;
     public static final int NFT_MSG_DELSETELEM = NFNL_SUBSYS_NFTABLES | 14;
     public static final int NFT_MSG_GETGEN = NFNL_SUBSYS_NFTABLES | 16;
+    public static final int NFT_MSG_GETOBJ = NFNL_SUBSYS_NFTABLES | 19;
 
     /** {@code linux/netlink.h}: flag of the type of an attribute that contains attributes. */
     public static final int NLA_F_NESTED = 0x8000;

@@ -8,12 +8,14 @@ import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.NodeReport;
 import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -25,6 +27,8 @@ class MessageCodecTest {
             List.of(new NetworkRecord("net", List.of(new SubnetRecord(Cidr.parse("10.0.1.0/24"), InetAddress.ofLiteral("10.0.1.1"))),
                     List.of(new EndpointRecord("ep", Cidr.parse("10.0.1.2/24"), MacAddress.parse("02:42:0a:00:01:02"), 99)))));
     private static final RingMark MARK = new RingMark(5, "node-1", 17);
+    private static final NodeReport REPORT = new NodeReport(
+            "node-1", Role.MANAGER, "192.0.2.1", "0.1.0", 5, 2, 3, 1, 4, 6, List.of("node 192.0.2.2: nothing comes back"));
     private static final List<Message> ALL = List.of(
             new Message.Hello(MARK, true),
             new Message.Welcome(1, 5000, MARK, true, 7, 3),
@@ -37,7 +41,11 @@ class MessageCodecTest {
             new Message.Ping(),
             new Message.Recall(),
             new Message.Recalled(RECORD.networks()),
-            new Message.Goodbye(7, 4));
+            new Message.Goodbye(7, 4),
+            new Message.Inquiry(5),
+            new Message.ReportRequest(6),
+            new Message.Report(6, REPORT),
+            new Message.Reports(5, List.of(REPORT), List.of("node-2"), true));
 
     @Test
     void readsWhatItWrites() throws RefusedException {
@@ -64,6 +72,17 @@ class MessageCodecTest {
     }
 
     @Test
+    void shortensReportsThatAreTooLong() throws RefusedException {
+        String line = "\"" + "x".repeat(1000) + "\"";
+        Message.Report read = (Message.Report) read("{\"report\":{\"round\":1,\"report\":{\"version\":%s,\"ring\":-3,\"conditions\":[%s]}}}"
+                .formatted(line, String.join(",", Collections.nCopies(50, line)))).orElseThrow();
+        assertThat(read.report().version()).hasSize(128);
+        assertThat(read.report().ring()).isZero();
+        assertThat(read.report().conditions()).hasSize(NodeReport.MOST_CONDITIONS)
+                .allMatch(condition -> condition.length() == NodeReport.LONGEST_CONDITION);
+    }
+
+    @Test
     void refusesWhatIsOutOfBounds() {
         String head = "{\"announce\":{\"record\":{\"node\":\"n\",\"incarnation\":1,\"revision\":1,\"vtep\":";
         for (String json : List.of("", "null", "[]", "7", "{", "{\"ping\":{}} {\"ping\":{}}", "{\"ping\":{},\"recall\":{}}",
@@ -71,7 +90,7 @@ class MessageCodecTest {
                 head + "\"192.0.2.1\",\"networks\":[{\"id\":\"n\",\"endpoints\":[{\"id\":\"e\"}]}]}}}",
                 "{\"announce\":{\"record\":{\"node\":\"n\",\"incarnation\":9223372036854775807,\"revision\":1,\"vtep\":\"192.0.2.1\"}}}",
                 "{\"announce\":{\"record\":{\"node\":\"" + "n".repeat(129) + "\",\"incarnation\":1,\"revision\":1,\"vtep\":\"192.0.2.1\"}}}",
-                "{\"announce\":{}}", "{\"x\":" + "[".repeat(100_000), "{\"ring\":{\"octets\":\"" + "A".repeat(100_000) + "\"}}",
+                "{\"announce\":{}}", "{\"report\":{}}", "{\"x\":" + "[".repeat(100_000), "{\"ring\":{\"octets\":\"" + "A".repeat(100_000) + "\"}}",
                 "{\"hello\":{\"ring\":{\"version\":" + "9".repeat(100_000) + "}}}")) {
             assertThatThrownBy(() -> read(json)).as("%.80s", json).isInstanceOf(RefusedException.class);
         }

@@ -226,7 +226,7 @@ class FirewallTest {
         firewall.protect(Set.of(SEGMENT));
         var losses = new ArrayList<String>();
         if (kind.nftables()) {
-            for (String chain : List.of("incoming", "arriving", "outgoing", "leaving", "unsealed", "fragments")) {
+            for (String chain : List.of("incoming", "arriving", "outgoing", "leaving", "unsealed_in", "unsealed_out", "fragments_in", "fragments_out")) {
                 losses.add("nft flush chain inet vxseal " + chain);
             }
             losses.addAll(List.of("nft delete table inet vxseal", "nft flush set inet vxseal segments",
@@ -272,6 +272,33 @@ class FirewallTest {
         assertThat(arrived(kind)).isEqualTo(3);
     }
 
+    /** Counters begin anew with each replacement of the rules; the sum does not. */
+    @ParameterizedTest
+    @EnumSource
+    void countsWhatItDropsAcrossChangesOfRules(Kind kind) throws Exception {
+        Firewall firewall = kind.firewall(host);
+        firewall.protect(Set.of(SEGMENT));
+        send(kind, VNI);
+        assertThat(firewall.restore(Set.of(SEGMENT))).as("rules that have counted are right").isZero();
+        assertThat(firewall.drops()).isEqualTo(new Drops(0, 1));
+        letOut(kind);
+        send(kind, VNI);
+        firewall.restore(Set.of(SEGMENT));
+        assertThat(firewall.drops()).isEqualTo(new Drops(1, 1));
+        firewall.restore(Set.of(SEGMENT));
+        assertThat(firewall.drops()).as("after the counters began anew").isEqualTo(new Drops(1, 1));
+        send(kind, VNI);
+        firewall.restore(Set.of(SEGMENT));
+        assertThat(firewall.drops()).isEqualTo(new Drops(1, 2));
+        send(kind, VNI);
+        Firewall afterARestart = kind.firewall(host);
+        afterARestart.restore(Set.of(SEGMENT));
+        assertThat(afterARestart.drops()).as("what the kernel has counted meanwhile").isEqualTo(new Drops(0, 2));
+        firewall.unprotect(Set.of(SEGMENT));
+        assertThat(firewall.drops().incoming()).isOne();
+        assertThat(firewall.drops().outgoing()).as("without rules").isGreaterThanOrEqualTo(2);
+    }
+
     /** In CVE-2026-92542 a process's datagram was marked, and so sealed, like one of the network's. */
     @ParameterizedTest
     @EnumSource
@@ -297,9 +324,9 @@ class FirewallTest {
         List<String> rules = kind.rules(host);
         if (kind.nftables()) {
             assertThat(rules.stream().map(String::strip)).containsSubsequence(
-                    "ipsec in reqid 13681891 return", "ipsec in spnum 5 reqid 13681891 return", "goto unsealed",
-                    "meta skuid != 4294967295 drop",
-                    "ipsec out reqid 13681891 return", "ipsec out spnum 5 reqid 13681891 return", "goto unsealed");
+                    "ipsec in reqid 13681891 return", "ipsec in spnum 5 reqid 13681891 return", "goto unsealed_in",
+                    "meta skuid != 4294967295 counter name \"dropped_out\" drop",
+                    "ipsec out reqid 13681891 return", "ipsec out spnum 5 reqid 13681891 return", "goto unsealed_out");
         } else {
             String ours = " --pol ipsec --reqid 13681891 --proto esp --mode transport -j ";
             assertThat(rules).containsSubsequence(

@@ -26,6 +26,8 @@ class ForgedMarkTest {
             assertThat(arrivals(host, MARK)).as("without the table: what this test would see").isEqualTo(1);
             priority.restore();
             assertThat(arrivals(host, MARK)).as("with our mark").isEqualTo(1);
+            assertThat(priority.restore()).as("rules that have counted are right").isFalse();
+            assertThat(priority.drops()).isEqualTo(new Drops(0, 1));
             assertThat(arrivals(host, 0xd0c4e3)).as("with another mark").isEqualTo(2);
         }
     }

@@ -95,6 +95,9 @@ class FrameMarkTest {
                 mark.restore();
                 int before = heard();
                 assertThat(heardFrom(stranger)).as("in clear").isEqualTo(before);
+                assertThat(mark.restore()).as("rules that have counted are right").isFalse();
+                assertThat(mark.drops().incoming()).isPositive();
+                assertThat(mark.drops().outgoing()).isZero();
 
                 // No state of this kernel opens anything, so a rule stands in for the one that knows what was sealed.
                 underlay.run("nft add table inet opens");

@@ -49,18 +49,23 @@ class NftablesFirewallTest {
                 .collect(Collectors.joining());
         assertThat(host.run("nft list ruleset").replaceAll("\\s+", " ").strip())
                 .isEqualTo("table inet vxseal {"
+                        + " counter dropped_in { packets 0 bytes 0 }"
+                        + " counter dropped_out { packets 0 bytes 0 }"
                         + " set segments { typeof udp dport . @th,96,24 elements = { 4789 . 0x1001, 4790 . 0xffffff } }"
                         + " set ports { type inet_service elements = { 4789, 4790 } }"
-                        + " chain unsealed { udp dport . @th,96,24 @segments drop"
-                        + " @th,96,24 0x0 return @th,96,24 != 0x0 return drop }"
-                        + " chain fragments { meta l4proto != udp return udp dport != 0 return drop }"
-                        + " chain arriving {" + in + " goto unsealed }"
-                        + " chain leaving { meta skuid != 4294967295 drop"
-                        + in.replace("ipsec in", "ipsec out") + " goto unsealed }"
+                        + " chain unsealed_in { udp dport . @th,96,24 @segments counter name \"dropped_in\" drop"
+                        + " @th,96,24 0x0 return @th,96,24 != 0x0 return counter name \"dropped_in\" drop }"
+                        + " chain unsealed_out { udp dport . @th,96,24 @segments counter name \"dropped_out\" drop"
+                        + " @th,96,24 0x0 return @th,96,24 != 0x0 return counter name \"dropped_out\" drop }"
+                        + " chain fragments_in { meta l4proto != udp return udp dport != 0 return counter name \"dropped_in\" drop }"
+                        + " chain fragments_out { meta l4proto != udp return udp dport != 0 return counter name \"dropped_out\" drop }"
+                        + " chain arriving {" + in + " goto unsealed_in }"
+                        + " chain leaving { meta skuid != 4294967295 counter name \"dropped_out\" drop"
+                        + in.replace("ipsec in", "ipsec out") + " goto unsealed_out }"
                         + " chain incoming { type filter hook input priority filter - 10; policy accept;"
-                        + " udp dport @ports jump arriving frag frag-off 0 jump fragments }"
+                        + " udp dport @ports jump arriving frag frag-off 0 jump fragments_in }"
                         + " chain outgoing { type filter hook output priority 300; policy accept;"
-                        + " udp dport @ports jump leaving frag frag-off 0 jump fragments } }");
+                        + " udp dport @ports jump leaving frag frag-off 0 jump fragments_out } }");
     }
 
     /** More than nft prints on a line. */
@@ -104,6 +109,7 @@ class NftablesFirewallTest {
         "table, modprobe nf_tables",
         "typeof, modprobe nf_tables_set",
         "type filter, chains of type filter",
+        "counter, modprobe nft_counter",
         "ipsec in, modprobe nft_xfrm",
         "meta skuid, meta skuid",
         "frag frag-off, lacks \"frag\""

@@ -78,7 +78,9 @@ class RewrittenMarkTest {
             assertThat(left(container, 20_000, 0, 0, 1000)).as("bridged, as an aggregate").isZero();
             assertThat(left(overlay, 16, 0, 0, 0)).as("made in the network's namespace").isZero();
             assertThat(left(overlay, 16, 0xb8, 6, 0)).as("made in the network's namespace, with a priority").isZero();
+            assertThat(priority.drops()).as("read at the table's first listing").isEqualTo(Drops.NONE);
             priority.remove();
+            assertThat(priority.drops().outgoing()).as("read before it was removed").isGreaterThanOrEqualTo(7);
             assertThat(left(container, 6000, 0, 0, 0)).as("in fragments, without the table").isGreaterThan(1);
             assertThat(left(container, 20_000, 0, 0, 1000)).as("as an aggregate, without the table").isPositive();
             assertThat(left(overlay, 16, 0xb8, 6, 0)).as("with a priority, without the table").isOne();

@@ -1,0 +1,168 @@
+package io.vxseal.check;
+
+import io.vxseal.address.MacAddress;
+import io.vxseal.kernel.firewall.SealedPriority;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.packet.EchoFrame;
+import io.vxseal.kernel.packet.FrameSocket;
+import io.vxseal.kernel.route.Link;
+import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
+import java.io.IOException;
+import java.net.Inet4Address;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * Checks of the paths to other nodes, with what the networks really send: echo requests (ICMP) go out of a network's VXLAN device as if
+ * a container here had sent them, and the kernel of a container there answers. So a reply has passed encapsulation, encryption, the
+ * underlying network and the barriers in both directions. The container here ignores the replies, which it did not ask for.
+ *
+ * @param pins folder in which the networks' namespaces are mounted
+ * @param patience time to wait for a reply
+ */
+public record PathCheck(Path pins, Duration patience) {
+    private static final String CHECK = "path";
+
+    /** Octets of the smallest requests' IPv4 packets. */
+    private static final int SMALL = 64;
+
+    /** Containers that are asked: one may be ignoring echo requests. */
+    private static final int MOST_ASKED = 3;
+
+    private static final int ATTEMPTS = 2;
+
+    /** A container's end of a network. */
+    public record Endpoint(MacAddress mac, Inet4Address address) {}
+
+    /**
+     * A way to another node.
+     *
+     * @param node its address
+     * @param network id of a network with containers on both nodes
+     * @param vni of the network's subnet that these containers are in
+     * @param here a container of this node
+     * @param there containers of the other one
+     */
+    public record Way(String node, String network, boolean encrypted, int vni, Endpoint here, List<Endpoint> there) {}
+
+    /** Returns a finding for each way. */
+    public List<Finding> run(List<Way> ways) {
+        return ways.stream().map(this::check).toList();
+    }
+
+    private Finding check(Way way) {
+        try {
+            Optional<Namespace> opened = Namespace.open(pins.resolve(way.network));
+            if (opened.isEmpty()) {
+                return Finding.unfit(CHECK, "network %s has no namespace in %s".formatted(way.network, pins),
+                        "docker plugin disable --force vxseal && docker plugin enable vxseal");
+            }
+            try (Namespace namespace = opened.get()) {
+                return check(way, namespace);
+            }
+        } catch (IOException failure) {
+            return Finding.unfit(CHECK, "node %s could not be asked: %s".formatted(way.node, failure.getMessage()), "vxseal status");
+        }
+    }
+
+    private Finding check(Way way, Namespace namespace) throws IOException {
+        Link device;
+        try (Route route = Route.in(namespace)) {
+            Optional<Link> found = route.links().list().stream()
+                    .filter(link -> link.tunnel().filter(tunnel -> tunnel.vni() == way.vni).isPresent())
+                    .findFirst();
+            if (found.isEmpty() || !found.get().up()) {
+                return Finding.unfit(CHECK, "the VXLAN device of network %s is down or missing".formatted(way.network), "vxseal status");
+            }
+            device = found.get();
+        }
+        int mark = way.encrypted ? SecurityPolicy.MARK : 0;
+        int priority = way.encrypted ? SealedPriority.PRIORITY : 0;
+        try (FrameSocket socket = FrameSocket.open(namespace, device.index(), mark, priority)) {
+            for (Endpoint there : way.there.subList(0, Math.min(MOST_ASKED, way.there.size()))) {
+                Echo echo = new Echo(socket, new EchoFrame(way.here.mac, way.here.address, there.mac, there.address,
+                        ThreadLocalRandom.current().nextInt(1 << Short.SIZE)), patience);
+                if (echo.answers(SMALL, ATTEMPTS)) {
+                    return judge(way, device.mtu(), echo);
+                }
+            }
+        }
+        return Finding.unfit(CHECK,
+                "node %s: none of %d containers answers what is sent to it by %s, over network %s".formatted(
+                        way.node, Math.min(MOST_ASKED, way.there.size()), protocol(way), way.network),
+                "open %s between the nodes, in both directions (if those containers answer pings at all)".formatted(protocol(way)));
+    }
+
+    private static Finding judge(Way way, int mtu, Echo echo) {
+        int largest = echo.answers(mtu, ATTEMPTS) ? mtu : echo.largest(SMALL, mtu);
+        if (largest == mtu) {
+            return Finding.fit(CHECK, "node %s: packets of up to %d octets pass there and back, by %s".formatted(
+                    way.node, mtu, protocol(way)));
+        }
+        return Finding.unfit(CHECK,
+                "node %s: packets of up to %d octets pass, and network %s promises its containers %d".formatted(
+                        way.node, largest, way.network, mtu),
+                "raise the MTU between the nodes by %1$d, or create the network with com.docker.network.driver.mtu lower by %1$d"
+                        .formatted(mtu - largest));
+    }
+
+    private static String protocol(Way way) {
+        return way.encrypted ? "ESP (IP protocol 50)" : "UDP on the VXLAN port";
+    }
+
+    /** Requests to one container. */
+    private static final class Echo {
+        private final FrameSocket socket;
+        private final EchoFrame frame;
+        private final Duration patience;
+        private int sequence;
+
+        Echo(FrameSocket socket, EchoFrame frame, Duration patience) {
+            this.socket = socket;
+            this.frame = frame;
+            this.patience = patience;
+        }
+
+        /** Returns whether a request in a packet of so many octets is answered. */
+        boolean answers(int octets, int attempts) {
+            for (int attempt = 0; attempt < attempts; attempt++) {
+                sequence++;
+                if (socket.send(frame.request(sequence, octets)) && isAnswered()) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        private boolean isAnswered() {
+            long end = System.nanoTime() + patience.toNanos();
+            for (long left = patience.toNanos(); left > 0; left = end - System.nanoTime()) {
+                Optional<ByteBuffer> received = socket.receive(Duration.ofNanos(left));
+                if (received.filter(reply -> frame.isReply(reply, sequence)).isPresent()) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        /** Returns the largest packet that is answered, between one that is and one that is not. */
+        int largest(int answered, int unanswered) {
+            int low = answered;
+            int high = unanswered;
+            while (high - low > 1) {
+                int middle = (low + high) / 2;
+                if (answers(middle, 1)) {
+                    low = middle;
+                } else {
+                    high = middle;
+                }
+            }
+            return low;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+package io.vxseal.command;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.vxseal.check.Finding;
+import io.vxseal.check.HostCheck;
+import io.vxseal.check.PathCheck;
+import io.vxseal.check.PortCheck;
+import io.vxseal.kernel.netns.Namespace;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The checks of this host, and of what lies between it and the other nodes if a plugin runs here that knows them.
+ *
+ * @param vxlanPort the plugin's UDP port
+ * @param clusterPort the managers' TCP port
+ * @param dataRoot the engine's data root
+ */
+record Checks(RunningPlugin plugin, int vxlanPort, int clusterPort, Path dataRoot) {
+    private static final Duration PATIENCE = Duration.ofSeconds(1);
+
+    /** Returns a finding for each check. */
+    List<Finding> run() throws IOException {
+        List<Finding> findings = new ArrayList<>();
+        try (Namespace host = Namespace.own()) {
+            findings.addAll(new HostCheck(host, vxlanPort, RunningPlugin.FOLDER, dataRoot.resolve("swarm")).run());
+        }
+        String status;
+        try {
+            status = plugin.ask("GET", "/status", "application/json");
+        } catch (IOException absent) {
+            findings.add(new Finding("other nodes", true, "not checked: no plugin answers on this host", ""));
+            return findings;
+        }
+        KnownSwarm swarm = new KnownSwarm(new ObjectMapper().readTree(status));
+        findings.addAll(new PortCheck(clusterPort, PATIENCE).run(swarm.managers()));
+        List<PathCheck.Way> ways = swarm.ways();
+        if (ways.isEmpty()) {
+            findings.add(new Finding("path", true, "not checked: no other node has containers on a network that has some here", ""));
+        }
+        findings.addAll(new PathCheck(RunningPlugin.NAMESPACES, PATIENCE).run(ways));
+        return findings;
+    }
+}

@@ -1,0 +1,97 @@
+package io.vxseal.journal;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Pattern;
+
+/**
+ * The last events of this node, in memory. Those that follow it keep the number of the last event they have seen and nothing else, so a
+ * slow one costs no memory: it is told how many events it missed. Safe for use by several threads.
+ */
+public final class Journal {
+    /** Events kept. */
+    static final int CAPACITY = 1000;
+
+    /** Characters kept of one event's text. */
+    private static final int MAX_TEXT = 300;
+
+    private static final Pattern BLANKS = Pattern.compile("[\\s\\p{Cntrl}]+");
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition added = lock.newCondition();
+    private final Deque<Event> events = new ArrayDeque<>();
+    private long newest;
+
+    /**
+     * Events in their order.
+     *
+     * @param missed how many there were between the last one seen and these
+     */
+    public record Batch(long missed, List<Event> events) {}
+
+    /** Adds an event. */
+    public void add(Event.Kind kind, String subject, String text) {
+        String line = BLANKS.matcher(text).replaceAll(" ").strip();
+        lock.lock();
+        try {
+            newest++;
+            if (events.size() == CAPACITY) {
+                events.removeFirst();
+            }
+            events.add(new Event(newest, Instant.now(), kind, subject,
+                    line.length() > MAX_TEXT ? line.substring(0, MAX_TEXT - 1) + "…" : line));
+            added.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns the last events, the newest last. */
+    public List<Event> last() {
+        lock.lock();
+        try {
+            return List.copyOf(events);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns the number of the newest event; 0 before the first. */
+    public long newest() {
+        lock.lock();
+        try {
+            return newest;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Waits for events after the one with this number.
+     *
+     * @param number of the last event seen; one that is not there yet is an earlier process's, and all events come after it
+     * @param patience longest wait
+     * @return no events if there were none for so long
+     */
+    public Batch awaitAfter(long number, Duration patience) throws InterruptedException {
+        long left = patience.toNanos();
+        lock.lockInterruptibly();
+        try {
+            long seen = number > newest ? 0 : number;
+            while (newest == seen && left > 0) {
+                left = added.awaitNanos(left);
+            }
+            List<Event> later = new ArrayList<>();
+            events.stream().filter(event -> event.number() > seen).forEach(later::add);
+            return new Batch(newest - seen - later.size(), later);
+        } finally {
+            lock.unlock();
+        }
+    }
+}

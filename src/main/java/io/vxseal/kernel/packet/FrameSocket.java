@@ -1,0 +1,129 @@
+package io.vxseal.kernel.packet;
+
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.libc.LibC;
+import io.vxseal.kernel.netns.Namespace;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * A packet socket on one link: sends whole Ethernet frames as if the link's bridge had, and hears those that come in on it. Not safe for
+ * use by several threads at once.
+ *
+ * <pre>{@code
+ * struct sockaddr_ll {              // linux/if_packet.h
+ *     unsigned short sll_family;    // 0
+ *     __be16 sll_protocol;          // 2
+ *     int sll_ifindex;              // 4
+ *     ...
+ * };                                // 20
+ * struct pollfd {                   // asm-generic/poll.h
+ *     int fd;                       // 0
+ *     short events;                 // 4
+ *     short revents;                // 6
+ * };                                // 8
+ * }</pre>
+ */
+public final class FrameSocket implements AutoCloseable {
+    private static final int AF_PACKET = 17;
+    private static final int SOCK_RAW = 3;
+    private static final int SOCK_CLOEXEC = 0x80000;
+    private static final int SOL_SOCKET = 1;
+    private static final int SO_PRIORITY = 12;
+    private static final int SO_MARK = 36;
+    private static final int MSG_DONTWAIT = 0x40;
+    private static final short POLLIN = 1;
+    /** A socket for one protocol would hear nothing of a bridge's port, because the bridge takes the frames before. */
+    private static final short ETH_P_ALL = 3;
+
+    private static final int SLL_FAMILY = 0;
+    private static final int SLL_PROTOCOL = 2;
+    private static final int SLL_IFINDEX = 4;
+    private static final int SOCKADDR_LL_LENGTH = 20;
+
+    private static final int POLLFD_FD = 0;
+    private static final int POLLFD_EVENTS = 4;
+    private static final int POLLFD_LENGTH = 8;
+
+    private static final int LONGEST_FRAME = 65_536;
+
+    private final int fd;
+    private final ByteBuffer octets = direct(LONGEST_FRAME);
+
+    private FrameSocket(int fd) {
+        this.fd = fd;
+    }
+
+    /**
+     * Opens a socket. It also hears what goes out.
+     *
+     * @param link index of the link
+     * @param mark firewall mark of the frames that it sends
+     * @param priority their packet priority
+     */
+    public static FrameSocket open(Namespace namespace, int link, int mark, int priority) throws KernelException {
+        // Without a protocol it hears nothing until it is bound, and then of its link only.
+        int fd = namespace.within(() -> checked(LibC.INSTANCE.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "open packet socket"));
+        FrameSocket socket = new FrameSocket(fd);
+        try {
+            checked(LibC.INSTANCE.setsockopt(fd, SOL_SOCKET, SO_MARK, number(mark)), "set SO_MARK");
+            checked(LibC.INSTANCE.setsockopt(fd, SOL_SOCKET, SO_PRIORITY, number(priority)), "set SO_PRIORITY");
+            checked(LibC.INSTANCE.bind(fd, direct(SOCKADDR_LL_LENGTH)
+                    .putShort(SLL_FAMILY, (short) AF_PACKET)
+                    .putShort(SLL_PROTOCOL, Short.reverseBytes(ETH_P_ALL))
+                    .putInt(SLL_IFINDEX, link)), "bind packet socket");
+        } catch (KernelException failure) {
+            socket.close();
+            throw failure;
+        }
+        return socket;
+    }
+
+    /** Sends a frame. Returns whether the kernel took it; it may still drop it. */
+    public boolean send(byte[] frame) {
+        octets.clear().put(frame);
+        try {
+            return LibC.INSTANCE.send(fd, LibC.address(octets), frame.length, MSG_DONTWAIT) == frame.length;
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    /** Waits for a frame, and returns it; empty if none comes for so long. */
+    public Optional<ByteBuffer> receive(Duration patience) {
+        ByteBuffer descriptor = direct(POLLFD_LENGTH).putInt(POLLFD_FD, fd).putShort(POLLFD_EVENTS, POLLIN);
+        try {
+            if (LibC.INSTANCE.poll(LibC.address(descriptor), 1, (int) patience.toMillis()) <= 0) {
+                return Optional.empty();
+            }
+            long length = LibC.INSTANCE.recv(fd, LibC.address(octets), LONGEST_FRAME, MSG_DONTWAIT);
+            return length < 0 ? Optional.empty() : Optional.of(octets.slice(0, (int) length).order(ByteOrder.BIG_ENDIAN));
+        } finally {
+            Reference.reachabilityFence(this);
+            Reference.reachabilityFence(descriptor);
+        }
+    }
+
+    @Override
+    public void close() {
+        LibC.INSTANCE.close(fd);
+    }
+
+    private static int checked(int result, String what) throws KernelException {
+        if (result < 0) {
+            throw LibC.failure(what);
+        }
+        return result;
+    }
+
+    private static ByteBuffer number(int value) {
+        return direct(Integer.BYTES).putInt(0, value);
+    }
+
+    private static ByteBuffer direct(int length) {
+        return ByteBuffer.allocateDirect(length).order(ByteOrder.nativeOrder());
+    }
+}

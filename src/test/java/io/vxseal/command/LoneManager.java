@@ -1,0 +1,92 @@
+package io.vxseal.command;
+
+import io.vxseal.address.NodeAddresses;
+import io.vxseal.cluster.Cluster;
+import io.vxseal.cluster.ClusterSettings;
+import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.EspProbe;
+import io.vxseal.kernel.firewall.Firewall;
+import io.vxseal.kernel.firewall.FirewallDetector;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.overlay.Driver;
+import io.vxseal.overlay.Host;
+import io.vxseal.overlay.StateStore;
+import io.vxseal.plugin.PluginServer;
+import io.vxseal.plugin.PluginSocket;
+import io.vxseal.swarm.Role;
+import io.vxseal.swarm.TestSwarm;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+
+/** A plugin that is a manager, alone in its swarm, and has no networks; and the commands that ask it. */
+final class LoneManager implements AutoCloseable {
+    final Driver driver;
+    final Path socket;
+    final Path certificates;
+    private final PluginServer server;
+
+    private LoneManager(Driver driver, Path socket, Path certificates, PluginServer server) {
+        this.driver = driver;
+        this.certificates = certificates;
+        this.socket = socket;
+        this.server = server;
+    }
+
+    /** @param folder empty, where the plugin has its files */
+    static LoneManager start(Path folder) throws Exception {
+        Path certificates = TestSwarm.make(Files.createDirectory(folder.resolve("swarm")), "swarmswarm")
+                .node("nodenode", Role.MANAGER);
+        int port;
+        try (ServerSocket free = new ServerSocket(0)) {
+            port = free.getLocalPort();
+        }
+        ClusterSettings settings = new ClusterSettings(
+                certificates, folder.resolve("no-state.json"), port, Duration.ofHours(12), 0, Optional.empty());
+        Namespace own = Namespace.own();
+        Driver driver = new Driver(
+                new Host(own, Route.in(own), folder.resolve("netns"), 4789),
+                new Encryption(Xfrm.in(own), 4789, EspProbe::check),
+                new FirewallDetector(Firewall.Backend.AUTO, own, List.of("false")),
+                new StateStore(folder, folder),
+                Duration.ZERO,
+                listener -> new Cluster(settings, listener));
+        Path socket = folder.resolve("vxseal.sock");
+        PluginServer server = PluginServer.start(PluginSocket.at(socket), CompletableFuture.completedFuture(driver));
+        InetAddress loopback = InetAddress.ofLiteral("127.0.0.1");
+        driver.self(new NodeAddresses(loopback, loopback));
+        return new LoneManager(driver, socket, certificates, server);
+    }
+
+    /** The exit status of a command, and what it printed. */
+    record Outcome(int status, String out, String err) {}
+
+    /** Runs a command, with the plugin's socket as its last argument. */
+    Outcome run(String line) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        int status = Command.run(
+                new PrintWriter(out, true), new PrintWriter(err, true), (line + " --socket " + socket).split(" "));
+        return new Outcome(status, out.toString(), err.toString());
+    }
+
+    /** Ends the server, and with it all connections. */
+    void stopServing() {
+        server.close();
+    }
+
+    @Override
+    public void close() {
+        server.close();
+        driver.close();
+    }
+}
