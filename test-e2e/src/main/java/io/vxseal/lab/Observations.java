@@ -127,12 +127,23 @@ public record Observations(Set<String> lines, Set<String> clients) {
                 case "mtu" -> "mtu of %s: %s".formatted(rest.getFirst().equals(words[1]) ? "the gateway" : rest.getFirst(), words[2]);
                 default -> "%s %s".formatted(words[0], String.join(" ", rest));
             };
-            (words[0].equals("seen") ? clients : lines).add(observer.label() + ": " + line);
+            if (!words[0].equals("seen")) {
+                lines.add(observer.label() + ": " + line);
+            } else if (!observer.label().equals(observer.guest().name())) {
+                // Through a published port servers see the engine's own balancer.
+                clients.add(observer.label() + ": " + line);
+            }
         });
     }
 
+    /** Returns what a word is of: an address, with a port or without, a host name, or one after a {@code ~}. */
     private static String label(Census census, String word) {
-        return word.startsWith("~") ? "a task of " + service(census.label(word.substring(1))) : census.label(word);
+        if (word.startsWith("~")) {
+            return "a task of " + service(census.label(word.substring(1)));
+        }
+        String name = word.replaceFirst(":\\d+$", "");
+        String label = census.label(name);
+        return label.equals(name) ? word : label;
     }
 
     private static String host(String label, String name) {
