@@ -20,6 +20,9 @@ import org.junit.jupiter.api.extension.TestExecutionExceptionHandler;
 final class LaboratoryExtension implements BeforeAllCallback, AfterAllCallback, ParameterResolver,
         TestExecutionExceptionHandler, LifecycleMethodExecutionExceptionHandler {
 
+    /** Names the Debian suite of all laboratories, in place of their own. */
+    private static final String SUITE = "scenarios.suite";
+
     private static final Namespace SPACE = Namespace.create(LaboratoryExtension.class);
 
     @Override
@@ -31,7 +34,7 @@ final class LaboratoryExtension implements BeforeAllCallback, AfterAllCallback, 
     }
 
     private static Lab.Plan plan(Laboratory wanted) {
-        Lab.Plan plan = Lab.Plan.of(wanted.suite(), wanted.guests());
+        Lab.Plan plan = Lab.Plan.of(System.getProperty(SUITE, wanted.suite()), wanted.guests());
         if (wanted.installed()) {
             return plan.withInstalled(Product.here());
         }
