@@ -27,7 +27,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Processes that hold a valid worker certificate and lie or flood. Honest nodes beside them are not affected. */
+/** Processes with a valid worker certificate that lie or flood. Honest nodes beside them are not affected. */
 class HostileMemberTest extends Hosts {
     private static final List<SubnetRecord> SUBNETS =
             List.of(new SubnetRecord(Cidr.parse("10.44.0.0/16"), InetAddress.ofLiteral("10.44.0.1")));
@@ -104,7 +104,7 @@ class HostileMemberTest extends Hosts {
     }
 
     @Test
-    void claimsOfWhatOthersHaveOrNobodyMayHaveAreRefused() throws Exception {
+    void refusesClaimsOfOthersAndReservedResources() throws Exception {
         Rogue hostile = rogue(HOSTILE, Role.WORKER, hub);
         hostile.send(new Message.Hello(RingMark.NONE, false));
         Peer theirs = peer("net", "victim", victim);
@@ -122,7 +122,7 @@ class HostileMemberTest extends Hosts {
     }
 
     @Test
-    void messagesThatOnlyOthersMaySendAreRefused() throws Exception {
+    void refusesMessagesThatWorkersMayNotSend() throws Exception {
         Rogue hostile = rogue(HOSTILE, Role.WORKER, hub);
         hostile.send(new Message.Hello(RingMark.NONE, false));
         isRefused("record of a worker", hostile, claims("node-2", address(HOSTILE)), Set.of());

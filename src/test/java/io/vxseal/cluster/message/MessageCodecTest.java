@@ -11,6 +11,7 @@ import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.SubnetRecord;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
