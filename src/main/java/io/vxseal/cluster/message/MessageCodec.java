@@ -167,12 +167,15 @@ public final class MessageCodec {
             }
             return envelope.message();
         } catch (JsonProcessingException e) {
-            boolean outOfBounds = e instanceof StreamConstraintsException || e.getCause() instanceof IllegalArgumentException;
-            throw new RefusedException(outOfBounds ? Refusal.BOUNDS : Refusal.MALFORMED,
+            throw new RefusedException(isOutOfBounds(e) || isOutOfBounds(e.getCause()) ? Refusal.BOUNDS : Refusal.MALFORMED,
                     "message that cannot be read: " + e.getOriginalMessage());
         } catch (IOException | IllegalArgumentException e) {
             throw new RefusedException(Refusal.MALFORMED, "message that cannot be read: " + e.getMessage());
         }
+    }
+
+    private static boolean isOutOfBounds(@Nullable Throwable failure) {
+        return failure instanceof StreamConstraintsException || failure instanceof IllegalArgumentException;
     }
 
     /** Writes a record as the function does that is an attribute by this class. */
