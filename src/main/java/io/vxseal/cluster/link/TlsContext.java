@@ -1,6 +1,7 @@
 package io.vxseal.cluster.link;
 
 import io.vxseal.swarm.SwarmIdentity;
+import io.vxseal.swarm.SwarmKeys;
 import io.vxseal.swarm.SwarmTrust;
 import java.util.function.BiConsumer;
 import javax.net.ssl.SSLContext;
@@ -27,7 +28,7 @@ final class TlsContext {
 
     private SSLFactory.Builder builder(SwarmIdentity identity) {
         return SSLFactory.builder()
-                .withIdentityMaterial(identity.key(), new char[0], identity.chain())
+                .withIdentityMaterial(new SwarmKeys(identity))
                 .withTrustMaterial(new SwarmTrust(identity, refusals))
                 .withNeedClientAuthentication()
                 .withProtocols(PROTOCOL);

@@ -122,18 +122,18 @@ public record Task(Guest guest, String container, int process, String address) {
     }
 
     /**
-     * Returns how many UDP datagrams ever arrived in the task's network namespace from outside. The kernel counts from the creation
-     * of the namespace on, whether a socket listens or not.
+     * Returns how many IPv4 packets ever arrived in the network namespace of a task that sends nothing. The kernel counts from the
+     * creation of the namespace on, whether a socket listens or not.
      *
-     * <p>Those on the loopback device are subtracted: the plugin's questions to the engine's name server, and the answers. What else
-     * is there are ICMP's errors about them.
+     * <p>Not counted are those on the loopback device, which are questions of the plugin to the engine's name server and the answers,
+     * nor ICMP's errors about questions that the engine passed on from there to name servers that nobody reaches.
      */
-    public long datagrams() {
+    public long packetsReceived() {
         return Long.parseLong(guest.sh(inside() + " sh -c '" + """
-                within() { awk "/^ *lo:/ { print \\$3 }" /proc/net/dev; }
-                until [ "$before" = "$(within)" ]; do
-                  before=$(within)
-                  counts=$(awk "/^Icmp: [0-9]/ { icmp = \\$2 } /^Udp: [0-9]/ { udp = \\$2 + \\$3 + \\$4 } END { print udp + icmp }" /proc/net/snmp)
+                loopback() { awk "/^ *lo:/ { print \\$3 }" /proc/net/dev; }
+                until [ "$before" = "$(loopback)" ]; do
+                  before=$(loopback)
+                  counts=$(awk "/^Ip: [0-9]/ { ip = \\$4 } /^Icmp: [0-9]/ { icmp = \\$2 - \\$16 } END { print ip - icmp }" /proc/net/snmp)
                 done
                 echo $((counts - before))'""").strip());
     }

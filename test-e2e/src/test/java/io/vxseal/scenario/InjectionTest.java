@@ -101,12 +101,12 @@ class InjectionTest {
             plain = lab.swarm().serve("plain", PLAIN);
             alone = lab.swarm().task("alone", SEALED, guest);
             injection.awaitRounds(100);
-            Await.until("datagrams on the plain network", SOON, () -> plain.getFirst().datagrams() > 0);
+            Await.until("datagrams on the plain network", SOON, () -> plain.getFirst().packetsReceived() > 0);
         }
 
         assertThat(addresses).as("hosts that were aimed at")
                 .contains(alone.address().replace(SEALED_SUBNET, ""), plain.getFirst().address().replace(PLAIN_SUBNET, ""));
-        assertThat(alone.datagrams()).isZero();
+        assertThat(alone.packetsReceived()).isZero();
         assertOnlyThePlainNetworkIsOpen(lab, plain.getFirst(), alone);
     }
 
