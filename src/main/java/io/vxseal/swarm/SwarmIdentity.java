@@ -50,6 +50,7 @@ public final class SwarmIdentity {
     private final List<X509Certificate> chain;
     private final PrivateKey key;
     private final List<X509Certificate> roots;
+    private final VerifiedChains verified = new VerifiedChains();
 
     private SwarmIdentity(NodeName name, List<X509Certificate> chain, PrivateKey key, List<X509Certificate> roots) {
         this.name = name;
@@ -138,6 +139,10 @@ public final class SwarmIdentity {
      * @throws CertificateException if it does not lead there now, or its subject is of another swarm
      */
     public Signer signer(List<X509Certificate> theirs) throws CertificateException {
+        return verified.signer(theirs, this::follow);
+    }
+
+    private Signer follow(List<X509Certificate> theirs) throws CertificateException {
         try {
             Set<TrustAnchor> anchors =
                     roots.stream().map(root -> new TrustAnchor(root, null)).collect(Collectors.toSet());

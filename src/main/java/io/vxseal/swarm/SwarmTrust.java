@@ -1,76 +1,68 @@
 package io.vxseal.swarm;
 
-import java.io.IOException;
 import java.net.Socket;
-import java.security.GeneralSecurityException;
-import java.security.KeyStore;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
+import java.util.List;
 import java.util.function.BiConsumer;
 import javax.net.ssl.SSLEngine;
-import javax.net.ssl.TrustManager;
-import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509ExtendedTrustManager;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Trusts the nodes of one swarm: a chain to its root, and its id as the subject's O. No host names: a swarm
  * certificate names the node's id and role, not where it lives.
  */
 public final class SwarmTrust extends X509ExtendedTrustManager {
-    private final String swarm;
-    private final X509ExtendedTrustManager pkix;
+    /** RFC 5280, section 4.2.1.12. */
+    private static final String SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
+    private static final String CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+
+    private final SwarmIdentity identity;
     private final BiConsumer<String, String> refusals;
 
     /**
      * Trusts the nodes of the identity's swarm.
      *
      * @param refusals is given the address and the reason when a listener's certificate is refused
-     * @throws IllegalStateException if the platform cannot follow certificate chains
      */
     public SwarmTrust(SwarmIdentity identity, BiConsumer<String, String> refusals) {
+        this.identity = identity;
         this.refusals = refusals;
-        this.swarm = identity.name().swarm();
-        this.pkix = pkix(identity);
     }
 
-    private static X509ExtendedTrustManager pkix(SwarmIdentity identity) {
-        try {
-            KeyStore roots = KeyStore.getInstance("PKCS12");
-            roots.load(null, null);
-            for (X509Certificate root : identity.roots()) {
-                roots.setCertificateEntry("root-" + roots.size(), root);
-            }
-            TrustManagerFactory factory = TrustManagerFactory.getInstance("PKIX");
-            factory.init(roots);
-            for (TrustManager manager : factory.getTrustManagers()) {
-                if (manager instanceof X509ExtendedTrustManager found) {
-                    return found;
-                }
-            }
-            throw new IllegalStateException("the platform has no X.509 trust manager");
-        } catch (GeneralSecurityException | IOException e) {
-            throw new IllegalStateException("trust in the swarm's root: " + e.getMessage(), e);
-        }
-    }
-
-    private void checkSwarm(X509Certificate[] chain) throws CertificateException {
-        NodeName name = NodeName.of(chain[0]);
-        if (!name.swarm().equals(swarm)) {
-            throw new CertificateException("certificate is of swarm %s, this is %s".formatted(name.swarm(), swarm));
+    private void check(X509Certificate[] chain, String usage) throws CertificateException {
+        identity.signer(List.of(chain));
+        List<String> usages = chain[0].getExtendedKeyUsage();
+        if (usages != null && !usages.contains(usage)) {
+            throw new CertificateException("certificate is not for " + (usage.equals(SERVER_AUTH) ? "servers" : "clients"));
         }
     }
 
     @Override
-    public void checkClientTrusted(X509Certificate[] chain, String type, Socket socket) throws CertificateException {
-        pkix.checkClientTrusted(chain, type, socket);
-        checkSwarm(chain);
+    public void checkClientTrusted(X509Certificate[] chain, String type) throws CertificateException {
+        check(chain, CLIENT_AUTH);
+    }
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String type, @Nullable Socket socket) throws CertificateException {
+        check(chain, CLIENT_AUTH);
+    }
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String type, @Nullable SSLEngine engine) throws CertificateException {
+        check(chain, CLIENT_AUTH);
+    }
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String type) throws CertificateException {
+        check(chain, SERVER_AUTH);
     }
 
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket) throws CertificateException {
         try {
-            pkix.checkServerTrusted(chain, type, socket);
-            checkSwarm(chain);
+            check(chain, SERVER_AUTH);
         } catch (CertificateException e) {
             // Logged here, because the reason is lost on the way up. A refused client is logged where its handshake fails.
             refusals.accept(socket.getInetAddress().getHostAddress(), "listener: " + e.getMessage());
@@ -79,31 +71,12 @@ public final class SwarmTrust extends X509ExtendedTrustManager {
     }
 
     @Override
-    public void checkClientTrusted(X509Certificate[] chain, String type, SSLEngine engine) throws CertificateException {
-        pkix.checkClientTrusted(chain, type, engine);
-        checkSwarm(chain);
-    }
-
-    @Override
-    public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine) throws CertificateException {
-        pkix.checkServerTrusted(chain, type, engine);
-        checkSwarm(chain);
-    }
-
-    @Override
-    public void checkClientTrusted(X509Certificate[] chain, String type) throws CertificateException {
-        pkix.checkClientTrusted(chain, type);
-        checkSwarm(chain);
-    }
-
-    @Override
-    public void checkServerTrusted(X509Certificate[] chain, String type) throws CertificateException {
-        pkix.checkServerTrusted(chain, type);
-        checkSwarm(chain);
+    public void checkServerTrusted(X509Certificate[] chain, String type, @Nullable SSLEngine engine) throws CertificateException {
+        check(chain, SERVER_AUTH);
     }
 
     @Override
     public X509Certificate[] getAcceptedIssuers() {
-        return pkix.getAcceptedIssuers();
+        return identity.roots().toArray(X509Certificate[]::new);
     }
 }

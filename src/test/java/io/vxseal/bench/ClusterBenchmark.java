@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.TestAuthority;
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +19,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Measures the cluster at several sizes, with real sessions and a certificate for each node: managers and one worker in
@@ -33,11 +35,17 @@ final class ClusterBenchmark implements AutoCloseable {
     /** Between two changes of the ring. */
     private static final Duration RING_AGE = Duration.ofSeconds(62);
 
-    private static final List<String> LAUNCHER = List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xms10m", "-Xmn5m",
-            "-Xmx96m", "-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=20", "-XX:-ShrinkHeapInSteps",
-            "-XX:ReservedCodeCacheSize=32m", "-XX:TrimNativeHeapInterval=10000", "-XX:+ExitOnOutOfMemoryError");
-    private static final List<String> CROWD =
-            List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx768m", "-Xss256k", "-XX:+ExitOnOutOfMemoryError");
+    /** What plugin/build made. Its archive of classes is for a class path that begins with the jar, seen from this folder. */
+    private static final Path PROGRAM = Path.of("target/vxseal").toAbsolutePath();
+
+    private static final List<String> JAVA = List.of(PROGRAM.resolve("runtime/bin/java").toString(),
+            "-XX:SharedArchiveFile=vxseal.jsa", "-Xlog:cds=off", "-Xlog:aot=off", "-XX:+UnlockDiagnosticVMOptions",
+            "-XX:ArchiveRelocationMode=0", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError");
+
+    /** As the launcher's. */
+    private static final List<String> PLUGIN = List.of("-Xms10m", "-Xmn5m", "-Xmx96m", "-XX:MinHeapFreeRatio=10",
+            "-XX:MaxHeapFreeRatio=20", "-XX:-ShrinkHeapInSteps", "-XX:ReservedCodeCacheSize=32m", "-XX:TrimNativeHeapInterval=10000");
+    private static final List<String> CROWD = List.of("-Xmx768m", "-Xss256k");
 
     private final int nodes;
     private final Path folder;
@@ -88,9 +96,9 @@ final class ClusterBenchmark implements AutoCloseable {
         issueCertificates();
         List<Played> managers = new ArrayList<>();
         for (int manager = 1; manager <= SwarmLayout.MANAGERS; manager++) {
-            managers.add(play(LAUNCHER, manager, manager));
+            managers.add(play(PLUGIN, manager, manager));
         }
-        Played worker = play(LAUNCHER, SwarmLayout.MANAGERS + 1, SwarmLayout.MANAGERS + 1);
+        Played worker = play(PLUGIN, SwarmLayout.MANAGERS + 1, SwarmLayout.MANAGERS + 1);
         for (int first = SwarmLayout.MANAGERS + 2; first <= nodes; first += NODES_PER_PROCESS) {
             play(CROWD, first, Math.min(nodes, first + NODES_PER_PROCESS - 1));
         }
@@ -99,8 +107,9 @@ final class ClusterBenchmark implements AutoCloseable {
         long start = System.nanoTime();
         askAll("start");
         figures.put("allAtOnceSeconds", (latest(askAll("complete " + nodes)) - start) / 1e9);
+        System.out.println("cluster: so far " + figures);
 
-        Played more = play(LAUNCHER, nodes + 1, nodes + 1);
+        Played more = play(PLUGIN, nodes + 1, nodes + 1);
         start = System.nanoTime();
         more.ask("start");
         figures.put("oneMoreMillis", (Long.parseLong(more.ask("complete " + (nodes + 1))) - start) / 1e6);
@@ -131,13 +140,17 @@ final class ClusterBenchmark implements AutoCloseable {
                 .collect(Collectors.joining(",", "[", "]")));
     }
 
-    private Played play(List<String> flags, int first, int last) throws IOException {
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
-        command.addAll(flags);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+    private Played play(List<String> limits, int first, int last) throws IOException {
+        List<String> command = new ArrayList<>(JAVA);
+        command.addAll(limits);
+        String folders = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
+                .map(entry -> Path.of(entry).toAbsolutePath().toString()).collect(Collectors.joining(File.pathSeparator));
+        command.addAll(List.of("-cp", "vxseal.jar" + File.pathSeparator + folders,
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
                 SwarmProcess.class.getName(), folder.toString(), String.valueOf(PORT), String.valueOf(first), String.valueOf(last),
                 String.valueOf(nodes)));
-        Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        Process process = new ProcessBuilder(command).directory(PROGRAM.toFile())
+                .redirectError(ProcessBuilder.Redirect.INHERIT).start();
         Played played = new Played(process, process.inputReader());
         all.add(played);
         played.answer();

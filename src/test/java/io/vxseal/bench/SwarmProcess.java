@@ -1,6 +1,5 @@
 package io.vxseal.bench;
 
-import com.sun.management.OperatingSystemMXBean;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterListener;
 import io.vxseal.cluster.ClusterSettings;
@@ -8,7 +7,6 @@ import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.KeyRing;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
-import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -142,7 +140,7 @@ final class SwarmProcess {
     }
 
     private static String figures() throws Exception {
-        long cpu = ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getProcessCpuTime();
+        long cpu = ProcessHandle.current().info().totalCpuDuration().orElseThrow().toNanos();
         System.gc();
         long resident = Long.parseLong(Files.readString(Path.of("/proc/self/statm")).split(" ")[1]) * 4096;
         return resident + " " + cpu;

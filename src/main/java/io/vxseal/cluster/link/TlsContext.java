@@ -13,6 +13,14 @@ import org.eclipse.jetty.util.ssl.SslContextFactory;
 final class TlsContext {
     private static final String PROTOCOL = "TLSv1.3";
 
+    /**
+     * All of TLS 1.3 (RFC 8446, appendix B.4), the cheapest first: without the optimizing compiler, Java seals with ChaCha20 and Poly1305
+     * four times as fast as with AES.
+     */
+    private static final String[] CIPHER_SUITES = {
+        "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"
+    };
+
     private final BiConsumer<String, String> refusals;
     private final SSLFactory ssl;
 
@@ -64,5 +72,6 @@ final class TlsContext {
         // No check of host names; null would say the same, with a warning at each start.
         factory.setEndpointIdentificationAlgorithm("");
         factory.setIncludeProtocols(PROTOCOL);
+        factory.setIncludeCipherSuites(CIPHER_SUITES);
     }
 }
