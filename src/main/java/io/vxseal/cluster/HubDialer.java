@@ -12,16 +12,32 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 
-/** Dialling of hubs: keeps as many sessions as there should be. Pure, one thread. */
+/**
+ * Dialling of hubs: keeps as many sessions as there should be. Pure, one thread.
+ *
+ * <p>A worker begins with one session, as any hub tells all. The others follow the more slowly the longer the last took: where a whole
+ * swarm starts at once, every node has a first session before the hubs are busy with second ones.
+ */
 final class HubDialer {
     /** Before the next attempt anywhere: several sessions may end at once. */
     private static final Duration PAUSE = Duration.ofMillis(50);
+
+    /** Times the duration of the last attempt that a worker waits before its next session. */
+    private static final int SPACING = 10;
+    private static final Duration MAX_SPACING = Duration.ofSeconds(30);
+
+    /** Age of an attempt that nobody waits for any longer: the hub, or the way there, hangs. */
+    private static final Duration STALLED = Duration.ofSeconds(10);
 
     private final Timer timer;
     private final HubSelection selection;
     private final Consumer<InetAddress> connect;
     private final Runnable again;
     private final Map<MessageChannel, InetAddress> dialled = new HashMap<>();
+
+    /** When the attempts that are under way began. */
+    private final Map<InetAddress, Long> attempts = new HashMap<>();
+    private long nextSession;
 
     /**
      * Dials nothing yet.
@@ -34,6 +50,7 @@ final class HubDialer {
         this.selection = new HubSelection(random);
         this.connect = connect;
         this.again = again;
+        this.nextSession = timer.nanoTime();
     }
 
     /** Replaces the addresses of the hubs. */
@@ -52,18 +69,30 @@ final class HubDialer {
      * @param own address at which this process's own hub listens, if it has one
      */
     void dial(Optional<InetAddress> own) {
-        int most = own.isPresent() ? Integer.MAX_VALUE : HubSelection.MOST_HUBS;
-        selection.take(timer.nanoTime(), most).forEach(address -> {
+        long now = timer.nanoTime();
+        int most = own.isPresent() ? Integer.MAX_VALUE : Math.min(HubSelection.MOST_HUBS, workersSessions(now));
+        selection.take(now, most).forEach(address -> {
             if (own.filter(address::equals).isPresent()) {
                 selection.isSelf(address);
             } else {
+                attempts.put(address, now);
+                timer.after(STALLED, again);
                 connect.accept(address);
             }
         });
     }
 
+    /** Returns how many sessions and attempts a worker may have now. */
+    private int workersSessions(long now) {
+        int busy = dialled.size() + attempts.size();
+        boolean waits = attempts.values().stream().anyMatch(since -> now - since < STALLED.toNanos());
+        boolean mayHaveAnother = dialled.isEmpty() || now - nextSession >= 0;
+        return !waits && mayHaveAnother ? busy + 1 : busy;
+    }
+
     /** Notes that the hub at this address is this process's own. */
     void isSelf(InetAddress address) {
+        attempts.remove(address);
         selection.isSelf(address);
     }
 
@@ -71,10 +100,17 @@ final class HubDialer {
     void connected(InetAddress address, MessageChannel channel) {
         selection.connected(address);
         dialled.put(channel, address);
+        long now = timer.nanoTime();
+        Long since = attempts.remove(address);
+        Duration spacing = Duration.ofNanos(since == null ? 0 : SPACING * (now - since));
+        spacing = spacing.compareTo(MAX_SPACING) < 0 ? spacing : MAX_SPACING;
+        nextSession = now + spacing.toNanos();
+        timer.after(spacing, again);
     }
 
     /** Notes that no session came about. */
     void failed(InetAddress address) {
+        attempts.remove(address);
         selection.closed(address, timer.nanoTime());
         timer.after(PAUSE, again);
     }

@@ -4,6 +4,7 @@ import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
+import io.vxseal.swarm.Signer;
 import io.vxseal.swarm.SwarmIdentity;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
@@ -60,7 +61,7 @@ final class PeerVerifier {
 
     /** Judges a chain now. */
     Peer verify(List<X509Certificate> chain) throws RefusedException {
-        SwarmIdentity.Signer signer;
+        Signer signer;
         try {
             signer = identity.signer(chain);
         } catch (CertificateException e) {

@@ -7,6 +7,7 @@ import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.swarm.Role;
+import io.vxseal.swarm.Signer;
 import io.vxseal.swarm.SwarmIdentity;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -112,7 +113,7 @@ public final class SignedRing {
             if (in.available() > 0) {
                 throw new RefusedException(Refusal.RING, "ring with octets after its end");
             }
-            SwarmIdentity.Signer signer = identity.signer(SwarmIdentity.decode(chain));
+            Signer signer = identity.signer(SwarmIdentity.decode(chain));
             if (signer.name().role() != Role.MANAGER) {
                 throw new RefusedException(Refusal.RING,
                         "ring signed by node %s, which is no manager".formatted(signer.name().node()));
