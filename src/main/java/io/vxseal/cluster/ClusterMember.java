@@ -5,9 +5,11 @@ import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.Timer;
 import io.vxseal.cluster.node.ClusterNode;
-import io.vxseal.cluster.node.HubSelection;
 import io.vxseal.cluster.node.LocalChannel;
+import io.vxseal.cluster.node.NodeListener;
 import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusalListener;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.cluster.ring.RingKeeper;
 import io.vxseal.cluster.ring.RingStore;
@@ -44,13 +46,14 @@ final class ClusterMember {
     private final Timer timer;
     private final RandomGenerator random;
     private final Retention retention;
-    private final Outside outside;
+    private final Surroundings surroundings;
+    private final RefusalListener refusals;
     private final Managers managers = new Managers();
     private final RotationQuorum quorum;
     private final RingKeeper rings;
     private final ClusterNode node;
-    private final HubSelection selection;
-    private final Map<MessageChannel, InetAddress> dialled = new HashMap<>();
+    private final HubDialer dialer;
+    private final FormerManagers formerManagers;
 
     private Optional<NodeName> self = Optional.empty();
     private Optional<InetAddress> vtep = Optional.empty();
@@ -62,34 +65,19 @@ final class ClusterMember {
     private Optional<Long> waiting = Optional.empty();
     private boolean waitingLogged;
 
-    /** Surroundings of the member. */
-    interface Outside {
-        /** Connects to a hub; answered by {@link #hubReached} or {@link #hubFailed}. */
-        void dial(InetAddress hub);
-
-        /** Takes changes of other nodes' endpoints. */
-        void changed(List<PeerChange> changes);
-
-        /** Takes what this node announced before, by the word of a hub. */
-        void recalled(List<Peer> endpoints, Runnable then);
-
-        /** Takes keys that are in force from now on. */
-        void keys(KeyRing keys);
-
-        /** Counts something that a node sent. */
-        void refuse(String node, String what);
-    }
-
-    ClusterMember(KeyAuthority authority, Retention retention, RingStore store, Timer timer, RandomGenerator random, Outside outside) {
+    ClusterMember(KeyAuthority authority, Retention retention, RingStore store, Timer timer, RandomGenerator random,
+            Surroundings surroundings, RefusalListener refusals) {
         this.timer = timer;
         this.random = random;
         this.retention = retention;
-        this.outside = outside;
+        this.formerManagers = new FormerManagers(retention.away());
+        this.surroundings = surroundings;
+        this.refusals = refusals;
         this.quorum = new RotationQuorum(timer, managers);
         this.rings = new RingKeeper(authority, store, timer, managers::isManager, new RingKeeper.Events() {
             @Override
             public void keys(KeyRing keys) {
-                outside.keys(keys);
+                surroundings.keys(keys);
             }
 
             @Override
@@ -97,21 +85,21 @@ final class ClusterMember {
                 ringChanged();
             }
         });
-        this.node = new ClusterNode(retention, timer, random, rings, new NodeEvents());
-        this.selection = new HubSelection(random);
+        this.node = new ClusterNode(retention, timer, random, rings, new NodeEvents(), refusals);
+        this.dialer = new HubDialer(timer, random, surroundings::dial, this::dial);
     }
 
-    private final class NodeEvents implements ClusterNode.Events {
+    private final class NodeEvents implements NodeListener {
         @Override
         public void changed(List<PeerChange> changes) {
             if (!changes.isEmpty()) {
-                outside.changed(changes);
+                surroundings.changed(changes);
             }
         }
 
         @Override
         public void recalled(List<Peer> endpoints, Runnable then) {
-            outside.recalled(endpoints, then);
+            surroundings.recalled(endpoints, then);
         }
 
         @Override
@@ -127,11 +115,6 @@ final class ClusterMember {
         @Override
         public void hubClosed(String other) {
             hub.ifPresent(h -> h.hubClosed(other));
-        }
-
-        @Override
-        public void refuse(String other, String what) {
-            outside.refuse(other, what);
         }
     }
 
@@ -159,7 +142,7 @@ final class ClusterMember {
     private void startHub(NodeName name) {
         // What sessions with other hubs told went to the directory.
         node.closeAll("this node is a manager now");
-        Hub started = new Hub(name.node(), random.nextLong() | 1, retention, timer, managers::isManager, rings, outside::refuse);
+        Hub started = new Hub(name.node(), random.nextLong() | 1, retention, timer, managers::isManager, rings, refusals);
         hub = Optional.of(started);
         vtep.ifPresent(started::self);
         started.managers(managers.listed());
@@ -198,7 +181,7 @@ final class ClusterMember {
         hub.ifPresent(h -> h.managers(managers.listed()));
         rings.managersChanged();
         node.closeUnless(id -> managers.isManager(id) || self.filter(me -> me.node().equals(id)).isPresent());
-        selection.listed(now.addresses(), timer.nanoTime());
+        dialer.listed(now.addresses());
         if (!now.nodes().isEmpty() && self.filter(me -> me.role() == Role.MANAGER).isPresent()) {
             removed.forEach(rings::onRemoval);
         }
@@ -211,13 +194,13 @@ final class ClusterMember {
         vtep = Optional.of(address);
         node.vtep(address);
         hub.ifPresent(h -> h.self(address));
-        selection.retry(timer.nanoTime());
+        dialer.retry();
         dial();
     }
 
     /** Tries all hubs at once: something changed that may have been in the way. */
     void retry() {
-        selection.retry(timer.nanoTime());
+        dialer.retry();
         dial();
     }
 
@@ -256,41 +239,28 @@ final class ClusterMember {
         if (self.isEmpty() || vtep.isEmpty() || leaving) {
             return;
         }
-        int most = hub.isPresent() ? Integer.MAX_VALUE : HubSelection.MOST_HUBS;
-        selection.take(timer.nanoTime(), most).forEach(address -> {
-            if (vtep.filter(address::equals).isPresent() && hub.isPresent()) {
-                selection.isSelf(address);
-            } else {
-                outside.dial(address);
-            }
-        });
+        dialer.dial(hub.flatMap(_ -> vtep));
     }
 
     /** Begins a session with a hub. */
     void hubReached(InetAddress address, MessageChannel channel) {
         NodeName peer = channel.peer();
         if (self.filter(me -> me.node().equals(peer.node())).isPresent()) {
-            selection.isSelf(address);
+            dialer.isSelf(address);
             channel.close("this node's own hub");
         } else if (peer.role() != Role.MANAGER || !managers.isManager(peer.node()) || self.isEmpty() || leaving) {
-            outside.refuse(peer.node(), "a hub on a node that is no manager of the swarm");
+            refusals.refused(Refusal.CERTIFICATE, peer.node(), "a hub on a node that is no manager of the swarm");
             channel.close("its node is no manager of the swarm");
-            again(address);
+            dialer.failed(address);
         } else {
-            selection.connected(address);
-            dialled.put(channel, address);
+            dialer.connected(address, channel);
             node.opened(channel, Optional.of(address));
         }
     }
 
     /** Takes the failure to reach a hub. */
     void hubFailed(InetAddress address) {
-        again(address);
-    }
-
-    private void again(InetAddress address) {
-        selection.closed(address, timer.nanoTime());
-        timer.after(Duration.ofMillis(50), this::dial);
+        dialer.failed(address);
     }
 
     void hubReceived(MessageChannel channel, Message message) {
@@ -303,10 +273,7 @@ final class ClusterMember {
 
     void hubClosed(MessageChannel channel) {
         node.closed(channel);
-        InetAddress address = dialled.remove(channel);
-        if (address != null) {
-            again(address);
-        }
+        dialer.closed(channel);
     }
 
     // ---- sessions of nodes with this hub
@@ -344,8 +311,11 @@ final class ClusterMember {
     void tick() {
         dial();
         node.tick();
-        hub.ifPresent(Hub::tick);
         hub.ifPresent(h -> {
+            h.tick();
+            if (formerManagers.look(h.unlistedManagers(), managers::isManager, timer.nanoTime())) {
+                surroundings.refuseFormerManagers(formerManagers.refused());
+            }
             String me = self.orElseThrow().node();
             Map<String, Long> heard = new HashMap<>(node.hubsHeard());
             h.managersHeard().forEach((manager, when) -> heard.merge(manager, when, Math::max));

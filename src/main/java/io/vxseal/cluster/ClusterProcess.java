@@ -1,7 +1,7 @@
 package io.vxseal.cluster;
 
-import io.vxseal.cluster.link.Rejections;
 import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.refusal.Refusals;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.cluster.ring.RingFile;
 import io.vxseal.cluster.ring.RingStore;
@@ -20,6 +20,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RejectedExecutionException;
@@ -52,7 +53,6 @@ final class ClusterProcess implements AutoCloseable {
     private final ClusterThread thread = new ClusterThread();
     private final Outlook outlook;
     private final Refusals refusals = new Refusals();
-    private final Rejections rejections = new Rejections();
     private final ClusterMember member;
     private final ClusterSockets sockets;
     private final CertificateFiles certificates;
@@ -75,14 +75,14 @@ final class ClusterProcess implements AutoCloseable {
     ClusterProcess(ClusterSettings settings, KeyAuthority authority, Retention retention, ClusterListener listener) {
         this.outlook = new Outlook(listener);
         RingStore store = settings.ringFolder().<RingStore>map(RingFile::new).orElse(RingStore.NONE);
-        this.member = new ClusterMember(authority, retention, store, thread, new SecureRandom(), new Outside());
-        this.sockets = new ClusterSockets(settings.port(), thread, member, refusals, rejections);
+        this.member = new ClusterMember(authority, retention, store, thread, new SecureRandom(), new Effects(), refusals);
+        this.sockets = new ClusterSockets(settings.port(), thread, member, refusals);
         this.certificates = new CertificateFiles(settings.certificates());
         this.managerAddresses = new ManagerAddresses(settings.managers());
         this.report = new StatusReport(member);
     }
 
-    private final class Outside implements ClusterMember.Outside {
+    private final class Effects implements Surroundings {
         @Override
         public void dial(InetAddress hub) {
             sockets.dial(hub);
@@ -106,8 +106,8 @@ final class ClusterProcess implements AutoCloseable {
         }
 
         @Override
-        public void refuse(String node, String what) {
-            refusals.refuse("node " + node, what);
+        public void refuseFormerManagers(Set<String> nodes) {
+            sockets.refuseFormerManagers(nodes);
         }
     }
 
@@ -278,8 +278,7 @@ final class ClusterProcess implements AutoCloseable {
 
     private void takeStatus() {
         status = report.make(identity.map(SwarmIdentity::name), addresses.map(Addresses::advertise),
-                identityProblem.or(sockets::problem),
-                refusals.count(), rejections);
+                identityProblem.or(sockets::problem), refusals);
     }
 
     @Override

@@ -6,11 +6,13 @@ import io.vxseal.cluster.link.HubClient;
 import io.vxseal.cluster.link.HubServer;
 import io.vxseal.cluster.link.LinkThreads;
 import io.vxseal.cluster.link.LinkTimes;
-import io.vxseal.cluster.link.Rejections;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.MessageCodec;
-import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.cluster.message.MessageEncoder;
+import io.vxseal.cluster.refusal.RefusalListener;
+import io.vxseal.cluster.refusal.RefusedException;
+import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
 import java.io.IOException;
@@ -18,8 +20,10 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiConsumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,21 +40,21 @@ final class ClusterSockets {
     private final int port;
     private final ClusterThread thread;
     private final ClusterMember member;
-    private final Refusals refusals;
-    private final Rejections rejections;
+    private final RefusalListener refusals;
+    private final MessageEncoder encoder = new MessageEncoder();
     private Optional<LinkThreads> link = Optional.empty();
     private Optional<HubServer> server = Optional.empty();
     private Optional<HubClient> client = Optional.empty();
+    private Set<String> formerManagers = Set.of();
     private long listenNotBefore = System.nanoTime();
     private Optional<String> listenProblem = Optional.empty();
     private Optional<String> dialProblem = Optional.empty();
 
-    ClusterSockets(int port, ClusterThread thread, ClusterMember member, Refusals refusals, Rejections rejections) {
+    ClusterSockets(int port, ClusterThread thread, ClusterMember member, RefusalListener refusals) {
         this.port = port;
         this.thread = thread;
         this.member = member;
         this.refusals = refusals;
-        this.rejections = rejections;
     }
 
     /** Opens what is not open yet; to be called again and again. */
@@ -58,7 +62,7 @@ final class ClusterSockets {
         LinkThreads threads = link.orElseGet(LinkThreads::new);
         link = Optional.of(threads);
         if (client.isEmpty()) {
-            client = Optional.of(new HubClient(bind, as, threads, LinkTimes.DEFAULT, new Uplinks(), rejections));
+            client = Optional.of(new HubClient(bind, as, threads, LinkTimes.DEFAULT, new Uplinks(), refusals));
             member.retry();
         }
         if (as.name().role() == Role.MANAGER && server.isEmpty() && System.nanoTime() - listenNotBefore >= 0) {
@@ -68,7 +72,8 @@ final class ClusterSockets {
 
     private void listen(SwarmIdentity as, InetAddress bind, LinkThreads threads) {
         HubServer starting = new HubServer(
-                new InetSocketAddress(bind, port), as, threads, LinkTimes.DEFAULT, new Nodes(), rejections);
+                new InetSocketAddress(bind, port), as, threads, LinkTimes.DEFAULT, new Nodes(), refusals);
+        starting.recheck(refusal(formerManagers));
         try {
             starting.start();
             server = Optional.of(starting);
@@ -89,6 +94,18 @@ final class ClusterSockets {
     void identityChanged(SwarmIdentity now) {
         client.ifPresent(c -> c.identityChanged(now));
         server.ifPresent(s -> s.identityChanged(now));
+    }
+
+    /** Ends the sessions of nodes that show a manager's certificate, and opens none, in place of the nodes before. */
+    void refuseFormerManagers(Set<String> nodes) {
+        formerManagers = nodes;
+        server.ifPresent(s -> s.recheck(refusal(nodes)));
+    }
+
+    private static Function<NodeName, Optional<String>> refusal(Set<String> formerManagers) {
+        return name -> name.role() == Role.MANAGER && formerManagers.contains(name.node())
+                ? Optional.of("its certificate is a manager's, and the engine's list of managers does not have it")
+                : Optional.empty();
     }
 
     /** Stops listening. */
@@ -140,17 +157,21 @@ final class ClusterSockets {
             member.hubFailed(hub);
         } else {
             dialProblem = Optional.empty();
-            member.hubReached(hub, new ConnectionChannel(connection));
+            member.hubReached(hub, channel(connection));
         }
     }
 
     private void receive(Connection connection, byte[] octets, BiConsumer<MessageChannel, Message> deliver) {
         try {
             MessageCodec.decode(octets).ifPresent(message ->
-                    thread.post(() -> deliver.accept(new ConnectionChannel(connection), message)));
+                    thread.post(() -> deliver.accept(channel(connection), message)));
         } catch (RefusedException e) {
-            refusals.refuse("node " + connection.peer().node(), e.getMessage());
+            refusals.refused(e, connection.peer().node());
         }
+    }
+
+    private ConnectionChannel channel(Connection connection) {
+        return new ConnectionChannel(connection, encoder);
     }
 
     /** Sessions with hubs. */
@@ -167,14 +188,14 @@ final class ClusterSockets {
 
         @Override
         public void drained(Connection connection) {
-            thread.post(() -> member.hubDrained(new ConnectionChannel(connection)));
+            thread.post(() -> member.hubDrained(channel(connection)));
         }
 
         @Override
         public void closed(Connection connection, String reason) {
             thread.post(() -> {
                 LOG.info("session with hub {} ended: {}", connection.peer().node(), reason);
-                member.hubClosed(new ConnectionChannel(connection));
+                member.hubClosed(channel(connection));
             });
         }
     }
@@ -183,7 +204,7 @@ final class ClusterSockets {
     private final class Nodes implements ConnectionListener {
         @Override
         public void opened(Connection connection) {
-            thread.post(() -> member.nodeOpened(new ConnectionChannel(connection)));
+            thread.post(() -> member.nodeOpened(channel(connection)));
         }
 
         @Override
@@ -193,14 +214,14 @@ final class ClusterSockets {
 
         @Override
         public void drained(Connection connection) {
-            thread.post(() -> member.nodeDrained(new ConnectionChannel(connection)));
+            thread.post(() -> member.nodeDrained(channel(connection)));
         }
 
         @Override
         public void closed(Connection connection, String reason) {
             thread.post(() -> {
                 LOG.info("session of node {} ended: {}", connection.peer().node(), reason);
-                member.nodeClosed(new ConnectionChannel(connection));
+                member.nodeClosed(channel(connection));
             });
         }
     }

@@ -19,8 +19,7 @@ import java.util.Optional;
  * @param hubs the hubs that this node has sessions with
  * @param sessions the nodes that have sessions with this node's hub; none on a worker
  * @param ring the ring in force; empty before any
- * @param refused messages and connections refused since the start
- * @param rejections the refused connections, sessions and messages, by reason
+ * @param refusals connections, sessions, messages, rings and claims refused since the start, by reason
  * @param refusedClaims claims that have no effect now: of all nodes on a manager, of this one on a worker; by reason
  */
 public record ClusterStatus(
@@ -31,13 +30,17 @@ public record ClusterStatus(
         List<Hub> hubs,
         List<Session> sessions,
         Optional<RingStatus> ring,
-        long refused,
-        Map<String, Long> rejections,
+        Map<String, Long> refusals,
         Map<String, Integer> refusedClaims) {
 
     /** The status of a cluster that has not begun. */
     static final ClusterStatus EMPTY = new ClusterStatus(Optional.empty(), Optional.empty(), Optional.empty(), List.of(), List.of(),
-            List.of(), Optional.empty(), 0, Map.of(), Map.of());
+            List.of(), Optional.empty(), Map.of(), Map.of());
+
+    /** Returns how much was refused since the start, for any reason. */
+    public long refused() {
+        return refusals.values().stream().mapToLong(Long::longValue).sum();
+    }
 
     /**
      * A node.

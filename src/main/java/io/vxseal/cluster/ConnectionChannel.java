@@ -3,11 +3,15 @@ package io.vxseal.cluster;
 import io.vxseal.cluster.link.Connection;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
-import io.vxseal.cluster.message.MessageCodec;
+import io.vxseal.cluster.message.MessageEncoder;
 import io.vxseal.swarm.NodeName;
 
-/** Messages over a session. Two channels are equal if they are over the same session. */
-record ConnectionChannel(Connection connection) implements MessageChannel {
+/**
+ * Messages over a session. Two channels are equal if they are over the same session.
+ *
+ * @param encoder of all sessions of the process
+ */
+record ConnectionChannel(Connection connection, MessageEncoder encoder) implements MessageChannel {
     @Override
     public NodeName peer() {
         return connection.peer();
@@ -15,7 +19,7 @@ record ConnectionChannel(Connection connection) implements MessageChannel {
 
     @Override
     public boolean send(Message message) {
-        return connection.send(MessageCodec.encode(message));
+        return connection.send(encoder.encode(message));
     }
 
     @Override

@@ -1,8 +1,8 @@
 package io.vxseal.cluster;
 
-import io.vxseal.cluster.link.Rejections;
 import io.vxseal.cluster.node.ClusterNode;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.refusal.Refusals;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
@@ -27,17 +27,17 @@ final class StatusReport {
     }
 
     ClusterStatus make(
-            Optional<NodeName> self, Optional<InetAddress> vtep, Optional<String> problem, long refused, Rejections rejections) {
+            Optional<NodeName> self, Optional<InetAddress> vtep, Optional<String> problem, Refusals refusals) {
         ClusterNode node = member.node();
         List<ClusterStatus.Hub> hubs = node.hubs().stream()
                 .map(hub -> new ClusterStatus.Hub(hub.node(), hub.address(), hub.age(), hub.upToDate())).toList();
         List<ClusterStatus.Session> sessions = member.hub().map(hub -> hub.sessions().stream()
                 .map(each -> new ClusterStatus.Session(each.node(), each.role(), each.age(), each.lag())).toList()).orElse(List.of());
         Map<String, Long> reasons = new TreeMap<>();
-        rejections.counts().forEach((reason, count) -> reasons.put(reason.text(), count));
+        refusals.counts().forEach((reason, count) -> reasons.put(reason.text(), count));
         return new ClusterStatus(self.map(NodeName::swarm), self.map(NodeName::node), problem,
                 self.isPresent() && node.isReached() ? members(self.get(), vtep) : List.of(), hubs, sessions, member.rings().status(),
-                refused + reasons.values().stream().mapToLong(Long::longValue).sum(), reasons, claims());
+                reasons, claims());
     }
 
     private List<ClusterStatus.Member> members(NodeName self, Optional<InetAddress> vtep) {

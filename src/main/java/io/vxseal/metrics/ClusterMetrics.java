@@ -27,7 +27,7 @@ final class ClusterMetrics {
         metrics.addAll(hubs(cluster));
         cluster.ring().ifPresent(ring -> metrics.addAll(ring(ring, sample)));
         metrics.add(Family.counters("vxseal_refusals",
-                "Refused connections, sessions and messages, by reason.", "reason", refusals(cluster), Long::doubleValue));
+                "Refused connections, sessions, messages, rings and claims, by reason.", "reason", cluster.refusals(), Long::doubleValue));
         Map<String, Integer> claims = new TreeMap<>();
         cluster.refusedClaims().forEach((reason, count) -> claims.put(reason.toLowerCase(Locale.ROOT), count));
         metrics.add(Family.gauges("vxseal_refused_claims",
@@ -62,13 +62,6 @@ final class ClusterMetrics {
                     seconds(sample.rotation().minus(age))));
         }
         return metrics;
-    }
-
-    private static Map<String, Long> refusals(ClusterStatus cluster) {
-        Map<String, Long> refusals = new TreeMap<>(cluster.rejections());
-        long counted = refusals.values().stream().mapToLong(Long::longValue).sum();
-        refusals.merge("other", cluster.refused() - counted, Long::sum);
-        return refusals;
     }
 
     private static double seconds(Duration time) {

@@ -1,5 +1,6 @@
 package io.vxseal.overlay;
 
+import io.vxseal.address.MacAddress;
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterListener;
@@ -99,15 +100,28 @@ final class ClusterEvents implements ClusterListener {
         });
     }
 
-    /** Recovers the endpoints that another node knows of this one and whose link is there. */
+    /**
+     * Recovers the endpoints that others know of this node and whose link is there. A hostile node may have named some: of those with the
+     * same link the first one counts whose MAC the kernel has behind that link.
+     */
     @Override
     public void recalled(List<Peer> own) {
         try {
             int recovered = 0;
+            Map<Attachment, Map<String, Set<MacAddress>>> unknown = new HashMap<>();
             for (Peer peer : own) {
-                Optional<Attachment> attachment = networks.find(peer.network());
-                if (attachment.isPresent() && local.addresses().isPresent() && isHere(attachment.get(), peer)) {
+                Optional<Attachment> attachment = networks.find(peer.network()).filter(Attachment::isUp);
+                if (attachment.isEmpty() || local.addresses().isEmpty()) {
+                    continue;
+                }
+                Map<String, Set<MacAddress>> links = unknown.get(attachment.get());
+                if (links == null) {
+                    links = unknownLinks(attachment.get());
+                    unknown.put(attachment.get(), links);
+                }
+                if (isBehindOne(links, peer) && attachment.get().network.subnetOf(peer.address().address()).isPresent()) {
                     recover(attachment.get(), peer, local.addresses().get());
+                    links.remove(NetworkNamespace.linkName(peer.endpoint()));
                     recovered++;
                 }
             }
@@ -118,11 +132,17 @@ final class ClusterEvents implements ClusterListener {
         }
     }
 
-    private static boolean isHere(Attachment attachment, Peer peer) throws KernelException {
-        return attachment.isUp()
-                && !attachment.endpoints.containsKey(peer.endpoint())
-                && attachment.network.subnetOf(peer.address().address()).isPresent()
-                && attachment.namespace.get().hasLink(peer.endpoint());
+    /** Returns the links of containers that no endpoint is known of, with the MACs behind them. */
+    private static Map<String, Set<MacAddress>> unknownLinks(Attachment attachment) throws KernelException {
+        Map<String, Set<MacAddress>> links = attachment.namespace.get().containerLinks();
+        attachment.endpoints.keySet().forEach(endpoint -> links.remove(NetworkNamespace.linkName(endpoint)));
+        return links;
+    }
+
+    /** Returns whether a peer has a link. Links that version 0.1.0 made have no static entry. */
+    private static boolean isBehindOne(Map<String, Set<MacAddress>> links, Peer peer) {
+        Set<MacAddress> behind = links.get(NetworkNamespace.linkName(peer.endpoint()));
+        return behind != null && (behind.isEmpty() || behind.contains(peer.mac()));
     }
 
     private void recover(Attachment attachment, Peer peer, NodeAddresses addresses) throws KernelException {

@@ -1,5 +1,6 @@
 package io.vxseal.overlay;
 
+import io.vxseal.address.MacAddress;
 import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.kernel.firewall.FrameMark;
 import io.vxseal.kernel.libc.KernelException;
@@ -141,9 +142,16 @@ final class NetworkNamespace implements AutoCloseable {
         return host.route().links().find(linkName(endpoint.id())).isPresent();
     }
 
-    /** Returns whether an endpoint has a link here. */
-    boolean hasLink(String endpoint) throws KernelException {
-        return route.links().find(linkName(endpoint)).isPresent();
+    /** Returns containers' links here by name, each with the MACs that static FDB entries have behind it. */
+    Map<String, Set<MacAddress>> containerLinks() throws KernelException {
+        Map<Integer, Set<MacAddress>> behind = new HashMap<>();
+        for (StaticFdbEntry entry : route.ports().staticEntries()) {
+            behind.computeIfAbsent(entry.link(), _ -> new HashSet<>()).add(entry.mac());
+        }
+        Map<String, Set<MacAddress>> links = new HashMap<>();
+        route.links().list().stream().filter(link -> link.kind().equals("veth"))
+                .forEach(link -> links.put(link.name(), behind.getOrDefault(link.index(), Set.of())));
+        return links;
     }
 
     /** Returns whether a container has a link here that belongs to none of these endpoints. */
@@ -260,7 +268,8 @@ final class NetworkNamespace implements AutoCloseable {
         return host.pins().resolve(network.id());
     }
 
-    private static String linkName(String endpoint) {
+    /** Returns the name of an endpoint's link. */
+    static String linkName(String endpoint) {
         return "veth%.7s".formatted(endpoint);
     }
 }

@@ -106,7 +106,7 @@ record StatusReply(
                 new Cluster(
                         orNull(cluster.problem()),
                         cluster.refused(),
-                        new TreeMap<>(cluster.rejections()),
+                        new TreeMap<>(cluster.refusals()),
                         new TreeMap<>(cluster.refusedClaims()),
                         cluster.hubs().stream().map(StatusReply::hub).toList(),
                         cluster.sessions().stream().map(StatusReply::session).toList(),

@@ -59,9 +59,6 @@ public final class SwarmIdentity {
         this.roots = roots;
     }
 
-    /** Signer of something, after the chain was verified up to this swarm's root. */
-    public record Signer(NodeName name, PublicKey key, Instant until) {}
-
     /**
      * Reads the three files.
      *

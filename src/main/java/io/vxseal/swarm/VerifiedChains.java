@@ -16,16 +16,16 @@ final class VerifiedChains {
     /** Nodes of a swarm, and some more while certificates are renewed. */
     private static final int MAX_CHAINS = 2048;
 
-    private final Map<List<X509Certificate>, SwarmIdentity.Signer> signers = new LinkedHashMap<>(16, 0.75f, true) {
+    private final Map<List<X509Certificate>, Signer> signers = new LinkedHashMap<>(16, 0.75f, true) {
         @Override
-        protected boolean removeEldestEntry(Map.Entry<List<X509Certificate>, SwarmIdentity.Signer> eldest) {
+        protected boolean removeEldestEntry(Map.Entry<List<X509Certificate>, Signer> eldest) {
             return size() > MAX_CHAINS;
         }
     };
 
     /** Follows a chain by its signatures. */
     interface Follower {
-        SwarmIdentity.Signer follow(List<X509Certificate> chain) throws CertificateException;
+        Signer follow(List<X509Certificate> chain) throws CertificateException;
     }
 
     /**
@@ -33,8 +33,8 @@ final class VerifiedChains {
      *
      * @throws CertificateException if it does not lead to the root, or not now
      */
-    SwarmIdentity.Signer signer(List<X509Certificate> chain, Follower follower) throws CertificateException {
-        SwarmIdentity.Signer known;
+    Signer signer(List<X509Certificate> chain, Follower follower) throws CertificateException {
+        Signer known;
         synchronized (signers) {
             known = signers.get(chain);
         }
@@ -44,7 +44,7 @@ final class VerifiedChains {
             }
             return known;
         }
-        SwarmIdentity.Signer followed = follower.follow(chain);
+        Signer followed = follower.follow(chain);
         synchronized (signers) {
             signers.put(List.copyOf(chain), followed);
         }

@@ -33,10 +33,10 @@ import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** Who may be a member, by which certificate and of which swarm, and what is told of one that cannot be. */
+/** Certificates: which nodes may be members, and how members follow renewals, other swarms and other roots. */
 class ClusterIdentityTest extends Hosts {
     @Test
-    void aNodeThatLeftTheSwarmGoesAtOnce() throws Exception {
+    void endpointsGoAtOnceWhenTheirNodeLeavesTheSwarm() throws Exception {
         Host a = host(1, Role.MANAGER, HALF_A_DAY);
         Host b = host(2, Role.WORKER, HALF_A_DAY);
         Host c = host(3, Role.WORKER, HALF_A_DAY);
@@ -48,14 +48,14 @@ class ClusterIdentityTest extends Hosts {
         leaving.forEach(h -> h.start(a.at()));
         await("told", () -> a.members() == 4 && a.cluster().peers("net").size() == 3);
 
-        // By itself: it says good-bye when its certificates are gone.
+        // It says good-bye when its certificates are gone.
         for (String file : List.of(SwarmIdentity.CERTIFICATE, SwarmIdentity.KEY, SwarmIdentity.ROOT)) {
             Files.delete(b.certificates().resolve(file));
         }
         await("good-bye", () -> a.heard().told.contains("-ep2@127.0.0.2"));
         await("the others go with the swarm", () -> b.cluster().peers("net").isEmpty());
 
-        // By Docker's word: of one that is in the group only once it is not.
+        // The engine calls a node lost. One that has a session goes only once the session ends.
         a.cluster().lost(d.at());
         c.cluster().close();
         await("out of the group", () -> a.members() == 2);
@@ -68,7 +68,7 @@ class ClusterIdentityTest extends Hosts {
     }
 
     @Test
-    void strangersAreRefused() throws IOException {
+    void refusesNodesOfOtherSwarms() throws IOException {
         Host a = host(1, Role.MANAGER);
         TestSwarm fake = TestSwarm.make(Files.createDirectories(temp.resolve("fake")), SWARM);
         Host otherCa = host(2, Role.MANAGER, fake, HALF_A_DAY);
@@ -87,7 +87,7 @@ class ClusterIdentityTest extends Hosts {
     }
 
     @Test
-    void whoConnectsAndSaysNothingOrGarbageKeepsNobodyOut() throws Exception {
+    void nodeJoinsBesideConnectionsThatSendNothingOrGarbage() throws Exception {
         Host a = host(1, Role.MANAGER);
         a.start();
         await("started", () -> a.members() == 1);
@@ -112,7 +112,7 @@ class ClusterIdentityTest extends Hosts {
     }
 
     @Test
-    void anEvilMemberIsRefusedAndHarmsNobody() throws Exception {
+    void refusesForgedRingsGarbageAndRecordsOfOtherNodes() throws Exception {
         Host a = host(1, Role.MANAGER);
         managerIds.put(address(9), "node-9");
         a.start(address(9));
@@ -122,7 +122,7 @@ class ClusterIdentityTest extends Hosts {
         Rogue worker = rogue(2, Role.WORKER, a);
         worker.send(new Message.Hello(RingMark.NONE, false));
         KeyRing before = a.cluster().ring();
-        // A ring that a worker signed: there is no honest way to make one, so take a manager's and replace the signer.
+        // The product signs no ring with a worker's certificate, so the signer of a manager's ring is replaced.
         SwarmIdentity manager = SwarmIdentity.read(swarm.node("node-9", Role.MANAGER));
         SwarmIdentity evil = SwarmIdentity.read(swarm.node("node-8", Role.WORKER));
         byte[] good = RingTrust.of(manager).sign(77, Instant.now(), false, keys(1, 2, 3)).octets();
@@ -138,12 +138,12 @@ class ClusterIdentityTest extends Hosts {
         await("garbage refused", () -> a.cluster().status().refused() == refused + 7);
         assertThat(a.cluster().ring()).isEqualTo(before);
 
-        // One that speaks as another node.
+        // A record of another node.
         worker.send(new Message.Announce(new NodeRecord("node-1", Role.MANAGER, 1L << 61, 1, address(2), 0, false, false, false, List.of())));
         await("refused to speak as another node", () -> a.cluster().status().refused() == refused + 8);
         assertThat(a.cluster().peers("net")).isEmpty();
 
-        // A manager's newer ring is taken, whoever carries it; then the older one is a replay.
+        // A manager's newer ring is taken from any node; then the older one is a replay.
         worker.send(new Message.Ring(good));
         await("newer ring taken", () -> a.cluster().ring().equals(keys(1, 2, 3)));
         worker.send(new Message.Ring(old));
@@ -152,7 +152,7 @@ class ClusterIdentityTest extends Hosts {
     }
 
     @Test
-    void waitsForCertificatesAndTakesUpRenewedOnes() throws Exception {
+    void waitsForCertificatesAndUsesRenewedOnes() throws Exception {
         Host a = host(1, Role.MANAGER);
         Path late = temp.resolve("late").resolve("certificates");
         Witness heard = new Witness();
@@ -184,7 +184,7 @@ class ClusterIdentityTest extends Hosts {
     }
 
     @Test
-    void aLockedManagerIsToldTheWayAndTheOthersGoOn() throws Exception {
+    void lockedManagerReportsTheRemedyAndOthersContinue() throws Exception {
         Host a = host(1, Role.MANAGER);
         Host b = host(2, Role.MANAGER);
         Path key = b.certificates().resolve(SwarmIdentity.KEY);
@@ -242,9 +242,9 @@ class ClusterIdentityTest extends Hosts {
         assertThat(a.cluster().ring()).isEqualTo(first);
     }
 
-    /** As {@code docker swarm leave} and {@code docker swarm init --advertise-addr} with another address do it. */
+    /** As after {@code docker swarm leave} and {@code docker swarm init --advertise-addr} with another address. */
     @Test
-    void swarmIsMadeAnewAtOtherAddresses() throws Exception {
+    void nodesMeetInNewSwarmAtOtherAddresses() throws Exception {
         Host a = host(1, Role.MANAGER, HALF_A_DAY);
         Host b = host(2, Role.WORKER, HALF_A_DAY);
         List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
@@ -278,7 +278,7 @@ class ClusterIdentityTest extends Hosts {
 
     /** As with {@code --data-path-addr}: the engine lists a manager by another address than the node's own, so the node dials itself. */
     @Test
-    void managerThatDialsItselfStillHearsOfTheOthers() throws Exception {
+    void managerThatDialsItselfLearnsOfTheOthers() throws Exception {
         Host a = host(1, Role.MANAGER, HALF_A_DAY);
         Host b = host(2, Role.WORKER, HALF_A_DAY);
         a.lists();
@@ -293,9 +293,9 @@ class ClusterIdentityTest extends Hosts {
         await("endpoints there and back", () -> a.cluster().peers("net").size() == 1 && b.cluster().peers("net").size() == 1);
     }
 
-    /** As {@code docker swarm ca --rotate} does it, node by node. */
+    /** As during {@code docker swarm ca --rotate}, node by node. */
     @Test
-    void theSwarmsRootIsReplacedWithoutARestart() throws Exception {
+    void replacedRootIsUsedWithoutRestart() throws Exception {
         TestSwarm turning = TestSwarm.make(Files.createDirectories(temp.resolve("turning")), SWARM);
         Host a = host(1, Role.MANAGER, turning, HALF_A_DAY);
         Host b = host(2, Role.WORKER, turning, HALF_A_DAY);
@@ -321,7 +321,7 @@ class ClusterIdentityTest extends Hosts {
     }
 
     @Test
-    void aTakenPortIsToldAndTriedAgain() throws Exception {
+    void reportsTakenPortAndRetries() throws Exception {
         Host a = host(1, Role.MANAGER);
         try (ServerSocket taken = new ServerSocket(port, 1, a.at())) {
             a.start();

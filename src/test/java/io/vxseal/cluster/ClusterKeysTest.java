@@ -28,7 +28,7 @@ import javax.net.ssl.SSLSocketFactory;
 import nl.altindag.ssl.SSLFactory;
 import org.junit.jupiter.api.Test;
 
-/** The ring of keys: made, kept, rotated, wished for, the engine's, and not the one that a rogue would like. */
+/** The ring of keys: generated, kept, rotated, requested, delivered by the engine; and refused where it is forged. */
 class ClusterKeysTest extends Hosts {
     @Test
     void rotationMakesTheNextKeyPrimaryOnAllNodes() {
@@ -46,7 +46,7 @@ class ClusterKeysTest extends Hosts {
     }
 
     @Test
-    void aWorkersWishLeadsToOneRotationEverywhereHoweverOftenItIsWished() {
+    void repeatedRequestsOfWorkerCauseOneRotation() {
         KeyAuthority authority = new KeyAuthority(HALF_A_DAY, Duration.ofSeconds(2), 64, new SecureRandom());
         Host a = host(1, Role.MANAGER, swarm, authority);
         Host b = host(2, Role.WORKER, swarm, authority);
@@ -73,7 +73,7 @@ class ClusterKeysTest extends Hosts {
     }
 
     @Test
-    void theEnginesKeysAreNotRotatedForAWish() {
+    void enginesKeysAreNotRotatedOnRequest() {
         KeyAuthority authority = new KeyAuthority(HALF_A_DAY, Duration.ofSeconds(1), 0, new SecureRandom());
         Host a = host(1, Role.MANAGER, swarm, authority);
         Host b = host(2, Role.WORKER, swarm, authority);
@@ -87,7 +87,7 @@ class ClusterKeysTest extends Hosts {
     }
 
     @Test
-    void keysRotateOnlyWithMostOfTheSwarmsManagersInView() throws Exception {
+    void keysRotateOnlyWhileMajorityOfManagersIsReached() throws Exception {
         Host a = host(1, Role.MANAGER, swarm, Duration.ofSeconds(1));
         Host b = host(2, Role.MANAGER, swarm, Duration.ofSeconds(1));
         for (Host host : List.of(a, b)) {
@@ -105,7 +105,7 @@ class ClusterKeysTest extends Hosts {
         await("rotated, two of three", () -> sameRing(a, b) && !a.cluster().ring().equals(first));
     }
 
-    /** Who is refused, and by what; and then the members still get the next ring. */
+    /** Checks that something is refused, and that the members still get the next ring. */
     private void isRefused(Host a, Host b, String what, BooleanSupplier rogue) {
         long refused = a.cluster().status().refused();
         KeyRing before = a.cluster().ring();
@@ -126,7 +126,7 @@ class ClusterKeysTest extends Hosts {
     }
 
     @Test
-    void aRogueWithTheCertificateOfAnotherCaIsRefusedAndKeysStillChange() throws Exception {
+    void certificateOfAnotherRootIsRefusedAndKeysStillChange() throws Exception {
         List<Host> hosts = pair();
         TestSwarm fake = TestSwarm.make(Files.createDirectories(temp.resolve("fake-ca")), SWARM);
         SwarmIdentity identity = SwarmIdentity.read(fake.node("node-2", Role.MANAGER));
@@ -145,7 +145,7 @@ class ClusterKeysTest extends Hosts {
     }
 
     @Test
-    void aWorkersRingIsRefusedAndKeysStillChange() throws Exception {
+    void ringSignedByWorkerIsRefusedAndKeysStillChange() throws Exception {
         List<Host> hosts = pair();
         Rogue worker = rogue(3, Role.WORKER, hosts.getFirst());
         worker.send(new Message.Hello(RingMark.NONE, false));
@@ -160,7 +160,7 @@ class ClusterKeysTest extends Hosts {
     }
 
     @Test
-    void ringOfADemotedManagerIsRefusedAndKeysStillChange() throws Exception {
+    void ringOfDemotedManagerIsRefusedAndKeysStillChange() throws Exception {
         List<Host> hosts = pair();
         SwarmIdentity demoted = SwarmIdentity.read(swarm.node("node-9", Role.MANAGER));
         byte[] ring = RingTrust.of(demoted).sign(2, Instant.now(), false, keys(1, 2, 3)).octets();
@@ -198,7 +198,7 @@ class ClusterKeysTest extends Hosts {
     }
 
     @Test
-    void aFloodOfGarbageIsRefusedAndKeysStillChange() throws Exception {
+    void floodOfGarbageIsRefusedAndKeysStillChange() throws Exception {
         List<Host> hosts = pair();
         byte[] garbage = new byte[4096];
         new Random(1).nextBytes(garbage);
@@ -230,7 +230,7 @@ class ClusterKeysTest extends Hosts {
     }
 
     @Test
-    void theRingOutlivesACrashOfEveryone() throws Exception {
+    void ringOutlivesCrashOfAllNodes() throws Exception {
         Host a = host(1, Role.MANAGER);
         a.start();
         await("ring", () -> !a.cluster().ring().isEmpty());
@@ -247,7 +247,7 @@ class ClusterKeysTest extends Hosts {
     }
 
     @Test
-    void keysFromTheEngineComeBeforeOwn() {
+    void enginesKeysReplaceGeneratedOnes() {
         Host a = host(1, Role.MANAGER, swarm, Duration.ofSeconds(2));
         Host b = host(2, Role.WORKER, swarm, Duration.ofSeconds(2));
         KeyRing workers = keys(7, 8, 9);

@@ -26,10 +26,10 @@ import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
-/** Who is in the group, and what its members tell each other of their endpoints. */
+/** Nodes that meet, and what they learn of each other's endpoints, through whole members. */
 class ClusterTest extends Hosts {
     @Test
-    void membersSeeEachOthersEndpointsAndHoldOneRing() {
+    void nodesKnowEachOthersEndpointsAndHaveOneRing() {
         Host a = host(1, Role.MANAGER);
         Host b = host(2, Role.WORKER);
         Host c = host(3, Role.MANAGER);
@@ -67,8 +67,8 @@ class ClusterTest extends Hosts {
                 PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------"));
     }
 
-    /** One that the second host told its endpoints, before it went. */
-    private Host rememberer(String... endpoints) {
+    /** Returns a manager that learnt the second host's endpoints before that one stopped. */
+    private Host managerThatKnows(String... endpoints) {
         Host a = host(1, Role.MANAGER, HALF_A_DAY);
         Host b = host(2, Role.WORKER, HALF_A_DAY);
         for (String endpoint : endpoints) {
@@ -82,8 +82,8 @@ class ClusterTest extends Hosts {
     }
 
     @Test
-    void aNodeThatComesBackIsNotMissedInBetween() {
-        Host a = rememberer("stays", "goes");
+    void endpointsOfRestartedNodeStayKnown() {
+        Host a = managerThatKnows("stays", "goes");
         assertThat(a.cluster().peers("net")).hasSize(2);
 
         Host again = host(2, Role.WORKER, HALF_A_DAY);
@@ -96,8 +96,8 @@ class ClusterTest extends Hosts {
     }
 
     @Test
-    void aNodeThatForgotItsEndpointsIsToldThemByOthers() {
-        Host a = rememberer("ep-b");
+    void nodeThatLostItsStateLearnsItsEndpointsFromHubs() {
+        Host a = managerThatKnows("ep-b");
         a.cluster().announce(peer("net", "ep-a", a));
 
         Host again = host(2, Role.WORKER, HALF_A_DAY);
@@ -109,10 +109,10 @@ class ClusterTest extends Hosts {
         assertThat(again.heard().told).doesNotContain("?ep-a@127.0.0.1");
     }
 
-    /** On a loaded host that can take longer than others are given to answer. */
+    /** The driver of a loaded host can take longer than the hubs are given to answer. */
     @Test
-    void whatANodeForgotStandsWhileItTakesItUp() {
-        Host a = rememberer("ep-b");
+    void forgottenEndpointsStayKnownWhileTheNodeRecoversThem() {
+        Host a = managerThatKnows("ep-b");
 
         Host again = host(2, Role.WORKER, HALF_A_DAY);
         again.heard().whenRecalled = own -> {
@@ -129,7 +129,7 @@ class ClusterTest extends Hosts {
     }
 
     @Test
-    void lastWordsAreAnswered() throws Exception {
+    void hubAcknowledgesLastRecordAndGoodbye() throws Exception {
         Host a = host(1, Role.MANAGER, HALF_A_DAY);
         a.start();
         await("started", () -> a.members() == 1);
@@ -143,7 +143,7 @@ class ClusterTest extends Hosts {
     }
 
     @Test
-    void anotherNodeAtAnAddressTakesThePlaceOfTheOneBefore() {
+    void newNodeAtSameAddressReplacesTheOldOne() {
         Host a = host(1, Role.MANAGER, HALF_A_DAY);
         Host b = host(2, Role.WORKER, HALF_A_DAY);
         b.cluster().announce(peer("net", "old", b));
@@ -156,9 +156,9 @@ class ClusterTest extends Hosts {
         await("replaced", () -> a.cluster().peers("net").equals(Set.of(peer("net", "new", other))));
     }
 
-    /** As while its plugin is replaced by another build: its networks go on in the kernel. */
+    /** As while its plugin is replaced by another build: its networks work on in the kernel. */
     @Test
-    void oneThatStoppedInGoodOrderIsWaitedForLonger() throws InterruptedException {
+    void nodeThatStoppedInGoodOrderIsKeptLonger() throws InterruptedException {
         Host a = host(1, "node-1", Role.MANAGER, swarm, new KeyAuthority(HALF_A_DAY, 0, new SecureRandom()), Duration.ofMillis(1), HALF_A_DAY);
         Host b = host(2, Role.WORKER);
         b.cluster().announce(peer("net", "ep-b", b));
@@ -166,18 +166,18 @@ class ClusterTest extends Hosts {
         await("told", () -> a.cluster().peers("net").size() == 1);
         b.cluster().close();
         await("out of the group", () -> a.members() == 1);
-        Awaitility.await("what it told to stand").during(Duration.ofSeconds(3)).until(() -> a.cluster().peers("net").size() == 1);
+        Awaitility.await("its endpoints stay").during(Duration.ofSeconds(3)).until(() -> a.cluster().peers("net").size() == 1);
         a.cluster().lost(b.at());
-        await("lost by Docker's word", () -> a.cluster().peers("net").isEmpty());
+        await("lost by the engine's word", () -> a.cluster().peers("net").isEmpty());
     }
 
     @Test
-    void silenceOutlastsNoHostsDeathForHalfAMinute() {
+    void deadHostIsGoneWithinHalfAMinute() {
         assertThat(ClusterProcess.RETENTION.silent()).isGreaterThan(LinkTimes.DEFAULT.silence()).isLessThan(Duration.ofSeconds(30));
     }
 
     @Test
-    void groupsThatLivedApartMeetSoonAfterOneNamesTheOther() {
+    void managersThatStartedApartMeetOnceTheyAreListed() {
         Host a = host(1, Role.MANAGER);
         Host b = host(2, Role.MANAGER);
         a.cluster().announce(peer("net", "ep-a", a));
@@ -197,14 +197,14 @@ class ClusterTest extends Hosts {
         await("endpoints", () -> b.cluster().peers("net").size() == 1);
         await("one ring", () -> sameRing(a, b));
         System.out.printf("measured: one ring and all endpoints %d ms after found()%n", millisSince(found));
-        // Measured: a third of a second. The limit only tells it from waiting for MERGE3's turn.
+        // Measured: a third of a second. A failed attempt to dial costs a few seconds more.
         assertThat(millisSince(found)).isLessThan(6000);
-        // Same version, so it counts who was first; of the same moment, node-2's id is the greater.
+        // Both have the same version, so the ring made first wins; of two made at once, node-2's, whose id is greater.
         assertThat(a.cluster().ring()).isEqualTo(firstMade.isBefore(secondMade) ? first : second);
     }
 
     @Test
-    void aNodeIsToldTheRingBeforeTheEndpoints() throws Exception {
+    void ringReachesNewNodeBeforeEndpointsDo() throws Exception {
         Host host = host(1, Role.MANAGER);
         host.start();
         host.cluster().announce(peer("net", "ep", host));
@@ -220,9 +220,9 @@ class ClusterTest extends Hosts {
                         .extracting(EndpointRecord::id).containsExactly("ep"));
     }
 
-    /** To a plugin installed on a running swarm the engine names no other node. */
+    /** The engine names no other node to a plugin that is installed on a running swarm. */
     @Test
-    void findsTheManagersThatTheEngineWroteDown() throws Exception {
+    void findsManagersInTheEnginesList() throws Exception {
         Host a = host(1, Role.MANAGER);
         Host b = host(2, Role.WORKER);
         a.start();
@@ -237,7 +237,7 @@ class ClusterTest extends Hosts {
     }
 
     @Test
-    void readsManagersAddressesAsSwarmkitWritesThem() throws Exception {
+    void parsesTheEnginesListOfManagers() throws Exception {
         String json = "[{\"node_id\":\"a\",\"addr\":\"10.55.0.1:2377\"},{\"node_id\":\"b\",\"addr\":\"[fd00::1]:2377\"},"
                 + "{\"node_id\":\"c\",\"addr\":\"manager.example:2377\"},{\"node_id\":\"d\"}]";
         ManagerAddresses.Listing read = ManagerAddresses.parse(json.getBytes(StandardCharsets.UTF_8));

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 class ClusterThreadTest {
     @Test
-    void logsAnErrorOnceAndRunsTheNextTask() throws InterruptedException {
+    void logsRepeatedErrorOnceAndRunsTheNextTask() throws InterruptedException {
         CountDownLatch next = new CountDownLatch(1);
         try (StandardError log = new StandardError(); ClusterThread thread = new ClusterThread()) {
             for (int i = 0; i < 3; i++) {

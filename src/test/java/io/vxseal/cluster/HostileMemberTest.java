@@ -12,6 +12,7 @@ import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RefusedClaim.Reason;
 import io.vxseal.cluster.record.SubnetRecord;
+import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.peers.Peer;
 import io.vxseal.swarm.Role;
 import java.lang.management.ManagementFactory;
@@ -20,6 +21,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -27,7 +29,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Processes that hold a valid worker certificate and lie or flood. Honest nodes beside them are not affected. */
+/** Processes with a valid worker certificate that lie or flood. Honest nodes beside them are not affected. */
 class HostileMemberTest extends Hosts {
     private static final List<SubnetRecord> SUBNETS =
             List.of(new SubnetRecord(Cidr.parse("10.44.0.0/16"), InetAddress.ofLiteral("10.44.0.1")));
@@ -98,13 +100,14 @@ class HostileMemberTest extends Hosts {
 
     private void isRefused(String what, Rogue hostile, Message message, Reason reason) {
         isRefused(what, hostile, message, Set.of(reason.name()));
+        assertThat(hub.cluster().status().refusals()).containsKey(reason.refusal().text());
         // Else the next refusal of the same reason is no news.
         hostile.send(claims("node-" + HOSTILE, address(HOSTILE)));
         await("claim withdrawn", () -> hub.cluster().status().refusedClaims().isEmpty());
     }
 
     @Test
-    void claimsOfWhatOthersHaveOrNobodyMayHaveAreRefused() throws Exception {
+    void refusesClaimsOfOthersAndReservedResources() throws Exception {
         Rogue hostile = rogue(HOSTILE, Role.WORKER, hub);
         hostile.send(new Message.Hello(RingMark.NONE, false));
         Peer theirs = peer("net", "victim", victim);
@@ -122,7 +125,7 @@ class HostileMemberTest extends Hosts {
     }
 
     @Test
-    void messagesThatOnlyOthersMaySendAreRefused() throws Exception {
+    void refusesMessagesThatWorkersMayNotSend() throws Exception {
         Rogue hostile = rogue(HOSTILE, Role.WORKER, hub);
         hostile.send(new Message.Hello(RingMark.NONE, false));
         isRefused("record of a worker", hostile, claims("node-2", address(HOSTILE)), Set.of());
@@ -131,6 +134,8 @@ class HostileMemberTest extends Hosts {
         isRefused("subscription to everything", hostile, new Message.Subscribe(Set.of(), true), Set.of());
         isRefused("end of others' records", hostile, new Message.Records(List.of(), List.of("node-2"), true), Set.of());
         isRefused("acknowledgement", hostile, new Message.Acknowledge(1, 1, List.of()), Set.of());
+        assertThat(hub.cluster().status().refusals()).contains(
+                Map.entry(Refusal.FOREIGN_RECORD.text(), 2L), Map.entry(Refusal.SENDER.text(), 3L));
         // Its own good-bye is in order, and ends no other record.
         hostile.send(new Message.Goodbye(NodeRecord.GREATEST, NodeRecord.GREATEST));
         await("answered", () -> hostile.received.contains(new Message.Acknowledge(0, 0, List.of())));

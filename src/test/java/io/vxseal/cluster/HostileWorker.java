@@ -123,7 +123,7 @@ final class HostileWorker {
         return networks;
     }
 
-    /** It keeps the rings that it is sent. */
+    /** Keeps the rings that it is sent, and answers recalls at once, with lies. */
     private final class End implements VirtualNetwork.End {
         private final String hub;
 
@@ -133,8 +133,10 @@ final class HostileWorker {
 
         @Override
         public void received(MessageChannel channel, Message message) {
-            if (message instanceof Message.Ring(var octets)) {
-                rings.add(octets);
+            switch (message) {
+                case Message.Ring(var octets) -> rings.add(octets);
+                case Message.Recall() -> channel.send(new Message.Recalled(claims()));
+                default -> { }
             }
         }
 

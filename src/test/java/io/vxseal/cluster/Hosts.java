@@ -9,11 +9,11 @@ import io.vxseal.cluster.link.ConnectionListener;
 import io.vxseal.cluster.link.HubClient;
 import io.vxseal.cluster.link.LinkThreads;
 import io.vxseal.cluster.link.LinkTimes;
-import io.vxseal.cluster.link.Rejections;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageCodec;
-import io.vxseal.cluster.message.RefusedException;
 import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.refusal.Refusals;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Key;
@@ -155,7 +155,7 @@ public abstract class Hosts {
         private final Connection hub;
 
         Rogue(SwarmIdentity identity, InetAddress at, InetAddress other) throws Exception {
-            client = new HubClient(at, identity, threads, LinkTimes.DEFAULT, this, new Rejections());
+            client = new HubClient(at, identity, threads, LinkTimes.DEFAULT, this, new Refusals());
             hub = client.dial(new InetSocketAddress(other, port)).get(30, TimeUnit.SECONDS);
         }
 
@@ -224,7 +224,10 @@ public abstract class Hosts {
     }
 
     Host host(int number, String node, Role role, TestSwarm in, KeyAuthority authority, Duration keep, Duration away) {
-        Path certificates = in.node(node, role);
+        return host(number, node, role, in.node(node, role), authority, keep, away);
+    }
+
+    Host host(int number, String node, Role role, Path certificates, KeyAuthority authority, Duration keep, Duration away) {
         Path ring = temp.resolve("ring-%d-%d".formatted(port, number));
         Path managers = temp.resolve("state-%d-%d.json".formatted(port, number));
         Witness heard = new Witness();

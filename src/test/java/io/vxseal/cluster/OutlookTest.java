@@ -14,7 +14,7 @@ class OutlookTest {
     private final BlockingQueue<KeyRing> heard = new LinkedBlockingQueue<>();
 
     @Test
-    void aListenersErrorIsToldAndItHearsWhatComesNext() throws InterruptedException {
+    void listenerThatFailedGetsTheNextChange() throws InterruptedException {
         ClusterListener listener = new ClusterListener() {
             @Override
             public void peersChanged(List<PeerChange> changes) {}

@@ -36,9 +36,9 @@ import org.junit.jupiter.api.io.TempDir;
 class PartitionTest {
     private static final int PORT = 4788;
     private static final int ROTATION_SECONDS = 3;
-    /** On a loaded machine a process may take longer to be back than the product waits. */
+    /** A process on a loaded machine may take longer to return than the product waits. */
     private static final Duration LONG = Duration.ofMinutes(10);
-    /** More of them: -Dvxseal.kills=20. */
+    /** Set by {@code -Dvxseal.kills=20}. */
     private static final int KILLS = Integer.getInteger("vxseal.kills", 5);
 
     @TempDir
@@ -64,7 +64,7 @@ class PartitionTest {
     }
 
     @Test
-    void onlyTheMajorityRotatesAndAllHaveOneRingWhenTheyMeetAgain() throws Exception {
+    void onlyMajorityRotatesAndAllHaveOneRingAfterwards() throws Exception {
         List<Member> all = members(ClusterProcess.RETENTION.silent());
         // The first of a group makes its rings: so it is the key maker that is cut off.
         Member cut = all.get(0);
@@ -103,7 +103,7 @@ class PartitionTest {
 
     /** As with {@code kill -9} at random moments, while keys are rotated every three seconds. */
     @Test
-    void whoeverIsKilledAmidRotationsIsBackWithTheRingAndIsNotMissed() throws Exception {
+    void killedMemberIsBackWithTheRingAndStaysKnown() throws Exception {
         List<Member> all = members(LONG);
         // Until they met, each may have had a ring of its own.
         all.forEach(member -> member.lines.removeIf(line -> line.startsWith("*")));
@@ -124,7 +124,7 @@ class PartitionTest {
         }
     }
 
-    /** Three in one group, the first of which makes the rings, and has rotated once. */
+    /** Returns three members that know each other; the first one makes the rings, and has rotated once. */
     private List<Member> members(Duration silent) throws Exception {
         Member first = new Member(1, silent);
         await("a group", () -> first.latest().startsWith("= 1 "));
@@ -137,9 +137,9 @@ class PartitionTest {
         return all;
     }
 
-    /** Three managers that know of each other from the engine's list alone, as in a swarm that was there before. */
+    /** Three managers that know each other from the engine's list alone, as in a swarm that is older than the plugin. */
     private final class Member implements AutoCloseable {
-        /** Everything but what it says over and over, of which only the last counts. */
+        /** All lines except the periodic ones, of which only the last counts. */
         final List<String> lines = new CopyOnWriteArrayList<>();
 
         private final List<String> command;
@@ -176,7 +176,7 @@ class PartitionTest {
             listener = Thread.ofVirtual().start(this::listen);
         }
 
-        /** With what it said. */
+        /** Kills the process; its output is kept. */
         void kill() throws InterruptedException {
             process.destroyForcibly().waitFor();
             listener.join();
@@ -203,7 +203,7 @@ class PartitionTest {
             return latest;
         }
 
-        /** All but the number of members. */
+        /** Returns the ring that it last reported, without the number of members. */
         String ring() {
             return latest.replaceFirst("^= \\d+ ", "");
         }
@@ -212,13 +212,13 @@ class PartitionTest {
             return PartitionTest.version(latest);
         }
 
-        /** The tags of the keys that it sent with, one after the other. */
+        /** Returns the tags of the keys that it sent with, in order. */
         List<Integer> primaries() {
             return lines.stream().filter(line -> line.startsWith("*"))
                     .map(line -> Integer.valueOf(line.replaceAll("^\\* \\[(\\d+).*", "$1"))).toList();
         }
 
-        /** Others' endpoints that it knows. */
+        /** Returns the endpoints of others that it knows. */
         Set<String> reachable() {
             Set<String> known = new LinkedHashSet<>();
             for (String line : lines) {
@@ -239,7 +239,7 @@ class PartitionTest {
         }
     }
 
-    /** 0 where none was said. */
+    /** Returns the reported number; 0 if none was reported. */
     private static long version(String latest) {
         return latest.isEmpty() ? 0 : Long.parseLong(latest.split(" ")[2]);
     }

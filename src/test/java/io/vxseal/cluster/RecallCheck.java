@@ -1,6 +1,7 @@
 package io.vxseal.cluster;
 
 import io.vxseal.cluster.node.ClusterNode;
+import io.vxseal.cluster.node.HubStatus;
 import io.vxseal.cluster.record.EndpointRecord;
 import java.time.Duration;
 import java.util.HashMap;
@@ -50,7 +51,7 @@ final class RecallCheck {
         }
         long age = world.network.now() - began;
         Set<String> reached = new HashSet<>();
-        for (ClusterNode.HubStatus session : host.member.orElseThrow().node().hubs()) {
+        for (HubStatus session : host.member.orElseThrow().node().hubs()) {
             Optional<SimulatedHost> hub = world.hosts.stream().filter(other -> other != host && other.id.equals(session.node())).findFirst();
             if (hub.isPresent() && world.network.isConnected(host.id, hub.get().id) && hub.get().isUp()) {
                 reached.add(hub.get().processId());

@@ -13,13 +13,15 @@ import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.MessageCodec;
 import io.vxseal.cluster.message.RecordedChannel;
-import io.vxseal.cluster.message.RefusedException;
 import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.node.ClusterNode;
 import io.vxseal.cluster.node.LocalChannel;
+import io.vxseal.cluster.node.NodeListener;
 import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.cluster.ring.RingKeeper;
 import io.vxseal.cluster.ring.RingStore;
@@ -63,8 +65,12 @@ class RecordedSessionTest {
     private final RingKeeper workerRing = rings(WORKER);
     private final List<String> refused = new ArrayList<>();
     private final List<String> removed = new ArrayList<>();
-    private final Hub hub = new Hub("m1", 1, RETENTION, timer, "m1"::equals, new HubRings(), (node, what) -> refused.add(node + ": " + what));
-    private final ClusterNode node = new ClusterNode(RETENTION, timer, new Random(1), workerRing, new NodeEvents());
+    private final Hub hub = new Hub("m1", 1, RETENTION, timer, "m1"::equals, new HubRings(), this::refuse);
+    private final ClusterNode node = new ClusterNode(RETENTION, timer, new Random(1), workerRing, new NodeEvents(), this::refuse);
+
+    private void refuse(Refusal reason, String from, String what) {
+        refused.add(from + ": " + what);
+    }
 
     private RingKeeper rings(NodeName name) {
         RingKeeper keeper = new RingKeeper(
@@ -116,7 +122,7 @@ class RecordedSessionTest {
         }
     }
 
-    private final class NodeEvents implements ClusterNode.Events {
+    private static final class NodeEvents implements NodeListener {
         @Override
         public void changed(List<PeerChange> changes) {
             // The tests ask for the peers.
@@ -140,11 +146,6 @@ class RecordedSessionTest {
         @Override
         public void hubClosed(String closed) {
             throw new AssertionError("a worker feeds no hub");
-        }
-
-        @Override
-        public void refuse(String from, String what) {
-            refused.add(from + ": " + what);
         }
     }
 

@@ -18,13 +18,13 @@ import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /** A host of the simulation: its engine's containers, its kernel's keys, and a process that dies and comes back. */
 final class SimulatedHost implements RingStore {
@@ -34,7 +34,7 @@ final class SimulatedHost implements RingStore {
 
     private final Simulation world;
     final String id;
-    final InetAddress address;
+    InetAddress address;
     Role role;
     /** Of the wall clock. */
     Duration offset = Duration.ZERO;
@@ -51,11 +51,8 @@ final class SimulatedHost implements RingStore {
     // The process.
     private int process;
     Optional<ClusterMember> member = Optional.empty();
-    /** By network and address, as the driver was told. */
-    private Map<String, Map<InetAddress, Peer>> known = new TreeMap<>();
+    private SimulatedDriver driver;
     private Handover handover = new Handover();
-    /** Endpoints of which the driver lost its memory, though their links are there. */
-    private final Set<String> forgotten = new HashSet<>();
     Optional<RecallCheck> recall = Optional.empty();
 
     SimulatedHost(Simulation world, String id, InetAddress address, Role role) {
@@ -63,6 +60,7 @@ final class SimulatedHost implements RingStore {
         this.id = id;
         this.address = address;
         this.role = role;
+        this.driver = new SimulatedDriver(world, this);
     }
 
     NodeName name() {
@@ -94,20 +92,20 @@ final class SimulatedHost implements RingStore {
             return;
         }
         int number = ++process;
-        known = new TreeMap<>();
+        driver = new SimulatedDriver(world, this);
         handover = new Handover();
         KeyAuthority authority = new KeyAuthority(world.rotation, Duration.ofSeconds(10), 0, network().random);
-        ClusterMember started = new ClusterMember(authority, RETENTION, this, timer(number), network().random, new Outside(number));
+        ClusterMember started = new ClusterMember(authority, RETENTION, this, timer(number), network().random, new Outside(number),
+                (_, node, what) -> world.refused(id, node, what));
         member = Optional.of(started);
-        forgotten.clear();
         if (!remembers && !containers.isEmpty()) {
             started.node().recall();
-            containers.values().forEach(endpoints -> forgotten.addAll(endpoints.keySet()));
+            driver.forget();
             recall = Optional.of(new RecallCheck(world, this));
         }
         containers.forEach((network, endpoints) -> {
             started.node().subscribe(network, world.subnets(network));
-            endpoints.values().stream().filter(peer -> !forgotten.contains(peer.endpoint())).forEach(started.node()::announce);
+            endpoints.values().stream().filter(driver::remembers).forEach(started.node()::announce);
         });
         started.listed(listing);
         started.become(trust());
@@ -212,6 +210,24 @@ final class SimulatedHost implements RingStore {
         left = true;
     }
 
+    /** {@code docker swarm leave --force} while the plugin reaches nobody: nobody hears of it. */
+    void vanish() {
+        kill();
+        containers.clear();
+        left = true;
+    }
+
+    /** The engine starts with another address. The process closes its sockets, and opens them there. */
+    void moveTo(InetAddress other) {
+        address = other;
+        containers.values().forEach(endpoints -> endpoints.replaceAll((_, peer) ->
+                new Peer(peer.network(), peer.endpoint(), peer.address(), peer.mac(), other)));
+        member.ifPresent(m -> {
+            network().reset(id);
+            m.vtep(other);
+        });
+    }
+
     /** The engine renewed the certificate with another role. */
     void become(Role now) {
         role = now;
@@ -243,29 +259,26 @@ final class SimulatedHost implements RingStore {
         if (there.isEmpty()) {
             containers.remove(network);
             member.ifPresent(m -> m.node().unsubscribe(network));
-            known.remove(network);
+            driver.remove(network);
         }
     }
 
     /** The endpoints of a network that this host's driver knows. */
     List<Peer> announced(String network) {
-        return containers.getOrDefault(network, Map.of()).values().stream().filter(peer -> !forgotten.contains(peer.endpoint())).toList();
+        return containers.getOrDefault(network, Map.of()).values().stream().filter(driver::remembers).toList();
     }
 
     /** Returns the endpoints that are there and that the driver does not know. */
     Set<String> forgotten() {
-        Set<String> there = new HashSet<>();
-        containers.values().forEach(endpoints -> there.addAll(endpoints.keySet()));
-        there.retainAll(forgotten);
-        return there;
+        return driver.forgotten();
     }
 
     /** What the driver was told of a network. */
     Map<InetAddress, Peer> known(String network) {
-        return known.getOrDefault(network, Map.of());
+        return driver.known(network);
     }
 
-    private final class Outside implements ClusterMember.Outside {
+    private final class Outside implements Surroundings {
         private final int number;
 
         Outside(int number) {
@@ -274,12 +287,12 @@ final class SimulatedHost implements RingStore {
 
         @Override
         public void dial(InetAddress hub) {
-            SimulatedHost other = world.at(hub);
+            @Nullable SimulatedHost other = world.at(hub);
             network().after(Duration.ofNanos(network().roundTrip()), () -> {
                 if (!isProcess(number)) {
                     return;
                 }
-                boolean reached = other.isUp() && !network().isCut(id, other.id) && other.member.orElseThrow().hub().isPresent();
+                boolean reached = other != null && other.isUp() && !network().isCut(id, other.id) && other.member.orElseThrow().hub().isPresent();
                 if (!reached) {
                     network().after(Duration.ofMillis(network().random.nextInt(2000)), () -> {
                         if (isProcess(number)) {
@@ -296,27 +309,14 @@ final class SimulatedHost implements RingStore {
 
         @Override
         public void changed(List<PeerChange> changes) {
-            for (PeerChange change : changes) {
-                Peer peer = change.peer();
-                Map<InetAddress, Peer> there = known.computeIfAbsent(peer.network(), _ -> new TreeMap<>(world.byOctets()));
-                if (change instanceof PeerChange.Added) {
-                    world.check(there.put(peer.address().address(), peer) == null, "%s was told of %s twice", id, peer);
-                } else {
-                    world.check(peer.equals(there.remove(peer.address().address())), "%s was told that %s is gone, and did not know it", id, peer);
-                }
-            }
+            driver.change(changes);
         }
 
         @Override
         public void recalled(List<Peer> endpoints, Runnable then) {
             network().after(Duration.ofMillis(network().random.nextInt(3000)), () -> {
                 if (isProcess(number)) {
-                    for (Peer peer : endpoints) {
-                        if (peer.equals(containers.getOrDefault(peer.network(), Map.of()).get(peer.endpoint()))) {
-                            forgotten.remove(peer.endpoint());
-                            member.orElseThrow().node().announce(peer);
-                        }
-                    }
+                    driver.recover(endpoints).forEach(member.orElseThrow().node()::announce);
                     then.run();
                 }
             });
@@ -324,7 +324,7 @@ final class SimulatedHost implements RingStore {
 
         @Override
         public void keys(KeyRing keys) {
-            boolean alone = known.values().stream().allMatch(Map::isEmpty);
+            boolean alone = driver.isAlone();
             kernel = handover.start(alone ? KeyRing.EMPTY : kernel, keys, network().now());
             handover.dueIn(network().now()).ifPresent(due -> network().after(due, () -> {
                 if (isProcess(number)) {
@@ -334,8 +334,9 @@ final class SimulatedHost implements RingStore {
         }
 
         @Override
-        public void refuse(String node, String what) {
-            world.refused(id, node, what);
+        public void refuseFormerManagers(Set<String> nodes) {
+            // No engine of a simulation keeps a manager's certificate for long.
+            world.check(nodes.isEmpty(), "%s takes %s for former managers", id, nodes);
         }
     }
 

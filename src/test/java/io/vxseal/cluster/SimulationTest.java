@@ -56,20 +56,25 @@ class SimulationTest {
         System.setErr(standardError);
     }
 
-    private static void run(long seed) {
+    private static void run(long seed, boolean moves) {
         SIMULATING.set(true);
         try {
-            new Simulation(seed).run();
+            new Simulation(seed, moves).run();
         } finally {
             SIMULATING.set(false);
         }
+    }
+
+    /** Every other schedule without hostile nodes has moves. */
+    private static boolean hasMoves(long seed) {
+        return seed % 4 == 0;
     }
 
     /** Each seed once found an error of its own; 1056, 1018 and 1689 in classes whose tests have the case in short. */
     @ParameterizedTest
     @ValueSource(longs = {6, 19, 22, 182, 190, 196, 208, 316, 324, 364, 404, 476, 878, 1018, 1056, 1063, 1426, 1689, 1728, 1741, 3776, 6848})
     void scheduleThatOnceFailedEndsWell(long seed) {
-        run(seed);
+        run(seed, false);
     }
 
     @Test
@@ -80,7 +85,7 @@ class SimulationTest {
         seeds.parallel().forEach(seed -> {
             if (failures.size() < MOST_FAILURES) {
                 try {
-                    run(seed);
+                    run(seed, hasMoves(seed));
                 } catch (AssertionError | RuntimeException e) {
                     StringWriter trace = new StringWriter();
                     e.printStackTrace(new PrintWriter(trace));

@@ -3,7 +3,7 @@ package io.vxseal.cluster;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.MessageCodec;
-import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.swarm.NodeName;
 import java.time.Duration;
 import java.util.ArrayDeque;

@@ -71,7 +71,7 @@ class ExpositionTest {
                 List.of(new ClusterStatus.Session("other", Role.WORKER, Duration.ofMinutes(1), 3)),
                 Optional.of(new RingStatus(List.of(new RingStatus.KnownKey(7, Duration.ofHours(1))), 9, "nodeid",
                         NOW.minus(Duration.ofHours(3)), external)),
-                10, Map.of("too many connections", 7L), Map.of("ADDRESS_TAKEN", 1));
+                Map.of("too many connections", 7L, "ring too far ahead", 3L), Map.of("ADDRESS_TAKEN", 1));
     }
 
     /** Returns a sample with something in every metric. */
@@ -141,7 +141,7 @@ class ExpositionTest {
                 "vxseal_ring_age_seconds 10800.0",
                 "vxseal_ring_next_rotation_seconds 32400.0",
                 "vxseal_refusals_total{reason=\"too many connections\"} 7.0",
-                "vxseal_refusals_total{reason=\"other\"} 3.0",
+                "vxseal_refusals_total{reason=\"ring too far ahead\"} 3.0",
                 "vxseal_refused_claims{reason=\"address_taken\"} 1.0",
                 "vxseal_call_duration_seconds_bucket{method=\"Join\",le=\"0.005\"} 0",
                 "vxseal_call_duration_seconds_bucket{method=\"Join\",le=\"0.01\"} 1",

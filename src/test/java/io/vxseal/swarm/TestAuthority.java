@@ -59,7 +59,7 @@ public final class TestAuthority {
 
     /** Issues a node's certificate that holds until then. */
     public SwarmIdentity node(String node, Role role, Instant until) {
-        Path to = folder.resolve(swarm + "-" + node);
+        Path to = path(node);
         write(node, role, until, to);
         try {
             return SwarmIdentity.read(to);
@@ -70,9 +70,14 @@ public final class TestAuthority {
 
     /** Writes a node's three files into a folder of its own, and returns that. */
     public Path folder(String node, Role role) {
-        Path to = folder.resolve(swarm + "-" + node);
+        Path to = path(node);
         write(node, role, Instant.now().plus(VALID), to);
         return to;
+    }
+
+    /** Returns the folder of a node's files. */
+    public Path path(String node) {
+        return folder.resolve(swarm + "-" + node);
     }
 
     private void write(String node, Role role, Instant until, Path to) {

@@ -5,6 +5,7 @@ import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RecordMark;
+import io.vxseal.cluster.ring.Rings;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -15,6 +16,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.function.Predicate;
 
 /**
@@ -49,20 +52,16 @@ final class HubSession {
     /** Held records of whose nodes it is not told anything yet. */
     private final Set<RecordMark> unanswered = new LinkedHashSet<>();
 
-    /** Source of what a session tells. */
-    interface Source {
-        /** Returns what a node is told of another; empty if nothing. */
-        Optional<NodeRecord> record(HubSession session, String node);
-
-        /** Returns the answer to what the node announced last. */
-        Optional<Message> acknowledgement(HubSession session);
-
-        /** Returns the ring, if it is newer than this. */
-        Optional<Message.Ring> newerThan(RingMark theirs);
-
-        /** Returns which ring there is. */
-        RingMark mark();
-    }
+    /**
+     * Source of what sessions tell.
+     *
+     * @param records what a node is told of another; empty if nothing
+     * @param acknowledgement answers what a node announced last
+     */
+    record Source(
+            BiFunction<HubSession, String, Optional<NodeRecord>> records,
+            Rings rings,
+            Function<HubSession, Optional<Message>> acknowledgement) {}
 
     HubSession(MessageChannel channel, long opened) {
         this.channel = channel;
@@ -113,14 +112,14 @@ final class HubSession {
             return;
         }
         if (!blocked) {
-            source.newerThan(ring).ifPresent(newer -> {
+            source.rings().newerThan(ring).ifPresent(newer -> {
                 if (send(newer)) {
-                    ring = source.mark();
+                    ring = source.rings().mark();
                 }
             });
         }
         if (!blocked && acknowledging) {
-            acknowledging = source.acknowledgement(this).filter(message -> !send(message)).isPresent();
+            acknowledging = source.acknowledgement().apply(this).filter(message -> !send(message)).isPresent();
         }
         while (!blocked && (ready || everything) && (!pending.isEmpty() || completing)) {
             tell(source);
@@ -136,7 +135,7 @@ final class HubSession {
         while (nodes.hasNext() && taken.size() < BATCH_NODES && endpoints < BATCH_ENDPOINTS) {
             String node = nodes.next();
             taken.add(node);
-            Optional<NodeRecord> record = source.record(this, node);
+            Optional<NodeRecord> record = source.records().apply(this, node);
             record.ifPresentOrElse(records::add, () -> gone.add(node));
             endpoints += record.map(NodeRecord::endpoints).orElse(0);
         }

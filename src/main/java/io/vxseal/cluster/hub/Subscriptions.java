@@ -28,6 +28,12 @@ final class Subscriptions {
     private final Map<String, Set<String>> nodesByNetwork = new HashMap<>();
     /** Nodes' records as they were judged, without definitions of networks. */
     private final Map<String, NodeRecord> effective = new HashMap<>();
+    /** By node and networks: the parts of records that sessions were told in this round. One object for all, so that it is encoded once. */
+    private final Map<String, Map<Set<String>, NodeRecord>> parts = new HashMap<>();
+    private int partCount;
+
+    /** Most parts that are kept: with sessions for as many different networks as possible, there could be one for each session and node. */
+    private static final int MOST_PARTS = 20_000;
 
     Subscriptions(Records records, Claims claims) {
         this.records = records;
@@ -148,9 +154,34 @@ final class Subscriptions {
             return records.direct(node);
         }
         return Optional.ofNullable(effective.get(node))
-                .map(record -> record.only(session.networks::contains))
+                .map(record -> part(record, session))
                 .filter(record -> !record.networks().isEmpty())
                 // The node has nothing in these networks now, and the receiver believes that it has.
                 .or(() -> session.held(node).flatMap(this::successor).map(NodeRecord::withoutNetworks));
+    }
+
+    private NodeRecord part(NodeRecord record, HubSession session) {
+        Set<String> shared = new HashSet<>();
+        for (NetworkRecord network : record.networks()) {
+            if (session.networks.contains(network.id())) {
+                shared.add(network.id());
+            }
+        }
+        if (shared.size() == record.networks().size()) {
+            return record;
+        }
+        if (partCount >= MOST_PARTS) {
+            endOfRound();
+        }
+        return parts.computeIfAbsent(record.node(), _ -> new HashMap<>()).computeIfAbsent(shared, _ -> {
+            partCount++;
+            return record.only(shared::contains);
+        });
+    }
+
+    /** Ends a round of telling, after which records may change. */
+    void endOfRound() {
+        parts.clear();
+        partCount = 0;
     }
 }

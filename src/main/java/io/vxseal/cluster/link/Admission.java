@@ -1,5 +1,6 @@
 package io.vxseal.cluster.link;
 
+import io.vxseal.cluster.refusal.Refusal;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
@@ -102,7 +103,7 @@ final class Admission {
         record Enter(Entry entry, Optional<Entry> displaced) implements Answer {}
 
         /** It has to be closed. */
-        record Refuse(Rejection reason) implements Answer {}
+        record Refuse(Refusal reason) implements Answer {}
 
         /** It has to wait for others, and to ask again. */
         record Wait() implements Answer {}
@@ -121,14 +122,14 @@ final class Admission {
         if (source != null && source.pending.size() >= limits.pendingPerSource()) {
             displaced = Optional.of(source.pending.getFirst());
         } else if (source != null && source.count >= limits.perSource()) {
-            return new Answer.Refuse(Rejection.CONNECTIONS_OF_SOURCE);
+            return new Answer.Refuse(Refusal.CONNECTIONS_OF_SOURCE);
         } else if (pending.size() >= limits.pending()) {
             displaced = displaceable(now);
             if (displaced.isEmpty()) {
                 return new Answer.Wait();
             }
         } else if (count >= limits.all()) {
-            return new Answer.Refuse(Rejection.CONNECTIONS);
+            return new Answer.Refuse(Refusal.CONNECTIONS);
         }
         displaced.ifPresent(this::leave);
         Source counted = sources.computeIfAbsent(key, Source::new);

@@ -1,5 +1,7 @@
 package io.vxseal.cluster.link;
 
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusedException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
@@ -13,7 +15,7 @@ final class FrameReader {
 
     /** Receives the frames of known types. */
     interface Receiver {
-        void frame(int type, byte[] payload) throws RejectedException;
+        void frame(int type, byte[] payload) throws RefusedException;
     }
 
     private final int maxOctets;
@@ -39,7 +41,7 @@ final class FrameReader {
     }
 
     /** Reads all of the buffer and hands on each frame that is complete. */
-    void read(ByteBuffer octets, Receiver receiver) throws RejectedException {
+    void read(ByteBuffer octets, Receiver receiver) throws RefusedException {
         while (octets.hasRemaining() || isWhole()) {
             if (headerOctets < Frame.HEADER) {
                 header = header << 8 | octets.get() & 0xFF;
@@ -64,11 +66,11 @@ final class FrameReader {
         reset();
     }
 
-    private void check() throws RejectedException {
+    private void check() throws RefusedException {
         int length = Frame.length(header);
         int type = Frame.type(header);
         if (length > maxOctets || type == Frame.KEEP_ALIVE && length > 0) {
-            throw new RejectedException(Rejection.FRAME,
+            throw new RefusedException(Refusal.FRAME,
                     "frame of type %d and %d octets, at most %d are allowed".formatted(type, length, maxOctets));
         }
     }
@@ -77,7 +79,7 @@ final class FrameReader {
         return headerOctets == Frame.HEADER && payloadOctets == Frame.length(header);
     }
 
-    private void collect(ByteBuffer octets) throws RejectedException {
+    private void collect(ByteBuffer octets) throws RefusedException {
         int take = Math.min(octets.remaining(), Frame.length(header) - payloadOctets);
         if (Frame.type(header) > Frame.CLOSE) {
             octets.position(octets.position() + take);
@@ -88,14 +90,14 @@ final class FrameReader {
         payloadOctets += take;
     }
 
-    private void grow(int needed) throws RejectedException {
+    private void grow(int needed) throws RefusedException {
         if (payload.length >= needed) {
             return;
         }
         int length = Frame.length(header);
         int size = needed == length ? length : Math.min(length, Math.max(FIRST_OCTETS, Integer.highestOneBit(needed) * 2));
         if (!budget.tryReserve(size - reserved)) {
-            throw new RejectedException(Rejection.MEMORY, "message of %d octets".formatted(length));
+            throw new RefusedException(Refusal.MEMORY, "message of %d octets".formatted(length));
         }
         reserved = size;
         payload = Arrays.copyOf(payload, size);

@@ -1,5 +1,7 @@
 package io.vxseal.cluster.link;
 
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusalListener;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -28,7 +30,7 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
     private static final int BACKLOG = 2048;
     private static final long WAIT_MILLIS = 50;
 
-    private final Rejections rejections;
+    private final RefusalListener refusals;
     private final Duration deadline;
 
     /** Guards itself and the maps below. */
@@ -44,12 +46,12 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
             Server server,
             Admission.Limits limits,
             Duration deadline,
-            Rejections rejections,
+            RefusalListener refusals,
             ConnectionFactory... factories) {
         super(server, null, null, null, 1, 1, factories);
         this.admission = new Admission(limits);
         this.deadline = deadline;
-        this.rejections = rejections;
+        this.refusals = refusals;
         setAcceptQueueSize(BACKLOG);
         setReuseAddress(true);
         // Sessions have their own keep-alive, connections before them a deadline.
@@ -80,7 +82,7 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
     private boolean admit(SocketChannel channel) throws IOException {
         InetAddress address = ((InetSocketAddress) channel.getRemoteAddress()).getAddress();
         Optional<Guest> displaced = Optional.empty();
-        Optional<Rejection> refused = Optional.empty();
+        Optional<Refusal> refused = Optional.empty();
         synchronized (admission) {
             switch (enter(address)) {
                 case Admission.Answer.Enter enter -> {
@@ -89,18 +91,18 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
                     guests.put(enter.entry(), new Guest(address, channel, channel));
                 }
                 case Admission.Answer.Refuse refuse -> refused = Optional.of(refuse.reason());
-                case Admission.Answer.Wait _ -> refused = Optional.of(Rejection.CONNECTIONS);
+                case Admission.Answer.Wait _ -> refused = Optional.of(Refusal.CONNECTIONS);
             }
         }
-        displaced.ifPresent(guest -> close(guest, Rejection.DISPLACED));
-        refused.ifPresent(reason -> rejections.add(reason, address.getHostAddress(), "connection"));
+        displaced.ifPresent(guest -> close(guest, Refusal.DISPLACED));
+        refused.ifPresent(reason -> refusals.refused(reason, address.getHostAddress(), "connection"));
         return refused.isEmpty();
     }
 
     /** Waits where the answer says so; the connections that come meanwhile wait in the kernel's queue. */
     private Admission.Answer enter(InetAddress address) {
         if (!admission.attempt(address, System.nanoTime())) {
-            return new Admission.Answer.Refuse(Rejection.CONNECTION_RATE);
+            return new Admission.Answer.Refuse(Refusal.CONNECTION_RATE);
         }
         Admission.Answer answer = admission.enter(address, System.nanoTime());
         while (answer instanceof Admission.Answer.Wait && isRunning()) {
@@ -158,7 +160,7 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
                 late.add(remove(entry));
             }
         }
-        late.forEach(guest -> close(guest, Rejection.DEADLINE));
+        late.forEach(guest -> close(guest, Refusal.DEADLINE));
     }
 
     /** Returns the connections that have not become sessions. */
@@ -170,7 +172,7 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
 
     @Override
     public void handshakeFailed(Event event, Throwable failure) {
-        rejections.add(Rejection.HANDSHAKE, String.valueOf(event.getSSLEngine().getPeerHost()), failure.getMessage());
+        refusals.refused(Refusal.HANDSHAKE, String.valueOf(event.getSSLEngine().getPeerHost()), failure.getMessage());
     }
 
     private void forget(SelectableChannel channel) {
@@ -190,8 +192,8 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
         return guest;
     }
 
-    private void close(Guest guest, Rejection reason) {
-        rejections.add(reason, guest.address().getHostAddress(), "connection");
+    private void close(Guest guest, Refusal reason) {
+        refusals.refused(reason, guest.address().getHostAddress(), "connection");
         IO.close(guest.closing());
     }
 

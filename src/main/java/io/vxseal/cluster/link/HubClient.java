@@ -1,5 +1,8 @@
 package io.vxseal.cluster.link;
 
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusalListener;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.SwarmIdentity;
 import java.io.IOException;
@@ -37,7 +40,7 @@ public final class HubClient implements AutoCloseable {
     private final TlsContext tls;
     private final HttpClient http;
     private final LinkThreads.Timer timer;
-    private final Rejections rejections;
+    private final RefusalListener refusals;
     private volatile SwarmIdentity identity;
 
     /**
@@ -52,16 +55,16 @@ public final class HubClient implements AutoCloseable {
             LinkThreads threads,
             LinkTimes times,
             ConnectionListener listener,
-            Rejections rejections) {
+            RefusalListener refusals) {
         this.identity = identity;
         this.threads = threads;
         this.times = times;
-        this.rejections = rejections;
+        this.refusals = refusals;
         this.context = new Session.Context(
-                threads, times, listener, rejections, new MemoryBudget(MAX_INCOMING), new MemoryBudget(MAX_OUTGOING));
+                threads, times, listener, refusals, new MemoryBudget(MAX_INCOMING), new MemoryBudget(MAX_OUTGOING));
         this.verifier = new PeerVerifier(identity, true);
         this.sessions = new Sessions(verifier);
-        this.tls = new TlsContext(identity, (address, why) -> rejections.add(Rejection.HANDSHAKE, address, why));
+        this.tls = new TlsContext(identity, (address, why) -> refusals.refused(Refusal.HANDSHAKE, address, why));
         this.http = new HttpClient(new HttpClientTransportOverHTTP(connector(bind)));
         http.setExecutor(threads.pool());
         http.setScheduler(threads.scheduler());
@@ -183,8 +186,8 @@ public final class HubClient implements AutoCloseable {
                         context, Session.Pace.UNLIMITED);
                 sessions.start(session);
                 opened.complete(session);
-            } catch (RejectedException refused) {
-                rejections.add(refused.reason(), hub.getAddress().getHostAddress(), refused.getMessage());
+            } catch (RefusedException refused) {
+                refusals.refused(refused, hub.getAddress().getHostAddress());
                 fail(refused.reason().text() + ": " + refused.getMessage());
             }
         }

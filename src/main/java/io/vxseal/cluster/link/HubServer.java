@@ -1,5 +1,8 @@
 package io.vxseal.cluster.link;
 
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusalListener;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.SwarmIdentity;
 import java.io.IOException;
@@ -42,7 +45,7 @@ public final class HubServer implements AutoCloseable {
     /** Octets of queued messages of all sessions. */
     private static final long MAX_OUTGOING = 16 << 20;
 
-    private final Rejections rejections;
+    private final RefusalListener refusals;
     private final Session.Context context;
     private final PeerVerifier verifier;
     private final Sessions sessions;
@@ -63,11 +66,11 @@ public final class HubServer implements AutoCloseable {
             LinkThreads threads,
             LinkTimes times,
             ConnectionListener listener,
-            Rejections rejections) {
+            RefusalListener refusals) {
         this.threads = threads;
-        this.rejections = rejections;
+        this.refusals = refusals;
         this.context = new Session.Context(
-                threads, times, listener, rejections, new MemoryBudget(MAX_INCOMING), new MemoryBudget(MAX_OUTGOING));
+                threads, times, listener, refusals, new MemoryBudget(MAX_INCOMING), new MemoryBudget(MAX_OUTGOING));
         this.verifier = new PeerVerifier(identity, false);
         this.sessions = new Sessions(verifier);
         this.tls = new TlsContext(identity, (_, _) -> { });
@@ -79,7 +82,7 @@ public final class HubServer implements AutoCloseable {
         SslConnectionFactory ssl = new SslConnectionFactory(tls.server(), http.getProtocol());
         // It compares host names, of which a swarm's certificate has none.
         ssl.setEnsureSecureRequestCustomizer(false);
-        this.acceptor = new HubAcceptor(server, Admission.Limits.DEFAULT, times.handshake(), rejections, ssl, http);
+        this.acceptor = new HubAcceptor(server, Admission.Limits.DEFAULT, times.handshake(), refusals, ssl, http);
         acceptor.setHost(address.getAddress().getHostAddress());
         acceptor.setPort(address.getPort());
         server.addConnector(acceptor);
@@ -167,14 +170,14 @@ public final class HubServer implements AutoCloseable {
             InetAddress remote = address.getAddress();
             try {
                 if (!HttpMethod.POST.is(request.getMethod()) || !Request.getPathInContext(request).equals(PATH)) {
-                    throw new RejectedException(Rejection.REQUEST, "not POST " + PATH);
+                    throw new RefusedException(Refusal.REQUEST, "not POST " + PATH);
                 }
                 PeerVerifier.Peer peer = verifier.verify(endPoint.getSslSessionData().sslSession());
                 sessions.admit(peer.name().node());
                 acceptor.settle(endPoint);
                 open(peer, remote, request, response, callback, endPoint);
-            } catch (RejectedException refused) {
-                rejections.add(refused.reason(), remote.getHostAddress(), refused.getMessage());
+            } catch (RefusedException refused) {
+                refusals.refused(refused, remote.getHostAddress());
                 refuse(refused, response, callback);
             }
             return true;
@@ -197,7 +200,7 @@ public final class HubServer implements AutoCloseable {
                     peer, exchange, context, SessionPace.of(peer.name().role(), System.nanoTime())));
         }
 
-        private void refuse(RejectedException refused, Response response, Callback callback) {
+        private void refuse(RefusedException refused, Response response, Callback callback) {
             response.setStatus(switch (refused.reason()) {
                 case REQUEST -> HttpStatus.NOT_FOUND_404;
                 case SESSION_RATE -> HttpStatus.TOO_MANY_REQUESTS_429;

@@ -1,7 +1,10 @@
 package io.vxseal.cluster.link;
 
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
+import io.vxseal.swarm.Signer;
 import io.vxseal.swarm.SwarmIdentity;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
@@ -46,30 +49,30 @@ final class PeerVerifier {
     }
 
     /** Judges the peer of a TLS session. */
-    Peer verify(SSLSession session) throws RejectedException {
+    Peer verify(SSLSession session) throws RefusedException {
         try {
             List<X509Certificate> chain =
                     Arrays.stream(session.getPeerCertificates()).map(X509Certificate.class::cast).toList();
             return verify(chain);
         } catch (SSLPeerUnverifiedException e) {
-            throw new RejectedException(Rejection.CERTIFICATE, "no certificate");
+            throw new RefusedException(Refusal.CERTIFICATE, "no certificate");
         }
     }
 
     /** Judges a chain now. */
-    Peer verify(List<X509Certificate> chain) throws RejectedException {
-        SwarmIdentity.Signer signer;
+    Peer verify(List<X509Certificate> chain) throws RefusedException {
+        Signer signer;
         try {
             signer = identity.signer(chain);
         } catch (CertificateException e) {
-            throw new RejectedException(Rejection.CERTIFICATE, e.getMessage());
+            throw new RefusedException(Refusal.CERTIFICATE, e.getMessage());
         }
         if (managersOnly && signer.name().role() != Role.MANAGER) {
-            throw new RejectedException(Rejection.CERTIFICATE, "hub is not a manager");
+            throw new RefusedException(Refusal.CERTIFICATE, "hub is not a manager");
         }
         Optional<String> reason = refusal.apply(signer.name());
         if (reason.isPresent()) {
-            throw new RejectedException(Rejection.NODE, reason.get());
+            throw new RefusedException(Refusal.NODE, reason.get());
         }
         return new Peer(signer.name(), signer.until(), chain);
     }

@@ -1,5 +1,8 @@
 package io.vxseal.cluster.link;
 
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusalListener;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.swarm.NodeName;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
@@ -74,7 +77,7 @@ final class Session implements Connection {
             LinkThreads threads,
             LinkTimes times,
             ConnectionListener listener,
-            Rejections rejections,
+            RefusalListener refusals,
             MemoryBudget incoming,
             MemoryBudget outgoing) {}
 
@@ -171,16 +174,16 @@ final class Session implements Connection {
     /** Sends a keep-alive if one is due, and closes the session if the peer has been silent for too long. */
     void tick(long now) {
         if (now - frameAt > context.times().silence().toNanos() && !paused) {
-            reject(new RejectedException(Rejection.SILENCE, "nothing whole for " + context.times().silence().toSeconds() + " s"));
+            reject(new RefusedException(Refusal.SILENCE, "nothing whole for " + context.times().silence().toSeconds() + " s"));
         } else if (now - writtenAt >= context.times().keepAlive().toNanos()) {
             sendKeepAlive();
         }
     }
 
     /** Closes the session and counts the reason. */
-    void reject(RejectedException refused) {
+    void reject(RefusedException refused) {
         if (end(refused.reason().text() + ": " + refused.getMessage(), true)) {
-            context.rejections().add(refused.reason(), peer.name().node(), refused.getMessage());
+            context.refusals().refused(refused, peer.name().node());
         }
     }
 
@@ -261,7 +264,7 @@ final class Session implements Connection {
                     return;
                 }
             }
-        } catch (RejectedException refused) {
+        } catch (RefusedException refused) {
             reject(refused);
         } catch (Throwable failure) {
             log.error("unexpected error in the session with {}, closing it", peer.name().node(), failure);
@@ -270,7 +273,7 @@ final class Session implements Connection {
     }
 
     /** Hands on the frames in a chunk and returns the nanoseconds to wait. */
-    private long take(Content.Chunk chunk) throws RejectedException {
+    private long take(Content.Chunk chunk) throws RefusedException {
         long[] pause = {0};
         receivedAt = System.nanoTime();
         try {

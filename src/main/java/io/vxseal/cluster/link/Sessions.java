@@ -1,5 +1,7 @@
 package io.vxseal.cluster.link;
 
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusedException;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
@@ -25,10 +27,10 @@ final class Sessions {
     }
 
     /** Checks that this node does not open sessions too fast. */
-    void admit(String node) throws RejectedException {
+    void admit(String node) throws RefusedException {
         synchronized (byNode) {
             if (!rate.tryTake(node, System.nanoTime())) {
-                throw new RejectedException(Rejection.SESSION_RATE, "another session of " + node);
+                throw new RefusedException(Refusal.SESSION_RATE, "another session of " + node);
             }
         }
     }
@@ -65,7 +67,7 @@ final class Sessions {
         for (Session session : all()) {
             try {
                 verifier.verify(session.verified().chain());
-            } catch (RejectedException refused) {
+            } catch (RefusedException refused) {
                 session.reject(refused);
             }
         }
@@ -78,8 +80,8 @@ final class Sessions {
             if (session.hasEnded()) {
                 remove(session);
             } else if (wallClock.isAfter(session.verified().until())) {
-                session.reject(new RejectedException(
-                        Rejection.CERTIFICATE, "it expired at " + session.verified().until()));
+                session.reject(new RefusedException(
+                        Refusal.CERTIFICATE, "it expired at " + session.verified().until()));
             } else {
                 session.tick(System.nanoTime());
             }

@@ -5,7 +5,10 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.SerializableString;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import com.fasterxml.jackson.core.io.SerializedString;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.MapperFeature;
@@ -16,8 +19,12 @@ import com.fasterxml.jackson.databind.deser.std.StdScalarDeserializer;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.ser.std.StdScalarSerializer;
+import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusedException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.util.Optional;
@@ -37,7 +44,18 @@ public final class MessageCodec {
     /** Of a ring in base64. */
     private static final int LONGEST_TEXT = Message.Ring.LIMIT * 4 / 3 + 4;
 
-    private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
+    private static final JsonMapper JSON = mapper().build();
+    private static final ObjectReader READER = JSON.readerFor(Envelope.class);
+    private static final ObjectWriter RECORD_WRITER = JSON.writerFor(NodeRecord.class);
+    private static final ObjectWriter WRITER = mapper()
+            .addModule(new SimpleModule("records").addSerializer(NodeRecord.class, new RecordSerializer()))
+            .build()
+            .writerFor(Envelope.class);
+
+    private MessageCodec() {}
+
+    private static JsonMapper.Builder mapper() {
+        return JsonMapper.builder(JsonFactory.builder()
                     .streamReadConstraints(StreamReadConstraints.builder()
                             .maxNestingDepth(DEEPEST)
                             .maxNumberLength(LONGEST_NUMBER)
@@ -56,12 +74,8 @@ public final class MessageCodec {
                     .addSerializer(MacAddress.class, new TextSerializer<>(MacAddress.class, MacAddress::toString))
                     .addDeserializer(InetAddress.class, new TextDeserializer<>(InetAddress.class, InetAddress::ofLiteral))
                     .addDeserializer(Cidr.class, new TextDeserializer<>(Cidr.class, Cidr::parse))
-                    .addDeserializer(MacAddress.class, new TextDeserializer<>(MacAddress.class, MacAddress::parse)))
-            .build();
-    private static final ObjectReader READER = JSON.readerFor(Envelope.class);
-    private static final ObjectWriter WRITER = JSON.writerFor(Envelope.class);
-
-    private MessageCodec() {}
+                    .addDeserializer(MacAddress.class, new TextDeserializer<>(MacAddress.class, MacAddress::parse)));
+    }
 
     /** A message, in the field that names its kind. */
     private record Envelope(
@@ -123,10 +137,28 @@ public final class MessageCodec {
 
     /** Returns the message's octets. */
     public static byte[] encode(Message message) {
+        return encode(message, record -> new SerializedString(encode(record)));
+    }
+
+    /**
+     * Returns the message's octets.
+     *
+     * @param records returns a record as {@link #encode(NodeRecord)} does
+     */
+    static byte[] encode(Message message, Function<NodeRecord, SerializableString> records) {
         try {
-            return WRITER.writeValueAsBytes(Envelope.of(message));
+            return WRITER.withAttribute(RecordSerializer.class, records).writeValueAsBytes(Envelope.of(message));
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("a message that cannot be written", e);
+        }
+    }
+
+    /** Returns a record as it is in messages. */
+    static String encode(NodeRecord record) {
+        try {
+            return RECORD_WRITER.writeValueAsString(record);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a record that cannot be written", e);
         }
     }
 
@@ -140,13 +172,33 @@ public final class MessageCodec {
         try {
             Envelope envelope = READER.readValue(octets);
             if (envelope == null) {
-                throw new RefusedException("message without content");
+                throw new RefusedException(Refusal.MALFORMED, "message without content");
             }
             return envelope.message();
         } catch (JsonProcessingException e) {
-            throw new RefusedException("message that cannot be read: " + e.getOriginalMessage());
+            throw new RefusedException(isOutOfBounds(e) || isOutOfBounds(e.getCause()) ? Refusal.BOUNDS : Refusal.MALFORMED,
+                    "message that cannot be read: " + e.getOriginalMessage());
         } catch (IOException | IllegalArgumentException e) {
-            throw new RefusedException("message that cannot be read: " + e.getMessage());
+            throw new RefusedException(Refusal.MALFORMED, "message that cannot be read: " + e.getMessage());
+        }
+    }
+
+    private static boolean isOutOfBounds(@Nullable Throwable failure) {
+        return failure instanceof StreamConstraintsException || failure instanceof IllegalArgumentException;
+    }
+
+    /** Writes a record as the function does that is an attribute by this class. */
+    private static final class RecordSerializer extends StdSerializer<NodeRecord> {
+        private static final long serialVersionUID = 1;
+
+        RecordSerializer() {
+            super(NodeRecord.class);
+        }
+
+        @Override
+        @SuppressWarnings("unchecked") // Set by encode alone.
+        public void serialize(NodeRecord record, JsonGenerator out, SerializerProvider provider) throws IOException {
+            out.writeRawValue(((Function<NodeRecord, SerializableString>) provider.getAttribute(RecordSerializer.class)).apply(record));
         }
     }
 

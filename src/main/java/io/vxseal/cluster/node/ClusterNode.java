@@ -1,28 +1,22 @@
 package io.vxseal.cluster.node;
 
-import io.vxseal.cluster.PeerChange;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
-import io.vxseal.cluster.message.RefusedException;
-import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.message.Timer;
-import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.HubView.Retention;
-import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.NodeReport;
 import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.SubnetRecord;
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusalListener;
 import io.vxseal.cluster.ring.RingKeeper;
 import io.vxseal.peers.Peer;
 import io.vxseal.swarm.NodeName;
 import java.net.InetAddress;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,8 +24,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * This node's sessions with hubs: announces its record to each, and hears of the other nodes.
@@ -39,58 +31,32 @@ import org.slf4j.LoggerFactory;
  * <p>Pure, one thread.
  */
 public final class ClusterNode {
-    private static final Logger LOG = LoggerFactory.getLogger(ClusterNode.class);
+    /** Longest time in which this node learns from hubs what it announced before. */
+    public static final Duration RECALL = EndpointRecall.TIME;
 
-    /** Time for hubs to say what this node announced before; they forget it some time after. */
-    public static final Duration RECALL = Duration.ofSeconds(10);
     /** Time for a hub to answer an inquiry, for which it asks all nodes. */
     public static final Duration INQUIRY = Duration.ofSeconds(8);
-    /** Bits of an incarnation below the milliseconds; random, so that two processes have different ones. */
-    private static final int RANDOM_BITS = 16;
 
     private final Timer timer;
-    private final RingKeeper rings;
-    private final Events events;
+    private final NodeListener listener;
+    private final RefusalListener refusals;
     private final Directory directory;
-    private final Map<String, Uplink> uplinks = new LinkedHashMap<>();
+    private final Uplinks uplinks = new Uplinks();
+    private final RingExchange rings;
     private final OwnRecord own;
-    private final EndpointRecall recall = new EndpointRecall();
+    private final EndpointRecall recall;
     private final SwarmInquiry inquiry = new SwarmInquiry();
-    private List<RefusedClaim> refused = List.of();
-
-    /** Listener of what this node learns. */
-    public interface Events {
-        /** Takes changes of other nodes' endpoints. */
-        void changed(List<PeerChange> changes);
-
-        /**
-         * Takes what this node announced before, by the word of a hub.
-         *
-         * @param then to be run after that
-         */
-        void recalled(List<Peer> endpoints, Runnable then);
-
-        /** Begins a session with a hub that tells what it hears from nodes itself. */
-        void hubOpened(String hub, long process);
-
-        /** Takes what such a hub tells. */
-        void hubTold(String hub, Message.Records told);
-
-        /** Ends such a session. */
-        void hubClosed(String hub);
-
-        /** Counts what a hub sent and is refused. */
-        void refuse(String hub, String what);
-    }
 
     /** A node that knows nothing yet. */
-    public ClusterNode(Retention retention, Timer timer, RandomGenerator random, RingKeeper rings, Events events) {
+    public ClusterNode(Retention retention, Timer timer, RandomGenerator random, RingKeeper rings, NodeListener listener,
+            RefusalListener refusals) {
         this.timer = timer;
-        this.rings = rings;
-        this.events = events;
+        this.rings = new RingExchange(rings, uplinks, refusals);
+        this.listener = listener;
+        this.refusals = refusals;
         this.directory = new Directory(retention);
-        long millis = Math.max(1, timer.wallTime().toEpochMilli());
-        this.own = new OwnRecord((millis << RANDOM_BITS) + random.nextInt(1 << RANDOM_BITS));
+        this.recall = new EndpointRecall(timer, listener, this::announceAnew);
+        this.own = OwnRecord.ofNewProcess(timer.wallTime(), random);
     }
 
     // ---- what this node is and has
@@ -110,8 +76,8 @@ public final class ClusterNode {
     /** Subscribes to the endpoints of a network, as the engine defines it. */
     public void subscribe(String network, List<SubnetRecord> subnets) {
         if (own.addNetwork(network, subnets)) {
-            events.changed(directory.subscribe(network, subnets));
-            uplinks.values().forEach(this::sendSubscription);
+            listener.changed(directory.subscribe(network, subnets));
+            uplinks.all().forEach(this::sendSubscription);
             announce();
         }
     }
@@ -119,8 +85,8 @@ public final class ClusterNode {
     /** Ends the subscription to a network. */
     public void unsubscribe(String network) {
         if (own.removeNetwork(network)) {
-            events.changed(directory.unsubscribe(network));
-            uplinks.values().forEach(this::sendSubscription);
+            listener.changed(directory.unsubscribe(network));
+            uplinks.all().forEach(this::sendSubscription);
             announce();
         }
     }
@@ -154,7 +120,7 @@ public final class ClusterNode {
     /** Says that this node left the swarm. */
     public void goodbye() {
         own.revise();
-        uplinks.values().forEach(up -> up.send(Message.Goodbye.class,
+        uplinks.all().forEach(up -> up.send(Message.Goodbye.class,
                 () -> Optional.of(new Message.Goodbye(own.incarnation(), own.revision()))));
     }
 
@@ -170,7 +136,7 @@ public final class ClusterNode {
     }
 
     private void announce() {
-        uplinks.values().forEach(this::sendRecord);
+        uplinks.all().forEach(this::sendRecord);
     }
 
     private void sendRecord(Uplink up) {
@@ -187,14 +153,12 @@ public final class ClusterNode {
      * @param address where it was dialled; empty for this process's own
      */
     public void opened(MessageChannel channel, Optional<InetAddress> address) {
-        boolean feedsHub = address.isPresent() && uplinks.values().stream().anyMatch(each -> each.address.isEmpty());
-        Uplink up = new Uplink(channel, address, feedsHub, timer.nanoTime());
-        Uplink before = uplinks.put(up.hub(), up);
-        if (before != null) {
+        Uplink up = new Uplink(channel, address, address.isPresent() && uplinks.hasOwnHub(), timer.nanoTime());
+        uplinks.add(up).ifPresent(before -> {
             lost(before);
             before.channel.close("replaced by a newer session");
-        }
-        up.send(Message.Hello.class, () -> Optional.of(new Message.Hello(rings.mark(), rings.isRotationRequested())));
+        });
+        rings.sendHello(up);
         sendSubscription(up);
     }
 
@@ -211,41 +175,35 @@ public final class ClusterNode {
 
     /** Takes a message of a hub. */
     public void received(MessageChannel channel, Message message) {
-        Uplink up = uplinks.get(channel.peer().node());
-        if (up == null || !up.channel.equals(channel)) {
-            return;
-        }
+        uplinks.over(channel).ifPresent(up -> receive(up, message));
+    }
+
+    private void receive(Uplink up, Message message) {
         switch (message) {
             case Message.Welcome welcome -> welcomed(up, welcome);
             case Message.Records records -> {
                 if (up.feedsHub) {
-                    events.hubTold(up.hub(), records);
+                    listener.hubTold(up.hub(), records);
                 } else {
-                    events.changed(directory.told(up.hub(), records, timer.nanoTime()));
+                    listener.changed(directory.told(up.hub(), records, timer.nanoTime()));
                 }
             }
             case Message.Acknowledge(var atIncarnation, var atRevision, var claims) -> {
                 up.goodbyeHeard |= atIncarnation == 0;
                 up.incarnation = atIncarnation;
                 up.revision = atRevision;
-                takeRefused(claims);
+                own.refused(claims);
                 outdo(up);
             }
-            case Message.Ring(var octets) -> {
-                try {
-                    rings.take(octets);
-                } catch (RefusedException e) {
-                    events.refuse(up.hub(), e.getMessage());
-                }
-            }
-            case Message.Heartbeat(var ring, var rotate) -> heard(up, ring, rotate);
-            case Message.Recalled(var endpoints) -> recalled(up, endpoints);
-            case Message.Ping() -> sendHeartbeat(up);
+            case Message.Ring(var octets) -> rings.take(up, octets);
+            case Message.Heartbeat(var ring, var rotate) -> rings.heard(up, ring, rotate);
+            case Message.Recalled(var networks) -> recall.take(up.hub(), own.peers(networks));
+            case Message.Ping() -> rings.sendHeartbeat(up);
             case Message.Recall() -> up.send(Message.Recalled.class, () -> Optional.of(new Message.Recalled(directory.networks(up.hub()))));
             case Message.ReportRequest(var round) -> inquiry.answer(up, round);
             case Message.Reports reports -> inquiry.take(up.hub(), reports);
             case Message.Hello _, Message.Subscribe _, Message.Announce _, Message.Goodbye _, Message.Inquiry _, Message.Report _ ->
-                events.refuse(up.hub(), "a message that only nodes send");
+                refusals.refused(Refusal.SENDER, up.hub(), "a message that only nodes send");
         }
     }
 
@@ -254,14 +212,14 @@ public final class ClusterNode {
         up.incarnation = welcome.incarnation();
         up.revision = welcome.revision();
         if (up.feedsHub) {
-            events.hubOpened(up.hub(), welcome.hub());
+            listener.hubOpened(up.hub(), welcome.hub());
         } else {
-            events.changed(directory.opened(up.hub(), welcome.hub(),
+            listener.changed(directory.opened(up.hub(), welcome.hub(),
                     timer.nanoTime() - Duration.ofMillis(welcome.readyMillis()).toNanos()));
         }
-        heard(up, welcome.ring(), welcome.rotate());
+        rings.heard(up, welcome.ring(), welcome.rotate());
         if (recall.isRunning()) {
-            askForRecall(up);
+            recall.ask(up);
         } else if (!outdo(up)) {
             sendRecord(up);
         }
@@ -273,69 +231,32 @@ public final class ClusterNode {
         return needed;
     }
 
-    private void heard(Uplink up, RingMark ring, boolean rotate) {
-        up.ring = ring;
-        if (rotate) {
-            rings.onRotationRequest(ring);
-        }
-        if (rings.mark().compareTo(ring) > 0) {
-            up.send(Message.Ring.class, () -> rings.newerThan(up.ring));
-        }
-    }
-
-    private void takeRefused(List<RefusedClaim> claims) {
-        if (!claims.equals(refused)) {
-            refused = claims;
-            claims.stream().limit(10).forEach(claim -> LOG.warn("{} has no effect in the cluster: {}",
-                    claim.endpoint().isEmpty() ? "this node's record" : "endpoint " + claim.endpoint() + " of network " + claim.network(),
-                    claim.reason()));
-        }
-    }
-
     /** Goes on sending: the session's queue has room again. */
     public void drained(MessageChannel channel) {
-        Uplink up = uplinks.get(channel.peer().node());
-        if (up != null && up.channel.equals(channel)) {
-            up.drained();
-        }
+        uplinks.over(channel).ifPresent(Uplink::drained);
     }
 
-    /**
-     * Ends a session with a hub.
-     *
-     * @return where the hub was dialled, if this was the session with it
-     */
-    public Optional<InetAddress> closed(MessageChannel channel) {
-        Uplink up = uplinks.get(channel.peer().node());
-        if (up == null || !up.channel.equals(channel)) {
-            return Optional.empty();
-        }
-        uplinks.remove(up.hub());
-        lost(up);
-        return up.address;
+    /** Ends a session with a hub. */
+    public void closed(MessageChannel channel) {
+        uplinks.over(channel).ifPresent(up -> {
+            uplinks.remove(up);
+            lost(up);
+        });
     }
 
     private void lost(Uplink up) {
-        recall.forget(up.hub());
         inquiry.lost(up.hub());
         if (up.feedsHub) {
-            events.hubClosed(up.hub());
+            listener.hubClosed(up.hub());
         } else {
-            events.changed(directory.closed(up.hub(), timer.nanoTime()));
+            listener.changed(directory.closed(up.hub(), timer.nanoTime()));
         }
-        endRecall();
+        recall.closed(up.hub());
     }
 
     /** Tells the hubs that the ring changed, or that it is to be replaced. */
     public void ringChanged() {
-        for (Uplink up : uplinks.values()) {
-            sendHeartbeat(up);
-            heard(up, up.ring, false);
-        }
-    }
-
-    private void sendHeartbeat(Uplink up) {
-        up.send(Message.Heartbeat.class, () -> Optional.of(new Message.Heartbeat(rings.mark(), rings.isRotationRequested())));
+        rings.changed();
     }
 
     /** Sets what this node says of itself when a hub asks. */
@@ -349,99 +270,58 @@ public final class ClusterNode {
      * @param answer gets them, or fails if no hub is reached, or none answers within some seconds
      */
     public void inquire(CompletableFuture<SwarmInquiry.Answer> answer) {
-        long number = inquiry.ask(uplinks.values(), answer);
+        long number = inquiry.ask(uplinks.all(), answer);
         timer.after(INQUIRY, () -> inquiry.expire(number));
     }
 
     /** Asks the hubs for a sign of life. */
     public void ping() {
-        uplinks.values().stream().filter(up -> up.address.isPresent())
-                .forEach(up -> up.send(Message.Ping.class, () -> Optional.of(new Message.Ping())));
+        uplinks.remote().forEach(up -> up.send(Message.Ping.class, () -> Optional.of(new Message.Ping())));
     }
 
-    // ---- recall
-
-    private void askForRecall(Uplink up) {
-        String hub = up.hub();
-        if (recall.ask(hub)) {
-            up.send(Message.Recall.class, () -> Optional.of(new Message.Recall()));
-            timer.after(RECALL, () -> {
-                recall.timeOut(hub);
-                endRecall();
-            });
-        }
-    }
-
-    private void recalled(Uplink up, List<NetworkRecord> before) {
-        if (!recall.take(up.hub())) {
-            return;
-        }
-        List<Peer> endpoints = new ArrayList<>();
-        for (NetworkRecord network : before) {
-            for (EndpointRecord endpoint : network.endpoints()) {
-                endpoints.add(new Peer(network.id(), endpoint.id(), endpoint.address(), endpoint.mac(), own.vtep().orElseThrow()));
-            }
-        }
-        if (endpoints.isEmpty()) {
-            endRecall();
-        } else {
-            recall.hold();
-            events.recalled(endpoints, () -> {
-                recall.release();
-                endRecall();
-            });
-        }
-    }
-
-    private void endRecall() {
-        if (recall.end()) {
-            own.revise();
-            announce();
-        }
+    private void announceAnew() {
+        own.revise();
+        announce();
     }
 
     // ---- the rest
 
     /** Does periodic work; to be called each second. */
     public void tick() {
-        events.changed(directory.expire(timer.nanoTime()));
+        listener.changed(directory.expire(timer.nanoTime()));
         List<RecordMark> held = directory.held();
-        uplinks.values().stream().filter(up -> up.welcomed && !up.feedsHub && !up.held.equals(held)).forEach(this::sendSubscription);
+        uplinks.all().stream().filter(up -> up.welcomed && !up.feedsHub && !up.held.equals(held)).forEach(this::sendSubscription);
     }
 
     /** Forgets the node at this address, which the engine calls lost, unless a hub tells of it. */
     public void lost(InetAddress address) {
-        events.changed(directory.lost(address));
+        listener.changed(directory.lost(address));
     }
 
     /** Forgets the other nodes: this node is of another swarm. */
     public void clear() {
-        events.changed(directory.clear());
-        refused = List.of();
+        listener.changed(directory.clear());
+        own.refused(List.of());
     }
 
     /** Closes all sessions with hubs of other processes. */
     public void closeAll(String reason) {
-        List.copyOf(uplinks.values()).stream().filter(up -> up.address.isPresent()).forEach(up -> up.channel.close(reason));
+        uplinks.close(up -> up.address.isPresent(), reason);
     }
 
     /** Closes sessions with hubs that are no managers any more. */
     public void closeUnless(Predicate<String> isManager) {
-        for (Uplink up : List.copyOf(uplinks.values())) {
-            if (!isManager.test(up.hub())) {
-                up.channel.close("its node is no manager of the swarm");
-            }
-        }
+        uplinks.close(up -> !isManager.test(up.hub()), "its node is no manager of the swarm");
     }
 
     /** Returns whether all hubs that are reached have this node's present record. */
     public boolean isHeard() {
-        return uplinks.values().stream().allMatch(up -> own.isKnown(up.incarnation, up.revision));
+        return uplinks.all().stream().allMatch(up -> own.isKnown(up.incarnation, up.revision));
     }
 
     /** Returns whether all hubs that are reached have heard that this node left. */
     public boolean isGoodbyeHeard() {
-        return uplinks.values().stream().allMatch(up -> up.goodbyeHeard);
+        return uplinks.all().stream().allMatch(up -> up.goodbyeHeard);
     }
 
     /** Returns whether some hub is reached that has told all it knows. */
@@ -451,10 +331,7 @@ public final class ClusterNode {
 
     /** Returns the hubs of other processes that are reached, and when they last gave a sign of life. */
     public Map<String, Long> hubsHeard() {
-        Map<String, Long> heard = new HashMap<>();
-        uplinks.values().stream().filter(up -> up.address.isPresent())
-                .forEach(up -> heard.put(up.hub(), up.channel.lastReceived()));
-        return heard;
+        return uplinks.heard();
     }
 
     /** Returns the other nodes' endpoints that have effect. */
@@ -467,13 +344,10 @@ public final class ClusterNode {
         return directory.nodes();
     }
 
-    /** A session with a hub at one moment. */
-    public record HubStatus(String node, Optional<InetAddress> address, Duration age, boolean upToDate) {}
-
     /** Returns the sessions with hubs. */
     public List<HubStatus> hubs() {
         long now = timer.nanoTime();
-        return uplinks.values().stream()
+        return uplinks.all().stream()
                 .map(up -> new HubStatus(up.hub(), up.address, Duration.ofNanos(now - up.opened),
                         own.isKnown(up.incarnation, up.revision)))
                 .toList();
@@ -481,7 +355,7 @@ public final class ClusterNode {
 
     /** Returns this node's claims that have no effect, as a hub said last. */
     public List<RefusedClaim> refused() {
-        return refused;
+        return own.refused();
     }
 
     /** Returns how many claims of others contradict this node's engine. */

@@ -1,11 +1,17 @@
 package io.vxseal.cluster.node;
 
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.Timer;
+import io.vxseal.peers.Peer;
+import java.time.Duration;
 import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
- * The state of learning from hubs which endpoints this node has. Until it is over this node announces nothing: what it does not name,
- * the others remove from their kernels.
+ * Recall: learning from hubs which endpoints this node has. Until it is over this node announces nothing: what it does not name, the
+ * others remove from their kernels.
  *
  * <p>It is over once each hub that was asked has answered or run out of time, at least one named endpoints or ran out of time, and
  * the driver has dealt with all answers.
@@ -13,6 +19,12 @@ import java.util.Set;
  * <p>Pure, one thread.
  */
 final class EndpointRecall {
+    /** Time for hubs to say what this node announced before; they forget it some time after. */
+    static final Duration TIME = Duration.ofSeconds(10);
+
+    private final Timer timer;
+    private final NodeListener listener;
+    private final Runnable atEnd;
     private final Set<String> asked = new HashSet<>();
     private final Set<String> unanswered = new HashSet<>();
     private boolean running;
@@ -20,6 +32,13 @@ final class EndpointRecall {
     private int answers;
     /** Set once an answer named endpoints, or the time for one is over. */
     private boolean answered;
+
+    /** @param atEnd run when a recall is over */
+    EndpointRecall(Timer timer, NodeListener listener, Runnable atEnd) {
+        this.timer = timer;
+        this.listener = listener;
+        this.atEnd = atEnd;
+    }
 
     void begin() {
         running = true;
@@ -29,45 +48,47 @@ final class EndpointRecall {
         return running;
     }
 
-    /** Returns whether the hub is to be asked, and counts on its answer from then on. */
-    boolean ask(String hub) {
-        return asked.add(hub) && unanswered.add(hub);
+    /** Asks a hub, unless it was asked in this session. */
+    void ask(Uplink up) {
+        String hub = up.hub();
+        if (asked.add(hub) && unanswered.add(hub)) {
+            up.send(Message.Recall.class, () -> Optional.of(new Message.Recall()));
+            timer.after(TIME, () -> {
+                unanswered.remove(hub);
+                answered = true;
+                endIfComplete();
+            });
+        }
     }
 
-    /** Gives up waiting for a hub. */
-    void timeOut(String hub) {
-        unanswered.remove(hub);
-        answered = true;
+    /** Takes a hub's answer, if it is one that is waited for. */
+    void take(String hub, List<Peer> endpoints) {
+        if (!running || !unanswered.remove(hub)) {
+            return;
+        }
+        if (endpoints.isEmpty()) {
+            endIfComplete();
+            return;
+        }
+        answers++;
+        listener.recalled(endpoints, () -> {
+            answers--;
+            answered = true;
+            endIfComplete();
+        });
     }
 
     /** Forgets that a hub was asked: its session ended. */
-    void forget(String hub) {
+    void closed(String hub) {
         unanswered.remove(hub);
         asked.remove(hub);
+        endIfComplete();
     }
 
-    /** Returns whether a hub's answer is the one that is waited for. */
-    boolean take(String hub) {
-        return running && unanswered.remove(hub);
-    }
-
-    /** Waits for the driver to deal with an answer that names endpoints. */
-    void hold() {
-        answers++;
-    }
-
-    /** Notes that the driver has dealt with an answer. */
-    void release() {
-        answers--;
-        answered = true;
-    }
-
-    /** Ends the recall if nothing is waited for any more, and returns whether this call did. */
-    boolean end() {
-        if (!running || !answered || !unanswered.isEmpty() || answers > 0) {
-            return false;
+    private void endIfComplete() {
+        if (running && answered && unanswered.isEmpty() && answers == 0) {
+            running = false;
+            atEnd.run();
         }
-        running = false;
-        return true;
     }
 }

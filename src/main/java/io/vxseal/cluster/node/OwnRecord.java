@@ -3,10 +3,12 @@ package io.vxseal.cluster.node;
 import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.peers.Peer;
 import io.vxseal.swarm.NodeName;
 import java.net.InetAddress;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -14,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,6 +28,10 @@ import org.slf4j.LoggerFactory;
 final class OwnRecord {
     private static final Logger LOG = LoggerFactory.getLogger(OwnRecord.class);
 
+    /** Bits of an incarnation below the milliseconds; random, so that two processes have different ones. */
+    private static final int RANDOM_BITS = 16;
+    private static final int MOST_LOGGED = 10;
+
     private final Map<String, Map<String, EndpointRecord>> endpoints = new LinkedHashMap<>();
     private final Map<String, List<SubnetRecord>> networks = new LinkedHashMap<>();
     private final Map<String, List<SubnetRecord>> allocated = new LinkedHashMap<>();
@@ -33,9 +40,16 @@ final class OwnRecord {
     private long incarnation;
     private long revision = 1;
     private boolean away;
+    /** Claims without effect, as a hub said last. */
+    private List<RefusedClaim> refused = List.of();
 
-    OwnRecord(long incarnation) {
+    private OwnRecord(long incarnation) {
         this.incarnation = incarnation;
+    }
+
+    /** Returns an empty record whose incarnation is later than that of the node's process before, unless the clock was set back. */
+    static OwnRecord ofNewProcess(Instant now, RandomGenerator random) {
+        return new OwnRecord((Math.max(1, now.toEpochMilli()) << RANDOM_BITS) + random.nextInt(1 << RANDOM_BITS));
     }
 
     /** Sets this node's name. */
@@ -155,16 +169,37 @@ final class OwnRecord {
         }
     }
 
+    /** Takes the claims that have no effect, as a hub says, and logs them. */
+    void refused(List<RefusedClaim> claims) {
+        if (!claims.equals(refused)) {
+            refused = claims;
+            claims.stream().limit(MOST_LOGGED).forEach(claim -> LOG.warn("{} has no effect in the cluster: {}",
+                    claim.endpoint().isEmpty() ? "this node's record" : "endpoint " + claim.endpoint() + " of network " + claim.network(),
+                    claim.reason()));
+        }
+    }
+
+    List<RefusedClaim> refused() {
+        return refused;
+    }
+
+    /** Returns endpoints as this node's. */
+    List<Peer> peers(List<NetworkRecord> some) {
+        List<Peer> peers = new ArrayList<>();
+        for (NetworkRecord network : vtep.isPresent() ? some : List.<NetworkRecord>of()) {
+            for (EndpointRecord endpoint : network.endpoints()) {
+                peers.add(new Peer(network.id(), endpoint.id(), endpoint.address(), endpoint.mac(), vtep.get()));
+            }
+        }
+        return peers;
+    }
+
     long incarnation() {
         return incarnation;
     }
 
     long revision() {
         return revision;
-    }
-
-    Optional<InetAddress> vtep() {
-        return vtep;
     }
 
     /** Returns the networks that are up on this node. */

@@ -1,7 +1,8 @@
 package io.vxseal.cluster.ring;
 
 import io.vxseal.cluster.message.Message;
-import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.state.WholeFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,7 +30,7 @@ public final class RingFile implements RingStore {
     public Optional<SignedRing> read(RingTrust trust) {
         try {
             if (Files.size(file) > Message.Ring.LIMIT) {
-                throw new RefusedException("ring of " + Files.size(file) + " octets");
+                throw new RefusedException(Refusal.BOUNDS, "ring of " + Files.size(file) + " octets");
             }
             return Optional.of(trust.open(Files.readAllBytes(file)));
         } catch (NoSuchFileException _) {

@@ -1,9 +1,10 @@
 package io.vxseal.cluster.ring;
 
 import io.vxseal.cluster.message.Message;
-import io.vxseal.cluster.message.RefusedException;
 import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.message.Timer;
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.cluster.ring.KeyAuthority.InForce;
 import io.vxseal.cluster.ring.KeyAuthority.Situation;
 import io.vxseal.encryption.Key;
@@ -165,7 +166,7 @@ public final class RingKeeper implements Rings {
 
     @Override
     public Optional<Message.Ring> newerThan(RingMark theirs) {
-        return signed.filter(ring -> ring.mark().compareTo(theirs) > 0).map(ring -> new Message.Ring(ring.octets()));
+        return signed.filter(ring -> ring.mark().compareTo(theirs) > 0).map(SignedRing::message);
     }
 
     @Override
@@ -173,22 +174,22 @@ public final class RingKeeper implements Rings {
         if (signed.filter(ring -> ring.hasOctets(octets)).isPresent()) {
             return;
         }
-        SignedRing theirs = trust.orElseThrow(() -> new RefusedException("a ring before this node's certificates are there")).open(octets);
+        SignedRing theirs = trust.orElseThrow(() -> new RefusedException(Refusal.RING, "a ring before this node's certificates are there")).open(octets);
         if (theirs.mark().compareTo(mark()) <= 0) {
             // The one before may still have been under way.
             if (theirs.mark().version() < mark().version() - 1) {
-                throw new RefusedException("%s, which is older than %s".formatted(theirs, signed.orElseThrow()));
+                throw new RefusedException(Refusal.RING_OLD, "%s, which is older than %s".formatted(theirs, signed.orElseThrow()));
             }
             return;
         }
         if (mark().version() > 0 && theirs.mark().version() - mark().version() > LONGEST_STEP) {
-            throw new RefusedException("%s, which is far ahead of %s".formatted(theirs, signed.orElseThrow()));
+            throw new RefusedException(Refusal.RING_VERSION, "%s, which is far ahead of %s".formatted(theirs, signed.orElseThrow()));
         }
         if (!isManager.test(theirs.mark().author())) {
             if (unlisted.filter(ring -> ring.mark().compareTo(theirs.mark()) >= 0).isEmpty()) {
                 unlisted = Optional.of(theirs);
             }
-            throw new RefusedException("%s, whose author is no manager of the swarm now".formatted(theirs));
+            throw new RefusedException(Refusal.RING_AUTHOR, "%s, whose author is no manager of the swarm now".formatted(theirs));
         }
         LOG.info("took {}", theirs);
         inForce(theirs);

@@ -1,6 +1,6 @@
 package io.vxseal.cluster.ring;
 
-import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.SwarmIdentity;

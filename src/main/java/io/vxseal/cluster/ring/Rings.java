@@ -1,8 +1,8 @@
 package io.vxseal.cluster.ring;
 
 import io.vxseal.cluster.message.Message;
-import io.vxseal.cluster.message.RefusedException;
 import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.refusal.RefusedException;
 import java.util.Optional;
 
 /** The ring of a node, as its sessions need it. */

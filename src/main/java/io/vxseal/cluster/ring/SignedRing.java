@@ -1,11 +1,13 @@
 package io.vxseal.cluster.ring;
 
 import io.vxseal.cluster.message.Message;
-import io.vxseal.cluster.message.RefusedException;
 import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.swarm.Role;
+import io.vxseal.swarm.Signer;
 import io.vxseal.swarm.SwarmIdentity;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -42,6 +44,7 @@ public final class SignedRing {
     private final boolean external;
     private final Instant until;
     private final byte[] octets;
+    private final Message.Ring message;
 
     /** For a ring that was verified. */
     SignedRing(RingMark mark, KeyRing keys, boolean external, Instant until, byte[] octets) {
@@ -50,6 +53,7 @@ public final class SignedRing {
         this.external = external;
         this.until = until;
         this.octets = octets;
+        this.message = new Message.Ring(octets);
     }
 
     /**
@@ -85,11 +89,11 @@ public final class SignedRing {
      */
     static SignedRing open(SwarmIdentity identity, byte[] octets) throws RefusedException {
         if (octets.length > Message.Ring.LIMIT) {
-            throw new RefusedException("ring of %d octets".formatted(octets.length));
+            throw new RefusedException(Refusal.BOUNDS, "ring of %d octets".formatted(octets.length));
         }
         try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(octets))) {
             if (in.readByte() != FORMAT) {
-                throw new RefusedException("ring of an unknown format");
+                throw new RefusedException(Refusal.RING, "ring of an unknown format");
             }
             long version = in.readLong();
             long made = in.readLong();
@@ -107,25 +111,28 @@ public final class SignedRing {
             byte[] body = Arrays.copyOf(octets, octets.length - in.available());
             byte[] signature = exactly(in, in.readUnsignedShort());
             if (in.available() > 0) {
-                throw new RefusedException("ring with octets after its end");
+                throw new RefusedException(Refusal.RING, "ring with octets after its end");
             }
-            SwarmIdentity.Signer signer = identity.signer(SwarmIdentity.decode(chain));
+            Signer signer = identity.signer(SwarmIdentity.decode(chain));
             if (signer.name().role() != Role.MANAGER) {
-                throw new RefusedException(
+                throw new RefusedException(Refusal.RING,
                         "ring signed by node %s, which is no manager".formatted(signer.name().node()));
             }
             if (!SwarmIdentity.verify(signer.key(), signed(identity, body), signature)) {
-                throw new RefusedException("ring whose signature is not node %s's".formatted(signer.name().node()));
+                throw new RefusedException(Refusal.RING, "ring whose signature is not node %s's".formatted(signer.name().node()));
             }
-            if (version <= 0 || version > GREATEST_VERSION || keys.isEmpty()) {
-                throw new RefusedException("ring with version %d and %d keys".formatted(version, keys.size()));
+            if (version <= 0 || version > GREATEST_VERSION) {
+                throw new RefusedException(Refusal.RING_VERSION, "ring with version " + version);
+            }
+            if (keys.isEmpty()) {
+                throw new RefusedException(Refusal.RING, "ring without keys");
             }
             return new SignedRing(new RingMark(version, signer.name().node(), made), new KeyRing(keys), external,
                     signer.until(), octets.clone());
         } catch (IOException | IllegalArgumentException e) {
-            throw new RefusedException("ring that cannot be read: " + e.getMessage());
+            throw new RefusedException(Refusal.RING, "ring that cannot be read: " + e.getMessage());
         } catch (CertificateException e) {
-            throw new RefusedException("ring with a bad " + e.getMessage());
+            throw new RefusedException(Refusal.RING, "ring with a bad " + e.getMessage());
         }
     }
 
@@ -157,6 +164,11 @@ public final class SignedRing {
     /** Returns a copy of all octets, signature included. */
     public byte[] octets() {
         return octets.clone();
+    }
+
+    /** Returns the message that carries this ring; the same object each time, so that it is encoded once for all sessions. */
+    Message.Ring message() {
+        return message;
     }
 
     boolean hasOctets(byte[] others) {

@@ -52,21 +52,21 @@ class ClaimsTest {
     }
 
     @Test
-    void addressesThatNoContainerMayHaveAreRefused() {
+    void refusesGatewayFirstAndLastAddress() {
         claim(worker("w1", 1, 1, endpoint(0), endpoint(1), endpoint(255), endpoint(7)));
         assertThat(refused("w1")).containsExactly(Reason.RESERVED_ADDRESS, Reason.RESERVED_ADDRESS, Reason.RESERVED_ADDRESS);
         assertThat(effective("w1")).containsExactly("ep7");
     }
 
     @Test
-    void addressOutsideTheSubnetsIsRefused() {
+    void refusesAddressOutsideTheSubnets() {
         Cidr outside = Cidr.parse("10.45.0.9/24");
         claim(worker("w1", 1, 1, new EndpointRecord("ep", outside, MacAddress.of(outside.address()), 0)));
         assertThat(refused("w1")).containsExactly(Reason.OUTSIDE_SUBNETS);
     }
 
     @Test
-    void managersSubnetsCountMoreThanTheClaimants() {
+    void managersDefinitionOfSubnetsOverridesTheClaimants() {
         Cidr outside = Cidr.parse("10.45.0.9/24");
         NodeRecord liar = new NodeRecord("w1", Role.WORKER, 1, 1, vtep(1), 0, false, false, false, List.of(new NetworkRecord("net",
                 List.of(new SubnetRecord(Cidr.parse("10.0.0.0/8"), InetAddress.ofLiteral("10.0.0.1"))),
@@ -80,7 +80,7 @@ class ClaimsTest {
     }
 
     @Test
-    void groupAndZeroMacAddressesAreRefused() {
+    void refusesGroupAndZeroMac() {
         EndpointRecord good = endpoint(7);
         claim(worker("w1", 1, 1, new EndpointRecord("group", good.address(), new MacAddress(0x01005e000001L), 0),
                 new EndpointRecord("zero", endpoint(8).address(), new MacAddress(0), 0)));
@@ -88,7 +88,7 @@ class ClaimsTest {
     }
 
     @Test
-    void vtepThatIsNoUnicastAddressIsRefused() {
+    void refusesVtepThatIsNoUnicastAddress() {
         claims.self(vtep(200));
         int n = 0;
         for (String bad : List.of("0.0.0.0", "224.0.0.1", "255.255.255.255", "127.0.0.1", "2001:db8::1")) {
@@ -111,7 +111,7 @@ class ClaimsTest {
     }
 
     @Test
-    void macAddressAndEndpointIdBelongToTheirFirstClaimant() {
+    void firstClaimantKeepsMacAndEndpointId() {
         claim(worker("w1", 1, 1, since(endpoint("a", 7), 100)));
         EndpointRecord sameMac = new EndpointRecord("b", endpoint(8).address(), endpoint(7).mac(), 200);
         EndpointRecord sameId = new EndpointRecord("a", endpoint(9).address(), endpoint(9).mac(), 200);
@@ -121,7 +121,7 @@ class ClaimsTest {
     }
 
     @Test
-    void vtepOfLiveNodeIsRefusedAndOfSilentNodeChangesHands() {
+    void vtepOfLiveNodeIsRefusedAndOfSilentNodeIsGiven() {
         claim(worker("w1", 1, 1, endpoint(7)));
         NodeRecord second = new NodeRecord("w2", Role.WORKER, 1, 1, vtep(1), 5, false, false, false, List.of());
         claim(second);

@@ -11,8 +11,10 @@ import io.vxseal.cluster.message.ManualTimer;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.RecordedChannel;
 import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.node.ClusterNode;
 import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
@@ -37,7 +39,7 @@ class HubTest {
     private final List<String> refused = new ArrayList<>();
     private final List<String> removed = new ArrayList<>();
     private final Hub hub = new Hub("m1", 1, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer, managers::contains,
-            new NoKeys(), (node, what) -> refused.add(node + ": " + what));
+            new NoKeys(), (_, node, what) -> refused.add(node + ": " + what));
 
     /** A ring of which only the mark counts. */
     private final class NoKeys implements Rings {
@@ -74,7 +76,7 @@ class HubTest {
 
     @BeforeEach
     void synchronize() {
-        timer.pass(Hub.SYNCHRONIZE);
+        timer.pass(HubReadiness.SYNCHRONIZE);
         hub.tick();
     }
 
@@ -103,7 +105,7 @@ class HubTest {
     }
 
     @Test
-    void subscriberHearsOfItsNetworksOnly() {
+    void subscriberIsToldOfItsNetworksOnly() {
         RecordedChannel on = subscriber("w1", NET);
         RecordedChannel off = subscriber("w2", "other");
         say(open("w3", Role.WORKER), new Message.Announce(worker("w3", 1, 3, endpoint(7))));
@@ -124,7 +126,7 @@ class HubTest {
     }
 
     @Test
-    void unsubscribedNetworkIsToldToBeGone() {
+    void unsubscribingTellsThatNodesAreGone() {
         say(open("w3", Role.WORKER), new Message.Announce(worker("w3", 1, 3, endpoint(7))));
         RecordedChannel channel = subscriber("w1", NET);
         say(channel, new Message.Subscribe(Set.of(), false));
@@ -132,7 +134,7 @@ class HubTest {
     }
 
     @Test
-    void recordOfAnotherNodeIsRefused() {
+    void refusesRecordOfAnotherNode() {
         say(open("w3", Role.WORKER), new Message.Announce(worker("w4", 1, 3, endpoint(7))));
         assertThat(refused).singleElement().asString().startsWith("w3: a record of node w4");
         assertThat(hub.nodes()).isEmpty();
@@ -155,7 +157,7 @@ class HubTest {
     }
 
     @Test
-    void roleInTheRecordIsTheCertificates() {
+    void roleOfRecordComesFromCertificate() {
         NodeRecord lie = manager("w3", 3, TestRecords.SUBNETS);
         say(open("w3", Role.WORKER), new Message.Announce(lie));
         assertThat(hub.nodes()).singleElement().extracting(NodeRecord::role).isEqualTo(Role.WORKER);
@@ -177,14 +179,14 @@ class HubTest {
     }
 
     @Test
-    void slowReaderGetsThePresentStateInsteadOfABacklog() {
+    void slowReaderGetsPresentStateInsteadOfBacklog() {
         RecordedChannel slow = subscriber("w1", NET);
         slow.room = 0;
         RecordedChannel busy = open("w3", Role.WORKER);
         for (int revision = 1; revision <= 50; revision++) {
             say(busy, new Message.Announce(worker("w3", revision, 3, endpoint("ep" + revision, 7))));
         }
-        assertThat(hub.sessions()).filteredOn(session -> session.node().equals("w1")).extracting(Hub.SessionStatus::lag).containsExactly(1);
+        assertThat(hub.sessions()).filteredOn(session -> session.node().equals("w1")).extracting(SessionStatus::lag).containsExactly(1);
         slow.room = Integer.MAX_VALUE;
         hub.drained(slow);
         timer.pass(BATCH);
@@ -236,7 +238,7 @@ class HubTest {
     }
 
     @Test
-    void newerSessionOfANodeReplacesTheOlder() {
+    void newerSessionOfNodeReplacesTheOlder() {
         RecordedChannel old = subscriber("w1", NET);
         RecordedChannel now = subscriber("w1", NET);
         assertThat(old.closed).isTrue();
@@ -247,7 +249,7 @@ class HubTest {
     }
 
     @Test
-    void messagesThatOnlyHubsSendAreRefused() {
+    void refusesMessagesThatOnlyHubsSend() {
         RecordedChannel channel = open("w1", Role.WORKER);
         say(channel, new Message.Records(List.of(), List.of("m1"), true));
         say(channel, new Message.Acknowledge(1, 1, List.of()));
@@ -257,7 +259,7 @@ class HubTest {
     @Test
     void startingHubTellsNothingBeforeItHeardFromTheOthers() {
         Hub starting = new Hub("m1", 2, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer, managers::contains, new NoKeys(),
-                (node, what) -> refused.add(what));
+                (_, _, what) -> refused.add(what));
         starting.managers(managers);
         RecordedChannel channel = new RecordedChannel("w1", Role.WORKER, timer);
         starting.opened(channel);
@@ -269,5 +271,61 @@ class HubTest {
         starting.hubTold("m2", new Message.Records(List.of(worker("w3", 1, 3, endpoint(7))), List.of(), true));
         timer.pass(BATCH.multipliedBy(2));
         assertThat(endpoints(channel.take(Message.Records.class))).containsExactly("ep7");
+    }
+
+    private static Message.Recalled recalled(EndpointRecord... endpoints) {
+        return new Message.Recalled(List.of(new NetworkRecord(NET, List.of(), List.of(endpoints))));
+    }
+
+    private static List<String> named(Message.Recalled recalled) {
+        return recalled.networks().stream().flatMap(network -> network.endpoints().stream())
+                .map(endpoint -> endpoint.id() + "@" + endpoint.address().address().getHostAddress()).toList();
+    }
+
+    /** A hostile node keeps nothing of what the others know from the hub's own node, however fast it answers. */
+    @Test
+    void recallOfItsOwnNodeGathersAllAnswers() {
+        RecordedChannel hostile = open("w1", Role.WORKER);
+        RecordedChannel honest = open("w2", Role.WORKER);
+        RecordedChannel own = open("m1", Role.MANAGER);
+        say(own, new Message.Recall());
+        assertThat(hostile.take(Message.Recall.class)).hasSize(1);
+        assertThat(honest.take(Message.Recall.class)).hasSize(1);
+        say(hostile, recalled(endpoint("lie", 66), endpoint("mine", 67)));
+        say(hostile, recalled(endpoint("lie", 68)));
+        assertThat(refused).containsExactly("w1: second answer to a recall");
+        say(honest, recalled(endpoint("mine", 7)));
+        RecordedChannel late = open("w3", Role.WORKER);
+        timer.pass(BATCH);
+        assertThat(late.take(Message.Recall.class)).hasSize(1);
+        say(late, recalled(endpoint("mine", 7)));
+        assertThat(own.take(Message.Recalled.class)).isEmpty();
+        timer.pass(OwnRecall.GATHER);
+        assertThat(own.take(Message.Recalled.class)).singleElement().satisfies(answer -> assertThat(named(answer))
+                .containsExactlyInAnyOrder("mine@10.44.0.7", "lie@10.44.0.66", "mine@10.44.0.67").startsWith("mine@10.44.0.7"));
+        say(honest, recalled(endpoint("mine", 9)));
+        timer.pass(OwnRecall.LONGEST);
+        assertThat(own.take(Message.Recalled.class)).as("late answers").isEmpty();
+    }
+
+    @Test
+    void recallOfItsOwnNodeEndsBeforeTheNodeStopsWaiting() {
+        RecordedChannel own = open("m1", Role.MANAGER);
+        say(own, new Message.Recall());
+        own.take();
+        timer.pass(OwnRecall.LONGEST.minusSeconds(1));
+        say(open("w1", Role.WORKER), recalled(endpoint("mine", 7)));
+        timer.pass(Duration.ofSeconds(1));
+        assertThat(own.take(Message.Recalled.class)).singleElement().satisfies(answer -> assertThat(named(answer)).containsExactly("mine@10.44.0.7"));
+        assertThat(OwnRecall.LONGEST).isLessThan(ClusterNode.RECALL);
+    }
+
+    @Test
+    void namesFormerManagersThatKeepTheirCertificate() {
+        open("m2", Role.MANAGER);
+        open("w1", Role.WORKER);
+        assertThat(hub.unlistedManagers()).isEmpty();
+        managers.remove("m2");
+        assertThat(hub.unlistedManagers()).containsExactly("m2");
     }
 }

@@ -38,7 +38,7 @@ class RecordsTest {
     }
 
     @Test
-    void silentNodeStandsUntilItsRetentionIsOver() {
+    void silentNodeIsKeptForItsRetention() {
         announce(W1);
         records.closed("w1", at(0), at(10));
         assertThat(records.expire(at(25))).isEmpty();
@@ -48,7 +48,7 @@ class RecordsTest {
     }
 
     @Test
-    void nodeWhoseSilenceWasNoticedLateHasTimeToBeBack() {
+    void nodeWhoseSilenceWasNoticedLateHasTimeToReturn() {
         announce(W1);
         records.closed("w1", at(0), at(25));
         assertThat(records.expire(at(29))).isEmpty();
@@ -56,7 +56,7 @@ class RecordsTest {
     }
 
     @Test
-    void nodeThatIsAwayStandsForTenMinutes() {
+    void nodeThatIsAwayIsKeptForTenMinutes() {
         announce(away(W1));
         records.closed("w1", at(1), at(1));
         assertThat(records.expire(at(600))).isEmpty();
@@ -64,14 +64,14 @@ class RecordsTest {
     }
 
     @Test
-    void olderRecordOfLiveNodeIsNotTaken() {
+    void ignoresOlderRecordOfLiveNode() {
         announce(W1);
         announce(worker("w1", 4, 1));
         assertThat(direct("w1").revision()).isEqualTo(5);
     }
 
     @Test
-    void nodeLostToTheEngineGoesOnlyIfItIsSilent() {
+    void nodeThatTheEngineLostEndsOnlyIfItIsSilent() {
         announce(W1);
         assertThat(records.lost(vtep(1), at(0))).isEmpty();
         assertThat(records.chosen("w1")).isPresent();
@@ -90,7 +90,7 @@ class RecordsTest {
     }
 
     @Test
-    void recordToldByAnotherHubStandsWhileThatHubTellsIt() {
+    void recordOfAnotherHubIsKeptWhileThatHubTellsIt() {
         records.hubOpened("m2", 7, at(0));
         tell("m2", 0, W1);
         assertThat(records.chosen("w1")).isPresent();
@@ -166,7 +166,7 @@ class RecordsTest {
     }
 
     @Test
-    void nodeThatIsBackAfterItsEndCountsAgain() {
+    void nodeThatReturnsAfterItsEndIsKnownAgain() {
         announce(W1);
         records.goodbye("w1", 1, 6, at(1));
         assertThat(records.opened("w1")).isEmpty();
@@ -178,7 +178,7 @@ class RecordsTest {
     }
 
     @Test
-    void whatIsLeftOfAnEndedRecordIsForgotten() {
+    void endedRecordIsForgottenInTheEnd() {
         announce(W1);
         records.goodbye("w1", 1, 6, at(1));
         assertThat(direct("w1").ended()).isTrue();

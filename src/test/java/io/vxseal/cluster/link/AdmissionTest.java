@@ -2,6 +2,7 @@ package io.vxseal.cluster.link;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.cluster.refusal.Refusal;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,7 +21,7 @@ class AdmissionTest {
     }
 
     @Test
-    void newestOfSourceTakesThePlaceOfItsOldest() {
+    void newestConnectionOfSourceReplacesItsOldest() {
         List<Admission.Entry> entries = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
             entries.add(enter(A, i));
@@ -37,7 +38,7 @@ class AdmissionTest {
         for (int i = 0; i < 4; i++) {
             admission.settle(enter(A, i), i);
         }
-        assertThat(admission.enter(A, 4)).isEqualTo(new Admission.Answer.Refuse(Rejection.CONNECTIONS_OF_SOURCE));
+        assertThat(admission.enter(A, 4)).isEqualTo(new Admission.Answer.Refuse(Refusal.CONNECTIONS_OF_SOURCE));
         enter(B, 4);
         assertThat(admission.pending()).isEqualTo(1);
     }
@@ -100,7 +101,7 @@ class AdmissionTest {
     }
 
     @Test
-    void findsWhatIsOverdue() {
+    void findsOverdueConnections() {
         Admission.Entry first = enter(A, 0);
         Admission.Entry settled = enter(A, 0);
         enter(B, 4 * SECOND);

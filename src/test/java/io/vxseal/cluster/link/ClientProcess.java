@@ -1,5 +1,6 @@
 package io.vxseal.cluster.link;
 
+import io.vxseal.cluster.refusal.Refusals;
 import io.vxseal.swarm.SwarmIdentity;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -31,7 +32,7 @@ final class ClientProcess {
         for (int i = first; i < first + count; i++) {
             clients.add(new HubClient(InetAddress.ofLiteral("127.0.%d.%d".formatted(i >> 8, i & 0xFF)),
                     SwarmIdentity.read(folder.resolve("s1-node-" + i)), threads, LinkTimes.DEFAULT, new Recorder(),
-                    new Rejections()));
+                    new Refusals()));
         }
         BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         System.out.println("ready");

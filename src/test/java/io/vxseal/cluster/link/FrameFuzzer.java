@@ -1,6 +1,7 @@
 package io.vxseal.cluster.link;
 
 import com.code_intelligence.jazzer.api.FuzzedDataProvider;
+import io.vxseal.cluster.refusal.RefusedException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -43,7 +44,7 @@ public final class FrameFuzzer {
                     throw new IllegalStateException(budget.used() + " octets reserved, " + arrived + " arrived");
                 }
             }
-        } catch (RejectedException refused) {
+        } catch (RefusedException refused) {
             seen.add("refused: " + refused.reason());
         }
         reader.release();

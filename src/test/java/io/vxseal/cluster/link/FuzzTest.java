@@ -24,7 +24,7 @@ class FuzzTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"FrameFuzzer", "MessageFuzzer"})
-    void inputsOfAnyShapeAreHandled(String target) throws Exception {
+    void handlesFuzzedInput(String target) throws Exception {
         Path corpus = Files.createDirectories(folder.resolve("corpus"));
         Path kept = Path.of("src/test/resources/fuzz", target);
         Process fuzzer = new ProcessBuilder(

@@ -3,6 +3,7 @@ package io.vxseal.cluster.link;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
 import io.vxseal.swarm.TestAuthority;
@@ -61,7 +62,7 @@ class HostileConnectionTest extends LinkTest {
             Thread.sleep(300);
             long beside = joinMillis();
             System.out.printf("measured: a node joins in %d ms, beside %s in %d ms; refused: %s%n",
-                    usual, what, beside, rejections.counts());
+                    usual, what, beside, refusals.counts());
             assertThat(beside).isLessThanOrEqualTo(2 * usual + NOISE_MILLIS);
         } finally {
             over = true;
@@ -110,7 +111,7 @@ class HostileConnectionTest extends LinkTest {
     void honestNodeJoinsBesideIdleConnections() throws Exception {
         honestNodeJoinsBeside("300 idle connections", 300, hub -> idle(hub, ATTACKER, new byte[0]));
         assertThat(hub.pending()).isLessThanOrEqualTo(17);
-        assertThat(rejections.count(Rejection.DISPLACED)).isPositive();
+        assertThat(refusals.count(Refusal.DISPLACED)).isPositive();
     }
 
     /** As a container of the same host does, whose packets leave with the host's address. */
@@ -142,7 +143,7 @@ class HostileConnectionTest extends LinkTest {
                 }
             }
         });
-        assertThat(rejections.count(Rejection.DISPLACED) + rejections.count(Rejection.DEADLINE)).isPositive();
+        assertThat(refusals.count(Refusal.DISPLACED) + refusals.count(Refusal.DEADLINE)).isPositive();
     }
 
     @Test
@@ -159,7 +160,7 @@ class HostileConnectionTest extends LinkTest {
             RawClient.connect(ATTACKER, hub).close();
             Thread.sleep(2);
         });
-        assertThat(rejections.count(Rejection.CONNECTION_RATE)).isPositive();
+        assertThat(refusals.count(Refusal.CONNECTION_RATE)).isPositive();
     }
 
     /** By one who has a certificate, each session in place of the one before. */
@@ -171,7 +172,7 @@ class HostileConnectionTest extends LinkTest {
                 client.open();
             }
         });
-        assertThat(rejections.count(Rejection.SESSION_RATE)).isPositive();
+        assertThat(refusals.count(Refusal.SESSION_RATE)).isPositive();
         assertThat(hub.sessions()).isLessThanOrEqualTo(2);
     }
 
@@ -183,7 +184,7 @@ class HostileConnectionTest extends LinkTest {
             silent.setSoTimeout(20_000);
             assertThat(silent.getInputStream().read()).isEqualTo(-1);
             headless.awaitEnd();
-            assertThat(rejections.count(Rejection.DEADLINE)).isEqualTo(2);
+            assertThat(refusals.count(Refusal.DEADLINE)).isEqualTo(2);
             atHub.await("none pending", () -> hub.pending() == 0);
         }
     }
@@ -197,7 +198,7 @@ class HostileConnectionTest extends LinkTest {
         SwarmIdentity old = authority().node("node-4", Role.WORKER, Instant.now().plusSeconds(3));
         Thread.sleep(3_100);
         assertThatThrownBy(() -> new RawClient(ATTACKER, at(hub), old).open()).isInstanceOf(IOException.class);
-        atHub.await("counted", () -> rejections.count(Rejection.HANDSHAKE) >= 2);
+        atHub.await("counted", () -> refusals.count(Refusal.HANDSHAKE) >= 2);
         assertThat(atHub.events).isEmpty();
     }
 
@@ -212,7 +213,7 @@ class HostileConnectionTest extends LinkTest {
                 assertThat(client.request(head)).startsWith("HTTP/1.1 404");
             }
         }
-        assertThat(rejections.count(Rejection.REQUEST)).isEqualTo(2);
+        assertThat(refusals.count(Refusal.REQUEST)).isEqualTo(2);
         try (RawClient client = new RawClient(ATTACKER, at(hub), identity)) {
             assertThat(client.request("POST /v1/session HTTP/1.1\r\nHost: hub\r\nX: " + "x".repeat(10_000) + "\r\n\r\n"))
                     .startsWith("HTTP/1.1 431");

@@ -3,6 +3,7 @@ package io.vxseal.cluster.link;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
 import io.vxseal.swarm.TestAuthority;
@@ -29,7 +30,7 @@ class HostileSessionTest extends LinkTest {
             hostile.awaitEnd();
         }
         atHub.await("closed node-3: malformed or oversized frame");
-        assertThat(rejections.count(Rejection.FRAME)).isEqualTo(1);
+        assertThat(refusals.count(Refusal.FRAME)).isEqualTo(1);
     }
 
     @Test
@@ -96,7 +97,7 @@ class HostileSessionTest extends LinkTest {
             atHub.await("closed node-3: no whole frame");
             drip.join();
         }
-        assertThat(rejections.count(Rejection.SILENCE)).isEqualTo(1);
+        assertThat(refusals.count(Refusal.SILENCE)).isEqualTo(1);
     }
 
     @Test
@@ -153,7 +154,7 @@ class HostileSessionTest extends LinkTest {
             }
         }
         assertThat(refused).isBetween(5, 15);
-        assertThat(rejections.count(Rejection.SESSION_RATE)).isEqualTo(refused);
+        assertThat(refusals.count(Refusal.SESSION_RATE)).isEqualTo(refused);
         dial(node(4, Role.WORKER), hub);
         atHub.await("opened node-4");
     }
@@ -184,7 +185,7 @@ class HostileSessionTest extends LinkTest {
     }
 
     @Test
-    void nobodyWaitsForPeerThatDoesNotRead() throws Exception {
+    void peerThatDoesNotReadDelaysNoOther() throws Exception {
         HubServer hub = hub();
         try (RawClient deaf = raw(3, hub)) {
             deaf.open();
@@ -238,8 +239,8 @@ class HostileSessionTest extends LinkTest {
         hub.recheck(name -> name.node().equals("node-3") ? Optional.of("removed from the swarm") : Optional.empty());
         atHub.await("closed node-3: node may not have a session: removed from the swarm");
         removed.heard().await("removed from the swarm");
-        assertThatThrownBy(() -> dial(removed, hub)).hasMessageContaining(Rejection.NODE.text());
-        assertThat(rejections.count(Rejection.NODE)).isEqualTo(2);
+        assertThatThrownBy(() -> dial(removed, hub)).hasMessageContaining(Refusal.NODE.text());
+        assertThat(refusals.count(Refusal.NODE)).isEqualTo(2);
         assertThat(stays.heard().open).hasSize(1);
     }
 
@@ -250,7 +251,7 @@ class HostileSessionTest extends LinkTest {
         dial(node, hub);
         node.heard().await("closed hub: closed by the peer: certificate does not hold: it expired");
         assertThatThrownBy(() -> dial(node, hub)).isInstanceOf(ExecutionException.class);
-        assertThat(rejections.count(Rejection.CERTIFICATE)).isEqualTo(1);
+        assertThat(refusals.count(Refusal.CERTIFICATE)).isEqualTo(1);
     }
 
     @Test
@@ -270,7 +271,7 @@ class HostileSessionTest extends LinkTest {
     }
 
     @Test
-    void renewedCertificateTakesANewSession() throws Exception {
+    void renewedCertificateOpensNewSession() throws Exception {
         HubServer hub = hub();
         Node node = node(3, Role.WORKER);
         dial(node, hub);
@@ -285,7 +286,7 @@ class HostileSessionTest extends LinkTest {
         HubServer hub = hub(authority().node("demoted", Role.WORKER), atHub, QUICK);
         Node node = node(3, Role.WORKER);
         assertThatThrownBy(() -> dial(node, hub)).hasMessageContaining("hub is not a manager");
-        assertThat(node.rejections().count(Rejection.CERTIFICATE)).isEqualTo(1);
+        assertThat(node.refusals().count(Refusal.CERTIFICATE)).isEqualTo(1);
         assertThat(node.heard().events).isEmpty();
     }
 
@@ -307,7 +308,7 @@ class HostileSessionTest extends LinkTest {
                     }
                 });
             }
-            atHub.await("one closed", () -> rejections.count(Rejection.MEMORY) > 0);
+            atHub.await("one closed", () -> refusals.count(Refusal.MEMORY) > 0);
         } finally {
             for (RawClient client : hostile) {
                 client.close();

@@ -1,6 +1,7 @@
 package io.vxseal.cluster.link;
 
 import com.sun.management.OperatingSystemMXBean;
+import io.vxseal.cluster.refusal.Refusals;
 import io.vxseal.swarm.SwarmIdentity;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -29,7 +30,7 @@ final class HubProcess {
     public static void main(String[] args) throws Exception {
         Recorder recorder = new Recorder();
         HubServer hub = new HubServer(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 0),
-                SwarmIdentity.read(Path.of(args[0])), new LinkThreads(), LinkTimes.DEFAULT, recorder, new Rejections());
+                SwarmIdentity.read(Path.of(args[0])), new LinkThreads(), LinkTimes.DEFAULT, recorder, new Refusals());
         hub.start();
         System.out.println(hub.port());
         BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));

@@ -1,5 +1,6 @@
 package io.vxseal.cluster.link;
 
+import io.vxseal.cluster.refusal.Refusals;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
 import io.vxseal.swarm.TestAuthority;
@@ -28,7 +29,7 @@ abstract class LinkTest {
 
     final LinkThreads threads = new LinkThreads();
     final Recorder atHub = new Recorder();
-    final Rejections rejections = new Rejections();
+    final Refusals refusals = new Refusals();
     private final Deque<AutoCloseable> open = new ArrayDeque<>();
 
     static synchronized TestAuthority authority() {
@@ -39,7 +40,7 @@ abstract class LinkTest {
     }
 
     /** A node that can dial the hub. */
-    record Node(HubClient client, Recorder heard, Rejections rejections, SwarmIdentity identity) {}
+    record Node(HubClient client, Recorder heard, Refusals refusals, SwarmIdentity identity) {}
 
     @AfterEach
     void closeAll() throws Exception {
@@ -73,7 +74,7 @@ abstract class LinkTest {
 
     HubServer hub(SwarmIdentity identity, ConnectionListener listener, LinkTimes times) throws IOException {
         HubServer hub = closing(new HubServer(
-                new InetSocketAddress(HUB, 0), identity, threads, times, listener, rejections));
+                new InetSocketAddress(HUB, 0), identity, threads, times, listener, refusals));
         hub.start();
         return hub;
     }
@@ -87,7 +88,7 @@ abstract class LinkTest {
     }
 
     Node node(int number, SwarmIdentity identity, LinkTimes times, Recorder heard) {
-        Rejections own = new Rejections();
+        Refusals own = new Refusals();
         HubClient client = closing(new HubClient(address(number), identity, threads, times, heard, own));
         return new Node(client, heard, own, identity);
     }

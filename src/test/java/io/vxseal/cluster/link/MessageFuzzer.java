@@ -2,7 +2,7 @@ package io.vxseal.cluster.link;
 
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageCodec;
-import io.vxseal.cluster.message.RefusedException;
+import io.vxseal.cluster.refusal.RefusedException;
 import java.util.Arrays;
 import java.util.Optional;
 

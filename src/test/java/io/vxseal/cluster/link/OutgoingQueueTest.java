@@ -64,7 +64,7 @@ class OutgoingQueueTest {
     }
 
     @Test
-    void knowsWhenItStopsInsideFrame() {
+    void reportsWhetherItStoppedInsideFrame() {
         queue.offer(new byte[30_000]);
         queue.next();
         assertThat(queue.clear()).isFalse();

@@ -12,6 +12,8 @@ import io.vxseal.cluster.record.NodeReport;
 import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.SubnetRecord;
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
@@ -55,6 +57,19 @@ class MessageCodecTest {
         byte[] octets = {1, 2, 3};
         Message.Ring ring = (Message.Ring) MessageCodec.decode(MessageCodec.encode(new Message.Ring(octets))).orElseThrow();
         assertThat(ring.octets()).isEqualTo(octets);
+    }
+
+    private static void assertRefused(String json, Refusal reason) {
+        assertThatThrownBy(() -> read(json)).as("%.80s", json)
+                .isInstanceOfSatisfying(RefusedException.class, refused -> assertThat(refused.reason()).isEqualTo(reason));
+    }
+
+    @Test
+    void namesTheReasonOfRefusal() {
+        assertRefused("{\"ping\":", Refusal.MALFORMED);
+        assertRefused("{\"ping\":7}", Refusal.MALFORMED);
+        assertRefused("{\"goodbye\":{\"incarnation\":-1,\"revision\":1}}", Refusal.BOUNDS);
+        assertRefused("{\"unknown\":" + "[".repeat(50), Refusal.BOUNDS);
     }
 
     private static Optional<Message> read(String json) throws RefusedException {

@@ -62,7 +62,7 @@ class DirectoryTest {
     }
 
     @Test
-    void endpointStandsWhileOneHubTellsIt() {
+    void endpointIsKeptWhileOneHubTellsIt() {
         assertThat(tell("m1", 0, worker("w1", 1, 1, endpoint(7)))).containsExactly(new Added(peer(endpoint(7), 1)));
         assertThat(tell("m2", 0, worker("w1", 1, 1, endpoint(7)))).as("the same again").isEmpty();
         assertThat(gone("m1", 1, "w1")).isEmpty();
@@ -77,7 +77,7 @@ class DirectoryTest {
     }
 
     @Test
-    void nodeThatComesBackChangesOnlyWhatIsOther() {
+    void returningNodeCausesOnlyDifferences() {
         tell("m1", 0, worker("w1", 5, 1, endpoint(7), endpoint(8)));
         assertThat(tell("m1", 1, incarnation(worker("w1", 1, 1, endpoint(8), endpoint(9)), 2)))
                 .containsExactly(new Removed(peer(endpoint(7), 1)), new Added(peer(endpoint(9), 1)));
@@ -91,7 +91,7 @@ class DirectoryTest {
     }
 
     @Test
-    void everythingStandsWhileNoHubIsReached() {
+    void everythingIsKeptWhileNoHubIsReached() {
         tell("m1", 0, worker("w1", 1, 1, endpoint(7)));
         directory.closed("m2", at(1));
         assertThat(directory.closed("m1", at(1))).isEmpty();
@@ -100,7 +100,7 @@ class DirectoryTest {
     }
 
     @Test
-    void whatAnUnreachedHubToldGoesSomeTimeAfterAnotherIsReached() {
+    void recordsOfLostHubExpireAfterAnotherIsReached() {
         tell("m1", 0, worker("w1", 1, 1, endpoint(7)));
         directory.closed("m1", at(1));
         directory.closed("m2", at(1));
@@ -111,7 +111,7 @@ class DirectoryTest {
     }
 
     @Test
-    void awayNodeStandsLongerUnlessAHubWasThereToHear() {
+    void awayNodeIsKeptLongerUnlessHubWasWitness() {
         tell("m1", 0, away(worker("w1", 1, 1, endpoint(7))));
         tell("m2", 0);
         directory.closed("m1", at(10));
@@ -129,7 +129,7 @@ class DirectoryTest {
 
     /** Seed 3776: the hub that was there all along had been out of reach, and its view was dropped meanwhile. */
     @Test
-    void hubThatThisNodeReachesLaterIsAWitnessOfWhatItWasThereFor() {
+    void hubReachedLaterIsWitnessSinceItsStart() {
         tell("m1", 0, away(worker("w1", 1, 1, endpoint(7))));
         directory.closed("m1", at(50));
         directory.closed("m2", at(50));
@@ -157,7 +157,7 @@ class DirectoryTest {
     }
 
     @Test
-    void hubThatTellsAllAgainEndsWhatItToldBefore() {
+    void completeTellingReplacesEarlierRecords() {
         tell("m1", 0, worker("w1", 1, 1, endpoint(7)));
         directory.closed("m1", at(1));
         assertThat(directory.opened("m1", 11, at(2))).isEmpty();
@@ -165,7 +165,7 @@ class DirectoryTest {
     }
 
     @Test
-    void restartedHubGetsTimeToHearFromTheNodes() {
+    void restartedHubHasTimeToHearFromNodes() {
         tell("m1", 0, worker("w1", 1, 1, endpoint(7)));
         directory.closed("m1", at(1));
         directory.opened("m1", 77, at(2));
@@ -175,7 +175,7 @@ class DirectoryTest {
     }
 
     @Test
-    void nodeLostToTheEngineGoesUnlessAHubTellsOfIt() {
+    void nodeThatTheEngineLostGoesUnlessHubTellsIt() {
         tell("m1", 0, worker("w1", 1, 1, endpoint(7)));
         assertThat(directory.lost(vtep(1))).isEmpty();
         directory.closed("m1", at(1));
@@ -183,7 +183,7 @@ class DirectoryTest {
     }
 
     @Test
-    void claimThatContradictsThisNodesEngineIsNotTaken() {
+    void ignoresClaimThatContradictsTheEngine() {
         assertThat(tell("m1", 0, worker("w1", 1, 1, endpoint(1), endpoint(255), endpoint(7)))).hasSize(1);
         assertThat(directory.refused()).isEqualTo(2);
         tell("m1", 1, worker("w1", 2, 1, endpoint(7)));
@@ -191,7 +191,7 @@ class DirectoryTest {
     }
 
     @Test
-    void ownRecordAndOtherNetworksAreNotTaken() {
+    void ignoresOwnRecordAndOtherNetworks() {
         assertThat(tell("m1", 0, worker("w0", 1, 9, endpoint(7)))).isEmpty();
         tell("m1", 1, worker("w1", 1, 1, endpoint(7)));
         assertThat(directory.unsubscribe(NET)).containsExactly(new Removed(peer(endpoint(7), 1)));

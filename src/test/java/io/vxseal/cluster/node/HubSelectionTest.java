@@ -30,7 +30,7 @@ class HubSelectionTest {
     }
 
     @Test
-    void takesNoMoreThanItMay() {
+    void selectsAtMostTheAllowedNumber() {
         selection.listed(hubs(7), at(0));
         List<InetAddress> taken = selection.take(at(0), HubSelection.MOST_HUBS);
         assertThat(taken).hasSize(5).doesNotHaveDuplicates();
@@ -50,7 +50,7 @@ class HubSelectionTest {
     }
 
     @Test
-    void hubThatFailsIsTriedEverMoreSeldomAndAfterTheOthers() {
+    void failingHubIsTriedLessOftenAndAfterTheOthers() {
         selection.listed(hubs(1), at(0));
         double now = 0;
         double longest = 0;
@@ -69,7 +69,7 @@ class HubSelectionTest {
     }
 
     @Test
-    void hubWhoseSessionEndedIsTriedAtOnce() {
+    void hubIsTriedAtOnceAfterItsSessionEnded() {
         selection.listed(hubs(1), at(0));
         selection.take(at(0), 1);
         selection.connected(hub(1));
@@ -88,7 +88,7 @@ class HubSelectionTest {
     }
 
     @Test
-    void hubOffTheListIsForgotten() {
+    void forgetsHubThatIsNoLongerListed() {
         selection.listed(hubs(2), at(0));
         selection.take(at(0), 5);
         selection.listed(hubs(1), at(1));

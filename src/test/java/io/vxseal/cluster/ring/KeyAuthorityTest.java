@@ -30,7 +30,7 @@ class KeyAuthorityTest {
     private final KeyAuthority authority = new KeyAuthority(Duration.ofHours(12), 0, new SecureRandom());
 
     @Test
-    void theFirstRingWaitsForOthersToBringOne() {
+    void firstRingWaitsForRingsOfOthers() {
         assertThat(authority.duty(new Situation(true, true, true, SHORT, Optional.empty(), false))).isEqualTo(NOTHING);
         assertThat(authority.duty(new Situation(true, true, true, KeyAuthority.SETTLE, Optional.empty(), false)))
                 .isEqualTo(FIRST);
@@ -43,7 +43,7 @@ class KeyAuthorityTest {
     }
 
     @Test
-    void aRingIsRotatedWhenItIsDueAndOnlyByItsMakerWithTheMajority() {
+    void onlyTheKeyMakerWithMajorityRotatesDueRing() {
         assertThat(duty(true, true, ring(false, LONG, LONG))).isEqualTo(ROTATE);
         assertThat(duty(true, true, ring(false, SHORT, SHORT))).isEqualTo(NOTHING);
         assertThat(duty(false, true, ring(false, LONG, LONG))).isEqualTo(NOTHING);
@@ -53,13 +53,13 @@ class KeyAuthorityTest {
     }
 
     @Test
-    void clocksThatDifferNeitherRaceNorStopRotation() {
+    void wrongClocksNeitherSpeedUpNorStopRotation() {
         assertThat(duty(true, true, ring(false, LONG, SHORT))).as("clock set forward").isEqualTo(NOTHING);
         assertThat(duty(true, true, ring(false, LONG.negated(), LONG))).as("clock set back").isEqualTo(ROTATE);
     }
 
     @Test
-    void aSignatureThatEndsIsReplacedWhileItIsStillGood() {
+    void signatureIsRenewedBeforeItExpires() {
         assertThat(duty(true, true, new InForce(true, false, LONG, false, SHORT, SHORT))).isEqualTo(SIGN_AGAIN);
         assertThat(duty(true, true, new InForce(false, true, SHORT, true, SHORT, SHORT))).isEqualTo(SIGN_AGAIN);
         assertThat(duty(true, false, new InForce(false, true, SHORT, true, LONG, LONG)))
@@ -69,7 +69,7 @@ class KeyAuthorityTest {
     }
 
     @Test
-    void aWishIsGrantedBeforeTheTimeButNotBeforeAllKnowTheRingTheyHave() {
+    void requestedRotationWaitsUntilAllHaveTheRing() {
         assertThat(wished(true, true, ring(false, SHORT, KeyAuthority.LEARN))).isEqualTo(ROTATE);
         assertThat(wished(true, true, ring(false, SHORT, KeyAuthority.LEARN.minusMillis(1)))).isEqualTo(NOTHING);
         assertThat(wished(false, true, ring(false, LONG, LONG))).isEqualTo(NOTHING);
@@ -80,7 +80,7 @@ class KeyAuthorityTest {
     }
 
     @Test
-    void aNewReplayWindowComesWithNewKeysOnly() {
+    void newReplayWindowAppliesToNewKeysOnly() {
         KeyAuthority guarded = new KeyAuthority(Duration.ofHours(12), 128, new SecureRandom());
         assertThat(guarded.first().keys()).extracting(Key::replayWindow).containsExactly(128, 128, 128);
         KeyRing switched = guarded.rotate(authority.first());
@@ -104,7 +104,7 @@ class KeyAuthorityTest {
     }
 
     @Property(tries = 50)
-    void aDeliveredRingOfAnySizeBecomesOneOfThree(@ForAll @IntRange(min = 1, max = 8) int size) {
+    void deliveredRingBecomesOneOfThreeKeys(@ForAll @IntRange(min = 1, max = 8) int size) {
         List<Key> keys = IntStream.range(0, size).mapToObj(i -> new Key(new byte[16], 100 + i)).toList();
         KeyRing after = authority.rotate(new KeyRing(keys));
         assertThat(after.keys()).hasSize(3);

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vxseal.cluster.message.ManualTimer;
-import io.vxseal.cluster.message.RefusedException;
 import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
@@ -67,7 +67,7 @@ class RingKeeperTest {
 
     /** Seeds 1018 and 1426: half of the swarm kept the one ring, half the other, until the next rotation. */
     @Test
-    void ringThatAFormerManagersOutranksElsewhereIsSignedAgain() throws RefusedException {
+    void ringIsSignedAgainWhereFormerManagersOutranksIt() throws RefusedException {
         contest();
         KeyRing keys = m2.keys();
         timer.pass(APART);
@@ -79,7 +79,7 @@ class RingKeeperTest {
     }
 
     @Test
-    void formerManagerCausesNoMoreThanOneSignatureInTheLeastTime() throws RefusedException {
+    void formerManagerCausesOneSignaturePerInterval() throws RefusedException {
         contest();
         for (int second = 0; second < 59; second++) {
             timer.pass(Duration.ofSeconds(1));
@@ -89,7 +89,7 @@ class RingKeeperTest {
     }
 
     @Test
-    void ringOfFormerManagerThatIsFarAheadIsNotOutdone() throws RefusedException {
+    void ignoresFormerManagersRingThatIsFarAhead() throws RefusedException {
         contest();
         SimulatedTrust former = new SimulatedTrust(new NodeName("swarm", Role.MANAGER, "m1"), signatures);
         byte[] ahead = former.sign(m2.mark().version() + RingKeeper.LONGEST_CONTEST + 1, timer.wallTime(), false, m1.keys()).octets();

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vxseal.cluster.Hosts;
-import io.vxseal.cluster.message.RefusedException;
 import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.swarm.NodeName;
@@ -47,7 +47,7 @@ public class RingTest {
     }
 
     @Test
-    void opensAsItWasSigned() throws Exception {
+    void opensRingAsItWasSigned() throws Exception {
         KeyRing keys = Hosts.keys(5, 4, 6);
         Instant made = Instant.ofEpochMilli(1_700_000_000_123L);
         SignedRing ring = SignedRing.open(worker, SignedRing.sign(manager, 9, made, true, keys).octets());
@@ -59,14 +59,14 @@ public class RingTest {
     }
 
     @Test
-    void ofTwoRingsTheLaterVersionCountsAndOfOneVersionTheEarlierMade() {
+    void laterVersionWinsAndOfOneVersionTheEarlierMade() {
         assertThat(List.of(new RingMark(2, "a", 5), new RingMark(1, "c", 8), new RingMark(1, "b", 8),
                         new RingMark(1, "z", 9), RingMark.NONE))
                 .isSortedAccordingTo(Comparator.reverseOrder());
     }
 
     @Test
-    void aKeyCarriesItsReplayWindowAndOnlyOneThatItCanHave() throws Exception {
+    void keyCarriesValidReplayWindowOnly() throws Exception {
         byte[] octets = new byte[KeyAuthority.KEY_OCTETS];
         KeyRing keys = new KeyRing(List.of(new Key(octets, 1, 4096), new Key(octets, 2, 32), new Key(octets, 3)));
         byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys).octets();
@@ -78,7 +78,7 @@ public class RingTest {
     }
 
     @Test
-    void everyChangedOctetIsNoticedAndNoKeyIsShown() {
+    void refusesAnyChangedOctetAndShowsNoKey() {
         KeyRing keys = Hosts.keys(0x51, 0x52, 0x53);
         byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys).octets();
         String secret = HexFormat.of().formatHex(keys.keys().getFirst().octets()).substring(0, 12);
@@ -118,7 +118,7 @@ public class RingTest {
     }
 
     @Test
-    void theFileIsClosedToOthersAndOnlyBelievedWhenSigned() throws Exception {
+    void ringFileIsPrivateAndVerifiedWhenRead() throws Exception {
         RingFile file = new RingFile(temp.resolve("tmpfs"));
         assertThat(file.read(RingTrust.of(worker))).isEmpty();
         SignedRing ring = SignedRing.sign(manager, 3, Instant.now(), false, Hosts.keys(1, 2, 3));
@@ -142,7 +142,7 @@ public class RingTest {
     }
 
     @Test
-    void whatIsWrongWithTheFilesIsSaid() throws Exception {
+    void namesTheFileThatCannotBeUsed() throws Exception {
         Path folder = swarm.node("broken", Role.WORKER);
         assertThat(SwarmIdentity.read(folder).name()).isEqualTo(new NodeName(SWARM, Role.WORKER, "broken"));
         Path other = swarm.node("another", Role.WORKER);

@@ -1,7 +1,8 @@
 package io.vxseal.cluster.ring;
 
-import io.vxseal.cluster.message.RefusedException;
 import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
@@ -40,7 +41,7 @@ public record SimulatedTrust(NodeName self, List<SignedRing> signatures) impleme
     public SignedRing open(byte[] octets) throws RefusedException {
         int number = octets.length == 4 ? ByteBuffer.wrap(octets).getInt() : -1;
         if (number < 0 || number >= signatures.size()) {
-            throw new RefusedException("ring with a bad signature");
+            throw new RefusedException(Refusal.RING, "ring with a bad signature");
         }
         return signatures.get(number);
     }

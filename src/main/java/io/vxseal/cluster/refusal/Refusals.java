@@ -1,4 +1,4 @@
-package io.vxseal.cluster.link;
+package io.vxseal.cluster.refusal;
 
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -8,15 +8,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Counts refusals by reason, and logs them: a warning per source and ten seconds, the others at debug level. */
-public final class Rejections {
-    private static final Logger log = LoggerFactory.getLogger(Rejections.class);
+public final class Refusals implements RefusalListener {
+    private static final Logger log = LoggerFactory.getLogger(Refusals.class);
     private static final long QUIET_NANOS = 10_000_000_000L;
     private static final int MAX_SOURCES = 256;
 
     /** Warnings in ten seconds from all sources: a flood from many addresses must not fill the engine's log. */
     private static final int MAX_WARNINGS = 20;
 
-    private final AtomicLongArray counts = new AtomicLongArray(Rejection.values().length);
+    private final AtomicLongArray counts = new AtomicLongArray(Refusal.values().length);
 
     /** When each source was last warned of. Guarded by itself. */
     private final Map<String, Long> warned = new LinkedHashMap<>() {
@@ -31,14 +31,9 @@ public final class Rejections {
     private long periodStart = System.nanoTime();
     private int warningsInPeriod;
 
-    /**
-     * Counts a refusal.
-     *
-     * @param source a node's id or an address
-     * @param detail what was refused
-     */
+    @Override
     @SuppressWarnings("EnumOrdinal") // An array with a place for each reason.
-    public void add(Rejection reason, String source, String detail) {
+    public void refused(Refusal reason, String source, String detail) {
         counts.incrementAndGet(reason.ordinal());
         if (isNews(source, System.nanoTime())) {
             log.warn("refused from {}: {}: {}", source, reason.text(), detail);
@@ -66,14 +61,19 @@ public final class Rejections {
 
     /** Returns how often something was refused for this reason. */
     @SuppressWarnings("EnumOrdinal") // As above.
-    public long count(Rejection reason) {
+    public long count(Refusal reason) {
         return counts.get(reason.ordinal());
     }
 
+    /** Returns how much was refused since the start, for any reason. */
+    public long total() {
+        return counts().values().stream().mapToLong(Long::longValue).sum();
+    }
+
     /** Returns the reasons that occurred, with their counts. */
-    public Map<Rejection, Long> counts() {
-        Map<Rejection, Long> all = new EnumMap<>(Rejection.class);
-        for (Rejection reason : Rejection.values()) {
+    public Map<Refusal, Long> counts() {
+        Map<Refusal, Long> all = new EnumMap<>(Refusal.class);
+        for (Refusal reason : Refusal.values()) {
             if (count(reason) > 0) {
                 all.put(reason, count(reason));
             }

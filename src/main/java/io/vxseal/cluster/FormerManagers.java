@@ -1,0 +1,48 @@
+package io.vxseal.cluster;
+
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+
+/**
+ * Nodes that show a manager's certificate though the engine's list of managers has not had them for some time. The engine of a node that was
+ * demoted takes a worker's certificate within seconds, and a node that was promoted is on every engine's list within seconds. So the
+ * node was removed from the swarm, or its engine is out of order.
+ *
+ * <p>Pure, one thread.
+ */
+final class FormerManagers {
+    private final Duration grace;
+    private final Map<String, Long> since = new HashMap<>();
+    private final Set<String> refused = new HashSet<>();
+
+    /** @param grace time for the list and the certificate to follow from a change of role */
+    FormerManagers(Duration grace) {
+        this.grace = grace;
+    }
+
+    /**
+     * Looks at the sessions; to be called each second.
+     *
+     * @param unlisted nodes with a session that show a manager's certificate and are not on the list
+     * @param isManager whether a node is on the list
+     * @return whether other nodes than before are refused
+     */
+    boolean look(Set<String> unlisted, Predicate<String> isManager, long now) {
+        since.keySet().retainAll(unlisted);
+        unlisted.forEach(node -> since.putIfAbsent(node, now));
+        boolean changed = refused.removeIf(isManager);
+        for (Map.Entry<String, Long> each : since.entrySet()) {
+            changed |= now - each.getValue() >= grace.toNanos() && refused.add(each.getKey());
+        }
+        return changed;
+    }
+
+    /** Returns the nodes that may have no session with such a certificate. */
+    Set<String> refused() {
+        return Set.copyOf(refused);
+    }
+}

@@ -1,0 +1,29 @@
+package io.vxseal.cluster;
+
+import io.vxseal.encryption.KeyRing;
+import io.vxseal.peers.Peer;
+import java.net.InetAddress;
+import java.util.List;
+import java.util.Set;
+
+/** What a {@link ClusterMember} acts upon: sessions and the driver. */
+interface Surroundings {
+    /** Connects to a hub; answered by {@link ClusterMember#hubReached} or {@link ClusterMember#hubFailed}. */
+    void dial(InetAddress hub);
+
+    /** Takes changes of other nodes' endpoints. */
+    void changed(List<PeerChange> changes);
+
+    /**
+     * Takes what this node announced before, by the word of a hub.
+     *
+     * @param then to be run after that
+     */
+    void recalled(List<Peer> endpoints, Runnable then);
+
+    /** Takes keys that are in force from now on. */
+    void keys(KeyRing keys);
+
+    /** Ends the sessions of nodes that show a manager's certificate, and opens none, in place of the nodes before. */
+    void refuseFormerManagers(Set<String> nodes);
+}

@@ -1,0 +1,67 @@
+package io.vxseal.cluster.hub;
+
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.Timer;
+import io.vxseal.cluster.record.NetworkRecord;
+import io.vxseal.cluster.refusal.RefusedException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * Recall of what a hub's own node announced before: after both started again the hub knows nothing of it, so it asks the other nodes.
+ *
+ * <p>Pure, one thread.
+ */
+final class OwnRecall {
+    /** Time from the first answer that names endpoints to the end: nodes that lost their session dial again within this time. */
+    static final Duration GATHER = Duration.ofSeconds(5);
+    /** Longest time, shorter than what the node waits. */
+    static final Duration LONGEST = Duration.ofSeconds(9);
+
+    private final Timer timer;
+    private final Consumer<Message.Recalled> answer;
+    private Optional<RecallAnswers> answers = Optional.empty();
+
+    /** @param answer takes what the nodes named */
+    OwnRecall(Timer timer, Consumer<Message.Recalled> answer) {
+        this.timer = timer;
+        this.answer = answer;
+    }
+
+    /** Begins to take answers. */
+    void begin() {
+        RecallAnswers gathering = new RecallAnswers();
+        answers = Optional.of(gathering);
+        endAfter(LONGEST, gathering);
+    }
+
+    /** Returns whether nodes are to be asked. */
+    boolean isRunning() {
+        return answers.isPresent();
+    }
+
+    /** Takes a node's answer; one that comes late is dropped. */
+    void take(String node, List<NetworkRecord> networks) throws RefusedException {
+        if (answers.isPresent()) {
+            RecallAnswers gathering = answers.get();
+            boolean first = gathering.isEmpty();
+            gathering.add(node, networks);
+            if (first && !gathering.isEmpty()) {
+                endAfter(GATHER, gathering);
+            }
+        }
+    }
+
+    private void endAfter(Duration time, RecallAnswers gathering) {
+        timer.after(time, () -> {
+            if (answers.filter(now -> now == gathering).isPresent()) {
+                answers = Optional.empty();
+                if (!gathering.isEmpty()) {
+                    answer.accept(new Message.Recalled(gathering.networks()));
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,28 @@
+package io.vxseal.cluster.node;
+
+import io.vxseal.cluster.PeerChange;
+import io.vxseal.cluster.message.Message;
+import io.vxseal.peers.Peer;
+import java.util.List;
+
+/** Listener of what a node learns from hubs. */
+public interface NodeListener {
+    /** Takes changes of other nodes' endpoints. */
+    void changed(List<PeerChange> changes);
+
+    /**
+     * Takes what this node announced before, by the word of a hub; claims that contradict each other may be among it, the likelier first.
+     *
+     * @param then to be run after that
+     */
+    void recalled(List<Peer> endpoints, Runnable then);
+
+    /** Begins a session with a hub that tells what it hears from nodes itself. */
+    void hubOpened(String hub, long process);
+
+    /** Takes what such a hub tells. */
+    void hubTold(String hub, Message.Records told);
+
+    /** Ends such a session. */
+    void hubClosed(String hub);
+}

@@ -1,0 +1,159 @@
+package io.vxseal.cluster;
+
+import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.ring.SignedRing;
+import io.vxseal.encryption.Key;
+import io.vxseal.peers.Peer;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+
+/** Checks of what must hold in a simulated swarm all the time, and at its end. */
+final class Invariants {
+    private static final Duration CHECK = Duration.ofSeconds(1);
+    /** For a ring to come to a node that has a session with a hub that has it. */
+    private static final Duration RING_WAY = Duration.ofSeconds(5);
+    private static final Duration HANDOVER = Duration.ofSeconds(40);
+
+    private final Simulation world;
+    /** The ring that each host had at the last look, and since when it has missed no ring. */
+    private final Map<String, RingMark> marks = new HashMap<>();
+    private final Map<String, Long> currentSince = new HashMap<>();
+    /** Since when each host's process reaches a hub that has the newest ring. */
+    private final Map<String, Long> reachedSince = new HashMap<>();
+    private RingMark reachedRing = RingMark.NONE;
+    private final Map<RingMark, SignedRing> byMark = new HashMap<>();
+    private int read;
+
+    Invariants(Simulation world) {
+        this.world = world;
+    }
+
+    // ---- what must hold all the time
+
+    private RingMark newest() {
+        RingMark newest = RingMark.NONE;
+        for (; read < world.signatures.size(); read++) {
+            byMark.put(world.signatures.get(read).mark(), world.signatures.get(read));
+        }
+        for (RingMark mark : byMark.keySet()) {
+            newest = mark.compareTo(newest) > 0 ? mark : newest;
+        }
+        return newest;
+    }
+
+    private Optional<SignedRing> ring(RingMark mark) {
+        return Optional.ofNullable(byMark.get(mark));
+    }
+
+    private boolean isParent(RingMark mark, SignedRing of) {
+        return mark.version() == of.mark().version() - 1 && ring(mark)
+                .filter(parent -> parent.keys().keys().getLast().equals(of.keys().keys().getFirst())).isPresent();
+    }
+
+    void watch() {
+        checkKeys();
+        world.hosts.forEach(host -> host.recall = host.recall.filter(check -> !check.look()));
+        for (HostileWorker enemy : world.enemies) {
+            for (SimulatedHost host : world.hosts) {
+                host.containers.keySet().forEach(net -> host.known(net).values().forEach(peer ->
+                        world.check(!enemy.isMine(peer), "%s believes %s", host.id, peer)));
+            }
+        }
+        world.network.after(CHECK, this::watch);
+    }
+
+    private void checkKeys() {
+        RingMark newest = newest();
+        Optional<SignedRing> ring = ring(newest);
+        if (ring.isEmpty()) {
+            return;
+        }
+        for (SimulatedHost host : world.hosts) {
+            RingMark mark = host.member.map(m -> m.rings().mark()).orElse(RingMark.NONE);
+            RingMark before = marks.put(host.id, mark);
+            boolean missed = !mark.equals(before) && (before == null || ring(mark).filter(now -> isParent(before, now)).isEmpty());
+            if (missed || !mark.equals(newest) && !isParent(mark, ring.get())) {
+                currentSince.remove(host.id);
+            } else {
+                currentSince.putIfAbsent(host.id, world.network.now());
+            }
+        }
+        checkRingCame(newest);
+        Set<Key> sentWith = new HashSet<>();
+        for (SimulatedHost sender : world.hosts) {
+            Long since = currentSince.get(sender.id);
+            if (since == null || world.network.now() - since < HANDOVER.toNanos() || sender.kernel.isEmpty()) {
+                continue;
+            }
+            Key primary = sender.kernel.primary().orElseThrow();
+            if (!sentWith.add(primary)) {
+                continue;
+            }
+            for (SimulatedHost receiver : world.hosts) {
+                if (newest.equals(marks.get(receiver.id)) && receiver.isUp()) {
+                    world.check(receiver.kernel.keys().contains(primary), "%s sends with key %d, and %s has %s", sender.id, primary.tag(),
+                            receiver.id, receiver.kernel.keys().stream().map(Key::tag).toList());
+                }
+            }
+        }
+    }
+
+    private void checkRingCame(RingMark newest) {
+        if (!newest.equals(reachedRing)) {
+            reachedRing = newest;
+            reachedSince.clear();
+        }
+        for (SimulatedHost host : world.hosts) {
+            boolean reached = host.member.filter(m -> m.node().hubs().stream().anyMatch(hub -> world.hosts.stream().anyMatch(other ->
+                    other.id.equals(hub.node()) && other.isUp() && newest.equals(marks.get(other.id)) && world.network.isConnected(host.id, other.id))))
+                    .isPresent();
+            if (!reached) {
+                reachedSince.remove(host.processId());
+            } else if (world.network.now() - reachedSince.computeIfAbsent(host.processId(), _ -> world.network.now()) > RING_WAY.toNanos()) {
+                world.check(newest.equals(marks.get(host.id)), "%s reaches a hub with ring %d, and has %d", host.id, newest.version(),
+                        marks.get(host.id).version());
+            }
+        }
+    }
+
+    // ---- what must hold at the end
+
+    private List<SimulatedHost> present() {
+        return world.hosts.stream().filter(host -> !host.left).toList();
+    }
+
+    Set<RingMark> rings() {
+        Set<RingMark> marks = new HashSet<>();
+        present().forEach(host -> marks.add(host.member.orElseThrow().rings().mark()));
+        return marks;
+    }
+
+    void checkEnd() {
+        List<SimulatedHost> all = present();
+        Set<RingMark> marks = rings();
+        world.check(marks.size() == 1 && !marks.contains(RingMark.NONE), "several rings: %s", all.stream()
+                .map(host -> host.id + " " + host.member.orElseThrow().rings().mark().version()).toList());
+        for (SimulatedHost host : all) {
+            for (String net : host.containers.keySet()) {
+                Map<InetAddress, Peer> expected = new TreeMap<>(world.byOctets());
+                all.stream().filter(other -> other != host).forEach(other ->
+                        other.announced(net).forEach(peer -> expected.put(peer.address().address(), peer)));
+                Set<Peer> wrong = new HashSet<>(host.known(net).values());
+                wrong.removeAll(expected.values());
+                Set<Peer> missing = new HashSet<>(expected.values());
+                missing.removeAll(host.known(net).values());
+                world.check(wrong.isEmpty() && missing.isEmpty(), "%s believes in %s, and lacks %s", host.id, wrong, missing);
+            }
+        }
+        for (HostileWorker enemy : world.enemies) {
+            world.check(world.refusals().getOrDefault(enemy.id(), 0) > 0, "nothing of %s was refused", enemy.id());
+        }
+    }
+}
