@@ -32,6 +32,9 @@ final class ClusterBenchmark implements AutoCloseable {
     private static final int PROBES = 20;
     private static final Duration REST = Duration.ofSeconds(30);
 
+    /** Workers open further sessions for some time after the first. */
+    private static final Duration SETTLE = Duration.ofSeconds(60);
+
     /** Between two changes of the ring. */
     private static final Duration RING_AGE = Duration.ofSeconds(62);
 
@@ -109,6 +112,7 @@ final class ClusterBenchmark implements AutoCloseable {
         figures.put("allAtOnceSeconds", (latest(askAll("complete " + nodes)) - start) / 1e9);
         System.out.println("cluster: so far " + figures);
 
+        Thread.sleep(SETTLE);
         Played more = play(PLUGIN, nodes + 1, nodes + 1);
         start = System.nanoTime();
         more.ask("start");
