@@ -313,7 +313,7 @@ final class ClusterMember {
         node.tick();
         hub.ifPresent(h -> {
             h.tick();
-            if (formerManagers.look(h.unlistedManagers(), managers::isManager, timer.nanoTime())) {
+            if (formerManagers.look(h.connected(), h.unlistedManagers(), managers::isManager, timer.nanoTime())) {
                 surroundings.refuseFormerManagers(formerManagers.refused());
             }
             String me = self.orElseThrow().node();

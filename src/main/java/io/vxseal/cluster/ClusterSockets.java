@@ -155,6 +155,9 @@ final class ClusterSockets {
         } else if (client.isEmpty()) {
             connection.close("this node left");
             member.hubFailed(hub);
+        } else if (connection.hasEnded()) {
+            // The listener was told, or will be, of a session that nobody knew of.
+            member.hubFailed(hub);
         } else {
             dialProblem = Optional.empty();
             member.hubReached(hub, channel(connection));

@@ -27,12 +27,14 @@ final class FormerManagers {
     /**
      * Looks at the sessions; to be called each second.
      *
-     * @param unlisted nodes with a session that show a manager's certificate and are not on the list
+     * @param connected nodes with a session
+     * @param unlisted those of them that show a manager's certificate and are not on the list
      * @param isManager whether a node is on the list
      * @return whether other nodes than before are refused
      */
-    boolean look(Set<String> unlisted, Predicate<String> isManager, long now) {
-        since.keySet().retainAll(unlisted);
+    boolean look(Set<String> connected, Set<String> unlisted, Predicate<String> isManager, long now) {
+        // Not those that are away: else the time began anew with each session.
+        since.keySet().removeIf(node -> isManager.test(node) || connected.contains(node) && !unlisted.contains(node));
         unlisted.forEach(node -> since.putIfAbsent(node, now));
         boolean changed = refused.removeIf(isManager);
         for (Map.Entry<String, Long> each : since.entrySet()) {

@@ -26,8 +26,8 @@ final class HubDialer {
     private static final int SPACING = 10;
     private static final Duration MAX_SPACING = Duration.ofSeconds(30);
 
-    /** Age of an attempt that nobody waits for any longer: the hub, or the way there, hangs. */
-    private static final Duration STALLED = Duration.ofSeconds(10);
+    /** Age of an attempt that nobody waits for any longer: the hub hangs. Less than a Join waits for keys. */
+    private static final Duration STALLED = Duration.ofSeconds(6);
 
     private final Timer timer;
     private final HubSelection selection;
@@ -118,7 +118,8 @@ final class HubDialer {
     /** Notes that a session ended. */
     void closed(MessageChannel channel) {
         InetAddress address = dialled.remove(channel);
-        if (address != null) {
+        // An address that left the list and is back may have another session by now.
+        if (address != null && !dialled.containsValue(address) && !attempts.containsKey(address)) {
             failed(address);
         }
     }

@@ -10,10 +10,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import jnr.unixsocket.UnixSocketAddress;
 import jnr.unixsocket.UnixSocketChannel;
@@ -30,6 +35,9 @@ final class RunningPlugin {
     private static final String NAME = "vxseal.sock";
     private static final String REMEDY = "is the plugin enabled (docker plugin ls), and is this root?";
     private static final String HTTP = "HTTP/1.1 ";
+
+    /** Time for an answer, of which a hub may take eight seconds for the other nodes'. */
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     @CommandLine.Option(
             names = "--socket",
@@ -70,8 +78,33 @@ final class RunningPlugin {
         }
     }
 
-    /** Exchanges a request for an answer, which ends where the connection does (HTTP/1.0). The server requires a host, of any name. */
+    /** Exchanges a request for an answer; a plugin that accepts connections and does not answer is not waited for without end. */
     private static String exchange(Path socket, String method, String path, String accept) throws IOException {
+        CompletableFuture<String> answer = new CompletableFuture<>();
+        Thread.ofPlatform().daemon().start(() -> {
+            try {
+                answer.complete(exchangeNow(socket, method, path, accept));
+            } catch (IOException | RuntimeException failure) {
+                answer.completeExceptionally(failure);
+            }
+        });
+        try {
+            return answer.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        } catch (TimeoutException silent) {
+            throw new IOException("no answer from the plugin at %s within %d s: see its log".formatted(socket, PATIENCE.toSeconds()), silent);
+        } catch (ExecutionException failed) {
+            if (failed.getCause() instanceof IOException failure) {
+                throw failure;
+            }
+            throw new IOException("cannot ask the plugin at %s: %s".formatted(socket, failed.getCause()), failed);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", interrupted);
+        }
+    }
+
+    /** Exchanges a request for an answer, which ends where the connection does (HTTP/1.0). The server requires a host, of any name. */
+    private static String exchangeNow(Path socket, String method, String path, String accept) throws IOException {
         try (UnixSocketChannel channel = UnixSocketChannel.open(new UnixSocketAddress(socket.toFile()))) {
             Channels.newOutputStream(channel).write(request(method, path, accept));
             return new String(Channels.newInputStream(channel).readAllBytes(), StandardCharsets.UTF_8);

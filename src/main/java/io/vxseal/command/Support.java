@@ -76,12 +76,21 @@ final class Support implements Callable<Integer> {
         files.put("status.json", ask("/status", JSON));
         files.put("metrics.txt", ask("/metrics", "text/plain"));
         files.put("events.json", ask("/events", JSON));
-        files.put("check.json", new ObjectMapper().writeValueAsString(new Checks(plugin, port, clusterPort, dataRoot).run()));
+        files.put("check.json", check());
         files.putAll(HostTools.describe(RunningPlugin.NAMESPACES));
         plugin.id().map(HostTools::describePlugin).ifPresent(files::putAll);
         write(file, files);
         spec.commandLine().getOut().println("wrote %s: look at what is in it before you send it to anybody".formatted(file));
         return 0;
+    }
+
+    /** Returns the findings as JSON, or why there are none. */
+    private String check() {
+        try {
+            return new ObjectMapper().writeValueAsString(new Checks(plugin, port, clusterPort, dataRoot).run());
+        } catch (IOException | RuntimeException failure) {
+            return failure + "\n";
+        }
     }
 
     /** Returns the plugin's answer, or why there is none: a plugin that does not answer is a reason to ask for support. */

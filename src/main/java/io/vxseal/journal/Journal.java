@@ -21,7 +21,7 @@ public final class Journal {
     /** Characters kept of one event's text. */
     private static final int MAX_TEXT = 300;
 
-    private static final Pattern BLANKS = Pattern.compile("[\\s\\p{Cntrl}]+");
+    private static final Pattern BLANKS = Pattern.compile("[\\s\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]+");
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition added = lock.newCondition();

@@ -24,7 +24,7 @@ public final class ErrorLog {
     /** Characters that tell one kind of failure from another. The output of tools comes after them. */
     private static final int MAX_KIND = 100;
 
-    private static final Pattern BLANKS = Pattern.compile("[\\s\\p{Cntrl}]+");
+    private static final Pattern BLANKS = Pattern.compile("[\\s\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]+");
 
     /** Numbers, addresses, ids, and quoted values, which differ from one failure to the next of the same kind. */
     private static final Pattern VARIABLE = Pattern.compile("\"[^\"]*\"?|[\\w.:/%-]*\\d[\\w.:/%-]*");

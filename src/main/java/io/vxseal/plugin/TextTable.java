@@ -46,7 +46,7 @@ final class TextTable {
     /** Returns a row without control characters: errors quote input of callers, which must not control the terminal. */
     static List<String> row(@Nullable String... cells) {
         return Arrays.stream(cells)
-                .map(cell -> cell == null || cell.isEmpty() ? UNKNOWN : cell.replaceAll("\\p{Cntrl}+", " "))
+                .map(cell -> cell == null || cell.isEmpty() ? UNKNOWN : cell.replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]+", " "))
                 .toList();
     }
 

@@ -136,29 +136,32 @@ public final class SwarmIdentity {
      * @throws CertificateException if it does not lead there now, or its subject is of another swarm
      */
     public Signer signer(List<X509Certificate> theirs) throws CertificateException {
-        return verified.signer(theirs, this::follow);
+        // A chain may bring its root along, or the root's key signed by the root before it (a root rotation); PKIX wants the path to
+        // end below the anchor. What follows there says nothing.
+        List<X509Certificate> path = theirs.stream().takeWhile(c -> !isRoot(c)).toList();
+        if (path.isEmpty()) {
+            throw new CertificateException("no certificate of a node");
+        }
+        return verified.signer(path, this::follow);
     }
 
-    private Signer follow(List<X509Certificate> theirs) throws CertificateException {
+    private Signer follow(List<X509Certificate> path) throws CertificateException {
         try {
             Set<TrustAnchor> anchors =
                     roots.stream().map(root -> new TrustAnchor(root, null)).collect(Collectors.toSet());
             PKIXParameters parameters = new PKIXParameters(anchors);
             parameters.setRevocationEnabled(false);
-            // A chain may bring its root along, or the root's key signed by the root before it (a root rotation);
-            // PKIX wants the path to end below the anchor.
-            List<X509Certificate> path = theirs.stream().takeWhile(c -> !isRoot(c)).toList();
             CertPathValidator.getInstance("PKIX")
                     .validate(CertificateFactory.getInstance("X.509").generateCertPath(path), parameters);
         } catch (GeneralSecurityException e) {
             throw new CertificateException("certificate is not of this swarm: " + e.getMessage(), e);
         }
-        NodeName whose = NodeName.of(theirs.getFirst());
+        NodeName whose = NodeName.of(path.getFirst());
         if (!whose.swarm().equals(name.swarm())) {
             throw new CertificateException(
                     "certificate is of swarm %s, this is %s".formatted(whose.swarm(), name.swarm()));
         }
-        return new Signer(whose, theirs.getFirst().getPublicKey(), until(theirs));
+        return new Signer(whose, path.getFirst().getPublicKey(), until(path));
     }
 
     private static Instant until(List<X509Certificate> chain) {

@@ -12,7 +12,7 @@ class FormerManagersTest {
     private final FormerManagers former = new FormerManagers(Duration.ofNanos(GRACE));
 
     private boolean look(Set<String> unlisted, long now) {
-        return former.look(unlisted, node -> !unlisted.contains(node), now);
+        return former.look(unlisted, unlisted, node -> !unlisted.contains(node), now);
     }
 
     @Test
@@ -27,18 +27,26 @@ class FormerManagersTest {
     @Test
     void renewalOfCertificateStartsTimeAnew() {
         look(Set.of("m2"), 0);
-        look(Set.of(), 1);
+        former.look(Set.of("m2"), Set.of(), _ -> false, 1);
         look(Set.of("m2"), 2);
         assertThat(look(Set.of("m2"), GRACE)).isFalse();
+    }
+
+    @Test
+    void timeGoesOnWithoutSession() {
+        look(Set.of("m2"), 0);
+        former.look(Set.of(), Set.of(), _ -> false, 1);
+        look(Set.of("m2"), 2);
+        assertThat(look(Set.of("m2"), GRACE)).isTrue();
     }
 
     @Test
     void staysRefusedWithoutSessionUntilListedAgain() {
         look(Set.of("m2"), 0);
         look(Set.of("m2"), GRACE);
-        assertThat(former.look(Set.of(), _ -> false, GRACE + Duration.ofDays(1).toNanos())).isFalse();
+        assertThat(former.look(Set.of(), Set.of(), _ -> false, GRACE + Duration.ofDays(1).toNanos())).isFalse();
         assertThat(former.refused()).containsExactly("m2");
-        assertThat(former.look(Set.of(), _ -> true, GRACE + Duration.ofDays(2).toNanos())).isTrue();
+        assertThat(former.look(Set.of(), Set.of(), _ -> true, GRACE + Duration.ofDays(2).toNanos())).isTrue();
         assertThat(former.refused()).isEmpty();
     }
 }

@@ -91,7 +91,7 @@ class HubDialerTest {
     void workerBeginsWithOneHub() {
         dialer.listed(hubs(3));
         dial(Optional.empty());
-        clock.pass(9);
+        clock.pass(5);
         assertThat(dialled).hasSize(1);
     }
 

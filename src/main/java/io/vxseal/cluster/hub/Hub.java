@@ -20,6 +20,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A manager's hub: hears from each node what it has, and tells each node what its networks need, and the ring.
@@ -27,6 +29,8 @@ import java.util.function.Predicate;
  * <p>Pure, one thread.
  */
 public final class Hub {
+    private static final Logger LOG = LoggerFactory.getLogger(Hub.class);
+
     /** Changes of this time are told together. */
     private static final Duration BATCH = Duration.ofMillis(10);
 
@@ -208,8 +212,18 @@ public final class Hub {
         sessions.touched().forEach(this::look);
         synchronize();
         sessions.touch(subscriptions.directChanged());
-        sessions.takeTouched().forEach(session -> session.flush(source, readiness.isReady()));
+        sessions.takeTouched().forEach(this::flush);
         subscriptions.endOfRound();
+    }
+
+    /** Tells one session. An error ends that session and no other, which would not be told either. */
+    private void flush(HubSession session) {
+        try {
+            session.flush(source, readiness.isReady());
+        } catch (RuntimeException failure) {
+            LOG.error("node {} cannot be told what changed, its session ends", session.node(), failure);
+            session.channel.close("internal error of the hub");
+        }
     }
 
     private void look(HubSession session) {
@@ -350,5 +364,10 @@ public final class Hub {
     /** Returns the nodes with a session that show a manager's certificate and are not on the engine's list of managers. */
     public Set<String> unlistedManagers() {
         return sessions.unlistedManagers();
+    }
+
+    /** Returns the nodes with a session. */
+    public Set<String> connected() {
+        return sessions.nodes();
     }
 }

@@ -66,6 +66,11 @@ final class HubSessions {
         return heard;
     }
 
+    /** Returns the nodes with a session. */
+    Set<String> nodes() {
+        return Set.copyOf(byNode.keySet());
+    }
+
     /** Returns the nodes that show a manager's certificate and are not on the engine's list of managers. */
     Set<String> unlistedManagers() {
         return byNode.values().stream().map(session -> session.channel.peer())

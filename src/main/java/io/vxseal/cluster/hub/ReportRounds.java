@@ -9,6 +9,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +31,9 @@ final class ReportRounds {
     /** Time for which the reports of a round answer further inquiries. */
     static final Duration FRESH = Duration.ofSeconds(3);
 
+    /** Answers to one session from one round: each takes as much time as the swarm has nodes. */
+    private static final int MOST_ANSWERS = 5;
+
     private final Timer timer;
 
     /** Sessions that inquired, with the number of the inquiry, and are not answered yet. */
@@ -37,6 +41,9 @@ final class ReportRounds {
 
     /** Answers that did not find room in the session's queue. */
     private final Map<HubSession, Deque<Message.Reports>> unsent = new LinkedHashMap<>();
+
+    /** How often sessions were answered from this round. */
+    private final Map<HubSession, Integer> answered = new HashMap<>();
 
     private long round;
     private boolean running;
@@ -59,6 +66,9 @@ final class ReportRounds {
      * @param touch makes a session's answers be sent
      */
     void inquire(HubSession session, long inquiry, Collection<HubSession> all, Collection<String> known, Consumer<HubSession> touch) {
+        if (fresh && answered.getOrDefault(session, 0) >= MOST_ANSWERS) {
+            return;
+        }
         inquiries.put(session, inquiry);
         if (running) {
             return;
@@ -70,6 +80,7 @@ final class ReportRounds {
         running = true;
         round++;
         reports.clear();
+        answered.clear();
         silent = new TreeSet<>(known);
         for (HubSession each : all) {
             silent.add(each.node());
@@ -105,10 +116,13 @@ final class ReportRounds {
     }
 
     private void answer() {
-        inquiries.forEach((session, inquiry) -> unsent.put(session, messages(inquiry)));
-        List<HubSession> answered = List.copyOf(inquiries.keySet());
+        inquiries.forEach((session, inquiry) -> {
+            unsent.put(session, messages(inquiry));
+            answered.merge(session, 1, Integer::sum);
+        });
+        List<HubSession> inquirers = List.copyOf(inquiries.keySet());
         inquiries.clear();
-        answered.forEach(this::drained);
+        inquirers.forEach(this::drained);
     }
 
     private Deque<Message.Reports> messages(long inquiry) {
@@ -142,6 +156,7 @@ final class ReportRounds {
     /** Forgets a session that ended. */
     void forget(HubSession session) {
         inquiries.remove(session);
+        answered.remove(session);
         unsent.remove(session);
     }
 }

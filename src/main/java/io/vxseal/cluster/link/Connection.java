@@ -17,6 +17,9 @@ public interface Connection {
     /** Returns the address that the peer's packets come from. */
     InetAddress remote();
 
+    /** Returns whether the session has ended; its listener is told after that. */
+    boolean hasEnded();
+
     /** Returns when the last octet of any kind came from the peer, as of {@link System#nanoTime}. */
     long lastReceived();
 

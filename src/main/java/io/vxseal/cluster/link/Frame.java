@@ -47,7 +47,7 @@ final class Frame {
 
     /** Returns the reason of a close frame, without what could forge log lines. */
     static String reason(byte[] payload) {
-        String text = new String(payload, StandardCharsets.UTF_8).replaceAll("\\p{Cntrl}", " ");
+        String text = new String(payload, StandardCharsets.UTF_8).replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]", " ");
         return text.substring(0, Math.min(text.length(), MAX_REASON));
     }
 

@@ -26,7 +26,7 @@ import org.eclipse.jetty.util.component.LifeCycle;
 
 /** Node's side of sessions: dials hubs, one session with each. Dialling again is the caller's business. */
 public final class HubClient implements AutoCloseable {
-    private static final Duration CONNECT = Duration.ofSeconds(5);
+    private static final Duration CONNECT = Duration.ofSeconds(3);
     private static final int MAX_HEADER = 4096;
     private static final long TICK_MILLIS = 500;
     private static final long MAX_INCOMING = 8 << 20;

@@ -126,7 +126,8 @@ final class Session implements Connection {
         return peer;
     }
 
-    boolean hasEnded() {
+    @Override
+    public boolean hasEnded() {
         return ended != null;
     }
 

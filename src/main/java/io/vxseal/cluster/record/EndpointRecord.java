@@ -34,9 +34,17 @@ public record EndpointRecord(String id, Cidr address, MacAddress mac, long since
         return id.equals(other.id) && address.equals(other.address) && mac.equals(other.mac);
     }
 
+    /**
+     * Checks an id that a node sent. Engines make them of letters and digits; others could forge lines of a log, or have no form in UTF-8.
+     *
+     * @throws IllegalArgumentException if it is too long, or has other characters than ASCII's visible ones
+     */
     static void checkId(String of, String id) {
         if (id == null || id.isEmpty() || id.length() > LONGEST_ID) {
             throw new IllegalArgumentException(of + " id of " + (id == null ? 0 : id.length()) + " characters");
+        }
+        if (!id.chars().allMatch(c -> c > ' ' && c < 0x7F)) {
+            throw new IllegalArgumentException(of + " id with characters that are not visible ones of ASCII");
         }
     }
 }

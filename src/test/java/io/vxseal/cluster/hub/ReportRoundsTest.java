@@ -88,6 +88,20 @@ class ReportRoundsTest {
     }
 
     @Test
+    void answersOneNodeFewTimesFromOneRound() {
+        HubSession worker = session("w1", Role.WORKER);
+        inquire(worker, 0);
+        rounds.take(worker, Role.WORKER, new Message.Report(1, report("")));
+        for (int inquiry = 1; inquiry < 100; inquiry++) {
+            inquire(worker, inquiry);
+        }
+        assertThat(channel(worker).take(Message.Reports.class)).hasSize(5);
+        timer.pass(ReportRounds.FRESH);
+        inquire(worker, 100);
+        assertThat(asked).hasSize(2);
+    }
+
+    @Test
     void ignoresReportsNobodyAskedFor() {
         HubSession manager = session("m1", Role.MANAGER);
         HubSession worker = session("w1", Role.WORKER);

@@ -72,6 +72,20 @@ class MessageCodecTest {
         assertRefused("{\"unknown\":" + "[".repeat(50), Refusal.BOUNDS);
     }
 
+    /** A lone surrogate has no form in UTF-8, and a line break would forge a line of the log. */
+    @Test
+    void refusesIdsOfOtherThanVisibleAsciiCharacters() {
+        for (String id : List.of("\\ud800", "a\\nb", "a b", "\\u009b2J", "\u00e4")) {
+            assertRefused("""
+                    {"announce":{"record":{"node":"w1","role":"WORKER","incarnation":1,"revision":1,"vtep":"10.0.0.2",
+                    "networks":[{"id":"%s","subnets":[],"endpoints":[]}]}}}""".formatted(id), Refusal.BOUNDS);
+            assertRefused("""
+                    {"announce":{"record":{"node":"w1","role":"WORKER","incarnation":1,"revision":1,"vtep":"10.0.0.2",
+                    "networks":[{"id":"net","subnets":[],"endpoints":[{"id":"%s","address":"10.44.0.9/24","mac":"02:42:0a:2c:00:09"}]}]}}}"""
+                    .formatted(id), Refusal.BOUNDS);
+        }
+    }
+
     private static Optional<Message> read(String json) throws RefusedException {
         return MessageCodec.decode(json.getBytes(StandardCharsets.UTF_8));
     }
