@@ -26,8 +26,8 @@ final class HubDialer {
     private static final int SPACING = 10;
     private static final Duration MAX_SPACING = Duration.ofSeconds(30);
 
-    /** Age of an attempt that nobody waits for any longer: the hub hangs. Less than a Join waits for keys. */
-    private static final Duration STALLED = Duration.ofSeconds(6);
+    /** Age of an attempt that nobody waits for any longer: the hub hangs. */
+    private static final Duration STALLED = Duration.ofSeconds(10);
 
     private final Timer timer;
     private final HubSelection selection;
