@@ -8,7 +8,6 @@ import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.regex.Pattern;
 
 /**
  * The last events of this node, in memory. Those that follow it keep the number of the last event they have seen and nothing else, so a
@@ -17,11 +16,6 @@ import java.util.regex.Pattern;
 public final class Journal {
     /** Events kept. */
     static final int CAPACITY = 1000;
-
-    /** Characters kept of one event's text. */
-    private static final int MAX_TEXT = 300;
-
-    private static final Pattern BLANKS = Pattern.compile("[\\s\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]+");
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition added = lock.newCondition();
@@ -37,15 +31,14 @@ public final class Journal {
 
     /** Adds an event. */
     public void add(Event.Kind kind, String subject, String text) {
-        String line = BLANKS.matcher(text).replaceAll(" ").strip();
+        String line = Event.line(text);
         lock.lock();
         try {
             newest++;
             if (events.size() == CAPACITY) {
                 events.removeFirst();
             }
-            events.add(new Event(newest, Instant.now(), kind, subject,
-                    line.length() > MAX_TEXT ? line.substring(0, MAX_TEXT - 1) + "…" : line));
+            events.add(new Event(newest, Instant.now(), kind, subject, line));
             added.signalAll();
         } finally {
             lock.unlock();

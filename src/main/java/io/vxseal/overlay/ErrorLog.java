@@ -18,13 +18,8 @@ import java.util.regex.Pattern;
 public final class ErrorLog {
     private static final int MAX_ENTRIES = 10;
 
-    /** Characters kept of one failure: a tool may print all rules of the host, and a caller may send anything. */
-    static final int MAX_LINE = 300;
-
     /** Characters that tell one kind of failure from another. The output of tools comes after them. */
     private static final int MAX_KIND = 100;
-
-    private static final Pattern BLANKS = Pattern.compile("[\\s\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]+");
 
     /** Numbers, addresses, ids, and quoted values, which differ from one failure to the next of the same kind. */
     private static final Pattern VARIABLE = Pattern.compile("\"[^\"]*\"?|[\\w.:/%-]*\\d[\\w.:/%-]*");
@@ -68,12 +63,12 @@ public final class ErrorLog {
      * @param kind of failure; of one kind at one place the last message is kept
      */
     public synchronized void add(String where, String kind, String what) {
-        Failure failure = new Failure(line(where), kind);
+        Failure failure = new Failure(Event.line(where), kind);
         Entry before = entries.remove(failure);
         long times = before == null ? 1 : before.times() + 1;
-        entries.put(failure, new Entry(Instant.now(), times, failure.where(), line(what)));
+        entries.put(failure, new Entry(Instant.now(), times, failure.where(), Event.line(what)));
         if (before == null) {
-            journal.add(Event.Kind.ERROR, failure.where(), line(what));
+            journal.add(Event.Kind.ERROR, failure.where(), what);
         }
     }
 
@@ -82,18 +77,9 @@ public final class ErrorLog {
         return new ArrayList<>(entries.values()).reversed();
     }
 
-    /** Returns a message on one line, shortened if it is long. */
-    static String line(String message) {
-        String whole = String.valueOf(message);
-        // A ruleset may be megabytes: look at no more than may be kept.
-        boolean cut = whole.length() > 2 * MAX_LINE;
-        String line = BLANKS.matcher(cut ? whole.substring(0, 2 * MAX_LINE) : whole).replaceAll(" ").strip();
-        return line.length() > MAX_LINE ? line.substring(0, MAX_LINE - 1) + "…" : cut ? line + "…" : line;
-    }
-
     /** Returns the part of a message that is the same whenever the same thing fails. */
     static String kind(String message) {
-        String kind = VARIABLE.matcher(line(message)).replaceAll("#");
+        String kind = VARIABLE.matcher(Event.line(message)).replaceAll("#");
         return kind.length() > MAX_KIND ? kind.substring(0, MAX_KIND) : kind;
     }
 }

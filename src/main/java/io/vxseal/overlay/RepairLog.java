@@ -85,7 +85,7 @@ final class RepairLog {
             return true;
         } catch (IOException | DriverException failure) {
             if (isNew(place, failure.getMessage())) {
-                log.error("cannot repair {} of {}, retrying: {}", kind.words, where, ErrorLog.line(failure.getMessage()));
+                log.error("cannot repair {} of {}, retrying: {}", kind.words, where, Event.line(failure.getMessage()));
             }
         } catch (Throwable unexpected) {
             // A fault in one repair must not keep the others from being made.

@@ -29,9 +29,9 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /** A plugin that is a manager, alone in its swarm, and has no networks; and the commands that ask it. */
-final class LoneManager implements AutoCloseable {
+public final class LoneManager implements AutoCloseable {
     final Driver driver;
-    final Path socket;
+    public final Path socket;
     final Path certificates;
     private final PluginServer server;
 
@@ -42,8 +42,12 @@ final class LoneManager implements AutoCloseable {
         this.server = server;
     }
 
-    /** @param folder empty, where the plugin has its files */
-    static LoneManager start(Path folder) throws Exception {
+    /**
+     * Starts it.
+     *
+     * @param folder empty, where the plugin has its files
+     */
+    public static LoneManager start(Path folder) throws Exception {
         Path certificates = TestSwarm.make(Files.createDirectory(folder.resolve("swarm")), "swarmswarm")
                 .node("nodenode", Role.MANAGER);
         int port;

@@ -3,30 +3,11 @@ package io.vxseal.plugin;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.vxseal.address.NodeAddresses;
-import io.vxseal.cluster.Cluster;
-import io.vxseal.cluster.ClusterSettings;
-import io.vxseal.encryption.Encryption;
-import io.vxseal.kernel.firewall.Firewall;
-import io.vxseal.kernel.firewall.FirewallDetector;
-import io.vxseal.kernel.netns.Namespace;
-import io.vxseal.kernel.route.Route;
-import io.vxseal.kernel.xfrm.Xfrm;
+import io.vxseal.command.LoneManager;
 import io.vxseal.metrics.Promtool;
-import io.vxseal.overlay.Driver;
-import io.vxseal.overlay.Host;
-import io.vxseal.overlay.StateStore;
-import io.vxseal.swarm.Role;
-import io.vxseal.swarm.TestSwarm;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,33 +18,10 @@ class MetricsTest {
     @TempDir
     private Path folder;
 
-    private Driver driver() throws Exception {
-        Path certificates = TestSwarm.make(Files.createDirectory(folder.resolve("swarm")), "swarmswarm")
-                .node("nodenode", Role.MANAGER);
-        int port;
-        try (ServerSocket free = new ServerSocket(0)) {
-            port = free.getLocalPort();
-        }
-        ClusterSettings settings = new ClusterSettings(
-                certificates, folder.resolve("no-state.json"), port, Duration.ofHours(12), 0, Optional.empty());
-        Namespace own = Namespace.own();
-        return new Driver(
-                new Host(own, Route.in(own), folder.resolve("netns"), 4789),
-                new Encryption(Xfrm.in(own), 4789, (_, _) -> {}),
-                new FirewallDetector(Firewall.Backend.AUTO, own, List.of("false")),
-                new StateStore(folder, folder),
-                Duration.ZERO,
-                listener -> new Cluster(settings, listener));
-    }
-
     @Test
     void showsKeysCallsAndKernelOfRunningPlugin() throws Exception {
-        Path socket = folder.resolve("vxseal.sock");
-        EngineClient engine = new EngineClient(socket);
-        try (Driver driver = driver();
-                PluginServer server = PluginServer.start(PluginSocket.at(socket), CompletableFuture.completedFuture(driver))) {
-            InetAddress loopback = InetAddress.ofLiteral("127.0.0.1");
-            driver.self(new NodeAddresses(loopback, loopback));
+        try (LoneManager manager = LoneManager.start(folder)) {
+            EngineClient engine = new EngineClient(manager.socket);
             engine.call("Leave", "{'NetworkID':'unknown','EndpointID':'one'}");
             await("keys").atMost(Duration.ofMinutes(2))
                     .until(() -> engine.get("/metrics", "*/*").text().contains("vxseal_ring_version 1"));
