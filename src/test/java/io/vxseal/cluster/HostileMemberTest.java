@@ -94,7 +94,8 @@ class HostileMemberTest extends Hosts {
         hostile.send(message);
         await(what + " counted", () -> hub.cluster().status().refused() > refused
                 && hub.cluster().status().refusedClaims().keySet().equals(reasons));
-        announce("after " + what);
+        // Ids have no spaces.
+        announce("after-" + what.replace(' ', '-'));
         await("honest endpoint after " + what, this::honestIsKnown);
     }
 
@@ -139,7 +140,7 @@ class HostileMemberTest extends Hosts {
         // Its own good-bye is in order, and ends no other record.
         hostile.send(new Message.Goodbye(NodeRecord.GREATEST, NodeRecord.GREATEST));
         await("answered", () -> hostile.received.contains(new Message.Acknowledge(0, 0, List.of())));
-        announce("after the good-bye");
+        announce("after-the-good-bye");
         await("honest endpoint after the good-bye", this::honestIsKnown);
     }
 
@@ -208,7 +209,7 @@ class HostileMemberTest extends Hosts {
                     usual, beside, growth >> 10);
             assertThat(beside).isLessThanOrEqualTo(2 * usual + NOISE_MILLIS);
             assertThat(growth).isLessThan(MOST_GROWTH);
-            announce("beside the flood");
+            announce("beside-the-flood");
             await("honest endpoint beside the flood", this::honestIsKnown);
         } finally {
             for (Thread flood : floods) {

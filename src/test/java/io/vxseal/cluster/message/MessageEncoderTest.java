@@ -15,7 +15,7 @@ class MessageEncoderTest {
 
     @Test
     void sharedRecordsAreReadAsTheyAre() throws Exception {
-        NodeRecord one = worker("w\"1", 1, 3, endpoint("é\\", 7));
+        NodeRecord one = worker("w\"1", 1, 3, endpoint("e\"\\", 7));
         NodeRecord other = worker("w2", 1, 4);
         for (Message message : List.of(
                 new Message.Records(List.of(one, other), List.of("w3"), true),
