@@ -22,10 +22,11 @@ public final class Load {
     /**
      * A question without an answer.
      *
-     * @param at the time at which it was asked, in seconds, by the clock of the client's host
+     * @param guest the client's host
+     * @param at its uptime at which it was asked, in seconds
      * @param reason begins with {@code new} or {@code kept}, the kind of the connection
      */
-    public record Failure(double at, String reason) {
+    public record Failure(Guest guest, double at, String reason) {
 
         public boolean isOfNewConnection() {
             return reason.startsWith("new");
@@ -59,11 +60,11 @@ public final class Load {
         long answeredByNew = 0;
         long answeredByKept = 0;
         List<Failure> failures = new ArrayList<>();
-        for (Guest.Spawned program : programs) {
-            for (String line : program.await().require().lines().toList()) {
+        for (int n = 0; n < programs.size(); n++) {
+            for (String line : programs.get(n).await().require().lines().toList()) {
                 String[] words = line.split(" ", 3);
                 if (words[0].equals("failed")) {
-                    failures.add(new Failure(Double.parseDouble(words[1]), words[2]));
+                    failures.add(new Failure(clients.get(n).guest(), Double.parseDouble(words[1]), words[2]));
                 } else if (words[1].equals("new")) {
                     answeredByNew += Long.parseLong(words[2]);
                 } else {

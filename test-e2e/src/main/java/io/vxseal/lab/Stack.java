@@ -46,7 +46,7 @@ public final class Stack {
     public static void prepare(Lab lab) {
         Together.each(lab.guests(), guest -> {
             guest.sh("mkdir -p " + FOLDER);
-            for (String program : List.of("server", "observe", "load")) {
+            for (String program : List.of("server", "observe", "load", "stream")) {
                 guest.copyIn(resource(program), FOLDER + "/" + program);
             }
             guest.run(IMAGE, COMMAND).require();
