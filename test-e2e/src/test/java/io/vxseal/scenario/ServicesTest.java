@@ -177,7 +177,7 @@ class ServicesTest {
     void rollingUpdateAndScalingFailNoRequest(Lab lab) {
         awaitTasks(lab, "api", 2);
         List<Guest.Spawned> loads = clients.stream().map(client -> client.guest().spawn(
-                "docker exec %s sh -c 'while [ ! -e /stop ]; do wget -q -T 20 -O - http://api/cgi-bin/who || echo failed; done'"
+                "docker exec %s sh -c 'while [ ! -e /stop ]; do wget -q -T 20 -O - http://api/cgi-bin/who || echo failed; sleep 0.3; done'"
                         .formatted(client.container()), Duration.ofMinutes(10))).toList();
         Guest manager = lab.swarm().manager();
         manager.run("docker service update --force --detach=false --quiet app_api", CHANGE).require();
