@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Clients of a stack's service that ask it without pause, each on another host. */
+/** Clients of a stack's service that ask it steadily, each on another host. */
 public final class Load {
     private static final Duration COMMAND = Duration.ofSeconds(90);
     private static final Duration LONGEST = Duration.ofMinutes(15);
