@@ -23,6 +23,13 @@ class MonitoringTest {
     private static final Path FOLDER = Path.of("monitoring");
     private static final Path RULES = FOLDER.resolve("vxseal.rules.yml");
     private static final Path DASHBOARD = FOLDER.resolve("grafana/vxseal.json");
+
+    /** A metric's name in a document. */
+    private static final Pattern METRIC_CELL = Pattern.compile("`((?:vxseal|process)_[a-z_]+)`");
+
+    /** A metric's name in an exposition. */
+    private static final Pattern TYPE = Pattern.compile("^# TYPE (\\S+) ", Pattern.MULTILINE);
+
     private static final Pattern METRIC = Pattern.compile("\\b(vxseal|process)_[a-z_]+\\b");
 
     private static void assertAccepted(String... arguments) throws Exception {
@@ -81,6 +88,17 @@ class MonitoringTest {
                 .collect(Collectors.toCollection(TreeSet::new));
         assertThat(alerting).hasSizeGreaterThan(5);
         assertThat(existing).containsAll(alerting);
+    }
+
+    @Test
+    void documentNamesEveryMetricAndAlertAndNoOther() throws Exception {
+        String document = Files.readString(Path.of("docs", "monitor.md"));
+        Set<String> named = METRIC_CELL.matcher(document).results().map(match -> match.group(1)).collect(Collectors.toCollection(TreeSet::new));
+        assertThat(named).isEqualTo(TYPE.matcher(new String(Exposition.print(ExpositionTest.sample()), StandardCharsets.UTF_8))
+                .results().map(match -> match.group(1)).collect(Collectors.toCollection(TreeSet::new)));
+        assertThat(Files.readAllLines(RULES).stream().filter(line -> line.contains("alert:")))
+                .isNotEmpty()
+                .allMatch(line -> document.contains("| `" + line.replaceAll(".*alert: ", "") + "` |"));
     }
 
     @Test

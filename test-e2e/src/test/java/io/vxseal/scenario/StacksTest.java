@@ -73,7 +73,7 @@ class StacksTest {
         });
     }
 
-    /** Replaces how a service without tasks refuses on the plugin's networks by how it does on the built-in driver's, as README says. */
+    /** Replaces how a service without tasks refuses on the plugin's networks by how it does on the built-in driver's, as docs/operate.md says. */
     private static String withoutTasksAsOnBuiltIn(String line) {
         return line.replace("[!forbidden]", "[!refused]").replace("ping vip of blog on apps no", "ping vip of blog on apps yes");
     }

@@ -1,0 +1,132 @@
+package io.vxseal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.vxseal.overlay.watch.Condition;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** The documents against each other and against what they describe. */
+class DocumentsTest {
+    private static final Path README = Path.of("README.md");
+    private static final Path FOLDER = Path.of("docs");
+
+    /** A block of code between fences. */
+    private static final Pattern FENCED = Pattern.compile("^```.*?^```", Pattern.MULTILINE | Pattern.DOTALL);
+
+    /** A link or a picture, whose text may go over the end of a line. */
+    private static final Pattern LINK = Pattern.compile("\\[[^\\]]*\\]\\(([^)\\s]+)\\)");
+
+    private static final Pattern HEADING = Pattern.compile("^#+ (.*)$", Pattern.MULTILINE);
+
+    /** The first cell of a row of a table, with a name in it. */
+    private static final Pattern NAMED_ROW = Pattern.compile("^\\| `([^`]+)` \\|", Pattern.MULTILINE);
+
+    private static List<Path> documents() throws IOException {
+        List<Path> documents = new ArrayList<>();
+        for (Path folder : List.of(Path.of(""), FOLDER, Path.of("test-e2e"))) {
+            try (Stream<Path> files = Files.list(folder)) {
+                files.filter(file -> file.toString().endsWith(".md")).forEach(documents::add);
+            }
+        }
+        return documents;
+    }
+
+    private static String text(Path document) throws IOException {
+        return FENCED.matcher(Files.readString(document)).replaceAll("");
+    }
+
+    private static List<String> all(Pattern pattern, String text) {
+        return pattern.matcher(text).results().map(match -> match.group(1)).toList();
+    }
+
+    /** Returns the names by which links lead to a document's headings, as GitHub makes them. */
+    private static Set<String> anchors(Path document) throws IOException {
+        Set<String> anchors = new LinkedHashSet<>();
+        for (String heading : all(HEADING, text(document))) {
+            anchors.add(heading.toLowerCase(Locale.ROOT).replaceAll("[^\\p{L}\\p{N} _-]", "").replace(' ', '-'));
+        }
+        return anchors;
+    }
+
+    @Test
+    void everyLinkLeadsToAnExistingFileAndHeading() throws IOException {
+        List<String> links = new ArrayList<>();
+        List<String> broken = new ArrayList<>();
+        for (Path document : documents()) {
+            for (String link : all(LINK, text(document))) {
+                if (link.matches("https?:.*")) {
+                    continue;
+                }
+                links.add(link);
+                String[] parts = link.split("#", 2);
+                Path target = parts[0].isEmpty() ? document : document.resolveSibling(parts[0]).normalize();
+                if (!Files.exists(target) || parts.length > 1 && !anchors(target).contains(parts[1])) {
+                    broken.add(document + ": " + link);
+                }
+            }
+        }
+        assertThat(links).hasSizeGreaterThan(50);
+        assertThat(broken).isEmpty();
+    }
+
+    @Test
+    void readmeLinksEveryDocument() throws IOException {
+        Set<Path> linked = all(LINK, text(README)).stream()
+                .map(link -> Path.of(link.split("#", 2)[0]))
+                .collect(Collectors.toCollection(TreeSet::new));
+        linked.add(README);
+        assertThat(linked).containsAll(documents());
+    }
+
+    @Test
+    void readmeHasTheSettingsOfThePlugin() throws IOException {
+        JsonNode config = new ObjectMapper().readTree(Path.of("config.json").toFile());
+        Set<String> settable = new TreeSet<>();
+        config.path("env").forEach(each -> {
+            if (each.has("settable")) settable.add(each.path("name").asText());
+        });
+        config.path("mounts").forEach(each -> each.path("settable")
+                .forEach(field -> settable.add(each.path("name").asText() + "." + field.asText())));
+        String readme = text(README);
+        String settings = readme.substring(readme.indexOf("Settings of the plugin"), readme.indexOf("## Documents"));
+        assertThat(new TreeSet<>(all(NAMED_ROW, settings))).isEqualTo(settable);
+    }
+
+    @Test
+    void everyConditionIsExplained() throws IOException {
+        Set<String> kinds = Stream.of(Condition.Kind.values()).map(Condition.Kind::id).collect(Collectors.toSet());
+        for (String document : List.of("monitor.md", "troubleshoot.md")) {
+            assertThat(all(NAMED_ROW, text(FOLDER.resolve(document)))).as(document).containsAll(kinds);
+        }
+    }
+
+    @Test
+    void everyPictureIsMadeOfItsPresentSource() throws Exception {
+        List<Path> sources;
+        try (Stream<Path> files = Files.list(FOLDER)) {
+            sources = files.filter(file -> file.toString().endsWith(".dot")).toList();
+        }
+        assertThat(sources).isNotEmpty();
+        for (Path source : sources) {
+            String digest = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(source)));
+            Path picture = Path.of(source.toString().replaceFirst("dot$", "svg"));
+            assertThat(picture).as("docs/pictures makes it").content().contains("<!-- " + source.getFileName() + " " + digest + " -->");
+        }
+    }
+}
