@@ -4,8 +4,10 @@ import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.ring.SignedRing;
 import io.vxseal.encryption.Key;
 import io.vxseal.peers.Peer;
+import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -13,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** Checks of what must hold in a simulated swarm all the time, and at its end. */
 final class Invariants {
@@ -112,15 +115,21 @@ final class Invariants {
         }
         for (SimulatedHost host : world.hosts) {
             boolean reached = host.member.filter(m -> m.node().hubs().stream().anyMatch(hub -> world.hosts.stream().anyMatch(other ->
-                    other.id.equals(hub.node()) && other.isUp() && newest.equals(marks.get(other.id)) && world.network.isConnected(host.id, other.id))))
-                    .isPresent();
-            if (!reached) {
+                    other.id.equals(hub.node()) && other.isUp() && newest.equals(marks.get(other.id)) && world.network.isConnected(host.id, other.id)
+                            && isGivenRing(host, other)))).isPresent();
+            // It refuses the ring of one that is no manager any more, until a manager outdoes it.
+            if (!reached || !host.listing.nodes().contains(newest.author())) {
                 reachedSince.remove(host.processId());
             } else if (world.network.now() - reachedSince.computeIfAbsent(host.processId(), _ -> world.network.now()) > RING_WAY.toNanos()) {
                 world.check(newest.equals(marks.get(host.id)), "%s reaches a hub with ring %d, and has %d", host.id, newest.version(),
                         marks.get(host.id).version());
             }
         }
+    }
+
+    /** A manager's certificate without a place on the hub's list gets no ring. */
+    private static boolean isGivenRing(SimulatedHost host, SimulatedHost hub) {
+        return host.id.equals(hub.id) || host.role == Role.WORKER || hub.listing.nodes().contains(host.id);
     }
 
     // ---- what must hold at the end
@@ -140,6 +149,13 @@ final class Invariants {
         Set<RingMark> marks = rings();
         world.check(marks.size() == 1 && !marks.contains(RingMark.NONE), "several rings: %s", all.stream()
                 .map(host -> host.id + " " + host.member.orElseThrow().rings().mark().version()).toList());
+        Set<Key> inForce = all.stream().flatMap(host -> host.kernel.keys().stream()).collect(Collectors.toSet());
+        for (SimulatedHost host : world.hosts) {
+            if (host.excluded) {
+                world.check(Collections.disjoint(inForce, host.had), "%s left, and has one of the keys %s", host.id,
+                        inForce.stream().map(Key::tag).toList());
+            }
+        }
         for (SimulatedHost host : all) {
             for (String net : host.containers.keySet()) {
                 Map<InetAddress, Peer> expected = new TreeMap<>(world.byOctets());

@@ -13,10 +13,13 @@ import io.vxseal.swarm.Role;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,6 +52,8 @@ public final class RingKeeper implements Rings {
     /** Keys that this node's engine delivered and no manager has confirmed. */
     private Optional<KeyRing> offered = Optional.empty();
     private boolean rotationRequested;
+    /** Tags of keys of the ring in force that nodes have which are not of the swarm any more. */
+    private Set<Integer> revoked = Set.of();
     /** Time at which the ring in force came. */
     private long taken;
     private KeyRing published = KeyRing.EMPTY;
@@ -90,6 +95,7 @@ public final class RingKeeper implements Rings {
             signed = kept.isPresent() ? kept : signed.filter(ring -> opens(now, ring));
         }
         verified = signed.filter(ring -> opens(now, ring)).isPresent();
+        noteRevoked();
         signOffered();
         publish();
     }
@@ -134,20 +140,53 @@ public final class RingKeeper implements Rings {
         }
         rotationRequested = true;
         if (isExternal()) {
-            LOG.warn("the keys are to be replaced, and only the engine, which delivered them, can rotate them");
+            warnExternal();
             return;
         }
         events.changed();
     }
 
+    private static void warnExternal() {
+        LOG.warn("the keys are to be replaced, and only the engine, which delivered them, can rotate them");
+    }
+
+    /**
+     * Has the keys in force replaced by others, in as many rotations as that takes: nodes have them that are not of the swarm any more, and
+     * one rotation makes a key primary that these know as the next one.
+     */
+    public void revokeKeys() {
+        if (isExternal()) {
+            warnExternal();
+        } else if (signed.isPresent() && !revoked.equals(tags(signed.get()))) {
+            revoked = tags(signed.get());
+            events.changed();
+        }
+    }
+
+    private static Set<Integer> tags(SignedRing ring) {
+        return ring.keys().keys().stream().map(Key::tag).collect(Collectors.toUnmodifiableSet());
+    }
+
+    /** Adds what the ring in force says of its keys, and forgets keys that it does not have. */
+    private void noteRevoked() {
+        Set<Integer> before = revoked;
+        Set<Integer> now = new HashSet<>(before);
+        signed.ifPresent(ring -> now.addAll(ring.revoked()));
+        now.retainAll(signed.map(RingKeeper::tags).orElse(Set.of()));
+        revoked = Set.copyOf(now);
+        if (revoked.isEmpty() && !before.isEmpty()) {
+            LOG.info("no key is left in the ring that a node has which left the swarm");
+        }
+    }
+
     @Override
     public boolean isRotationRequested() {
-        return rotationRequested && !isExternal();
+        return (rotationRequested || !revoked.isEmpty()) && !isExternal();
     }
 
     @Override
     public void onRotationRequest(RingMark ring) {
-        if (!rotationRequested && ring.equals(mark()) && ring.version() > 0 && !isExternal()) {
+        if (!isRotationRequested() && ring.equals(mark()) && ring.version() > 0 && !isExternal()) {
             rotationRequested = true;
             events.changed();
         }
@@ -155,8 +194,8 @@ public final class RingKeeper implements Rings {
 
     @Override
     public void onRemoval(String node) {
-        LOG.info("node {} left the swarm, or is no manager any more: requesting a rotation of the keys", node);
-        requestRotation();
+        LOG.info("node {} left the swarm, or is no manager any more: rotating the keys until it has none of them", node);
+        revokeKeys();
     }
 
     @Override
@@ -253,7 +292,9 @@ public final class RingKeeper implements Rings {
 
     private void make(KeyRing keys, Instant made, boolean external) {
         long version = Math.max(mark().version(), contest().map(ring -> ring.mark().version()).orElse(0L)) + 1;
-        SignedRing ring = trust.orElseThrow().sign(version, made, external, keys);
+        Set<Integer> stay = new HashSet<>(external ? Set.of() : revoked);
+        stay.retainAll(keys.keys().stream().map(Key::tag).toList());
+        SignedRing ring = trust.orElseThrow().sign(version, made, external, keys, stay);
         LOG.info("made {}", ring);
         inForce(ring);
     }
@@ -261,6 +302,7 @@ public final class RingKeeper implements Rings {
     private void inForce(SignedRing ring) {
         signed = Optional.of(ring);
         verified = true;
+        noteRevoked();
         taken = timer.nanoTime();
         if (ring.external()) {
             offered = Optional.empty();
