@@ -163,7 +163,7 @@ class HubDialerTest {
             only.heard = second <= 6 ? clock.now : only.heard;
             clock.pass(1);
             dial(Optional.empty());
-            assertThat(dialled).as("after %d s", second).hasSize(second < 12 ? 1 : 2);
+            assertThat(dialled).as("after %d s", second).hasSize(second < 11 ? 1 : 2);
         }
         assertThat(HubDialer.SILENT).isLessThan(LinkTimes.DEFAULT.silence()).isGreaterThan(LinkTimes.DEFAULT.keepAlive());
     }

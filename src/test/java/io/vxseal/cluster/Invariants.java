@@ -23,6 +23,8 @@ final class Invariants {
     /** For a ring to come to a node that has a session with a hub that has it. */
     private static final Duration RING_WAY = Duration.ofSeconds(5);
     private static final Duration HANDOVER = Duration.ofSeconds(40);
+    /** For a worker whose session died without a word to have one with another hub. */
+    private static final Duration REACH = Duration.ofSeconds(Integer.getInteger("reach", 12));
 
     private final Simulation world;
     /** The ring that each host had at the last look, and since when it has missed no ring. */
@@ -31,6 +33,8 @@ final class Invariants {
     /** Since when each host's process reaches a hub that has the newest ring. */
     private final Map<String, Long> reachedSince = new HashMap<>();
     private RingMark reachedRing = RingMark.NONE;
+    /** Since when each worker's process could reach a hub, by process and hub, and has had no session with any. */
+    private final Map<String, Long> cutOffSince = new HashMap<>();
     private final Map<RingMark, SignedRing> byMark = new HashMap<>();
     private int read;
 
@@ -62,6 +66,7 @@ final class Invariants {
 
     void watch() {
         checkKeys();
+        checkSessions();
         world.hosts.forEach(host -> host.recall = host.recall.filter(check -> !check.look()));
         for (HostileWorker enemy : world.enemies) {
             for (SimulatedHost host : world.hosts) {
@@ -125,6 +130,26 @@ final class Invariants {
                         marks.get(host.id).version());
             }
         }
+    }
+
+    private void checkSessions() {
+        for (SimulatedHost host : world.hosts) {
+            boolean connected = host.isUp() && world.hosts.stream().anyMatch(hub -> isReachable(host, hub) && world.network.isConnected(host.id, hub.id));
+            for (SimulatedHost hub : world.hosts) {
+                String key = host.processId() + " " + hub.processId();
+                if (connected || host.role == Role.MANAGER || !isReachable(host, hub)) {
+                    cutOffSince.remove(key);
+                } else {
+                    long since = cutOffSince.computeIfAbsent(key, _ -> world.network.now());
+                    world.check(world.network.now() - since <= REACH.toNanos(), "%s has no session, and could reach %s", host.id, hub.id);
+                }
+            }
+        }
+    }
+
+    private boolean isReachable(SimulatedHost host, SimulatedHost hub) {
+        return host.isUp() && hub.member.filter(m -> m.hub().isPresent()).isPresent() && !world.network.isCut(host.id, hub.id)
+                && host.listing.nodes().contains(hub.id) && host.listing.addresses().contains(hub.address);
     }
 
     /** A manager's certificate without a place on the hub's list gets no ring. */

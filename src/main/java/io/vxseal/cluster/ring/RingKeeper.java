@@ -13,13 +13,11 @@ import io.vxseal.swarm.Role;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
-import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -52,8 +50,7 @@ public final class RingKeeper implements Rings {
     /** Keys that this node's engine delivered and no manager has confirmed. */
     private Optional<KeyRing> offered = Optional.empty();
     private boolean rotationRequested;
-    /** Tags of keys of the ring in force that nodes have which are not of the swarm any more. */
-    private Set<Integer> revoked = Set.of();
+    private final RevokedKeys revoked = new RevokedKeys();
     /** Time at which the ring in force came. */
     private long taken;
     private KeyRing published = KeyRing.EMPTY;
@@ -95,7 +92,10 @@ public final class RingKeeper implements Rings {
             signed = kept.isPresent() ? kept : signed.filter(ring -> opens(now, ring));
         }
         verified = signed.filter(ring -> opens(now, ring)).isPresent();
-        noteRevoked();
+        if (!sameSwarm) {
+            revoked.clear();
+        }
+        signed.ifPresent(revoked::inForce);
         signOffered();
         publish();
     }
@@ -157,25 +157,8 @@ public final class RingKeeper implements Rings {
     public void revokeKeys() {
         if (isExternal()) {
             warnExternal();
-        } else if (signed.isPresent() && !revoked.equals(tags(signed.get()))) {
-            revoked = tags(signed.get());
+        } else if (signed.isPresent() && revoked.revoke(signed.get().keys())) {
             events.changed();
-        }
-    }
-
-    private static Set<Integer> tags(SignedRing ring) {
-        return ring.keys().keys().stream().map(Key::tag).collect(Collectors.toUnmodifiableSet());
-    }
-
-    /** Adds what the ring in force says of its keys, and forgets keys that it does not have. */
-    private void noteRevoked() {
-        Set<Integer> before = revoked;
-        Set<Integer> now = new HashSet<>(before);
-        signed.ifPresent(ring -> now.addAll(ring.revoked()));
-        now.retainAll(signed.map(RingKeeper::tags).orElse(Set.of()));
-        revoked = Set.copyOf(now);
-        if (revoked.isEmpty() && !before.isEmpty()) {
-            LOG.info("no key is left in the ring that a node has which left the swarm");
         }
     }
 
@@ -292,9 +275,7 @@ public final class RingKeeper implements Rings {
 
     private void make(KeyRing keys, Instant made, boolean external) {
         long version = Math.max(mark().version(), contest().map(ring -> ring.mark().version()).orElse(0L)) + 1;
-        Set<Integer> stay = new HashSet<>(external ? Set.of() : revoked);
-        stay.retainAll(keys.keys().stream().map(Key::tag).toList());
-        SignedRing ring = trust.orElseThrow().sign(version, made, external, keys, stay);
+        SignedRing ring = trust.orElseThrow().sign(version, made, external, keys, external ? Set.of() : revoked.among(keys));
         LOG.info("made {}", ring);
         inForce(ring);
     }
@@ -302,7 +283,7 @@ public final class RingKeeper implements Rings {
     private void inForce(SignedRing ring) {
         signed = Optional.of(ring);
         verified = true;
-        noteRevoked();
+        revoked.inForce(ring);
         taken = timer.nanoTime();
         if (ring.external()) {
             offered = Optional.empty();
