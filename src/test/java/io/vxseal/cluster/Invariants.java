@@ -24,7 +24,7 @@ final class Invariants {
     private static final Duration RING_WAY = Duration.ofSeconds(5);
     private static final Duration HANDOVER = Duration.ofSeconds(40);
     /** For a worker whose session died without a word to have one with another hub. */
-    private static final Duration REACH = Duration.ofSeconds(Integer.getInteger("reach", 12));
+    private static final Duration REACH = Duration.ofSeconds(14);
 
     private final Simulation world;
     /** The ring that each host had at the last look, and since when it has missed no ring. */
