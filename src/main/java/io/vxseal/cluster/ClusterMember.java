@@ -59,7 +59,8 @@ final class ClusterMember {
     private Optional<InetAddress> vtep = Optional.empty();
     private Optional<Hub> hub = Optional.empty();
     private Optional<LocalChannel> local = Optional.empty();
-    private ManagerAddresses.Listing listing = ManagerAddresses.Listing.EMPTY;
+    /** The managers of the swarm, by the last list that named all. */
+    private Set<String> listed = Set.of();
     private boolean leaving;
     /** Since when the next ring waits for a majority. */
     private Optional<Long> waiting = Optional.empty();
@@ -169,21 +170,25 @@ final class ClusterMember {
         stopHub();
         node.clear();
         managers.forget();
+        listed = Set.of();
         self = Optional.empty();
     }
 
     /** Takes the engine's list of managers. */
     void listed(ManagerAddresses.Listing now) {
-        Set<String> removed = new TreeSet<>(listing.nodes());
+        Set<String> removed = new TreeSet<>(listed);
         removed.removeAll(now.nodes());
-        listing = now;
         managers.listed(now.nodes(), now.isPartial());
         hub.ifPresent(h -> h.managers(managers.listed()));
         rings.managersChanged();
         node.closeUnless(id -> managers.isManager(id) || self.filter(me -> me.node().equals(id)).isPresent());
         dialer.listed(now.addresses());
-        if (!now.nodes().isEmpty() && self.filter(me -> me.role() == Role.MANAGER).isPresent()) {
-            removed.forEach(rings::onRemoval);
+        // As long as some have no id in the list, anyone may be one of them.
+        if (!now.nodes().isEmpty() && !now.isPartial()) {
+            listed = now.nodes();
+            if (self.filter(me -> me.role() == Role.MANAGER).isPresent()) {
+                removed.forEach(rings::onRemoval);
+            }
         }
         dial();
     }
@@ -220,6 +225,11 @@ final class ClusterMember {
 
     void requestRotation() {
         rings.requestRotation();
+    }
+
+    /** Has all keys replaced: nodes that are not of the swarm any more have them. */
+    void revokeKeys() {
+        rings.revokeKeys();
     }
 
     /** Tells the hubs that this process ends and may be back. */

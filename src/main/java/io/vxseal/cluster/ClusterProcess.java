@@ -222,8 +222,8 @@ final class ClusterProcess implements AutoCloseable {
             sockets.closeServer();
         }
         if (sameNode && !sameRoots && now.name().role() == Role.MANAGER) {
-            LOG.info("the swarm's root was replaced: the keys are rotated");
-            member.requestRotation();
+            LOG.info("the swarm's root was replaced: rotating the keys until nodes of the old root have none of them");
+            member.revokeKeys();
         }
         takeStatus();
     }

@@ -5,8 +5,7 @@ import io.vxseal.cluster.message.Timer;
 import io.vxseal.cluster.node.HubSelection;
 import java.net.InetAddress;
 import java.time.Duration;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -26,17 +25,22 @@ final class HubDialer {
     private static final int SPACING = 10;
     private static final Duration MAX_SPACING = Duration.ofSeconds(30);
 
-    /** Age of an attempt that nobody waits for any longer: the hub hangs. */
-    private static final Duration STALLED = Duration.ofSeconds(10);
+    /**
+     * Time after which a worker dials another hub beside one that hangs; twice as long with two that hang, and so on: where a whole swarm starts
+     * at once, more attempts make all slower. Shorter than a Join waits for keys.
+     */
+    static final Duration STALLED = Duration.ofSeconds(6);
+
+    /**
+     * Time without a sign of life after which a session counts for nothing, though it may yet go on. Longer than the interval of keep-alives,
+     * shorter than the time after which the session is closed and than a Join waits.
+     */
+    static final Duration SILENT = Duration.ofSeconds(6);
 
     private final Timer timer;
     private final HubSelection selection;
     private final Consumer<InetAddress> connect;
     private final Runnable again;
-    private final Map<MessageChannel, InetAddress> dialled = new HashMap<>();
-
-    /** When the attempts that are under way began. */
-    private final Map<InetAddress, Long> attempts = new HashMap<>();
     private long nextSession;
 
     /**
@@ -64,18 +68,16 @@ final class HubDialer {
     }
 
     /**
-     * Dials the hubs that it is time for.
+     * Dials the hubs that it is time for; to be called each second.
      *
      * @param own address at which this process's own hub listens, if it has one
      */
     void dial(Optional<InetAddress> own) {
         long now = timer.nanoTime();
-        int most = own.isPresent() ? Integer.MAX_VALUE : Math.min(HubSelection.MOST_HUBS, workersSessions(now));
-        selection.take(now, most).forEach(address -> {
+        selection.take(now, own.isPresent() ? Integer.MAX_VALUE : workersSessions(now)).forEach(address -> {
             if (own.filter(address::equals).isPresent()) {
                 selection.isSelf(address);
             } else {
-                attempts.put(address, now);
                 timer.after(STALLED, again);
                 connect.accept(address);
             }
@@ -84,25 +86,27 @@ final class HubDialer {
 
     /** Returns how many sessions and attempts a worker may have now. */
     private int workersSessions(long now) {
-        int busy = dialled.size() + attempts.size();
-        boolean waits = attempts.values().stream().anyMatch(since -> now - since < STALLED.toNanos());
-        boolean mayHaveAnother = dialled.isEmpty() || now - nextSession >= 0;
-        return !waits && mayHaveAnother ? busy + 1 : busy;
+        int busy = selection.busy();
+        List<Long> attempts = selection.attempts();
+        long patience = STALLED.toNanos() * attempts.size();
+        if (attempts.stream().anyMatch(began -> now - began < patience)) {
+            return busy;
+        }
+        if (selection.sessions().allMatch(session -> now - session.lastReceived() >= SILENT.toNanos())) {
+            return busy + 1;
+        }
+        return now - nextSession >= 0 ? Math.min(HubSelection.MOST_HUBS, busy + 1) : busy;
     }
 
     /** Notes that the hub at this address is this process's own. */
     void isSelf(InetAddress address) {
-        attempts.remove(address);
         selection.isSelf(address);
     }
 
     /** Notes that a session began. */
     void connected(InetAddress address, MessageChannel channel) {
-        selection.connected(address);
-        dialled.put(channel, address);
         long now = timer.nanoTime();
-        Long since = attempts.remove(address);
-        Duration spacing = Duration.ofNanos(since == null ? 0 : SPACING * (now - since));
+        Duration spacing = selection.connected(address, channel, now).multipliedBy(SPACING);
         spacing = spacing.compareTo(MAX_SPACING) < 0 ? spacing : MAX_SPACING;
         nextSession = now + spacing.toNanos();
         timer.after(spacing, again);
@@ -110,17 +114,13 @@ final class HubDialer {
 
     /** Notes that no session came about. */
     void failed(InetAddress address) {
-        attempts.remove(address);
-        selection.closed(address, timer.nanoTime());
+        selection.failed(address, timer.nanoTime());
         timer.after(PAUSE, again);
     }
 
     /** Notes that a session ended. */
     void closed(MessageChannel channel) {
-        InetAddress address = dialled.remove(channel);
-        // An address that left the list and is back may have another session by now.
-        if (address != null && !dialled.containsValue(address) && !attempts.containsKey(address)) {
-            failed(address);
-        }
+        selection.closed(channel, timer.nanoTime());
+        timer.after(PAUSE, again);
     }
 }

@@ -125,7 +125,7 @@ class ClusterIdentityTest extends Hosts {
         // The product signs no ring with a worker's certificate, so the signer of a manager's ring is replaced.
         SwarmIdentity manager = SwarmIdentity.read(swarm.node("node-9", Role.MANAGER));
         SwarmIdentity evil = SwarmIdentity.read(swarm.node("node-8", Role.WORKER));
-        byte[] good = RingTrust.of(manager).sign(77, Instant.now(), false, keys(1, 2, 3)).octets();
+        byte[] good = RingTrust.of(manager).sign(77, Instant.now(), false, keys(1, 2, 3), Set.of()).octets();
         byte[] forged = RingTest.resign(good, 3, evil);
 
         long refused = a.cluster().status().refused();

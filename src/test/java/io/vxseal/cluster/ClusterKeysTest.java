@@ -22,6 +22,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import javax.net.ssl.SSLSocketFactory;
@@ -151,7 +152,7 @@ class ClusterKeysTest extends Hosts {
         worker.send(new Message.Hello(RingMark.NONE, false));
         SwarmIdentity manager = SwarmIdentity.read(swarm.node("node-9", Role.MANAGER));
         SwarmIdentity evil = SwarmIdentity.read(swarm.node("node-3", Role.WORKER));
-        byte[] good = RingTrust.of(manager).sign(77, Instant.now(), false, keys(1, 2, 3)).octets();
+        byte[] good = RingTrust.of(manager).sign(77, Instant.now(), false, keys(1, 2, 3), Set.of()).octets();
         byte[] forged = RingTest.resign(good, 3, evil);
         isRefused(hosts.getFirst(), hosts.getLast(), "ring", () -> {
             worker.send(new Message.Ring(forged));
@@ -163,7 +164,7 @@ class ClusterKeysTest extends Hosts {
     void ringOfDemotedManagerIsRefusedAndKeysStillChange() throws Exception {
         List<Host> hosts = pair();
         SwarmIdentity demoted = SwarmIdentity.read(swarm.node("node-9", Role.MANAGER));
-        byte[] ring = RingTrust.of(demoted).sign(2, Instant.now(), false, keys(1, 2, 3)).octets();
+        byte[] ring = RingTrust.of(demoted).sign(2, Instant.now(), false, keys(1, 2, 3), Set.of()).octets();
         Rogue worker = rogue(9, Role.WORKER, hosts.getFirst());
         worker.send(new Message.Hello(RingMark.NONE, false));
         isRefused(hosts.getFirst(), hosts.getLast(), "ring of a former manager", () -> {
@@ -180,7 +181,7 @@ class ClusterKeysTest extends Hosts {
         SwarmIdentity manager = SwarmIdentity.read(swarm.node("node-9", Role.MANAGER));
         Rogue worker = rogue(3, Role.WORKER, hosts.getFirst());
         worker.send(new Message.Hello(RingMark.NONE, false));
-        byte[] good = RingTrust.of(manager).sign(2, Instant.now(), false, keys(1, 2, 3)).octets();
+        byte[] good = RingTrust.of(manager).sign(2, Instant.now(), false, keys(1, 2, 3), Set.of()).octets();
         for (long version : List.of(Long.MAX_VALUE, 1L << 40, 2_000_000L, 0L, -1L)) {
             byte[] ring = good.clone();
             ByteBuffer.wrap(ring).putLong(1, version);

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -81,6 +82,7 @@ class EndedMembershipTest extends Hosts {
         Stream.of(a, b).forEach(each -> turning.trustNewRoot(each.certificates()));
         await("session ended", () -> !hasSession(a, "node-3") && refused(a, Refusal.CERTIFICATE) > 0);
         await("keys rotated", () -> sameRing(a, b) && !a.cluster().ring().equals(before));
+        await("none of its keys left", () -> sameRing(a, b) && Collections.disjoint(a.cluster().ring().keys(), before.keys()));
         assertThat(removed.cluster().ring()).isEqualTo(before);
         ringReachesOnly(a, removed, a, b);
     }
@@ -95,10 +97,13 @@ class EndedMembershipTest extends Hosts {
         hosts.forEach(each -> each.start(a.at(), removed.at()));
         await("one ring", () -> hasSession(a, "node-2") && hasSession(a, "node-3") && sameRing(a, removed, c));
         KeyRing before = a.cluster().ring();
+        assertThat(removed.cluster().ring()).isEqualTo(before);
 
         Stream.of(a, c).forEach(each -> each.lists(a.at()));
         await("session ended", () -> !hasSession(a, "node-2") && refused(a, Refusal.NODE) > 0);
         await("keys rotated", () -> sameRing(a, c) && !a.cluster().ring().equals(before));
+        await("none of its keys left", () -> sameRing(a, c) && Collections.disjoint(a.cluster().ring().keys(), before.keys()));
+        assertThat(Collections.disjoint(a.cluster().ring().keys(), removed.cluster().ring().keys())).isTrue();
         ringReachesOnly(a, removed, a, c);
 
         swarm.issue("node-2", Role.WORKER, removed.certificates());

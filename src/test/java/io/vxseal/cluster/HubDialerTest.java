@@ -2,6 +2,7 @@ package io.vxseal.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.cluster.link.LinkTimes;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.Timer;
@@ -59,7 +60,14 @@ class HubDialerTest {
         }
     }
 
-    private record Channel(int number) implements MessageChannel {
+    private final class Channel implements MessageChannel {
+        private final int number;
+        private long heard = clock.now;
+
+        Channel(int number) {
+            this.number = number;
+        }
+
         @Override
         public NodeName peer() {
             return new NodeName("swarm", Role.MANAGER, "hub" + number);
@@ -75,7 +83,7 @@ class HubDialerTest {
 
         @Override
         public long lastReceived() {
-            return 0;
+            return heard;
         }
     }
 
@@ -109,10 +117,10 @@ class HubDialerTest {
             other.dialer.listed(hubs(3));
             other.dial(Optional.empty());
             other.clock.pass(expected.getKey());
-            other.dialer.connected(other.dialled.getLast(), new Channel(1));
+            other.dialer.connected(other.dialled.getLast(), other.new Channel(1));
             other.clock.pass(0.6);
             if (other.dialled.size() == 2) {
-                other.dialer.connected(other.dialled.getLast(), new Channel(2));
+                other.dialer.connected(other.dialled.getLast(), other.new Channel(2));
             }
             other.clock.pass(10.5);
             assertThat(other.dialled).as("after an attempt of %s s", expected.getKey()).hasSize(expected.getValue());
@@ -123,11 +131,41 @@ class HubDialerTest {
     void anotherHubIsDialledWhereOneHangsOrFails() {
         dialer.listed(hubs(3));
         dial(Optional.empty());
-        clock.pass(11);
+        clock.pass(HubDialer.STALLED.toSeconds() + 0.1);
         assertThat(dialled).hasSize(2);
         dialer.failed(dialled.getLast());
         clock.pass(0.1);
         assertThat(dialled).hasSize(3).doesNotHaveDuplicates();
+    }
+
+    /** Where a whole swarm starts at once, each attempt more makes all slower. */
+    @Test
+    void furtherHubsAreDialledEverMoreSlowlyWhereSeveralHang() {
+        dialer.listed(hubs(3));
+        dial(Optional.empty());
+        clock.pass(HubDialer.STALLED.toSeconds() * 2.5);
+        dial(Optional.empty());
+        assertThat(dialled).hasSize(2);
+        clock.pass(HubDialer.STALLED.toSeconds() * 0.6);
+        dial(Optional.empty());
+        assertThat(dialled).hasSize(3);
+    }
+
+    @Test
+    void anotherHubIsDialledOnceTheOnlySessionIsSilent() {
+        dialer.listed(hubs(3));
+        dial(Optional.empty());
+        clock.pass(2);
+        Channel only = new Channel(1);
+        // The next session would follow after 20 s.
+        dialer.connected(dialled.getLast(), only);
+        for (int second = 1; second <= 12; second++) {
+            only.heard = second <= 6 ? clock.now : only.heard;
+            clock.pass(1);
+            dial(Optional.empty());
+            assertThat(dialled).as("after %d s", second).hasSize(second < 11 ? 1 : 2);
+        }
+        assertThat(HubDialer.SILENT).isLessThan(LinkTimes.DEFAULT.silence()).isGreaterThan(LinkTimes.DEFAULT.keepAlive());
     }
 
     @Test

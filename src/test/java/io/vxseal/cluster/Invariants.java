@@ -4,8 +4,10 @@ import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.ring.SignedRing;
 import io.vxseal.encryption.Key;
 import io.vxseal.peers.Peer;
+import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -13,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** Checks of what must hold in a simulated swarm all the time, and at its end. */
 final class Invariants {
@@ -20,6 +23,8 @@ final class Invariants {
     /** For a ring to come to a node that has a session with a hub that has it. */
     private static final Duration RING_WAY = Duration.ofSeconds(5);
     private static final Duration HANDOVER = Duration.ofSeconds(40);
+    /** For a worker whose session died without a word to have one with another hub. */
+    private static final Duration REACH = Duration.ofSeconds(14);
 
     private final Simulation world;
     /** The ring that each host had at the last look, and since when it has missed no ring. */
@@ -28,6 +33,8 @@ final class Invariants {
     /** Since when each host's process reaches a hub that has the newest ring. */
     private final Map<String, Long> reachedSince = new HashMap<>();
     private RingMark reachedRing = RingMark.NONE;
+    /** Since when each worker's process could reach a hub, by process and hub, and has had no session with any. */
+    private final Map<String, Long> cutOffSince = new HashMap<>();
     private final Map<RingMark, SignedRing> byMark = new HashMap<>();
     private int read;
 
@@ -59,6 +66,7 @@ final class Invariants {
 
     void watch() {
         checkKeys();
+        checkSessions();
         world.hosts.forEach(host -> host.recall = host.recall.filter(check -> !check.look()));
         for (HostileWorker enemy : world.enemies) {
             for (SimulatedHost host : world.hosts) {
@@ -112,15 +120,41 @@ final class Invariants {
         }
         for (SimulatedHost host : world.hosts) {
             boolean reached = host.member.filter(m -> m.node().hubs().stream().anyMatch(hub -> world.hosts.stream().anyMatch(other ->
-                    other.id.equals(hub.node()) && other.isUp() && newest.equals(marks.get(other.id)) && world.network.isConnected(host.id, other.id))))
-                    .isPresent();
-            if (!reached) {
+                    other.id.equals(hub.node()) && other.isUp() && newest.equals(marks.get(other.id)) && world.network.isConnected(host.id, other.id)
+                            && isGivenRing(host, other)))).isPresent();
+            // It refuses the ring of one that is no manager any more, until a manager outdoes it.
+            if (!reached || !host.listing.nodes().contains(newest.author())) {
                 reachedSince.remove(host.processId());
             } else if (world.network.now() - reachedSince.computeIfAbsent(host.processId(), _ -> world.network.now()) > RING_WAY.toNanos()) {
                 world.check(newest.equals(marks.get(host.id)), "%s reaches a hub with ring %d, and has %d", host.id, newest.version(),
                         marks.get(host.id).version());
             }
         }
+    }
+
+    private void checkSessions() {
+        for (SimulatedHost host : world.hosts) {
+            boolean connected = host.isUp() && world.hosts.stream().anyMatch(hub -> isReachable(host, hub) && world.network.isConnected(host.id, hub.id));
+            for (SimulatedHost hub : world.hosts) {
+                String key = host.processId() + " " + hub.processId();
+                if (connected || host.role == Role.MANAGER || !isReachable(host, hub)) {
+                    cutOffSince.remove(key);
+                } else {
+                    long since = cutOffSince.computeIfAbsent(key, _ -> world.network.now());
+                    world.check(world.network.now() - since <= REACH.toNanos(), "%s has no session, and could reach %s", host.id, hub.id);
+                }
+            }
+        }
+    }
+
+    private boolean isReachable(SimulatedHost host, SimulatedHost hub) {
+        return host.isUp() && hub.member.filter(m -> m.hub().isPresent()).isPresent() && !world.network.isCut(host.id, hub.id)
+                && host.listing.nodes().contains(hub.id) && host.listing.addresses().contains(hub.address);
+    }
+
+    /** A manager's certificate without a place on the hub's list gets no ring. */
+    private static boolean isGivenRing(SimulatedHost host, SimulatedHost hub) {
+        return host.id.equals(hub.id) || host.role == Role.WORKER || hub.listing.nodes().contains(host.id);
     }
 
     // ---- what must hold at the end
@@ -140,6 +174,13 @@ final class Invariants {
         Set<RingMark> marks = rings();
         world.check(marks.size() == 1 && !marks.contains(RingMark.NONE), "several rings: %s", all.stream()
                 .map(host -> host.id + " " + host.member.orElseThrow().rings().mark().version()).toList());
+        Set<Key> inForce = all.stream().flatMap(host -> host.kernel.keys().stream()).collect(Collectors.toSet());
+        for (SimulatedHost host : world.hosts) {
+            if (host.excluded) {
+                world.check(Collections.disjoint(inForce, host.had), "%s left, and has one of the keys %s", host.id,
+                        inForce.stream().map(Key::tag).toList());
+            }
+        }
         for (SimulatedHost host : all) {
             for (String net : host.containers.keySet()) {
                 Map<InetAddress, Peer> expected = new TreeMap<>(world.byOctets());

@@ -13,7 +13,6 @@ import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.MessageCodec;
 import io.vxseal.cluster.message.RecordedChannel;
-import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.node.ClusterNode;
 import io.vxseal.cluster.node.LocalChannel;
 import io.vxseal.cluster.node.NodeListener;
@@ -25,7 +24,6 @@ import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.cluster.ring.RingKeeper;
 import io.vxseal.cluster.ring.RingStore;
-import io.vxseal.cluster.ring.Rings;
 import io.vxseal.cluster.ring.SignedRing;
 import io.vxseal.cluster.ring.SimulatedTrust;
 import io.vxseal.encryption.KeyRing;
@@ -64,8 +62,7 @@ class RecordedSessionTest {
     private final RingKeeper managerRing = rings(MANAGER);
     private final RingKeeper workerRing = rings(WORKER);
     private final List<String> refused = new ArrayList<>();
-    private final List<String> removed = new ArrayList<>();
-    private final Hub hub = new Hub("m1", 1, RETENTION, timer, "m1"::equals, new HubRings(), this::refuse);
+    private final Hub hub = new Hub("m1", 1, RETENTION, timer, "m1"::equals, managerRing, this::refuse);
     private final ClusterNode node = new ClusterNode(RETENTION, timer, new Random(1), workerRing, new NodeEvents(), this::refuse);
 
     private void refuse(Refusal reason, String from, String what) {
@@ -88,38 +85,6 @@ class RecordedSessionTest {
                 });
         keeper.become(new SimulatedTrust(name, signatures));
         return keeper;
-    }
-
-    private final class HubRings implements Rings {
-        @Override
-        public RingMark mark() {
-            return managerRing.mark();
-        }
-
-        @Override
-        public Optional<Message.Ring> newerThan(RingMark theirs) {
-            return managerRing.newerThan(theirs);
-        }
-
-        @Override
-        public void take(byte[] octets) throws RefusedException {
-            managerRing.take(octets);
-        }
-
-        @Override
-        public boolean isRotationRequested() {
-            return false;
-        }
-
-        @Override
-        public void onRotationRequest(RingMark ring) {
-            throw new AssertionError("the recorded node asks for no rotation");
-        }
-
-        @Override
-        public void onRemoval(String left) {
-            removed.add(left);
-        }
     }
 
     private static final class NodeEvents implements NodeListener {
@@ -194,6 +159,7 @@ class RecordedSessionTest {
         List<Message> answers = new ArrayList<>();
         boolean known = false;
         for (Message message : messages(recording, "node", change)) {
+            assertThat(managerRing.isRotationRequested()).as("keys that are replaced before a good-bye").isFalse();
             hub.received(channel, message);
             timer.pass(BATCH);
             answers.addAll(channel.take());
@@ -204,7 +170,7 @@ class RecordedSessionTest {
         assertThat(known).as("the hub knew the endpoint that the node announced").isTrue();
         assertThat(answers).extracting(Message::getClass).contains(Message.Welcome.class, Message.Ring.class, Message.Acknowledge.class,
                 Message.Heartbeat.class, Message.Recalled.class);
-        assertThat(removed).containsExactly("w1");
+        assertThat(managerRing.isRotationRequested()).as("keys that are replaced after the good-bye").isTrue();
     }
 
     private void playHub(Path recording, Function<String, String> change) throws IOException, RefusedException {

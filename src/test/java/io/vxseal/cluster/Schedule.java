@@ -55,7 +55,7 @@ final class Schedule {
 
     private void something() {
         SimulatedHost host = someHost();
-        switch (random.nextInt(hostile ? 9 : moves ? 18 : 16)) {
+        switch (random.nextInt(hostile ? 9 : moves ? 19 : 16)) {
             case 0, 1 -> {
                 if (host.isUp()) {
                     world.startContainer(host);
@@ -115,6 +115,7 @@ final class Schedule {
             }
             case 16 -> changeAddress(host);
             case 17 -> joinAgain(host);
+            case 18 -> removeManager(host);
             default -> throw new IllegalStateException();
         }
     }
@@ -218,6 +219,15 @@ final class Schedule {
             world.become(host);
         }
         world.listingChanged();
+    }
+
+    private void removeManager(SimulatedHost host) {
+        if (world.managers.contains(host.id) && world.managers.size() > 2 && host.isUp()) {
+            world.note("%s is removed from the swarm", host.id);
+            world.managers.remove(host.id);
+            host.expel();
+            world.listingChanged();
+        }
     }
 
     /** An endpoint that its host has and that may go. */

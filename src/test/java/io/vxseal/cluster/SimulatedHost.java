@@ -10,6 +10,7 @@ import io.vxseal.cluster.ring.RingTrust;
 import io.vxseal.cluster.ring.SignedRing;
 import io.vxseal.cluster.ring.SimulatedTrust;
 import io.vxseal.encryption.Handover;
+import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.peers.Peer;
 import io.vxseal.swarm.ManagerAddresses;
@@ -18,6 +19,7 @@ import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,6 +41,10 @@ final class SimulatedHost implements RingStore {
     /** Of the wall clock. */
     Duration offset = Duration.ZERO;
     boolean left;
+    /** Set once the swarm knows that it left. */
+    boolean excluded;
+    /** Keys that it ever had. */
+    final Set<Key> had = new HashSet<>();
 
     // The engine, and what it remembers.
     final Map<String, Map<String, Peer>> containers = new TreeMap<>();
@@ -196,18 +202,25 @@ final class SimulatedHost implements RingStore {
 
     /** {@code docker swarm leave}. */
     void leave() {
-        containers.keySet().stream().toList().forEach(network ->
-                List.copyOf(containers.get(network).keySet()).forEach(endpoint -> remove(network, endpoint)));
+        removeAll();
         member.ifPresent(m -> {
             int number = process;
             m.node().goodbye();
             network().after(Duration.ofSeconds(1), () -> {
                 if (isProcess(number)) {
+                    excluded = !m.node().hubs().isEmpty() && m.node().isGoodbyeHeard();
                     kill();
                 }
             });
         });
         left = true;
+    }
+
+    /** {@code docker node rm --force} of a manager, whose process goes on with the certificate and the list that it has. */
+    void expel() {
+        removeAll();
+        left = true;
+        excluded = true;
     }
 
     /** {@code docker swarm leave --force} while the plugin reaches nobody: nobody hears of it. */
@@ -250,6 +263,11 @@ final class SimulatedHost implements RingStore {
             m.node().subscribe(network, world.subnets(network));
             m.node().announce(peer);
         });
+    }
+
+    private void removeAll() {
+        List.copyOf(containers.keySet()).forEach(network ->
+                List.copyOf(containers.get(network).keySet()).forEach(endpoint -> remove(network, endpoint)));
     }
 
     void remove(String network, String endpoint) {
@@ -324,6 +342,7 @@ final class SimulatedHost implements RingStore {
 
         @Override
         public void keys(KeyRing keys) {
+            had.addAll(keys.keys());
             boolean alone = driver.isAlone();
             kernel = handover.start(alone ? KeyRing.EMPTY : kernel, keys, network().now());
             handover.dueIn(network().now()).ifPresent(due -> network().after(due, () -> {

@@ -128,7 +128,14 @@ final class Simulation {
     void listingChanged() {
         ManagerAddresses.Listing now = listing();
         for (SimulatedHost host : hosts) {
-            network.after(Duration.ofMillis(random.nextInt(3000)), () -> host.listed(now));
+            network.after(Duration.ofMillis(random.nextInt(3000)), () -> list(host, now));
+        }
+    }
+
+    /** Gives a host the list of managers, unless it is not of the swarm any more. */
+    private static void list(SimulatedHost host, ManagerAddresses.Listing now) {
+        if (!host.left) {
+            host.listed(now);
         }
     }
 
@@ -171,7 +178,7 @@ final class Simulation {
 
     void become(SimulatedHost host) {
         Role now = managers.contains(host.id) ? Role.MANAGER : Role.WORKER;
-        if (now != host.role) {
+        if (now != host.role && !host.left) {
             host.become(now);
         }
     }
@@ -182,7 +189,7 @@ final class Simulation {
         for (SimulatedHost host : hosts) {
             host.start(true);
             become(host);
-            host.listed(listing());
+            list(host, listing());
         }
         // Whatever was to happen later, and what was about to stop.
         network.after(Duration.ofSeconds(3), () -> {

@@ -69,7 +69,7 @@ public final class Hub {
         this.subscriptions = new Subscriptions(records, claims);
         this.recall = new OwnRecall(timer, recalled -> sessions.of(self).ifPresent(own -> answer(own, recalled)));
         this.readiness = new HubReadiness(self, timer, records);
-        this.source = new HubSession.Source(subscriptions::told, rings, this::acknowledge);
+        this.source = new HubSession.Source(subscriptions::told, rings, this::mayHaveRing, this::acknowledge);
         this.reports = new ReportRounds(timer);
     }
 
@@ -105,7 +105,7 @@ public final class Hub {
                 session.answer(new Message.Welcome(process, readiness.millis(), rings.mark(), rings.isRotationRequested(),
                         records.incarnation(session.node()), records.chosen(session.node()).map(NodeRecord::revision).orElse(0L)));
                 heard(session, ring, rotate);
-                if (recall.isRunning()) {
+                if (recall.asks(session.node())) {
                     session.answer(new Message.Recall());
                 }
             }
@@ -123,6 +123,7 @@ public final class Hub {
             case Message.Recalled(var networks) -> recall.take(session.node(), networks);
             case Message.Goodbye(var incarnation, var revision) -> {
                 session.announced = Optional.empty();
+                session.left = true;
                 session.answer(new Message.Acknowledge(0, 0, List.of()));
                 changed(records.goodbye(session.node(), incarnation, revision, timer.nanoTime()));
                 rings.onRemoval(session.node());
@@ -226,6 +227,14 @@ public final class Hub {
         }
     }
 
+    /**
+     * Returns whether a node may have the ring. One that may have been removed gets none until it is on the list of managers or shows a worker's
+     * certificate: else it had keys of rings that its removal causes.
+     */
+    private boolean mayHaveRing(HubSession session) {
+        return !session.left && !sessions.isUnlistedManager(session);
+    }
+
     private void look(HubSession session) {
         session.announced.ifPresent(record -> {
             session.announced = Optional.empty();
@@ -265,6 +274,8 @@ public final class Hub {
     /** Names the managers whose hubs there should be. */
     public void managers(Set<String> nodes) {
         readiness.managers(nodes);
+        // One that was promoted may have the ring now.
+        sessions.all().stream().filter(session -> session.channel.peer().role() == Role.MANAGER).forEach(this::touch);
         for (HubSession session : List.copyOf(sessions.all())) {
             if (session.wantsEverything && session.everything != (sessions.role(session) == Role.MANAGER)) {
                 resubscribe(session);

@@ -43,6 +43,8 @@ final class HubSession {
     /** Set while it is yet to be told that it knows all that it subscribed to. */
     boolean completing;
     boolean acknowledging;
+    /** Set when the node said that it left the swarm. */
+    boolean left;
     boolean blocked;
     /** The newest ring that the node has or was sent. */
     RingMark ring = RingMark.NONE;
@@ -56,11 +58,13 @@ final class HubSession {
      * Source of what sessions tell.
      *
      * @param records what a node is told of another; empty if nothing
+     * @param mayHaveRing whether a node may have the ring
      * @param acknowledgement answers what a node announced last
      */
     record Source(
             BiFunction<HubSession, String, Optional<NodeRecord>> records,
             Rings rings,
+            Predicate<HubSession> mayHaveRing,
             Function<HubSession, Optional<Message>> acknowledgement) {}
 
     HubSession(MessageChannel channel, long opened) {
@@ -111,7 +115,7 @@ final class HubSession {
         if (!greeted) {
             return;
         }
-        if (!blocked) {
+        if (!blocked && source.mayHaveRing().test(this)) {
             source.rings().newerThan(ring).ifPresent(newer -> {
                 if (send(newer)) {
                     ring = source.rings().mark();

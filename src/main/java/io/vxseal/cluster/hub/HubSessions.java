@@ -1,7 +1,6 @@
 package io.vxseal.cluster.hub;
 
 import io.vxseal.cluster.message.MessageChannel;
-import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
 import java.time.Duration;
 import java.util.Collection;
@@ -71,11 +70,17 @@ final class HubSessions {
         return Set.copyOf(byNode.keySet());
     }
 
+    /**
+     * Returns whether a node shows a manager's certificate and is not on the engine's list of managers: it was demoted or promoted just now,
+     * or removed from the swarm.
+     */
+    boolean isUnlistedManager(HubSession session) {
+        return session.channel.peer().role() == Role.MANAGER && !isManager.test(session.node());
+    }
+
     /** Returns the nodes that show a manager's certificate and are not on the engine's list of managers. */
     Set<String> unlistedManagers() {
-        return byNode.values().stream().map(session -> session.channel.peer())
-                .filter(peer -> peer.role() == Role.MANAGER && !isManager.test(peer.node()))
-                .map(NodeName::node).collect(Collectors.toSet());
+        return byNode.values().stream().filter(this::isUnlistedManager).map(HubSession::node).collect(Collectors.toSet());
     }
 
     /** Returns the sessions, for people. */

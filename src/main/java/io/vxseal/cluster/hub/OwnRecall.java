@@ -37,9 +37,9 @@ final class OwnRecall {
         endAfter(LONGEST, gathering);
     }
 
-    /** Returns whether nodes are to be asked. */
-    boolean isRunning() {
-        return answers.isPresent();
+    /** Returns whether a node is to be asked: one that answered already is not asked again when it is back. */
+    boolean asks(String node) {
+        return answers.filter(gathering -> !gathering.hasAnswered(node)).isPresent();
     }
 
     /** Takes a node's answer; one that comes late is dropped. */

@@ -82,6 +82,11 @@ final class RecallAnswers {
         }
     }
 
+    /** Returns whether a node has answered. */
+    boolean hasAnswered(String node) {
+        return answered.contains(node);
+    }
+
     /** Returns whether no endpoint was named. */
     boolean isEmpty() {
         return namings.isEmpty();

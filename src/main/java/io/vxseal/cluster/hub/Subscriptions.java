@@ -28,12 +28,7 @@ final class Subscriptions {
     private final Map<String, Set<String>> nodesByNetwork = new HashMap<>();
     /** Nodes' records as they were judged, without definitions of networks. */
     private final Map<String, NodeRecord> effective = new HashMap<>();
-    /** By node and networks: the parts of records that sessions were told in this round. One object for all, so that it is encoded once. */
-    private final Map<String, Map<Set<String>, NodeRecord>> parts = new HashMap<>();
-    private int partCount;
-
-    /** Most parts that are kept: with sessions for as many different networks as possible, there could be one for each session and node. */
-    private static final int MOST_PARTS = 20_000;
+    private final RecordParts parts = new RecordParts();
 
     Subscriptions(Records records, Claims claims) {
         this.records = records;
@@ -167,21 +162,11 @@ final class Subscriptions {
                 shared.add(network.id());
             }
         }
-        if (shared.size() == record.networks().size()) {
-            return record;
-        }
-        if (partCount >= MOST_PARTS) {
-            endOfRound();
-        }
-        return parts.computeIfAbsent(record.node(), _ -> new HashMap<>()).computeIfAbsent(shared, _ -> {
-            partCount++;
-            return record.only(shared::contains);
-        });
+        return shared.size() == record.networks().size() ? record : parts.of(record, shared);
     }
 
     /** Ends a round of telling, after which records may change. */
     void endOfRound() {
         parts.clear();
-        partCount = 0;
     }
 }

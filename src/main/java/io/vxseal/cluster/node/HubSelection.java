@@ -1,5 +1,6 @@
 package io.vxseal.cluster.node;
 
+import io.vxseal.cluster.message.MessageChannel;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -9,9 +10,11 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
 
 /**
  * Selection of the hubs that this node has sessions with. Prefers hubs that it reaches, and tries the others ever more seldom.
@@ -29,14 +32,22 @@ public final class HubSelection {
     private final Map<InetAddress, Candidate> candidates = new LinkedHashMap<>();
 
     private static final class Candidate {
-        boolean busy;
+        /** Unset for one that left the list while an attempt or a session is under way. */
+        boolean listed = true;
+        /** Time at which the attempt that is under way began. */
+        Optional<Long> attempt = Optional.empty();
+        Optional<MessageChannel> session = Optional.empty();
         int failures;
         long notBefore;
         /** The hub is this node's own. */
         boolean self;
 
+        boolean isBusy() {
+            return attempt.isPresent() || session.isPresent();
+        }
+
         boolean isReady(long now) {
-            return !busy && !self && now - notBefore >= 0;
+            return listed && !isBusy() && !self && now - notBefore >= 0;
         }
     }
 
@@ -47,7 +58,8 @@ public final class HubSelection {
 
     /** Replaces the addresses of the hubs. */
     public void listed(Set<InetAddress> addresses, long now) {
-        candidates.keySet().retainAll(addresses);
+        candidates.forEach((address, candidate) -> candidate.listed = addresses.contains(address));
+        forgetUnlisted();
         Set<InetAddress> added = new HashSet<>(addresses);
         added.removeAll(candidates.keySet());
         List<InetAddress> shuffled = new ArrayList<>(added);
@@ -61,32 +73,58 @@ public final class HubSelection {
         }
     }
 
-    /** Returns the hubs to connect to now; they count as busy until they failed or closed. */
+    private void forgetUnlisted() {
+        candidates.values().removeIf(candidate -> !candidate.listed && !candidate.isBusy());
+    }
+
+    /**
+     * Returns the hubs to connect to now: attempts are under way until they are connected or closed.
+     *
+     * @param most attempts and sessions that there may be
+     */
     public List<InetAddress> take(long now, int most) {
-        long busy = 0;
-        boolean ready = false;
-        for (Candidate candidate : candidates.values()) {
-            busy += candidate.busy ? 1 : 0;
-            ready |= candidate.isReady(now);
-        }
-        if (!ready) {
+        if (candidates.values().stream().noneMatch(candidate -> candidate.isReady(now))) {
             return List.of();
         }
         List<Map.Entry<InetAddress, Candidate>> free = candidates.entrySet().stream()
                 .filter(each -> each.getValue().isReady(now))
                 .sorted(Comparator.comparingInt(each -> each.getValue().failures))
-                .limit(Math.max(0, most - busy))
+                .limit(Math.max(0, most - busy()))
                 .toList();
-        free.forEach(each -> each.getValue().busy = true);
+        free.forEach(each -> each.getValue().attempt = Optional.of(now));
         return free.stream().map(Map.Entry::getKey).toList();
     }
 
-    /** Notes that a hub was reached. */
-    public void connected(InetAddress address) {
+    /** Returns the number of attempts and sessions. */
+    public int busy() {
+        return (int) candidates.values().stream().filter(Candidate::isBusy).count();
+    }
+
+    /** Returns when each attempt that is under way began. */
+    public List<Long> attempts() {
+        return candidates.values().stream().flatMap(candidate -> candidate.attempt.stream()).toList();
+    }
+
+    /** Returns the sessions. */
+    public Stream<MessageChannel> sessions() {
+        return candidates.values().stream().flatMap(candidate -> candidate.session.stream());
+    }
+
+    /**
+     * Notes that an attempt became a session.
+     *
+     * @return how long that took
+     */
+    public Duration connected(InetAddress address, MessageChannel session, long now) {
         Candidate candidate = candidates.get(address);
-        if (candidate != null) {
-            candidate.failures = 0;
+        if (candidate == null) {
+            return Duration.ZERO;
         }
+        Duration took = candidate.attempt.map(began -> Duration.ofNanos(now - began)).orElse(Duration.ZERO);
+        candidate.attempt = Optional.empty();
+        candidate.session = Optional.of(session);
+        candidate.failures = 0;
+        return took;
     }
 
     /** Notes that the hub at this address is this node's own. */
@@ -94,19 +132,34 @@ public final class HubSelection {
         Candidate candidate = candidates.get(address);
         if (candidate != null) {
             candidate.self = true;
-            candidate.busy = false;
+            candidate.attempt = Optional.empty();
+            forgetUnlisted();
         }
     }
 
-    /** Notes that a hub was not reached, or that its session ended. */
-    public void closed(InetAddress address, long now) {
+    /** Notes that an attempt failed. */
+    public void failed(InetAddress address, long now) {
         Candidate candidate = candidates.get(address);
-        if (candidate != null && candidate.busy) {
-            candidate.busy = false;
-            long wait = AGAIN.get(Math.min(candidate.failures, AGAIN.size() - 1)).toNanos();
-            candidate.notBefore = now + wait + (wait == 0 ? 0 : random.nextLong(wait / 2));
-            candidate.failures++;
+        if (candidate != null && candidate.attempt.isPresent()) {
+            candidate.attempt = Optional.empty();
+            postpone(candidate, now);
         }
+    }
+
+    /** Notes that a session ended; does nothing if it is none of these. */
+    public void closed(MessageChannel session, long now) {
+        candidates.values().stream().filter(candidate -> candidate.session.filter(session::equals).isPresent()).findFirst()
+                .ifPresent(candidate -> {
+                    candidate.session = Optional.empty();
+                    postpone(candidate, now);
+                });
+    }
+
+    private void postpone(Candidate candidate, long now) {
+        long wait = AGAIN.get(Math.min(candidate.failures, AGAIN.size() - 1)).toNanos();
+        candidate.notBefore = now + wait + (wait == 0 ? 0 : random.nextLong(wait / 2));
+        candidate.failures++;
+        forgetUnlisted();
     }
 
     /** Tries all at once: something changed that may have been in the way. */

@@ -16,6 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -49,6 +50,7 @@ public final class RingKeeper implements Rings {
     /** Keys that this node's engine delivered and no manager has confirmed. */
     private Optional<KeyRing> offered = Optional.empty();
     private boolean rotationRequested;
+    private final RevokedKeys revoked = new RevokedKeys();
     /** Time at which the ring in force came. */
     private long taken;
     private KeyRing published = KeyRing.EMPTY;
@@ -90,6 +92,10 @@ public final class RingKeeper implements Rings {
             signed = kept.isPresent() ? kept : signed.filter(ring -> opens(now, ring));
         }
         verified = signed.filter(ring -> opens(now, ring)).isPresent();
+        if (!sameSwarm) {
+            revoked.clear();
+        }
+        signed.ifPresent(revoked::inForce);
         signOffered();
         publish();
     }
@@ -134,20 +140,36 @@ public final class RingKeeper implements Rings {
         }
         rotationRequested = true;
         if (isExternal()) {
-            LOG.warn("the keys are to be replaced, and only the engine, which delivered them, can rotate them");
+            warnExternal();
             return;
         }
         events.changed();
     }
 
+    private static void warnExternal() {
+        LOG.warn("the keys are to be replaced, and only the engine, which delivered them, can rotate them");
+    }
+
+    /**
+     * Has the keys in force replaced by others, in as many rotations as that takes: nodes have them that are not of the swarm any more, and
+     * one rotation makes a key primary that these know as the next one.
+     */
+    public void revokeKeys() {
+        if (isExternal()) {
+            warnExternal();
+        } else if (signed.isPresent() && revoked.revoke(signed.get().keys())) {
+            events.changed();
+        }
+    }
+
     @Override
     public boolean isRotationRequested() {
-        return rotationRequested && !isExternal();
+        return (rotationRequested || !revoked.isEmpty()) && !isExternal();
     }
 
     @Override
     public void onRotationRequest(RingMark ring) {
-        if (!rotationRequested && ring.equals(mark()) && ring.version() > 0 && !isExternal()) {
+        if (!isRotationRequested() && ring.equals(mark()) && ring.version() > 0 && !isExternal()) {
             rotationRequested = true;
             events.changed();
         }
@@ -155,8 +177,8 @@ public final class RingKeeper implements Rings {
 
     @Override
     public void onRemoval(String node) {
-        LOG.info("node {} left the swarm, or is no manager any more: requesting a rotation of the keys", node);
-        requestRotation();
+        LOG.info("node {} left the swarm, or is no manager any more: rotating the keys until it has none of them", node);
+        revokeKeys();
     }
 
     @Override
@@ -253,7 +275,7 @@ public final class RingKeeper implements Rings {
 
     private void make(KeyRing keys, Instant made, boolean external) {
         long version = Math.max(mark().version(), contest().map(ring -> ring.mark().version()).orElse(0L)) + 1;
-        SignedRing ring = trust.orElseThrow().sign(version, made, external, keys);
+        SignedRing ring = trust.orElseThrow().sign(version, made, external, keys, external ? Set.of() : revoked.among(keys));
         LOG.info("made {}", ring);
         inForce(ring);
     }
@@ -261,6 +283,7 @@ public final class RingKeeper implements Rings {
     private void inForce(SignedRing ring) {
         signed = Optional.of(ring);
         verified = true;
+        revoked.inForce(ring);
         taken = timer.nanoTime();
         if (ring.external()) {
             offered = Optional.empty();

@@ -5,6 +5,7 @@ import io.vxseal.encryption.KeyRing;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.SwarmIdentity;
 import java.time.Instant;
+import java.util.Set;
 
 /** Signs rings in this node's name, and verifies those of others. */
 public interface RingTrust {
@@ -17,9 +18,10 @@ public interface RingTrust {
     /**
      * Signs a ring.
      *
+     * @param revoked tags of keys that other keys replace as soon as possible
      * @throws IllegalArgumentException if this node is no manager
      */
-    SignedRing sign(long version, Instant made, boolean external, KeyRing keys);
+    SignedRing sign(long version, Instant made, boolean external, KeyRing keys, Set<Integer> revoked);
 
     /**
      * Reads and verifies a ring.
@@ -42,8 +44,8 @@ public interface RingTrust {
             }
 
             @Override
-            public SignedRing sign(long version, Instant made, boolean external, KeyRing keys) {
-                return SignedRing.sign(identity, version, made, external, keys);
+            public SignedRing sign(long version, Instant made, boolean external, KeyRing keys, Set<Integer> revoked) {
+                return SignedRing.sign(identity, version, made, external, keys, revoked);
             }
 
             @Override

@@ -29,6 +29,6 @@ public interface Rings {
     /** Takes another node's request to replace this ring. If this node does not have the ring yet, the request comes again. */
     void onRotationRequest(RingMark ring);
 
-    /** Requests other keys: a node that has these left the swarm, or is no manager any more. */
+    /** Revokes all keys of the ring: a node that has them left the swarm, or is no manager any more. */
     void onRemoval(String node);
 }

@@ -20,15 +20,17 @@ import java.security.cert.CertificateException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * A key ring, signed by the manager that made it: what is sent, and what is kept on the tmpfs. {@link #open} verifies, and nothing else
  * makes one from octets.
  *
  * <p>The octets: format (1), version (8), made (8, epoch milliseconds), external (1), number of keys (1), for each its
- * tag (4), replay window (2), length (1) and octets; number of certificates (1), for each its length (2) and DER form;
- * then the signature (2 + n) over a label, the swarm's id and all that comes before.
+ * tag (4), replay window (2), length (1) and octets; number of revoked keys (1), for each its tag (4); number of certificates (1), for
+ * each its length (2) and DER form; then the signature (2 + n) over a label, the swarm's id and all that comes before.
  */
 public final class SignedRing {
     /** Greatest version that is taken: a rotation each second for 30 000 years. */
@@ -41,15 +43,17 @@ public final class SignedRing {
 
     private final RingMark mark;
     private final KeyRing keys;
+    private final Set<Integer> revoked;
     private final boolean external;
     private final Instant until;
     private final byte[] octets;
     private final Message.Ring message;
 
     /** For a ring that was verified. */
-    SignedRing(RingMark mark, KeyRing keys, boolean external, Instant until, byte[] octets) {
+    SignedRing(RingMark mark, KeyRing keys, Set<Integer> revoked, boolean external, Instant until, byte[] octets) {
         this.mark = mark;
         this.keys = keys;
+        this.revoked = Set.copyOf(revoked);
         this.external = external;
         this.until = until;
         this.octets = octets;
@@ -61,11 +65,11 @@ public final class SignedRing {
      *
      * @throws IllegalArgumentException if this node is no manager, for nobody would accept it
      */
-    static SignedRing sign(SwarmIdentity identity, long version, Instant made, boolean external, KeyRing keys) {
+    static SignedRing sign(SwarmIdentity identity, long version, Instant made, boolean external, KeyRing keys, Set<Integer> revoked) {
         if (identity.name().role() != Role.MANAGER) {
             throw new IllegalArgumentException("a worker signs no rings");
         }
-        byte[] body = body(identity, version, made, external, keys);
+        byte[] body = body(identity, version, made, external, keys, revoked);
         byte[] signature = identity.sign(signed(identity, body));
         ByteArrayOutputStream octets = new ByteArrayOutputStream();
         try (DataOutputStream out = new DataOutputStream(octets)) {
@@ -104,6 +108,10 @@ public final class SignedRing {
                 int replayWindow = in.readUnsignedShort();
                 keys.add(new Key(exactly(in, in.readUnsignedByte()), tag, replayWindow));
             }
+            Set<Integer> revoked = new HashSet<>();
+            for (int left = count(in, MOST_KEYS); left > 0; left--) {
+                revoked.add(in.readInt());
+            }
             List<byte[]> chain = new ArrayList<>();
             for (int left = count(in, MOST_CERTIFICATES); left > 0; left--) {
                 chain.add(exactly(in, in.readUnsignedShort()));
@@ -127,7 +135,7 @@ public final class SignedRing {
             if (keys.isEmpty()) {
                 throw new RefusedException(Refusal.RING, "ring without keys");
             }
-            return new SignedRing(new RingMark(version, signer.name().node(), made), new KeyRing(keys), external,
+            return new SignedRing(new RingMark(version, signer.name().node(), made), new KeyRing(keys), revoked, external,
                     signer.until(), octets.clone());
         } catch (IOException | IllegalArgumentException e) {
             throw new RefusedException(Refusal.RING, "ring that cannot be read: " + e.getMessage());
@@ -144,6 +152,11 @@ public final class SignedRing {
     /** Returns the keys, the primary first. */
     public KeyRing keys() {
         return keys;
+    }
+
+    /** Returns the tags of keys that nodes have which are not of the swarm any more. Rotations follow until the ring has none of them. */
+    public Set<Integer> revoked() {
+        return revoked;
     }
 
     /** Returns when the keys last changed, by the author's clock. */
@@ -183,7 +196,8 @@ public final class SignedRing {
                 external ? ", delivered by the engine" : "");
     }
 
-    private static byte[] body(SwarmIdentity identity, long version, Instant made, boolean external, KeyRing keys) {
+    private static byte[] body(
+            SwarmIdentity identity, long version, Instant made, boolean external, KeyRing keys, Set<Integer> revoked) {
         ByteArrayOutputStream octets = new ByteArrayOutputStream();
         try (DataOutputStream out = new DataOutputStream(octets)) {
             out.writeByte(FORMAT);
@@ -197,6 +211,10 @@ public final class SignedRing {
                 out.writeShort(key.replayWindow());
                 out.writeByte(secret.length);
                 out.write(secret);
+            }
+            out.writeByte(revoked.size());
+            for (int tag : revoked) {
+                out.writeInt(tag);
             }
             List<byte[]> chain = SwarmIdentity.encode(identity.chain());
             out.writeByte(chain.size());

@@ -205,6 +205,27 @@ class HubTest {
         assertThat(removed).containsExactly("w3");
     }
 
+    @Test
+    void noRingIsSentToNodeThatLeftOrMayHaveBeenRemoved() {
+        RecordedChannel leaving = open("w3", Role.WORKER);
+        say(leaving, new Message.Goodbye(1, 2));
+        say(leaving, new Message.Heartbeat(RingMark.NONE, false));
+        hub.ringChanged();
+        timer.pass(BATCH);
+        assertThat(leaving.take(Message.Ring.class)).isEmpty();
+        managers.remove("m2");
+        RecordedChannel unlisted = open("m2", Role.MANAGER);
+        say(unlisted, new Message.Heartbeat(RingMark.NONE, false));
+        assertThat(unlisted.take(Message.Ring.class)).isEmpty();
+        managers.add("m2");
+        hub.managers(managers);
+        timer.pass(BATCH);
+        assertThat(unlisted.take(Message.Ring.class)).hasSize(1);
+        RecordedChannel demoted = open("m4", Role.WORKER);
+        say(demoted, new Message.Heartbeat(RingMark.NONE, false));
+        assertThat(demoted.take(Message.Ring.class)).hasSize(1);
+    }
+
     /** Seed 6848: all hubs lost their memory while a node was away, and it came back without its endpoints. */
     @Test
     void holderOfOutdatedRecordIsToldTheLaterOne() {
@@ -299,6 +320,9 @@ class HubTest {
         timer.pass(BATCH);
         assertThat(late.take(Message.Recall.class)).hasSize(1);
         say(late, recalled(endpoint("mine", 7)));
+        RecordedChannel back = open("w3", Role.WORKER);
+        timer.pass(BATCH);
+        assertThat(back.take(Message.Recall.class)).as("asked once").isEmpty();
         assertThat(own.take(Message.Recalled.class)).isEmpty();
         timer.pass(OwnRecall.GATHER);
         assertThat(own.take(Message.Recalled.class)).singleElement().satisfies(answer -> assertThat(named(answer))

@@ -2,6 +2,9 @@ package io.vxseal.cluster.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.cluster.message.ManualTimer;
+import io.vxseal.cluster.message.RecordedChannel;
+import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -60,7 +63,7 @@ class HubSelectionTest {
                 now += 0.05;
             }
             longest = Math.max(longest, now - waited);
-            selection.closed(hub(1), at(now));
+            selection.failed(hub(1), at(now));
         }
         assertThat(longest).isBetween(3.0, 4.6);
         selection.listed(hubs(2), at(now));
@@ -72,8 +75,9 @@ class HubSelectionTest {
     void hubIsTriedAtOnceAfterItsSessionEnded() {
         selection.listed(hubs(1), at(0));
         selection.take(at(0), 1);
-        selection.connected(hub(1));
-        selection.closed(hub(1), at(5));
+        RecordedChannel session = new RecordedChannel("m1", Role.MANAGER, new ManualTimer());
+        selection.connected(hub(1), session, at(1));
+        selection.closed(session, at(5));
         assertThat(selection.take(at(5), 1)).containsExactly(hub(1));
     }
 
@@ -88,11 +92,25 @@ class HubSelectionTest {
     }
 
     @Test
+    void hubThatIsListedAgainKeepsItsSession() {
+        selection.listed(hubs(1), at(0));
+        selection.take(at(0), 5);
+        RecordedChannel session = new RecordedChannel("m1", Role.MANAGER, new ManualTimer());
+        selection.connected(hub(1), session, at(1));
+        selection.listed(Set.of(), at(2));
+        assertThat(selection.busy()).isEqualTo(1);
+        selection.listed(hubs(1), at(3));
+        assertThat(selection.take(at(3), 5)).isEmpty();
+        selection.closed(session, at(4));
+        assertThat(selection.take(at(4), 5)).containsExactly(hub(1));
+    }
+
+    @Test
     void forgetsHubThatIsNoLongerListed() {
         selection.listed(hubs(2), at(0));
         selection.take(at(0), 5);
         selection.listed(hubs(1), at(1));
-        selection.closed(hub(2), at(1));
+        selection.failed(hub(2), at(1));
         assertThat(selection.take(at(3600), 5)).isEmpty();
     }
 }

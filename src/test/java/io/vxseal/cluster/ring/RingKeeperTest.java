@@ -10,6 +10,7 @@ import io.vxseal.encryption.KeyRing;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
@@ -88,11 +89,76 @@ class RingKeeperTest {
         assertThat(m2.mark().version()).isEqualTo(2);
     }
 
+    private static boolean haveCommonKeys(KeyRing one, KeyRing other) {
+        return !Collections.disjoint(one.keys(), other.keys());
+    }
+
+    @Test
+    void keysOfRemovedNodeAreReplacedByThreeRotationsWithTimeBetween() {
+        keep(m1);
+        KeyRing known = m1.keys();
+        m1.onRemoval("w1");
+        assertThat(m1.isRotationRequested()).isTrue();
+        for (int rotation = 1; rotation <= 3; rotation++) {
+            KeyRing before = m1.keys();
+            timer.pass(APART.minusMillis(1));
+            keep(m1);
+            assertThat(m1.keys()).isEqualTo(before);
+            timer.pass(Duration.ofMillis(1));
+            keep(m1);
+            assertThat(m1.keys().primary()).as("a key that all nodes have").contains(before.keys().getLast());
+            assertThat(known.keys().contains(m1.keys().primary().orElseThrow())).isEqualTo(rotation == 1);
+            assertThat(haveCommonKeys(m1.keys(), known)).isEqualTo(rotation < 3);
+            assertThat(m1.isRotationRequested()).isEqualTo(rotation < 3);
+        }
+        KeyRing last = m1.keys();
+        timer.pass(APART.multipliedBy(2));
+        keep(m1);
+        assertThat(m1.keys()).isEqualTo(last);
+    }
+
+    @Test
+    void anotherManagerGoesOnReplacingKeysOfRemovedNode() throws RefusedException {
+        keep(m1);
+        KeyRing known = m1.keys();
+        m1.onRemoval("w1");
+        timer.pass(APART);
+        keep(m1);
+        m2.take(octets(m1));
+        for (int rotation = 2; rotation <= 3; rotation++) {
+            assertThat(haveCommonKeys(m2.keys(), known)).isTrue();
+            timer.pass(APART);
+            keep(m2);
+        }
+        assertThat(haveCommonKeys(m2.keys(), known)).isFalse();
+    }
+
+    /** It may have had rings from there until then. */
+    @Test
+    void managerThatHearsLateOfRemovalReplacesTheKeysThatItHasThen() throws RefusedException {
+        keep(m1);
+        m1.onRemoval("w1");
+        timer.pass(APART);
+        keep(m1);
+        m2.take(octets(m1));
+        KeyRing known = m2.keys();
+        m2.onRemoval("w1");
+        for (int rotation = 1; rotation <= 3; rotation++) {
+            assertThat(m2.isRotationRequested()).isTrue();
+            m1.onRotationRequest(m2.mark());
+            timer.pass(APART);
+            keep(m1);
+            m2.take(octets(m1));
+        }
+        assertThat(haveCommonKeys(m2.keys(), known)).isFalse();
+        assertThat(m2.isRotationRequested()).isFalse();
+    }
+
     @Test
     void ignoresFormerManagersRingThatIsFarAhead() throws RefusedException {
         contest();
         SimulatedTrust former = new SimulatedTrust(new NodeName("swarm", Role.MANAGER, "m1"), signatures);
-        byte[] ahead = former.sign(m2.mark().version() + RingKeeper.LONGEST_CONTEST + 1, timer.wallTime(), false, m1.keys()).octets();
+        byte[] ahead = former.sign(m2.mark().version() + RingKeeper.LONGEST_CONTEST + 1, timer.wallTime(), false, m1.keys(), Set.of()).octets();
         assertThatThrownBy(() -> m2.take(ahead)).hasMessageContaining("no manager of the swarm now");
         timer.pass(APART);
         keep(m2);

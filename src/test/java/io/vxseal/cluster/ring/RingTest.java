@@ -24,6 +24,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,11 +51,12 @@ public class RingTest {
     void opensRingAsItWasSigned() throws Exception {
         KeyRing keys = Hosts.keys(5, 4, 6);
         Instant made = Instant.ofEpochMilli(1_700_000_000_123L);
-        SignedRing ring = SignedRing.open(worker, SignedRing.sign(manager, 9, made, true, keys).octets());
+        SignedRing ring = SignedRing.open(worker, SignedRing.sign(manager, 9, made, true, keys, Set.of(4, 6)).octets());
         assertThat(ring.keys()).isEqualTo(keys);
         assertThat(ring.mark()).isEqualTo(new RingMark(9, "manager1", made.toEpochMilli()));
         assertThat(ring.made()).isEqualTo(made);
         assertThat(ring.external()).isTrue();
+        assertThat(ring.revoked()).containsExactlyInAnyOrder(4, 6);
         assertThat(ring.until()).isAfter(Instant.now());
     }
 
@@ -69,7 +71,7 @@ public class RingTest {
     void keyCarriesValidReplayWindowOnly() throws Exception {
         byte[] octets = new byte[KeyAuthority.KEY_OCTETS];
         KeyRing keys = new KeyRing(List.of(new Key(octets, 1, 4096), new Key(octets, 2, 32), new Key(octets, 3)));
-        byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys).octets();
+        byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys, Set.of()).octets();
         assertThat(SignedRing.open(worker, good).keys()).isEqualTo(keys);
         byte[] window = {0, 31};
         System.arraycopy(window, 0, good, 1 + 8 + 8 + 1 + 1 + 4, window.length);
@@ -80,9 +82,9 @@ public class RingTest {
     @Test
     void refusesAnyChangedOctetAndShowsNoKey() {
         KeyRing keys = Hosts.keys(0x51, 0x52, 0x53);
-        byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys).octets();
+        byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys, Set.of()).octets();
         String secret = HexFormat.of().formatHex(keys.keys().getFirst().octets()).substring(0, 12);
-        int ownFields = 1 + 8 + 8 + 1 + 1 + 3 * (4 + 2 + 1 + KeyAuthority.KEY_OCTETS);
+        int ownFields = 1 + 8 + 8 + 1 + 1 + 3 * (4 + 2 + 1 + KeyAuthority.KEY_OCTETS) + 1;
         // Every octet of the ring itself; of certificate and signature some, for each costs a walk to the root.
         for (int i = 0; i < good.length; i += i < ownFields ? 1 : 23) {
             byte[] bad = good.clone();
@@ -102,8 +104,8 @@ public class RingTest {
     @Test
     void onlyManagersOfThisSwarmSign() throws Exception {
         KeyRing keys = Hosts.keys(1, 2, 3);
-        byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys).octets();
-        assertThatThrownBy(() -> SignedRing.sign(worker, 1, Instant.now(), false, keys))
+        byte[] good = SignedRing.sign(manager, 1, Instant.now(), false, keys, Set.of()).octets();
+        assertThatThrownBy(() -> SignedRing.sign(worker, 1, Instant.now(), false, keys, Set.of()))
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> SignedRing.open(manager, resign(good, 3, worker)))
                 .isInstanceOf(RefusedException.class).hasMessageContaining("no manager");
@@ -121,10 +123,10 @@ public class RingTest {
     void ringFileIsPrivateAndVerifiedWhenRead() throws Exception {
         RingFile file = new RingFile(temp.resolve("tmpfs"));
         assertThat(file.read(RingTrust.of(worker))).isEmpty();
-        SignedRing ring = SignedRing.sign(manager, 3, Instant.now(), false, Hosts.keys(1, 2, 3));
+        SignedRing ring = SignedRing.sign(manager, 3, Instant.now(), false, Hosts.keys(1, 2, 3), Set.of());
         file.write(ring);
         assertThat(file.read(RingTrust.of(worker)).orElseThrow().mark()).isEqualTo(ring.mark());
-        file.write(SignedRing.sign(manager, 4, Instant.now(), false, Hosts.keys(2, 3, 4)));
+        file.write(SignedRing.sign(manager, 4, Instant.now(), false, Hosts.keys(2, 3, 4), Set.of()));
         assertThat(file.read(RingTrust.of(worker)).orElseThrow().mark().version()).isEqualTo(4);
         Path at = temp.resolve("tmpfs").resolve("ring");
         assertThat(Files.getPosixFilePermissions(at)).hasToString("[OWNER_READ, OWNER_WRITE]");
@@ -134,7 +136,7 @@ public class RingTest {
 
     @Test
     void messagesAndTextsShowNoKey() {
-        SignedRing ring = SignedRing.sign(manager, 3, Instant.now(), false, Hosts.keys(0x61, 0x62, 0x63));
+        SignedRing ring = SignedRing.sign(manager, 3, Instant.now(), false, Hosts.keys(0x61, 0x62, 0x63), Set.of());
         assertThat(ring).hasToString("ring 3 by manager1 with tags [97, 98, 99]");
         for (Key key : ring.keys().keys()) {
             assertThat(ring.toString()).doesNotContain(HexFormat.of().formatHex(key.octets()).substring(0, 6));
@@ -164,7 +166,7 @@ public class RingTest {
 
     /** The same ring in the name of another, honestly or not: its chain in place of the author's, and its signature. */
     public static byte[] resign(byte[] ring, int keys, SwarmIdentity as) throws IOException {
-        int head = 1 + 8 + 8 + 1 + 1 + keys * (4 + 2 + 1 + KeyAuthority.KEY_OCTETS);
+        int head = 1 + 8 + 8 + 1 + 1 + keys * (4 + 2 + 1 + KeyAuthority.KEY_OCTETS) + 1;
         ByteArrayOutputStream octets = new ByteArrayOutputStream();
         try (DataOutputStream out = new DataOutputStream(octets)) {
             out.write(ring, 0, head);

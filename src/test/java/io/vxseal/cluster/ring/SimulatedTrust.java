@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /** Signatures that cost nothing: a ring's octets are a number in the list of all that were signed, which nobody can forge. */
 public record SimulatedTrust(NodeName self, List<SignedRing> signatures) implements RingTrust {
@@ -27,12 +28,12 @@ public record SimulatedTrust(NodeName self, List<SignedRing> signatures) impleme
     }
 
     @Override
-    public SignedRing sign(long version, Instant made, boolean external, KeyRing keys) {
+    public SignedRing sign(long version, Instant made, boolean external, KeyRing keys, Set<Integer> revoked) {
         if (self.role() != Role.MANAGER) {
             throw new IllegalArgumentException("a worker signs no rings");
         }
         byte[] octets = ByteBuffer.allocate(4).putInt(signatures.size()).array();
-        SignedRing ring = new SignedRing(new RingMark(version, self.node(), made.toEpochMilli()), keys, external, UNTIL, octets);
+        SignedRing ring = new SignedRing(new RingMark(version, self.node(), made.toEpochMilli()), keys, revoked, external, UNTIL, octets);
         signatures.add(ring);
         return ring;
     }

@@ -1,0 +1,65 @@
+package io.vxseal.cluster.ring;
+
+import io.vxseal.encryption.KeyRing;
+import java.util.HashSet;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keys of the ring in force that nodes have which are not of the swarm any more, by tag. Each signed ring names its own, so that every
+ * manager knows which have to go; a manager adds the keys that it has when it hears of a removal.
+ *
+ * <p>Pure, one thread.
+ */
+final class RevokedKeys {
+    private static final Logger LOG = LoggerFactory.getLogger(RevokedKeys.class);
+
+    private Set<Integer> tags = Set.of();
+
+    /**
+     * Revokes all keys of the ring in force.
+     *
+     * @return whether that is new
+     */
+    boolean revoke(KeyRing ring) {
+        Set<Integer> all = tags(ring);
+        boolean added = !tags.containsAll(all);
+        tags = all;
+        return added;
+    }
+
+    /** Takes another ring in force: adds the keys that it says are revoked, and forgets those that it does not have. */
+    void inForce(SignedRing ring) {
+        Set<Integer> now = new HashSet<>(tags);
+        now.addAll(ring.revoked());
+        now.retainAll(tags(ring.keys()));
+        if (now.isEmpty() && !tags.isEmpty()) {
+            LOG.info("no key is left in the ring that a node has which left the swarm");
+        }
+        tags = Set.copyOf(now);
+    }
+
+    /** Returns the revoked keys that a ring has. */
+    Set<Integer> among(KeyRing ring) {
+        Set<Integer> some = new HashSet<>(tags);
+        some.retainAll(tags(ring));
+        return some;
+    }
+
+    /** Returns whether there are none. */
+    boolean isEmpty() {
+        return tags.isEmpty();
+    }
+
+    /** Forgets all. */
+    void clear() {
+        tags = Set.of();
+    }
+
+    private static Set<Integer> tags(KeyRing ring) {
+        Set<Integer> tags = new HashSet<>();
+        ring.keys().forEach(key -> tags.add(key.tag()));
+        return tags;
+    }
+}

@@ -1,0 +1,91 @@
+package io.vxseal.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.cluster.message.ManualTimer;
+import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.ring.KeyAuthority;
+import io.vxseal.cluster.ring.RingStore;
+import io.vxseal.cluster.ring.SimulatedTrust;
+import io.vxseal.encryption.KeyRing;
+import io.vxseal.peers.Peer;
+import io.vxseal.swarm.ManagerAddresses.Listing;
+import io.vxseal.swarm.NodeName;
+import io.vxseal.swarm.Role;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+class ClusterMemberTest {
+    private final ManualTimer timer = new ManualTimer();
+    private final ClusterMember member = new ClusterMember(new KeyAuthority(Duration.ofHours(12), 0, new Random(1)),
+            new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), RingStore.NONE, timer, new Random(1), new Outside(),
+            (_, _, _) -> { });
+
+    /** A node that is alone. */
+    private static final class Outside implements Surroundings {
+        @Override
+        public void dial(InetAddress hub) {
+            // No hub answers.
+        }
+
+        @Override
+        public void changed(List<PeerChange> changes) {
+            throw new AssertionError("no other node is there");
+        }
+
+        @Override
+        public void recalled(List<Peer> endpoints, Runnable then) {
+            throw new AssertionError("nothing is recalled");
+        }
+
+        @Override
+        public void keys(KeyRing keys) {
+            // The tests ask for them.
+        }
+
+        @Override
+        public void refuseFormerManagers(Set<String> nodes) {
+            throw new AssertionError("no other node is there");
+        }
+    }
+
+    private static Listing listing(int addresses, String... managers) {
+        return new Listing(Set.of(managers),
+                Stream.iterate(1, n -> n + 1).limit(addresses).map(n -> InetAddress.ofLiteral("10.0.0." + n)).collect(Collectors.toSet()));
+    }
+
+    private void start() {
+        member.listed(listing(3, "m1", "m2", "m3"));
+        member.become(new SimulatedTrust(new NodeName("swarm", Role.MANAGER, "m1"), SimulatedTrust.none()));
+        member.vtep(InetAddress.ofLiteral("10.0.0.1"));
+        for (int second = 0; second < 10; second++) {
+            timer.pass(Duration.ofSeconds(1));
+            member.tick();
+        }
+        assertThat(member.rings().keys().isEmpty()).isFalse();
+    }
+
+    @Test
+    void revokesKeysOnceListThatNamesAllLacksManager() {
+        start();
+        member.listed(listing(3, "m1", "m2"));
+        assertThat(member.rings().isRotationRequested()).as("the third has no id yet").isFalse();
+        member.listed(Listing.EMPTY);
+        assertThat(member.rings().isRotationRequested()).as("there is no list").isFalse();
+        member.listed(listing(3, "m1", "m2", "m4"));
+        assertThat(member.rings().isRotationRequested()).isTrue();
+    }
+
+    @Test
+    void keepsKeysWhenListGrows() {
+        start();
+        member.listed(listing(5, "m1", "m2", "m3", "m4", "m5"));
+        assertThat(member.rings().isRotationRequested()).isFalse();
+    }
+}
