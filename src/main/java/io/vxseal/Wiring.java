@@ -12,11 +12,13 @@ import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.Route;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.metrics.MetricsServer;
+import io.vxseal.metrics.Recent;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.Host;
 import io.vxseal.overlay.ProgramVersion;
 import io.vxseal.overlay.StateStore;
+import io.vxseal.page.PageHandler;
 import io.vxseal.plugin.PluginServer;
 import io.vxseal.plugin.PluginSocket;
 import java.io.IOException;
@@ -95,11 +97,11 @@ final class Wiring {
         log.info("vxseal {} is up", ProgramVersion.get());
     }
 
-    /** Serves metrics over TCP. Without them the plugin works as well, so a failure does not end it. */
+    /** Serves metrics and the page over TCP. Without them the plugin works as well, so a failure does not end it. */
     private static void serveMetrics(InetSocketAddress address, PluginServer server, Driver driver, Logger log) {
         try {
-            MetricsServer.start(address, server::scrape);
-            log.info("serving metrics on {}", address);
+            MetricsServer.start(address, server::scrape, new PageHandler(new Recent(server::page), driver.journal()));
+            log.info("serving metrics and the page on {}", address);
         } catch (IOException failure) {
             log.error("cannot serve metrics on {} (VXSEAL_METRICS): {}", address, failure.getMessage());
             driver.errors().add("metrics", "cannot listen on %s: %s".formatted(address, failure.getMessage()));
