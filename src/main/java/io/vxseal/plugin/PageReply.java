@@ -5,7 +5,6 @@ import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.ClusterStatus;
 import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Tally;
-import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.metrics.Sample;
 import io.vxseal.overlay.Overview;
 import io.vxseal.services.ServiceProxy;
@@ -26,7 +25,7 @@ public record PageReply(
         String version,
         Node node,
         @Nullable String problem,
-        Part<Peer> nodes,
+        Part<PeersReply.Peer> nodes,
         Part<Network> networks,
         @Nullable Ring ring,
         Part<Service> services,
@@ -48,27 +47,6 @@ public record PageReply(
     }
 
     record Node(@Nullable String id, @Nullable String swarm, @Nullable String address) {}
-
-    /**
-     * A node and the path to it.
-     *
-     * @param trouble on the path to it
-     */
-    record Peer(
-            @Nullable String id,
-            @Nullable String role,
-            @Nullable String address,
-            boolean here,
-            int endpoints,
-            @Nullable Long knownSeconds,
-            @Nullable Path path,
-            List<Trouble> trouble) {}
-
-    /** A path with IPsec states. Bytes and packets are since it began. */
-    record Path(long ageSeconds, long sealedBytes, long sealedPackets, long openedBytes, long openedPackets) {}
-
-    /** Kind of a condition, or {@code obstacle}, with a line about it. */
-    record Trouble(String kind, String text) {}
 
     record Network(String id, boolean encrypted, boolean up, List<String> pools, int here, int elsewhere) {}
 
@@ -95,8 +73,10 @@ public record PageReply(
             @Nullable Integer statesFound,
             int policiesWanted,
             @Nullable Integer policiesFound,
-            Drops dropped,
+            Dropped dropped,
             SortedMap<String, Long> xfrmErrors) {}
+
+    record Dropped(long incoming, long outgoing) {}
 
     /** This node's sessions with managers' hubs, and what it refused of others. */
     record Cluster(int hubs, int hubsUpToDate, long refused) {}
@@ -178,7 +158,7 @@ public record PageReply(
                 overview.found().map(Tally::states).orElse(null),
                 overview.wanted().policies(),
                 overview.found().map(Tally::policies).orElse(null),
-                sample.kernel().rules().plus(sample.kernel().priority()),
+                new Dropped(sample.kernel().droppedIncoming(), sample.kernel().droppedOutgoing()),
                 xfrmErrors);
     }
 }

@@ -4,9 +4,6 @@ import io.vxseal.cluster.ClusterStatus;
 import io.vxseal.encryption.PeerTraffic;
 import io.vxseal.metrics.Sample;
 import io.vxseal.overlay.watch.Condition;
-import io.vxseal.plugin.PageReply.Path;
-import io.vxseal.plugin.PageReply.Peer;
-import io.vxseal.plugin.PageReply.Trouble;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -33,6 +30,27 @@ final class PeersReply {
 
     /** A line of what is in the way that is about one node ({@code overlay/OverviewReader}). */
     private static final Pattern FAILURE = Pattern.compile("node ([0-9a-f.:%]+): (.*)");
+
+    /**
+     * A node and the path to it.
+     *
+     * @param trouble on the path to it
+     */
+    record Peer(
+            @Nullable String id,
+            @Nullable String role,
+            @Nullable String address,
+            boolean here,
+            int endpoints,
+            @Nullable Long knownSeconds,
+            @Nullable Path path,
+            List<Trouble> trouble) {}
+
+    /** A path with IPsec states. Bytes and packets are since it began. */
+    record Path(long ageSeconds, long sealedBytes, long sealedPackets, long openedBytes, long openedPackets) {}
+
+    /** Kind of a condition, or {@code obstacle}, with a line about it. */
+    record Trouble(String kind, String text) {}
 
     private final Sample sample;
     private final Map<InetAddress, Path> paths = new HashMap<>();

@@ -44,6 +44,7 @@ let events = [];
 let most = FEW_EVENTS;
 let told = null;
 let heard = 0;
+let failed = false;
 
 // Values as operators say them.
 
@@ -104,7 +105,7 @@ function node(peer) {
 
 function path(peer) {
   if (peer.here) {
-    return idle("–");
+    return "";
   }
   if (peer.trouble.length > 0) {
     const kinds = new Set(peer.trouble.map((each) => PATH_TROUBLE[each.kind] ?? each.kind));
@@ -181,9 +182,13 @@ function cell(value, header, first) {
   if (first) {
     element.scope = "row";
   }
-  element.append(make("span", text, className));
-  if (small) {
-    element.append(make("small", small));
+  if (text) {
+    const content = make("div", "");
+    content.append(make("span", text, className));
+    if (small) {
+      content.append(make("small", small));
+    }
+    element.append(content);
   }
   return element;
 }
@@ -273,8 +278,8 @@ function showSummary(state) {
   showPairs(byId("summary"), [
     ["Nodes", count(state.nodes.total)],
     ["Networks up here", `${count(state.networks.entries.filter((network) => network.up).length)} of ${count(state.networks.total)}`],
-    ["Sent, sealed", total("sealed")],
-    ["Received, opened", total("opened")],
+    ["Sent", total("sealed")],
+    ["Received", total("opened")],
     ["Next key rotation", state.ring ? nextRotation(state.ring) : "no keys yet"],
     ["Dropped in clear", count(drops)],
     ["Repairs", count(sum(Object.values(state.repairs)))],
@@ -319,6 +324,7 @@ function showFacts(state) {
 
 function showState(state) {
   heard = Date.now();
+  failed = false;
   measure(state);
   setText(byId("node"), state.node.id ?? "without a swarm");
   setText(byId("about"), [state.node.address, `version ${state.version}`].filter(Boolean).join(" · "));
@@ -352,8 +358,8 @@ function showEvents() {
 function showConnection() {
   const live = Date.now() - heard < STALE;
   document.body.classList.toggle("stale", !live && heard > 0);
-  setText(byId("connection"), live ? "● Live" : heard > 0
-    ? "▲ No connection to the node: it is down, or too many watch it. Trying again." : "Connecting…");
+  const lost = "▲ No connection to the node: it is down, or too many watch it. Trying again.";
+  setText(byId("connection"), live ? "● Live" : heard > 0 || failed ? lost : "Connecting…");
 }
 
 function listen() {
@@ -368,6 +374,7 @@ function listen() {
     showEvents();
   });
   source.addEventListener("error", () => {
+    failed = true;
     // The browser tries again by itself after a lost connection, and not after a refusal.
     if (source.readyState === EventSource.CLOSED) {
       setTimeout(listen, RETRY);
