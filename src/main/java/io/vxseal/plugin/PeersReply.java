@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.regex.Matcher;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -28,13 +28,13 @@ final class PeersReply {
             .thenComparing(peer -> String.valueOf(peer.id()))
             .thenComparing(peer -> String.valueOf(peer.address()));
 
-    /** A line of what is in the way that is about one node ({@code overlay/OverviewReader}). */
-    private static final Pattern FAILURE = Pattern.compile("node ([0-9a-f.:%]+): (.*)");
+    /** A node as lines of what is in the way name it ({@code overlay/OverviewReader}). */
+    private static final Pattern NODE = Pattern.compile("\\bnode ([0-9a-f.:]*[0-9a-f])(?![0-9a-f.])");
 
     /**
      * A node and the path to it.
      *
-     * @param trouble on the path to it
+     * @param trouble kinds of conditions on the path to it; {@code obstacle} before it has lasted for long enough to be a condition
      */
     record Peer(
             @Nullable String id,
@@ -44,31 +44,25 @@ final class PeersReply {
             int endpoints,
             @Nullable Long knownSeconds,
             @Nullable Path path,
-            List<Trouble> trouble) {}
+            Set<String> trouble) {}
 
     /** A path with IPsec states. Bytes and packets are since it began. */
     record Path(long ageSeconds, long sealedBytes, long sealedPackets, long openedBytes, long openedPackets) {}
 
-    /** Kind of a condition, or {@code obstacle}, with a line about it. */
-    record Trouble(String kind, String text) {}
-
     private final Sample sample;
     private final Map<InetAddress, Path> paths = new HashMap<>();
-    private final Map<String, List<Trouble>> trouble = new HashMap<>();
+    private final Map<String, Set<String>> trouble = new HashMap<>();
 
     PeersReply(Sample sample) {
         this.sample = sample;
         sample.overview().traffic().forEach(peer -> paths.put(peer.node(), path(peer)));
         for (Condition condition : sample.overview().conditions()) {
             if (condition.kind() != Condition.Kind.OBSTACLE) {
-                add(condition.subject(), condition.kind().id(), condition.text());
+                add(condition.subject(), condition.kind());
             }
         }
         for (String line : sample.overview().inTheWay()) {
-            Matcher failure = FAILURE.matcher(line);
-            if (failure.matches()) {
-                add(failure.group(1), Condition.Kind.OBSTACLE.id(), failure.group(2));
-            }
+            NODE.matcher(line).results().forEach(node -> add(node.group(1), Condition.Kind.OBSTACLE));
         }
     }
 
@@ -97,12 +91,12 @@ final class PeersReply {
         return peers;
     }
 
-    private List<Trouble> troubleAt(@Nullable String address) {
-        return address == null ? List.of() : trouble.getOrDefault(address, List.of());
+    private Set<String> troubleAt(@Nullable String address) {
+        return address == null ? Set.of() : trouble.getOrDefault(address, Set.of());
     }
 
-    private void add(String address, String kind, String text) {
-        trouble.computeIfAbsent(address, _ -> new ArrayList<>()).add(new Trouble(kind, text));
+    private void add(String address, Condition.Kind kind) {
+        trouble.computeIfAbsent(address, _ -> new TreeSet<>()).add(kind.id());
     }
 
     private Path path(PeerTraffic peer) {

@@ -91,8 +91,8 @@ function good(text) {
   return { text: `✓ ${text}`, className: "good" };
 }
 
-function bad(text, small) {
-  return { text: `▲ ${text}`, className: "bad", small };
+function bad(text) {
+  return { text: `▲ ${text}`, className: "bad" };
 }
 
 function idle(text) {
@@ -108,8 +108,7 @@ function path(peer) {
     return "";
   }
   if (peer.trouble.length > 0) {
-    const kinds = new Set(peer.trouble.map((each) => PATH_TROUBLE[each.kind] ?? each.kind));
-    return bad([...kinds].join(", "), peer.trouble.filter((each) => each.kind === "obstacle").map((each) => each.text).join("; "));
+    return bad(peer.trouble.map((kind) => PATH_TROUBLE[kind] ?? kind).join(", "));
   }
   return peer.path ? good("sealed") : idle("nothing to seal");
 }
@@ -242,12 +241,12 @@ function announce(conditions) {
 }
 
 function showTrouble(state) {
-  const lines = state.conditions.entries.map((each) => [each.text, `since ${clock(each.since)}, ${duration(each.ageSeconds)} ago`]);
+  const lines = state.conditions.entries.map((each) => [each.text, `since ${clock(each.since)}, for ${duration(each.ageSeconds)}`]);
   if (state.problem) {
     lines.unshift([state.problem, ""]);
   }
   const total = state.conditions.total + (state.problem ? 1 : 0);
-  const verdict = total === 0 ? good("No trouble on this node") : bad(`${counted(total, "trouble", "troubles")} on this node`);
+  const verdict = total === 0 ? good("No trouble on this node") : bad(`Trouble on this node: ${counted(total, "condition", "conditions")}`);
   setText(byId("verdict"), verdict.text);
   byId("verdict").className = `panel verdict ${verdict.className}`;
   showLines(byId("conditions"), lines);
@@ -280,7 +279,7 @@ function showSummary(state) {
     ["Networks up here", `${count(state.networks.entries.filter((network) => network.up).length)} of ${count(state.networks.total)}`],
     ["Sent", total("sealed")],
     ["Received", total("opened")],
-    ["Next key rotation", state.ring ? nextRotation(state.ring) : "no keys yet"],
+    ["Next key rotation", state.ring ? nextRotation(state.ring).replace(/^in /, "") : "no keys yet"],
     ["Dropped in clear", count(drops)],
     ["Repairs", count(sum(Object.values(state.repairs)))],
   ]);

@@ -52,7 +52,7 @@ final class Chromium implements AutoCloseable {
                 "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                 "--disable-background-networking", "--hide-scrollbars", "--remote-debugging-port=0",
                 "--user-data-dir=" + folder.resolve("profile"), "about:blank");
-        builder.environment().put("TZ", "UTC");
+        builder.environment().putAll(Map.of("TZ", "UTC", "TMPDIR", folder.toString()));
         Process process = builder.redirectErrorStream(true).redirectOutput(log.toFile()).start();
         for (int i = 0; i < PATIENCE * 10 && process.isAlive(); i++) {
             Matcher listening = LISTENING.matcher(Files.readString(log));

@@ -5,7 +5,6 @@ import static org.awaitility.Awaitility.await;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
-import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterListener;
 import io.vxseal.cluster.ClusterSettings;
@@ -159,6 +158,7 @@ class LivePageTest {
         worker.announce(new Peer(NETWORK, "there", new Cidr(peer, 24), MacAddress.of(peer), WORKER));
         awaitText(tab, "#timeline", "1 endpoints came and 0 went, on 127.0.0.2");
 
+        // Where the kernel lacks ESP, the trouble with it comes first.
         host.run("ip xfrm policy add dir out src 0.0.0.0/0 dst 127.0.0.0/8 proto udp priority 0 action allow");
         awaitText(tab, "#conditions", "policy out 0.0.0.0/0 -> 127.0.0.0/8");
         awaitText(tab, "#timeline", "▲ Trouble began");

@@ -136,8 +136,8 @@ class PageTest {
         swarm.conditions = List.of(SampleSwarm.silence(14));
         swarm.journal.add(Event.Kind.CONDITION_BEGAN, SampleSwarm.text(14), SampleSwarm.silence(14).text());
 
-        awaitText(tab, "#verdict", "▲ 1 trouble on this node");
-        assertThat(tab.text("#conditions")).contains("node 10.20.0.14: packets are sealed for it and none comes back", "1 min ago");
+        awaitText(tab, "#verdict", "▲ Trouble on this node: 1 condition");
+        assertThat(tab.text("#conditions")).contains("node 10.20.0.14: packets are sealed for it and none comes back", "for 1 min");
         assertThat(tab.text("#timeline li")).contains("▲ Trouble began");
         assertThat(tab.text("#paths tbody tr:nth-child(2)")).contains("10.20.0.14", "▲ nothing comes back");
         assertThat(tab.evaluate("document.title").asText()).startsWith("▲ 1 · vxseal");
