@@ -42,12 +42,11 @@ final class PeersReply {
             @Nullable String address,
             boolean here,
             int endpoints,
-            @Nullable Long knownSeconds,
             @Nullable Path path,
             Set<String> trouble) {}
 
-    /** A path with IPsec states. Bytes and packets are since it began. */
-    record Path(long ageSeconds, long sealedBytes, long sealedPackets, long openedBytes, long openedPackets) {}
+    /** A path with IPsec states. Bytes are since it began. */
+    record Path(long ageSeconds, long sealedBytes, long openedBytes) {}
 
     private final Sample sample;
     private final Map<InetAddress, Path> paths = new HashMap<>();
@@ -79,13 +78,12 @@ final class PeersReply {
                     address,
                     sample.cluster().node().filter(member.node()::equals).isPresent(),
                     member.endpoints(),
-                    member.age().toSeconds(),
                     member.vtep().map(paths::get).orElse(null),
                     troubleAt(address)));
         }
         for (InetAddress stranger : strangers) {
             String address = stranger.getHostAddress();
-            peers.add(new Peer(null, null, address, false, 0, null, paths.get(stranger), troubleAt(address)));
+            peers.add(new Peer(null, null, address, false, 0, paths.get(stranger), troubleAt(address)));
         }
         peers.sort(ORDER);
         return peers;
@@ -103,8 +101,6 @@ final class PeersReply {
         return new Path(
                 Math.max(0, Duration.between(peer.since(), sample.now()).toSeconds()),
                 peer.sealedBytes(),
-                peer.sealedPackets(),
-                peer.openedBytes(),
-                peer.openedPackets());
+                peer.openedBytes());
     }
 }

@@ -47,7 +47,6 @@ import org.junit.jupiter.api.io.TempDir;
 class LivePageTest {
     private static final int PORT = 4800;
     private static final String NETWORK = "abcdefgh";
-    private static final InetAddress HERE = InetAddress.ofLiteral("127.0.0.1");
     private static final InetAddress WORKER = InetAddress.ofLiteral("127.0.0.2");
 
     @TempDir

@@ -48,6 +48,7 @@ final class SampleSwarm {
     final AtomicLong sealed = new AtomicLong(1_234_567);
 
     volatile List<Condition> conditions = List.of();
+    volatile List<String> inTheWay = List.of();
     volatile String service = "shop_web";
 
     SampleSwarm(int nodes) {
@@ -108,7 +109,7 @@ final class SampleSwarm {
                 new Tally(4 * traffic.size(), traffic.size() + 1),
                 Optional.of(new Tally(4 * traffic.size(), traffic.size() + 1)),
                 traffic,
-                List.of(),
+                inTheWay,
                 conditions,
                 new Overview.Repaired(0, 4, 0, 0),
                 List.of(new ErrorLog.Entry(now.minus(Duration.ofHours(3)), 2, "/NetworkDriver.Join",
