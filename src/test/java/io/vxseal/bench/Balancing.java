@@ -1,5 +1,7 @@
 package io.vxseal.bench;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.vxseal.kernel.balancer.BalancerTable;
 import io.vxseal.kernel.netlink.NetlinkTransaction;
 import io.vxseal.kernel.netns.Namespace;
@@ -13,12 +15,15 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Measures the rules for services in containers: made, changed by one task, changed in all services, compared, and removed.
+ * Measures the rules for services in containers: made, changed by one task, changed in all services, compared, and removed. Prints the
+ * milliseconds of each step for all containers, a value for each round, as JSON.
  * Arguments: containers, services, tasks of each.
  */
 final class Balancing {
     private static final int ROUNDS = 5;
     private static final String TABLE = "vxseal-measure";
+
+    private static final ObjectNode MILLIS = new ObjectMapper().createObjectNode();
 
     private Balancing() {}
 
@@ -64,6 +69,7 @@ final class Balancing {
             }
             Files.delete(folder);
         }
+        System.out.println(MILLIS);
     }
 
     /** Returns services of which the first ones have another number of tasks than the others. */
@@ -82,6 +88,6 @@ final class Balancing {
         for (BalancerTable table : tables) {
             step.run(table);
         }
-        System.out.printf("%-20s %8.1f ms%n", what, (System.nanoTime() - before) / 1e6);
+        MILLIS.withArray(what).add(Math.round((System.nanoTime() - before) / 1e5) / 10.0);
     }
 }

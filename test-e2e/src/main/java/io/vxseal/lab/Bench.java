@@ -25,7 +25,7 @@ import java.util.stream.Stream;
  */
 public final class Bench {
 
-    private static final List<String> PARTS = List.of("native", "pure", "programming", "sandbox", "containers");
+    private static final List<String> PARTS = List.of("native", "pure", "programming", "sandbox", "containers", "traffic", "services");
     private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
     private static final long START = System.nanoTime();
 
@@ -75,6 +75,12 @@ public final class Bench {
         }
         if (parts.contains("containers")) {
             attempt("a host with the plugin", this::containers);
+        }
+        if (parts.contains("services")) {
+            attempt("rules for services in 100 containers, on this machine", () -> report.set("serviceRules", new Native(product).serviceRules()));
+        }
+        if (parts.contains("traffic") || parts.contains("services")) {
+            attempt("two hosts with the plugin", () -> hosts(parts));
         }
     }
 
@@ -128,6 +134,21 @@ public final class Bench {
         try (Lab lab = Lab.open(Lab.Plan.of(1).withInstalled(product), Bench::say)) {
             describe(lab.guest(1));
             report.set("containerStart", new Containers(lab, Bench::say).measure());
+        }
+    }
+
+    private void hosts(List<String> parts) {
+        try (Lab lab = Lab.open(Lab.Plan.of(2).withInstalled(product), Bench::say)) {
+            describe(lab.guest(1));
+            if (parts.contains("traffic")) {
+                attempt("packets and connections between two hosts", () -> {
+                    report.set("traffic", new Traffic(lab, Bench::say).measure());
+                    targets.addAll(Target.ofTraffic(report.path("traffic")));
+                });
+            }
+            if (parts.contains("services")) {
+                attempt("services at rest", () -> report.set("servicesAtRest", new ServicesAtRest(lab, Bench::say).measure()));
+            }
         }
     }
 

@@ -79,10 +79,15 @@ final class Machine implements AutoCloseable {
         return machine;
     }
 
+    /** Returns the path of the emulator. */
+    static String qemu() {
+        return Host.run(Lab.home().resolve("qemu").toString()).strip();
+    }
+
     private static Machine start(Image image, Place place, Path payload, List<String> more) {
         Path console = place.file("console");
         Path monitor = place.file("monitor");
-        List<String> words = new ArrayList<>(List.of("timeout", "-k", "5", LIFE, "qemu-system-x86_64"));
+        List<String> words = new ArrayList<>(List.of("timeout", "-k", "5", LIFE, qemu()));
         words.addAll(HARDWARE);
         words.addAll(List.of(
                 "-name", place.name(),

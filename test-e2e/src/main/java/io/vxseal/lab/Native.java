@@ -62,6 +62,15 @@ final class Native {
         return Double.parseDouble(java("io.vxseal.bench.Plans", "1000").strip());
     }
 
+    /** Returns the milliseconds of each step of the rules for 50 services of ten tasks in 100 containers, a value for each round. */
+    ObjectNode serviceRules() {
+        try {
+            return (ObjectNode) JSON.readTree(java("io.vxseal.bench.Balancing", "100", "50", "10"));
+        } catch (JsonProcessingException e) {
+            throw new LabException("not JSON: " + e.getMessage(), e);
+        }
+    }
+
     private String java(String main, String... words) {
         Path target = product.tree().resolve("target");
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(),

@@ -152,7 +152,26 @@ final class Page {
                     new Charts.Row("vxseal", "vxseal", values(starts.path("vxseal"))),
                     new Charts.Row("overlay, built in", "overlay", values(starts.path("overlay")))));
         }
+        if (report.has("traffic")) {
+            String caption = "Between two guests, by turns, medians and all values";
+            figures.add(figure("Throughput of one TCP connection, Mbit/s", caption, 0, traffic("megabitsPerSecond")));
+            figures.add(figure("Round trip, ms", caption, 0, traffic("roundTripMillis")));
+            figures.add(figure("Set-up of a connection to a task's address, µs", caption, 0, traffic("connectMicros")));
+            figures.add(figure("Set-up of a connection to a service's address, µs", caption, 0, traffic("connectByServiceMicros")));
+        }
+        if (report.has("serviceRules")) {
+            figures.add(figure("Rules of 50 services with ten tasks each, ms",
+                    "In 100 containers, one after the other, on this machine", 0,
+                    report.path("serviceRules").properties().stream()
+                            .map(step -> new Charts.Row(step.getKey(), "vxseal", values(step.getValue()))).toArray(Charts.Row[]::new)));
+        }
         return figures;
+    }
+
+    private Charts.Row[] traffic(String field) {
+        return StreamSupport.stream(report.path("traffic").spliterator(), false).map(line -> new Charts.Row(
+                line.path("driver").asText() + (line.path("encrypted").asBoolean() ? ", encrypted" : ", plain"),
+                line.path("driver").asText(), values(line.path(field)))).toArray(Charts.Row[]::new);
     }
 
     private static Map<String, Object> figure(String title, String caption, double limit, Charts.Row... rows) {
@@ -179,6 +198,12 @@ final class Page {
         List<String> facts = new ArrayList<>();
         if (report.has("rootfsMiB")) {
             facts.add("The plugin's root file system takes %s MiB unpacked.".formatted(number(report.path("rootfsMiB").asDouble())));
+        }
+        if (report.has("servicesAtRest")) {
+            JsonNode rest = report.path("servicesAtRest");
+            facts.add("With %d services at rest the plugin takes %s %% of a processor in the guest, and %s %% without any."
+                    .formatted(rest.path("services").asInt(), number(rest.path("processorPercent").asDouble()),
+                            number(rest.path("processorPercentWithout").asDouble())));
         }
         report.path("containerStart").path("pluginMillis").properties().forEach(call -> facts.add(
                 "%s took the plugin %s ms in the guest, on average.".formatted(call.getKey(), number(call.getValue().asDouble()))));

@@ -37,7 +37,7 @@ record Snapshot(Path folder, Duration life) {
 
     /** Returns the snapshot of engines joined in a swarm, with a payload disk that no guest has read. */
     static Snapshot ofSwarm(Path cache, Image image, Lab.Plan plan) {
-        String emulator = Host.run("qemu-system-x86_64", "--version").lines().findFirst().orElseThrow();
+        String emulator = Host.run(Machine.qemu(), "--version").lines().findFirst().orElseThrow();
         String parts = String.join("\n", image.key(), Machine.HARDWARE.toString(), Machine.KERNEL_ARGUMENTS, emulator);
         return new Snapshot(cache.resolve("swarm-%s-%d-%s".formatted(plan.suite(), plan.guests(), hash(parts))), SWARM_LIFE);
     }

@@ -29,7 +29,7 @@ public final class Stack {
             for applet in $(bin/busybox --list); do [ -e bin/$applet ] || ln -s busybox bin/$applet; done
             cp --parents -L $(ldd /usr/bin/perl | grep -o '/[^ ]*') /usr/bin/perl .
             cp -a --parents /usr/lib/*/perl-base .
-            cp ../server ../observe .
+            cp ../server ../observe ../load .
             tar -c . | docker import -c 'ENTRYPOINT ["perl", "/server"]' - server:latest""".formatted(FOLDER);
 
     private static final String NAMESPACE = "label=com.docker.stack.namespace=";
@@ -46,7 +46,7 @@ public final class Stack {
     public static void prepare(Lab lab) {
         Together.each(lab.guests(), guest -> {
             guest.sh("mkdir -p " + FOLDER);
-            for (String program : List.of("server", "observe")) {
+            for (String program : List.of("server", "observe", "load", "stream")) {
                 guest.copyIn(resource(program), FOLDER + "/" + program);
             }
             guest.run(IMAGE, COMMAND).require();

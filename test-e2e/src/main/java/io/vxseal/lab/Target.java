@@ -63,6 +63,25 @@ record Target(String what, boolean atMost, double wanted, double reached) {
                         program.path("join").path("p50Millis").asDouble()));
     }
 
+    /** Returns the targets for the measurements of {@link Traffic}: ours on encrypted networks to the built-in driver's. */
+    static List<Target> ofTraffic(JsonNode traffic) {
+        return List.of(
+                new Target("throughput of an encrypted network, to the built-in driver's", false, 0.97, toBuiltIn(traffic, "megabitsPerSecond")),
+                new Target("round trip on an encrypted network, to the built-in driver's", true, 1.03, toBuiltIn(traffic, "roundTripMillis")),
+                new Target("connection by a service's address, to the built-in driver's", true, 1, toBuiltIn(traffic, "connectByServiceMicros")));
+    }
+
+    private static double toBuiltIn(JsonNode traffic, String field) {
+        return median(traffic, Product.NAME, field) / median(traffic, "overlay", field);
+    }
+
+    private static double median(JsonNode traffic, String driver, String field) {
+        return StreamSupport.stream(traffic.spliterator(), false)
+                .filter(line -> line.path("driver").asText().equals(driver) && line.path("encrypted").asBoolean())
+                .map(line -> Times.median(StreamSupport.stream(line.path(field).spliterator(), false).map(JsonNode::asDouble).toList()))
+                .findFirst().orElseThrow(() -> new LabException("no measurement of " + driver));
+    }
+
     static List<String> table(List<Target> targets) {
         List<String> lines = new ArrayList<>();
         lines.add("%-75s %9s %8s".formatted("", "target", "reached"));
