@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import org.eclipse.jetty.util.component.LifeCycle;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -82,8 +83,10 @@ final class Wiring {
         driver.recover();
         ready.complete(driver);
         PluginServer server = serving.join();
-        // The driver first, which tells the other nodes: a call that is being answered may take longer than the engine waits.
+        Optional<PageHandler> page = settings.metrics().flatMap(address -> serveMetrics(address, server, driver, log));
+        // The page's streams read the driver. Then the driver, which tells the other nodes: a call that is being answered may take longer than the engine waits.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            page.ifPresent(streams -> LifeCycle.stop(streams));
             try {
                 driver.close();
             } catch (Throwable failure) {
@@ -91,20 +94,22 @@ final class Wiring {
             }
             server.close();
         }));
-        settings.metrics().ifPresent(address -> serveMetrics(address, server, driver, log));
         Housekeeper.start(driver, KernelMonitor.in(own));
         driver.journal().add(Event.Kind.STARTED, "", "vxseal %s is up".formatted(ProgramVersion.get()));
         log.info("vxseal {} is up", ProgramVersion.get());
     }
 
     /** Serves metrics and the page over TCP. Without them the plugin works as well, so a failure does not end it. */
-    private static void serveMetrics(InetSocketAddress address, PluginServer server, Driver driver, Logger log) {
+    private static Optional<PageHandler> serveMetrics(InetSocketAddress address, PluginServer server, Driver driver, Logger log) {
+        PageHandler page = new PageHandler(new Recent(server::page), driver.journal());
         try {
-            MetricsServer.start(address, server::scrape, new PageHandler(new Recent(server::page), driver.journal()));
+            MetricsServer.start(address, server::scrape, page);
             log.info("serving metrics and the page on {}", address);
+            return Optional.of(page);
         } catch (IOException failure) {
             log.error("cannot serve metrics on {} (VXSEAL_METRICS): {}", address, failure.getMessage());
             driver.errors().add("metrics", "cannot listen on %s: %s".formatted(address, failure.getMessage()));
+            return Optional.empty();
         }
     }
 

@@ -43,6 +43,7 @@ final class LiveStreams {
     private final Recent state;
     private final Journal journal;
     private final Semaphore free = new Semaphore(MAX_STREAMS);
+    private volatile boolean closed;
 
     LiveStreams(Recent state, Journal journal) {
         this.state = state;
@@ -69,11 +70,16 @@ final class LiveStreams {
         return true;
     }
 
+    /** Ends the streams, within seconds. From now on the state may fail, because what it comes from is being closed. */
+    void close() {
+        closed = true;
+    }
+
     private void follow(Response response) throws IOException, InterruptedException {
         long end = System.nanoTime() + MAX_AGE.toNanos();
         long seen = sendHistory(response);
         send(response, "state", state());
-        while (System.nanoTime() < end) {
+        while (!closed && System.nanoTime() < end) {
             journal.awaitAfter(seen, INTERVAL);
             // Events often come together. After this pause the state is one that was made after them, see Recent.
             Thread.sleep(Recent.FRESH);
@@ -99,7 +105,9 @@ final class LiveStreams {
         try {
             return state.call();
         } catch (Exception | Error failure) {
-            log.error("the page's view of this node failed", failure);
+            if (!closed) {
+                log.error("the page's view of this node failed", failure);
+            }
             throw new IOException(failure);
         }
     }

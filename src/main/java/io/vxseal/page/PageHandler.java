@@ -35,6 +35,13 @@ public final class PageHandler extends Handler.Abstract {
         streams = new LiveStreams(state, journal);
     }
 
+    /** Ends the streams, within seconds. */
+    @Override
+    protected void doStop() throws Exception {
+        streams.close();
+        super.doStop();
+    }
+
     @Override
     public boolean handle(Request request, Response response, Callback callback) {
         String path = Request.getPathInContext(request);

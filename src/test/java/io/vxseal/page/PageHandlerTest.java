@@ -1,6 +1,7 @@
 package io.vxseal.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -34,6 +35,7 @@ class PageHandlerTest {
     private final Journal journal = new Journal();
     private final AtomicInteger states = new AtomicInteger();
     private final List<Stream> streams = new ArrayList<>();
+    private volatile boolean failing;
     private MetricsServer server;
 
     @BeforeEach
@@ -53,6 +55,9 @@ class PageHandlerTest {
     }
 
     private byte[] state() {
+        if (failing) {
+            throw new IllegalStateException("closed");
+        }
         return "{\"made\":%d}".formatted(states.incrementAndGet()).getBytes(StandardCharsets.UTF_8);
     }
 
@@ -239,6 +244,20 @@ class PageHandlerTest {
             stream.next("state");
         }
         assertThat(states.get() - before).isLessThanOrEqualTo(3);
+    }
+
+    @Test
+    void streamsEndWithTheServerWithoutAWordInTheLog() throws Exception {
+        try (StandardError log = new StandardError()) {
+            Stream stream = new Stream();
+            stream.next("state");
+            failing = true;
+            server.close();
+            assertThatThrownBy(() -> stream.next("state")).isInstanceOf(IOException.class);
+            journal.add(Event.Kind.STARTED, "", "wakes the stream");
+            Thread.sleep(2500);
+            assertThat(log.said()).doesNotContain("Exception", "failed");
+        }
     }
 
     @Test
