@@ -12,11 +12,13 @@ import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.Route;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.metrics.MetricsServer;
+import io.vxseal.metrics.Recent;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.Host;
 import io.vxseal.overlay.ProgramVersion;
 import io.vxseal.overlay.StateStore;
+import io.vxseal.page.PageHandler;
 import io.vxseal.plugin.PluginServer;
 import io.vxseal.plugin.PluginSocket;
 import java.io.IOException;
@@ -27,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import org.eclipse.jetty.util.component.LifeCycle;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -80,8 +83,10 @@ final class Wiring {
         driver.recover();
         ready.complete(driver);
         PluginServer server = serving.join();
-        // The driver first, which tells the other nodes: a call that is being answered may take longer than the engine waits.
+        Optional<PageHandler> page = settings.metrics().flatMap(address -> serveMetrics(address, server, driver, log));
+        // The page's streams read the driver. Then the driver, which tells the other nodes: a call that is being answered may take longer than the engine waits.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            page.ifPresent(streams -> LifeCycle.stop(streams));
             try {
                 driver.close();
             } catch (Throwable failure) {
@@ -89,20 +94,22 @@ final class Wiring {
             }
             server.close();
         }));
-        settings.metrics().ifPresent(address -> serveMetrics(address, server, driver, log));
         Housekeeper.start(driver, KernelMonitor.in(own));
         driver.journal().add(Event.Kind.STARTED, "", "vxseal %s is up".formatted(ProgramVersion.get()));
         log.info("vxseal {} is up", ProgramVersion.get());
     }
 
-    /** Serves metrics over TCP. Without them the plugin works as well, so a failure does not end it. */
-    private static void serveMetrics(InetSocketAddress address, PluginServer server, Driver driver, Logger log) {
+    /** Serves metrics and the page over TCP. Without them the plugin works as well, so a failure does not end it. */
+    private static Optional<PageHandler> serveMetrics(InetSocketAddress address, PluginServer server, Driver driver, Logger log) {
+        PageHandler page = new PageHandler(new Recent(server::page), driver.journal());
         try {
-            MetricsServer.start(address, server::scrape);
-            log.info("serving metrics on {}", address);
+            MetricsServer.start(address, server::scrape, page);
+            log.info("serving metrics and the page on {}", address);
+            return Optional.of(page);
         } catch (IOException failure) {
             log.error("cannot serve metrics on {} (VXSEAL_METRICS): {}", address, failure.getMessage());
             driver.errors().add("metrics", "cannot listen on %s: %s".formatted(address, failure.getMessage()));
+            return Optional.empty();
         }
     }
 

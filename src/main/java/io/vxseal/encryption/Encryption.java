@@ -10,6 +10,7 @@ import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.kernel.xfrm.XfrmChange;
 import io.vxseal.kernel.xfrm.XfrmRefusal;
 import java.net.InetAddress;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -247,7 +248,7 @@ public final class Encryption {
     /** Returns what the kernel holds of this plugin. Changes nothing, not even what the next repair compares with. */
     public Tally installed() throws KernelException {
         List<InstalledState> states = xfrm.installedStates();
-        traffic.update(states, own());
+        traffic.update(states, own(), Instant.now());
         return new Tally(states.size(), xfrm.policies().size());
     }
 
@@ -357,7 +358,7 @@ public final class Encryption {
                 states, policies, desired.local().map(local -> Set.of(local.bind())).orElse(Set.of()));
         nodes.read(held.plans());
         own = held.own();
-        traffic.update(installed, own());
+        traffic.update(installed, own(), Instant.now());
         blocks = held.blocks();
         conflicting = ConflictingPolicies.among(listed);
         asPlanned = false;

@@ -4,6 +4,7 @@ import io.vxseal.kernel.xfrm.InstalledState;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.StateUsage;
 import java.net.InetAddress;
+import java.time.Instant;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -23,24 +24,25 @@ final class TrafficMeter {
      *
      * @param states all states of this plugin
      * @param own addresses of this node
+     * @param now time of the listing
      */
-    void update(Collection<InstalledState> states, Set<InetAddress> own) {
+    void update(Collection<InstalledState> states, Set<InetAddress> own, Instant now) {
         Map<SecurityAssociation.Id, StateUsage> listed = new HashMap<>();
         Map<InetAddress, PeerTraffic> counted = new HashMap<>();
         for (InstalledState state : states) {
             SecurityAssociation.Id id = state.association().id();
-            StateUsage now = state.usage();
+            StateUsage usage = state.usage();
             StateUsage before = last.getOrDefault(id, StateUsage.NONE);
-            if (now.packets() < before.packets()) {
+            if (usage.packets() < before.packets()) {
                 // Removed and added anew since.
                 before = StateUsage.NONE;
             }
-            long bytes = now.bytes() - before.bytes();
-            long packets = now.packets() - before.packets();
-            listed.put(id, now);
+            long bytes = usage.bytes() - before.bytes();
+            long packets = usage.packets() - before.packets();
+            listed.put(id, usage);
             InetAddress node = RemoteEnd.of(id, own);
             PeerTraffic traffic = counted.computeIfAbsent(
-                    node, _ -> byNode.getOrDefault(node, PeerTraffic.none(node)));
+                    node, _ -> byNode.getOrDefault(node, PeerTraffic.none(node, now)));
             counted.put(node, own.contains(id.source())
                     ? traffic.withSealed(bytes, packets)
                     : traffic.withOpened(bytes, packets));

@@ -4,8 +4,9 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.concurrent.locks.ReentrantLock;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.http.HttpStatus;
@@ -23,9 +24,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Listener for scrapes over TCP. It has a server of its own, because the plugin's socket also serves what only root may do.
- *
- * <p>Anybody who reaches it may ask as often as they like, so what was scraped is kept for a moment.
+ * Listener over TCP, for scrapes and what else may be shown to anybody who reaches it. It has a server of its own, because the plugin's
+ * socket also serves what only root may do.
  */
 public final class MetricsServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(MetricsServer.class);
@@ -36,21 +36,12 @@ public final class MetricsServer implements AutoCloseable {
     private static final int MAX_HEADER = 4096;
     private static final Duration IDLE = Duration.ofSeconds(60);
 
-    /** Least time between two readings of the kernel. */
-    private static final Duration FRESH = Duration.ofSeconds(1);
-
-    private final Callable<byte[]> scrape;
+    private final Recent scrape;
     private final Server server;
     private final ServerConnector connector;
 
-    /** Guards the fields below, and keeps scrapes from running at the same time. */
-    private final ReentrantLock lock = new ReentrantLock();
-
-    private byte[] last = new byte[0];
-    private long scraped;
-
-    private MetricsServer(InetSocketAddress address, Callable<byte[]> scrape) {
-        this.scrape = scrape;
+    private MetricsServer(InetSocketAddress address, Callable<byte[]> scrape, Handler... others) {
+        this.scrape = new Recent(scrape);
         QueuedThreadPool threads = new QueuedThreadPool(MAX_THREADS, 1);
         threads.setName("vxseal-metrics");
         threads.setDaemon(true);
@@ -63,17 +54,20 @@ public final class MetricsServer implements AutoCloseable {
         connector.setPort(address.getPort());
         connector.setIdleTimeout(IDLE.toMillis());
         server.addConnector(connector);
-        server.setHandler(new ScrapeHandler());
+        List<Handler> handlers = new ArrayList<>(List.of(others));
+        handlers.addFirst(new ScrapeHandler());
+        server.setHandler(new Handler.Sequence(handlers));
     }
 
     /**
      * Listens on an address.
      *
      * @param scrape returns the metrics as text
+     * @param others answer what is not about metrics
      * @throws IOException if the address is taken or not this host's
      */
-    public static MetricsServer start(InetSocketAddress address, Callable<byte[]> scrape) throws IOException {
-        MetricsServer metrics = new MetricsServer(address, scrape);
+    public static MetricsServer start(InetSocketAddress address, Callable<byte[]> scrape, Handler... others) throws IOException {
+        MetricsServer metrics = new MetricsServer(address, scrape, others);
         try {
             metrics.server.start();
         } catch (Exception failure) {
@@ -93,25 +87,11 @@ public final class MetricsServer implements AutoCloseable {
         LifeCycle.stop(server);
     }
 
-    private byte[] text() throws Exception {
-        lock.lock();
-        try {
-            if (last.length == 0 || System.nanoTime() - scraped > FRESH.toNanos()) {
-                last = scrape.call();
-                scraped = System.nanoTime();
-            }
-            return last;
-        } finally {
-            lock.unlock();
-        }
-    }
-
     private final class ScrapeHandler extends Handler.Abstract {
         @Override
         public boolean handle(Request request, Response response, Callback callback) {
             if (!Request.getPathInContext(request).equals(PATH)) {
-                Response.writeError(request, response, callback, HttpStatus.NOT_FOUND_404);
-                return true;
+                return false;
             }
             if (!HttpMethod.GET.is(request.getMethod()) && !HttpMethod.HEAD.is(request.getMethod())) {
                 response.getHeaders().put(HttpHeader.ALLOW, "GET, HEAD");
@@ -119,7 +99,7 @@ public final class MetricsServer implements AutoCloseable {
                 return true;
             }
             try {
-                byte[] text = text();
+                byte[] text = scrape.call();
                 response.getHeaders().put(HttpHeader.CONTENT_TYPE, Exposition.CONTENT_TYPE);
                 response.write(true, ByteBuffer.wrap(text), callback);
             } catch (Throwable failure) {

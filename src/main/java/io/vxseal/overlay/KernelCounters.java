@@ -10,4 +10,14 @@ import java.util.Map;
  * @param rules packets that the host's firewall rules dropped
  * @param priority packets that were dropped for their packet priority, in the host's namespace and in the networks'
  */
-public record KernelCounters(Map<String, Long> xfrmErrors, Drops rules, Drops priority) {}
+public record KernelCounters(Map<String, Long> xfrmErrors, Drops rules, Drops priority) {
+    /** Returns the packets from outside that were dropped, by any of the barriers. */
+    public long droppedIncoming() {
+        return rules.incoming() + priority.incoming();
+    }
+
+    /** Returns the packets for outside that were dropped, by any of the barriers. */
+    public long droppedOutgoing() {
+        return rules.outgoing() + priority.outgoing();
+    }
+}

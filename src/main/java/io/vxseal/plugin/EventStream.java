@@ -25,16 +25,9 @@ record EventStream(Pending<Driver> driver) {
     /** Time without an event after which a comment is sent: a connection that is idle for 30 s is closed. */
     private static final Duration HEARTBEAT = Duration.ofSeconds(10);
 
-    /** An event as operators' programs read it. */
-    private record Line(long number, String time, String kind, String subject, String text) {
-        static Line of(Event event) {
-            return new Line(event.number(), event.time().toString(), event.kind().id(), event.subject(), event.text());
-        }
-    }
-
     private record Missed(long missed) {}
 
-    void answer(Context context) throws DriverException, JsonProcessingException {
+    void answer(Context context) throws DriverException {
         Journal journal = driver.get().journal();
         if (String.valueOf(context.header("Accept")).contains(MEDIA_TYPE)) {
             long seen = seen(context, journal);
@@ -42,7 +35,7 @@ record EventStream(Pending<Driver> driver) {
             follow(new SseClient(context), journal, seen);
         } else {
             context.contentType(ContentType.APPLICATION_JSON)
-                    .result(Json.Own.MAPPER.writeValueAsBytes(journal.last().stream().map(Line::of).toList()));
+                    .result(EventReply.json(journal.last()));
         }
     }
 
@@ -71,7 +64,7 @@ record EventStream(Pending<Driver> driver) {
                     client.sendEvent(MISSED, json(new Missed(batch.missed())));
                 }
                 for (Event event : batch.events()) {
-                    client.sendEvent("event", json(Line.of(event)), Long.toString(event.number()));
+                    client.sendEvent("event", json(EventReply.of(event)), Long.toString(event.number()));
                     seen = event.number();
                 }
                 if (batch.events().isEmpty()) {

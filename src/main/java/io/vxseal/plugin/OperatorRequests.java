@@ -48,15 +48,24 @@ record OperatorRequests(String version, Pending<Driver> driver, CallStats calls)
 
     /** Returns the metrics in Prometheus' text format. */
     byte[] scrape() throws DriverException {
+        return Exposition.print(sample());
+    }
+
+    /** Returns what the page shows, as JSON. */
+    byte[] page() throws DriverException {
+        return PageReply.json(sample());
+    }
+
+    private Sample sample() throws DriverException {
         Driver running = driver.get();
-        return Exposition.print(new Sample(
+        return new Sample(
                 version,
                 running.status(),
                 running.kernelCounters(),
                 running.clusterStatus(),
                 running.keyRotation(),
                 calls,
-                Instant.now()));
+                Instant.now());
     }
 
     void rotate(Context context) throws DriverException, JsonProcessingException {

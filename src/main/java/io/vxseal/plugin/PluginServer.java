@@ -62,6 +62,11 @@ public final class PluginServer implements AutoCloseable {
         return operator.scrape();
     }
 
+    /** Returns what the page shows of this node, as JSON. */
+    public byte[] page() throws DriverException {
+        return operator.page();
+    }
+
     @Override
     public void close() {
         javalin.stop();

@@ -149,7 +149,7 @@ record StatusReply(
                 member.age().toSeconds());
     }
 
-    private static Ring ring(RingStatus ring, Instant now) {
+    static Ring ring(RingStatus ring, Instant now) {
         List<Key> keys = new ArrayList<>();
         for (RingStatus.KnownKey key : ring.keys()) {
             keys.add(new Key(Integer.toUnsignedLong(key.tag()), keys.isEmpty(), key.age().toSeconds()));
@@ -208,12 +208,12 @@ record StatusReply(
                 endpoints);
     }
 
-    private static Condition condition(io.vxseal.overlay.watch.Condition lasting, Instant now) {
+    static Condition condition(io.vxseal.overlay.watch.Condition lasting, Instant now) {
         return new Condition(lasting.kind().id(), lasting.subject(), print(lasting.since()), seconds(lasting.since(), now),
                 lasting.text());
     }
 
-    private static Failure failure(ErrorLog.Entry entry) {
+    static Failure failure(ErrorLog.Entry entry) {
         return new Failure(print(entry.last()), entry.times(), entry.where(), entry.what());
     }
 

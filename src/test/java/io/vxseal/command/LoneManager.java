@@ -17,6 +17,7 @@ import io.vxseal.plugin.PluginServer;
 import io.vxseal.plugin.PluginSocket;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.TestSwarm;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
@@ -30,10 +31,10 @@ import java.util.concurrent.CompletableFuture;
 
 /** A plugin that is a manager, alone in its swarm, and has no networks; and the commands that ask it. */
 public final class LoneManager implements AutoCloseable {
-    final Driver driver;
+    public final Driver driver;
     public final Path socket;
     final Path certificates;
-    private final PluginServer server;
+    public final PluginServer server;
 
     private LoneManager(Driver driver, Path socket, Path certificates, PluginServer server) {
         this.driver = driver;
@@ -50,17 +51,33 @@ public final class LoneManager implements AutoCloseable {
     public static LoneManager start(Path folder) throws Exception {
         Path certificates = TestSwarm.make(Files.createDirectory(folder.resolve("swarm")), "swarmswarm")
                 .node("nodenode", Role.MANAGER);
-        int port;
-        try (ServerSocket free = new ServerSocket(0)) {
-            port = free.getLocalPort();
-        }
-        ClusterSettings settings = new ClusterSettings(
-                certificates, folder.resolve("no-state.json"), port, Duration.ofHours(12), 0, Optional.empty());
         Namespace own = Namespace.own();
-        Driver driver = new Driver(
+        return start(folder, certificates, freePort(),
                 new Host(own, Route.in(own), folder.resolve("netns"), 4789),
                 new Encryption(Xfrm.in(own), 4789, EspProbe::check),
-                new FirewallDetector(Firewall.Backend.AUTO, own, List.of("false")),
+                new FirewallDetector(Firewall.Backend.AUTO, own, List.of("false")));
+    }
+
+    /** Returns a TCP port that nobody listens on. */
+    public static int freePort() throws IOException {
+        try (ServerSocket free = new ServerSocket(0)) {
+            return free.getLocalPort();
+        }
+    }
+
+    /**
+     * Starts one whose networks are in another namespace than this process's, and that others may join.
+     *
+     * @param port of its hub
+     */
+    public static LoneManager start(
+            Path folder, Path certificates, int port, Host host, Encryption encryption, FirewallDetector firewall) throws Exception {
+        ClusterSettings settings = new ClusterSettings(
+                certificates, folder.resolve("no-state.json"), port, Duration.ofHours(12), 0, Optional.empty());
+        Driver driver = new Driver(
+                host,
+                encryption,
+                firewall,
                 new StateStore(folder, folder),
                 Duration.ZERO,
                 listener -> new Cluster(settings, listener));

@@ -52,7 +52,7 @@ class ExpositionTest {
                 Optional.of("iptables-nft"),
                 new Tally(4, 2),
                 Optional.of(new Tally(3, 2)),
-                List.of(new PeerTraffic(THERE, 1500, 3, 84, 1)),
+                List.of(new PeerTraffic(THERE, NOW, 1500, 3, 84, 1)),
                 List.of("a foreign policy"),
                 List.of(new Condition(Condition.Kind.OBSTACLE, "a foreign policy", "a foreign policy", NOW)),
                 new Overview.Repaired(1, 6, 0, 0),

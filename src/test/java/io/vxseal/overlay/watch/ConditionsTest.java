@@ -44,7 +44,7 @@ class ConditionsTest {
     private void observe() {
         Conditions.Change change = conditions.observe(new Observation(
                 START.plusSeconds(second), Duration.ofSeconds(second).toNanos(), true, hubs, sealing, keyAge, hasKeys, ROTATION,
-                List.of(new PeerTraffic(NODE, 100 * sealed, sealed, 100 * opened, opened)),
+                List.of(new PeerTraffic(NODE, START, 100 * sealed, sealed, 100 * opened, opened)),
                 List.of(new Observation.Route(NODE, routeMtu, 1500)), obstacles));
         change.begun().forEach(condition -> log.add("%d begin %s %s".formatted(second, condition.kind().id(), condition.subject())));
         change.ended().forEach(condition -> log.add("%d end %s %s".formatted(second, condition.kind().id(), condition.subject())));
