@@ -74,7 +74,7 @@ class SwarmCheckTest {
             host.run("ip address add 10.55.0.%d/24 dev wire".formatted(number));
             host.run("ip link set wire up");
             wire.run("ip link set %s master br0 up".formatted(link));
-            Path state = Files.writeString(files.resolve("state.json"), "[{\"node_id\":\"node1\",\"addr\":\"127.0.0.1:2377\"}]");
+            Path state = Files.writeString(files.resolve("managers.json"), role == Role.MANAGER ? "[]" : "[{\"node_id\":\"node1\",\"addr\":\"127.0.0.1:2377\"}]");
             ClusterSettings settings = new ClusterSettings(
                     swarm.node("node" + number, role), state, port, Duration.ofHours(12), 0, Optional.empty());
             driver = new Driver(
@@ -131,6 +131,7 @@ class SwarmCheckTest {
             port = free.getLocalPort();
         }
         manager = opened(new Node(1, Role.MANAGER));
+        await("its hub").atMost(Duration.ofMinutes(1)).until(() -> !manager.driver.clusterStatus().hubs().isEmpty());
         worker = opened(new Node(2, Role.WORKER));
         await("each other's containers").atMost(Duration.ofMinutes(1)).until(() -> knowsOther(manager) && knowsOther(worker));
     }
@@ -154,7 +155,7 @@ class SwarmCheckTest {
     void passesOnHealthySwarm() throws Exception {
         LoneManager.Outcome outcome = manager.run("check --swarm");
         assertThat(outcome.status()).as(outcome.out() + outcome.err()).isZero();
-        assertThat(outcome.out()).contains("1   - +  node1  10.55.0.1", "2   + -  node2  10.55.0.2", "2 paths pass, none does not");
+        assertThat(outcome.out()).contains("1     - +  node1  10.55.0.1", "2     + -  node2  10.55.0.2", "2 paths pass, none does not");
         JsonNode nodes = parse(manager.run("check --swarm --json"));
         assertThat(nodes).extracting(node -> node.path("id").asText() + node.path("paths").asText()).containsExactly("node1-+", "node2+-");
     }
@@ -166,7 +167,7 @@ class SwarmCheckTest {
         wire.run("nft add rule bridge faults in udp dport 4789 drop");
         LoneManager.Outcome outcome = manager.run("check --swarm");
         assertThat(outcome.status()).isEqualTo(1);
-        assertThat(outcome.out()).contains("1   - X  node1", "2   X -  node2",
+        assertThat(outcome.out()).contains("1     - X  node1", "2     X -  node2",
                 "1 to 2: node 10.55.0.2: none of 1 containers answers", "2 to 1: node 10.55.0.1: none of 1 containers answers",
                 "open UDP on the VXLAN port between the nodes");
         assertThat(parse(manager.run("check --swarm --json")).path(1).path("findings").path(0).path("to").asText()).isEqualTo("node1");
