@@ -16,6 +16,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -25,8 +28,9 @@ import java.util.concurrent.ThreadLocalRandom;
  *
  * @param pins folder in which the networks' namespaces are mounted
  * @param patience time to wait for a reply
+ * @param limit time in which the check of a way may begin; one without answers takes some seconds
  */
-public record PathCheck(Path pins, Duration patience) {
+public record PathCheck(Path pins, Duration patience, Duration limit) {
     private static final String CHECK = "path";
 
     /** Octets of the smallest requests' IPv4 packets. */
@@ -37,8 +41,15 @@ public record PathCheck(Path pins, Duration patience) {
 
     private static final int ATTEMPTS = 2;
 
-    /** Time for all ways: one without answers takes some seconds. */
+    /** Ways that are checked at once: the time goes by in waiting for replies that do not come. */
+    private static final int AT_ONCE = 8;
+
     private static final Duration LIMIT = Duration.ofMinutes(1);
+
+    /** Creates checks of which all begin within a minute. */
+    public PathCheck(Path pins, Duration patience) {
+        this(pins, patience, LIMIT);
+    }
 
     /** A container's end of a network. */
     public record Endpoint(MacAddress mac, Inet4Address address) {}
@@ -54,19 +65,37 @@ public record PathCheck(Path pins, Duration patience) {
      */
     public record Way(String node, String network, boolean encrypted, int vni, Endpoint here, List<Endpoint> there) {}
 
-    /** Returns a finding for each way. */
+    /**
+     * What was found on a way.
+     *
+     * @param finding empty if there was no time to try the way
+     */
+    public record Outcome(Way way, Optional<Finding> finding) {}
+
+    /** Returns a finding for each way that was tried, and one that counts the others. */
     public List<Finding> run(List<Way> ways) {
-        long end = System.nanoTime() + LIMIT.toNanos();
-        List<Finding> findings = new ArrayList<>();
-        for (Way way : ways) {
-            if (System.nanoTime() - end >= 0) {
-                findings.add(Finding.unfit(CHECK, "%d more ways to other nodes were not tried within %d s".formatted(
-                        ways.size() - findings.size(), LIMIT.toSeconds()), "mend the ways above, then vxseal check"));
-                break;
-            }
-            findings.add(check(way));
+        List<Finding> findings = new ArrayList<>(outcomes(ways).stream().flatMap(outcome -> outcome.finding.stream()).toList());
+        if (findings.size() < ways.size()) {
+            findings.add(Finding.unfit(CHECK, "%d more ways to other nodes were not tried within %d s".formatted(
+                    ways.size() - findings.size(), limit.toSeconds()), "mend the ways above, then vxseal check"));
         }
         return findings;
+    }
+
+    /** Returns the outcome of each way, in their order. */
+    public List<Outcome> outcomes(List<Way> ways) {
+        long end = System.nanoTime() + limit.toNanos();
+        // Platform threads, because they wait in the kernel.
+        try (ExecutorService threads = Executors.newFixedThreadPool(
+                AT_ONCE, Thread.ofPlatform().daemon().name("vxseal-path-", 0).factory())) {
+            List<CompletableFuture<Outcome>> pending = ways.stream()
+                    .map(way -> CompletableFuture.supplyAsync(() -> outcome(way, end), threads)).toList();
+            return pending.stream().map(CompletableFuture::join).toList();
+        }
+    }
+
+    private Outcome outcome(Way way, long end) {
+        return new Outcome(way, System.nanoTime() - end >= 0 ? Optional.empty() : Optional.of(check(way)));
     }
 
     private Finding check(Way way) {

@@ -3,6 +3,7 @@ package io.vxseal.cluster;
 import io.vxseal.cluster.node.SwarmInquiry;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NodeReport;
+import io.vxseal.cluster.record.PathMatrix;
 import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.encryption.KeyRing;
@@ -146,6 +147,13 @@ public final class Cluster implements AutoCloseable {
         CompletableFuture<SwarmInquiry.Answer> answered = new CompletableFuture<>();
         process.tell(member -> member.node().inquire(answered));
         return answered;
+    }
+
+    /** Has all nodes check their paths to each other. Fails if this node is no manager. */
+    public CompletableFuture<PathMatrix> checkPaths() {
+        CompletableFuture<PathMatrix> checked = new CompletableFuture<>();
+        process.tell(member -> member.checkSwarm(checked));
+        return checked;
     }
 
     /** Returns how long a key is in use, by this node's settings. */

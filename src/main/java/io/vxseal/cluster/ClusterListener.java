@@ -1,5 +1,6 @@
 package io.vxseal.cluster;
 
+import io.vxseal.cluster.record.PathReport;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.peers.Peer;
 import java.util.List;
@@ -17,6 +18,11 @@ public interface ClusterListener {
      * announces in answer, it still has.
      */
     default void recalled(List<Peer> own) {}
+
+    /** Checks this node's paths to other nodes. Called on a thread of its own, because it takes seconds. */
+    default PathReport checkPaths() {
+        return PathReport.EMPTY;
+    }
 
     /** Takes another ring in force; empty only when this node moved to another swarm that has none yet. */
     void ring(KeyRing ring);

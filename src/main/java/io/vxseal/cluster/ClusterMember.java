@@ -8,6 +8,8 @@ import io.vxseal.cluster.node.ClusterNode;
 import io.vxseal.cluster.node.LocalChannel;
 import io.vxseal.cluster.node.NodeListener;
 import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.record.PathMatrix;
+import io.vxseal.cluster.record.PathReport;
 import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.cluster.refusal.RefusalListener;
 import io.vxseal.cluster.ring.KeyAuthority;
@@ -29,6 +31,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -101,6 +105,11 @@ final class ClusterMember {
         @Override
         public void recalled(List<Peer> endpoints, Runnable then) {
             surroundings.recalled(endpoints, then);
+        }
+
+        @Override
+        public void checkPaths(Consumer<Optional<PathReport>> then) {
+            surroundings.checkPaths(then);
         }
 
         @Override
@@ -230,6 +239,16 @@ final class ClusterMember {
     /** Has all keys replaced: nodes that are not of the swarm any more have them. */
     void revokeKeys() {
         rings.revokeKeys();
+    }
+
+    /**
+     * Has all nodes check their paths.
+     *
+     * @param matrix fails if this node is no manager
+     */
+    void checkSwarm(CompletableFuture<PathMatrix> matrix) {
+        hub.ifPresentOrElse(h -> h.checkPaths(matrix), () -> matrix.completeExceptionally(new IllegalStateException(
+                "this node is no manager, and a manager alone may have all nodes check their paths: run it on one")));
     }
 
     /** Tells the hubs that this process ends and may be back. */

@@ -1,6 +1,7 @@
 package io.vxseal.cluster;
 
 import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.record.PathReport;
 import io.vxseal.cluster.refusal.Refusals;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.cluster.ring.RingFile;
@@ -51,6 +52,7 @@ final class ClusterProcess implements AutoCloseable {
     private static final Duration CLOSE = Duration.ofSeconds(5);
 
     private final ClusterThread thread = new ClusterThread();
+    private final ClusterListener listener;
     private final Outlook outlook;
     private final Refusals refusals = new Refusals();
     private final ClusterMember member;
@@ -73,6 +75,7 @@ final class ClusterProcess implements AutoCloseable {
     record Addresses(InetAddress advertise, InetAddress bind) {}
 
     ClusterProcess(ClusterSettings settings, KeyAuthority authority, Retention retention, ClusterListener listener) {
+        this.listener = listener;
         this.outlook = new Outlook(listener);
         RingStore store = settings.ringFolder().<RingStore>map(RingFile::new).orElse(RingStore.NONE);
         this.member = new ClusterMember(authority, retention, store, thread, new SecureRandom(), new Effects(), refusals);
@@ -96,6 +99,24 @@ final class ClusterProcess implements AutoCloseable {
         @Override
         public void recalled(List<Peer> endpoints, Runnable then) {
             outlook.recalled(endpoints, () -> thread.post(then));
+        }
+
+        @Override
+        public void checkPaths(Consumer<Optional<PathReport>> then) {
+            // A thread of its own: a check takes seconds, in which peers and keys may change.
+            Thread.ofPlatform().daemon().name("vxseal-path-check").start(() -> {
+                Optional<PathReport> found = pathReport();
+                thread.post(() -> then.accept(found));
+            });
+        }
+
+        private Optional<PathReport> pathReport() {
+            try {
+                return Optional.of(listener.checkPaths());
+            } catch (Throwable failure) {
+                LOG.error("cannot check the paths to other nodes, as a manager's plugin asked", failure);
+                return Optional.empty();
+            }
         }
 
         @Override

@@ -1,10 +1,13 @@
 package io.vxseal.cluster;
 
+import io.vxseal.cluster.record.PathReport;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /** What a {@link ClusterMember} acts upon: sessions and the driver. */
 interface Surroundings {
@@ -20,6 +23,13 @@ interface Surroundings {
      * @param then to be run after that
      */
     void recalled(List<Peer> endpoints, Runnable then);
+
+    /**
+     * Checks this node's paths to other nodes.
+     *
+     * @param then takes what was found, on the cluster's thread, or nothing if the check failed
+     */
+    void checkPaths(Consumer<Optional<PathReport>> then);
 
     /** Takes keys that are in force from now on. */
     void keys(KeyRing keys);

@@ -2,8 +2,8 @@ package io.vxseal.command;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.check.Finding;
+import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
@@ -25,25 +25,13 @@ final class Check implements Callable<Integer> {
     private boolean json;
 
     @CommandLine.Option(
-            names = "--vxlan-port",
-            description = "The plugin's UDP port (VXSEAL_VXLAN_PORT); ${DEFAULT-VALUE} by default.",
-            defaultValue = "4789",
-            paramLabel = "PORT")
-    private int port;
+            names = "--swarm",
+            description = "Has all nodes of the swarm check their paths to each other, on a manager: prints a matrix, and what mends what "
+                    + "does not pass. It takes 20 s at most.")
+    private boolean swarm;
 
-    @CommandLine.Option(
-            names = "--cluster-port",
-            description = "The plugins' TCP port (VXSEAL_CLUSTER_PORT); ${DEFAULT-VALUE} by default.",
-            defaultValue = "4788",
-            paramLabel = "PORT")
-    private int clusterPort;
-
-    @CommandLine.Option(
-            names = "--data-root",
-            description = "The engine's data root; ${DEFAULT-VALUE} by default.",
-            defaultValue = "/var/lib/docker",
-            paramLabel = "FOLDER")
-    private Path dataRoot;
+    @CommandLine.Mixin
+    private HostOptions host;
 
     @CommandLine.Option(names = "--help", usageHelp = true, description = "Prints this help.")
     @SuppressWarnings("UnusedVariable") // picocli reads the annotation
@@ -52,7 +40,10 @@ final class Check implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         PrintWriter out = spec.commandLine().getOut();
-        List<Finding> findings = new Checks(plugin, port, clusterPort, dataRoot).run();
+        if (swarm) {
+            return checkSwarm(out);
+        }
+        List<Finding> findings = new Checks(plugin, host).run();
         if (json) {
             out.println(new ObjectMapper().writeValueAsString(findings));
         } else {
@@ -65,5 +56,12 @@ final class Check implements Callable<Integer> {
             out.flush();
         }
         return findings.stream().allMatch(Finding::fit) ? 0 : 1;
+    }
+
+    private int checkSwarm(PrintWriter out) throws IOException {
+        String answer = plugin.ask("POST", "/swarm/check", "application/json");
+        SwarmMatrix matrix = new SwarmMatrix(new ObjectMapper().readTree(answer).path("nodes"));
+        out.println((json ? answer : matrix.print()).stripTrailing());
+        return matrix.isFit() ? 0 : 1;
     }
 }

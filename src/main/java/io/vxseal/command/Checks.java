@@ -7,26 +7,21 @@ import io.vxseal.check.PathCheck;
 import io.vxseal.check.PortCheck;
 import io.vxseal.kernel.netns.Namespace;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * The checks of this host, and of what lies between it and the other nodes if a plugin runs here that knows them.
- *
- * @param vxlanPort the plugin's UDP port
- * @param clusterPort the managers' TCP port
- * @param dataRoot the engine's data root
  */
-record Checks(RunningPlugin plugin, int vxlanPort, int clusterPort, Path dataRoot) {
+record Checks(RunningPlugin plugin, HostOptions options) {
     private static final Duration PATIENCE = Duration.ofSeconds(1);
 
     /** Returns a finding for each check. */
     List<Finding> run() throws IOException {
         List<Finding> findings = new ArrayList<>();
         try (Namespace host = Namespace.own()) {
-            findings.addAll(new HostCheck(host, vxlanPort, RunningPlugin.FOLDER, dataRoot.resolve("swarm")).run());
+            findings.addAll(new HostCheck(host, options.vxlanPort, RunningPlugin.FOLDER, options.dataRoot.resolve("swarm")).run());
         }
         String status;
         try {
@@ -36,7 +31,7 @@ record Checks(RunningPlugin plugin, int vxlanPort, int clusterPort, Path dataRoo
             return findings;
         }
         KnownSwarm swarm = new KnownSwarm(new ObjectMapper().readTree(status));
-        findings.addAll(new PortCheck(clusterPort, PATIENCE).run(swarm.managers()));
+        findings.addAll(new PortCheck(options.clusterPort, PATIENCE).run(swarm.managers()));
         List<PathCheck.Way> ways = swarm.ways();
         if (ways.isEmpty()) {
             findings.add(new Finding("path", true, "not checked: no other node has containers on a network that has some here", ""));

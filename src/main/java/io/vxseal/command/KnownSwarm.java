@@ -4,13 +4,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.check.PathCheck;
+import io.vxseal.check.Ways;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * What the running plugin's status says of the other nodes, for checks.
@@ -36,38 +36,27 @@ record KnownSwarm(JsonNode status) {
 
     /** Returns one way by encrypted networks and one by plain ones to each node that has containers on a network of this node. */
     List<PathCheck.Way> ways() {
-        Map<String, PathCheck.Way> ways = new LinkedHashMap<>();
+        Ways ways = new Ways();
         for (JsonNode network : status.path("networks")) {
             if (network.path("up").asBoolean()) {
-                for (JsonNode subnet : network.path("subnets")) {
-                    ways(network, subnet).forEach(way -> ways.putIfAbsent(way.node() + " " + way.encrypted(), way));
-                }
+                network.path("subnets").forEach(subnet -> add(ways, network, subnet));
             }
         }
-        return List.copyOf(ways.values());
+        return ways.all();
     }
 
-    private static List<PathCheck.Way> ways(JsonNode network, JsonNode subnet) {
+    private static void add(Ways ways, JsonNode network, JsonNode subnet) {
         Cidr pool = Cidr.parse(subnet.path("pool").asText());
-        Optional<PathCheck.Endpoint> here = Optional.empty();
+        List<PathCheck.Endpoint> here = new ArrayList<>();
         Map<String, List<PathCheck.Endpoint>> there = new LinkedHashMap<>();
         for (JsonNode endpoint : network.path("endpoints")) {
             if (Cidr.parse(endpoint.path("address").asText()).address() instanceof Inet4Address address && pool.contains(address)
                     && endpoint.path("joined").asBoolean()) {
                 var end = new PathCheck.Endpoint(MacAddress.parse(endpoint.path("mac").asText()), address);
-                if (endpoint.path("here").asBoolean()) {
-                    here = Optional.of(end);
-                } else {
-                    there.computeIfAbsent(endpoint.path("node").asText(), _ -> new ArrayList<>()).add(end);
-                }
+                boolean isHere = endpoint.path("here").asBoolean();
+                (isHere ? here : there.computeIfAbsent(endpoint.path("node").asText(), _ -> new ArrayList<>())).add(end);
             }
         }
-        List<PathCheck.Way> ways = new ArrayList<>();
-        if (here.isPresent()) {
-            PathCheck.Endpoint sender = here.get();
-            there.forEach((node, ends) -> ways.add(new PathCheck.Way(node, network.path("id").asText(),
-                    network.path("encrypted").asBoolean(), subnet.path("vni").asInt(), sender, List.copyOf(ends))));
-        }
-        return ways;
+        ways.add(network.path("id").asText(), network.path("encrypted").asBoolean(), subnet.path("vni").asInt(), here, there);
     }
 }

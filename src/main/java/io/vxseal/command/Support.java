@@ -43,26 +43,8 @@ final class Support implements Callable<Integer> {
             paramLabel = "FILE")
     private Optional<Path> output = Optional.empty();
 
-    @CommandLine.Option(
-            names = "--vxlan-port",
-            description = "The plugin's UDP port (VXSEAL_VXLAN_PORT); ${DEFAULT-VALUE} by default.",
-            defaultValue = "4789",
-            paramLabel = "PORT")
-    private int port;
-
-    @CommandLine.Option(
-            names = "--cluster-port",
-            description = "The plugins' TCP port (VXSEAL_CLUSTER_PORT); ${DEFAULT-VALUE} by default.",
-            defaultValue = "4788",
-            paramLabel = "PORT")
-    private int clusterPort;
-
-    @CommandLine.Option(
-            names = "--data-root",
-            description = "The engine's data root; ${DEFAULT-VALUE} by default.",
-            defaultValue = "/var/lib/docker",
-            paramLabel = "FOLDER")
-    private Path dataRoot;
+    @CommandLine.Mixin
+    private HostOptions host;
 
     @CommandLine.Option(names = "--help", usageHelp = true, description = "Prints this help.")
     @SuppressWarnings("UnusedVariable") // picocli reads the annotation
@@ -87,7 +69,7 @@ final class Support implements Callable<Integer> {
     /** Returns the findings as JSON, or why there are none. */
     private String check() {
         try {
-            return new ObjectMapper().writeValueAsString(new Checks(plugin, port, clusterPort, dataRoot).run());
+            return new ObjectMapper().writeValueAsString(new Checks(plugin, host).run());
         } catch (IOException | RuntimeException failure) {
             return failure + "\n";
         }

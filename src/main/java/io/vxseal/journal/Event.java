@@ -2,7 +2,6 @@ package io.vxseal.journal;
 
 import java.time.Instant;
 import java.util.Locale;
-import java.util.regex.Pattern;
 
 /**
  * Something that happened on this node.
@@ -12,22 +11,6 @@ import java.util.regex.Pattern;
  * @param text on one line
  */
 public record Event(long number, Instant time, Kind kind, String subject, String text) {
-    /** Characters kept of one line: a tool may print all rules of the host, and a caller may send anything. */
-    private static final int MAX_LINE = 300;
-
-    /** Blanks and characters that are not shown: they could forge lines, or what a terminal shows. */
-    private static final Pattern BLANKS = Pattern.compile("[\\s\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]+");
-
-    /** Returns a message on one line, shortened if it is long. */
-    public static String line(String message) {
-        String whole = String.valueOf(message);
-        // A ruleset may be megabytes: look at no more than may be kept.
-        boolean cut = whole.length() > 2 * MAX_LINE;
-        String line = BLANKS.matcher(cut ? whole.substring(0, 2 * MAX_LINE) : whole).replaceAll(" ").strip();
-        return line.length() > MAX_LINE ? line.substring(0, MAX_LINE - 1) + "…" : cut ? line + "…" : line;
-    }
-
-
     /** A kind of event. */
     public enum Kind {
         /** The plugin's process started. */

@@ -1,5 +1,6 @@
 package io.vxseal.journal;
 
+import io.vxseal.text.Line;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -31,7 +32,7 @@ public final class Journal {
 
     /** Adds an event. */
     public void add(Event.Kind kind, String subject, String text) {
-        String line = Event.line(text);
+        String line = Line.of(text);
         lock.lock();
         try {
             newest++;

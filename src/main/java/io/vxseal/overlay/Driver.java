@@ -8,6 +8,8 @@ import io.vxseal.cluster.ClusterListener;
 import io.vxseal.cluster.ClusterStatus;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.cluster.node.SwarmInquiry;
+import io.vxseal.cluster.record.PathMatrix;
+import io.vxseal.cluster.record.PathReport;
 import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Key;
@@ -58,6 +60,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private final OverviewReader overview;
     private final Observer observer;
     private final Reporter reporter;
+    private final PathReporter paths;
     private final Conditions conditions = new Conditions();
     private final ClusterChanges clusterChanges = new ClusterChanges();
 
@@ -93,6 +96,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
         overview = new OverviewReader(
                 host, encryption, protection, networks, dataPath, local, services, conditions, repairs, errors);
         reporter = new Reporter(networks, dataPath, protection, local, repairs, this.cluster);
+        paths = new PathReporter(host, lock, networks, local);
         observer = new Observer(host, encryption, networks, local, this.cluster, errors);
     }
 
@@ -328,6 +332,11 @@ public final class Driver implements ClusterListener, AutoCloseable {
         lock.runLocked(() -> events.ring(now));
     }
 
+    @Override
+    public PathReport checkPaths() {
+        return paths.report();
+    }
+
     /** Returns the state of the cluster, without secrets. */
     public ClusterStatus clusterStatus() {
         return cluster.status();
@@ -345,6 +354,15 @@ public final class Driver implements ClusterListener, AutoCloseable {
      */
     public SwarmInquiry.Answer swarmReports() throws DriverException {
         return reporter.ask();
+    }
+
+    /**
+     * Has all nodes check their paths to each other, and returns what they found. Waits for them, 25 s at most.
+     *
+     * @throws DriverException if this node is no manager
+     */
+    public PathMatrix swarmPaths() throws DriverException {
+        return reporter.checkPaths();
     }
 
     /** Returns the kernel's counters. What cannot be read is left out, and kept as an error for status. */

@@ -2,6 +2,7 @@ package io.vxseal.overlay;
 
 import io.vxseal.journal.Event;
 import io.vxseal.journal.Journal;
+import io.vxseal.text.Line;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -63,10 +64,10 @@ public final class ErrorLog {
      * @param kind of failure; of one kind at one place the last message is kept
      */
     public synchronized void add(String where, String kind, String what) {
-        Failure failure = new Failure(Event.line(where), kind);
+        Failure failure = new Failure(Line.of(where), kind);
         Entry before = entries.remove(failure);
         long times = before == null ? 1 : before.times() + 1;
-        entries.put(failure, new Entry(Instant.now(), times, failure.where(), Event.line(what)));
+        entries.put(failure, new Entry(Instant.now(), times, failure.where(), Line.of(what)));
         if (before == null) {
             journal.add(Event.Kind.ERROR, failure.where(), what);
         }
@@ -79,7 +80,7 @@ public final class ErrorLog {
 
     /** Returns the part of a message that is the same whenever the same thing fails. */
     static String kind(String message) {
-        String kind = VARIABLE.matcher(Event.line(message)).replaceAll("#");
+        String kind = VARIABLE.matcher(Line.of(message)).replaceAll("#");
         return kind.length() > MAX_KIND ? kind.substring(0, MAX_KIND) : kind;
     }
 }

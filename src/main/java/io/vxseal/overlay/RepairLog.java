@@ -2,6 +2,7 @@ package io.vxseal.overlay;
 
 import io.vxseal.journal.Event;
 import io.vxseal.journal.Journal;
+import io.vxseal.text.Line;
 import java.io.IOException;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -85,7 +86,7 @@ final class RepairLog {
             return true;
         } catch (IOException | DriverException failure) {
             if (isNew(place, failure.getMessage())) {
-                log.error("cannot repair {} of {}, retrying: {}", kind.words, where, Event.line(failure.getMessage()));
+                log.error("cannot repair {} of {}, retrying: {}", kind.words, where, Line.of(failure.getMessage()));
             }
         } catch (Throwable unexpected) {
             // A fault in one repair must not keep the others from being made.

@@ -5,20 +5,22 @@ import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterStatus;
 import io.vxseal.cluster.node.SwarmInquiry;
 import io.vxseal.cluster.record.NodeReport;
+import io.vxseal.cluster.record.PathMatrix;
 import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.overlay.watch.Condition;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-/** This node's report to the swarm, and the question for the reports of all nodes. */
+/** This node's report to the swarm, and the questions to all nodes. */
 final class Reporter {
-    /** Longer than the cluster waits for a hub. */
-    private static final Duration PATIENCE = Duration.ofSeconds(15);
+    /** Longer than the cluster waits for other nodes. */
+    private static final Duration PATIENCE = Duration.ofSeconds(25);
 
     private final Networks networks;
     private final DataPath dataPath;
@@ -56,8 +58,17 @@ final class Reporter {
 
     /** Returns the reports of all nodes. Waits for them, without the driver's lock. */
     SwarmInquiry.Answer ask() throws DriverException {
+        return await(cluster.inquire());
+    }
+
+    /** Has all nodes check their paths, and returns what they found. Waits for them, without the driver's lock. */
+    PathMatrix checkPaths() throws DriverException {
+        return await(cluster.checkPaths());
+    }
+
+    private static <T> T await(CompletableFuture<T> answer) throws DriverException {
         try {
-            return cluster.inquire().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+            return answer.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
         } catch (ExecutionException failure) {
             Throwable cause = failure.getCause();
             throw DriverException.conflict("cannot ask the other nodes: " + (cause == null ? failure : cause).getMessage());

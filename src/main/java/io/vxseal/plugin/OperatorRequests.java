@@ -42,6 +42,11 @@ record OperatorRequests(String version, Pending<Driver> driver, CallStats calls)
         }
     }
 
+    void checkSwarm(Context context) throws DriverException, JsonProcessingException {
+        context.contentType(ContentType.APPLICATION_JSON)
+                .result(Json.Own.MAPPER.writeValueAsBytes(PathsReply.of(driver.get().swarmPaths())));
+    }
+
     void metrics(Context context) throws DriverException {
         context.contentType(Exposition.CONTENT_TYPE).result(scrape());
     }

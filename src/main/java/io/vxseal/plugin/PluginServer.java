@@ -16,8 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * HTTP server on the {@link PluginSocket}: the remote driver protocol, and {@code /status}, {@code /swarm}, {@code /metrics}, {@code /events} and
- * {@code /keys/rotate} for operators. Errors of both have Docker's form.
+ * HTTP server on the {@link PluginSocket}: the remote driver protocol, and {@code /status}, {@code /swarm}, {@code /swarm/check},
+ * {@code /metrics}, {@code /events} and {@code /keys/rotate} for operators. Errors of both have Docker's form.
  */
 public final class PluginServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PluginServer.class);
@@ -106,6 +106,7 @@ public final class PluginServer implements AutoCloseable {
 
         config.routes.get("/status", errors.guarded(operator::status));
         config.routes.get("/swarm", errors.guarded(operator::swarm));
+        config.routes.post("/swarm/check", errors.guarded(operator::checkSwarm));
         config.routes.get("/metrics", errors.guarded(operator::metrics));
         config.routes.get("/events", errors.guarded(events::answer));
         config.routes.post("/keys/rotate", errors.guarded(operator::rotate));

@@ -1,5 +1,6 @@
 package io.vxseal.plugin;
 
+import io.vxseal.text.Line;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -46,7 +47,7 @@ final class TextTable {
     /** Returns a row without control characters: errors quote input of callers, which must not control the terminal. */
     static List<String> row(@Nullable String... cells) {
         return Arrays.stream(cells)
-                .map(cell -> cell == null || cell.isEmpty() ? UNKNOWN : cell.replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]+", " "))
+                .map(cell -> cell == null || cell.isEmpty() ? UNKNOWN : Line.visible(cell))
                 .toList();
     }
 

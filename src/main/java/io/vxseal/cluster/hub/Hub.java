@@ -6,6 +6,7 @@ import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.message.Timer;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.PathMatrix;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.cluster.refusal.RefusalListener;
@@ -15,10 +16,12 @@ import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,6 +51,7 @@ public final class Hub {
     private final HubReadiness readiness;
     private final HubSession.Source source;
     private final ReportRounds reports;
+    private final CheckRounds checks;
     private boolean scheduled;
 
     /**
@@ -71,6 +75,7 @@ public final class Hub {
         this.readiness = new HubReadiness(self, timer, records);
         this.source = new HubSession.Source(subscriptions::told, rings, this::mayHaveRing, this::acknowledge);
         this.reports = new ReportRounds(timer);
+        this.checks = new CheckRounds(timer);
     }
 
     // ---- sessions
@@ -81,6 +86,7 @@ public final class Hub {
         sessions.add(session).ifPresent(before -> {
             subscriptions.remove(before);
             reports.forget(before);
+            checks.forget(before);
             before.channel.close("replaced by a newer session");
         });
         changed(records.opened(session.node()));
@@ -130,7 +136,9 @@ public final class Hub {
             }
             case Message.Inquiry(var inquiry) -> reports.inquire(session, inquiry, sessions.all(), known(), this::touch);
             case Message.Report report -> reports.take(session, sessions.role(session), report);
-            case Message.Welcome _, Message.Acknowledge _, Message.Records _, Message.ReportRequest _, Message.Reports _ ->
+            case Message.CheckResult result -> checks.take(session, result);
+            case Message.Welcome _, Message.Acknowledge _, Message.Records _, Message.ReportRequest _, Message.Reports _,
+                    Message.CheckRequest _ ->
                 throw new RefusedException(Refusal.SENDER, "a message that only hubs send");
         }
         touch(session);
@@ -192,6 +200,7 @@ public final class Hub {
             subscriptions.remove(session);
             changed(records.closed(session.node(), channel.lastReceived(), timer.nanoTime()));
             reports.forget(session);
+            checks.forget(session);
         });
     }
 
@@ -335,6 +344,13 @@ public final class Hub {
     public void ringChanged() {
         sessions.touch(sessions.all());
         schedule();
+    }
+
+    /** Has all nodes check their paths. The matrix comes within twenty seconds. */
+    public void checkPaths(CompletableFuture<PathMatrix> matrix) {
+        Map<String, InetAddress> vteps = new HashMap<>();
+        nodes().stream().filter(record -> !record.ended()).forEach(record -> vteps.put(record.node(), record.vtep()));
+        checks.inquire(matrix, sessions.all(), vteps, this::touch);
     }
 
     /** Does periodic work; to be called each second. */

@@ -1,5 +1,6 @@
 package io.vxseal.cluster.link;
 
+import io.vxseal.text.Line;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
@@ -47,7 +48,7 @@ final class Frame {
 
     /** Returns the reason of a close frame, without what could forge log lines. */
     static String reason(byte[] payload) {
-        String text = new String(payload, StandardCharsets.UTF_8).replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]", " ");
+        String text = Line.visible(new String(payload, StandardCharsets.UTF_8));
         return text.substring(0, Math.min(text.length(), MAX_REASON));
     }
 

@@ -3,6 +3,7 @@ package io.vxseal.cluster.message;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.NodeReport;
+import io.vxseal.cluster.record.PathReport;
 import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import java.util.Collections;
@@ -205,6 +206,22 @@ public sealed interface Message {
             silent = silent == null ? List.of() : List.copyOf(silent);
             if (reports.size() > MOST || silent.size() > MOST) {
                 throw new IllegalArgumentException("%d reports, %d silent nodes".formatted(reports.size(), silent.size()));
+            }
+        }
+    }
+
+    /**
+     * Has the receiver check its paths to other nodes; from a hub to a node.
+     *
+     * @param round named in the answer
+     */
+    record CheckRequest(long round) implements Message {}
+
+    /** Answers a {@link CheckRequest}. */
+    record CheckResult(long round, PathReport report) implements Message {
+        public CheckResult {
+            if (report == null) {
+                throw new IllegalArgumentException("check without a report");
             }
         }
     }

@@ -94,7 +94,9 @@ public final class MessageCodec {
             Message.@Nullable Inquiry inquiry,
             Message.@Nullable ReportRequest reportRequest,
             Message.@Nullable Report report,
-            Message.@Nullable Reports reports) {
+            Message.@Nullable Reports reports,
+            Message.@Nullable CheckRequest checkRequest,
+            Message.@Nullable CheckResult checkResult) {
 
         static Envelope of(Message message) {
             return new Envelope(
@@ -113,7 +115,9 @@ public final class MessageCodec {
                     as(message, Message.Inquiry.class),
                     as(message, Message.ReportRequest.class),
                     as(message, Message.Report.class),
-                    as(message, Message.Reports.class));
+                    as(message, Message.Reports.class),
+                    as(message, Message.CheckRequest.class),
+                    as(message, Message.CheckResult.class));
         }
 
         private static <T extends Message> @Nullable T as(Message message, Class<T> kind) {
@@ -124,7 +128,7 @@ public final class MessageCodec {
             @Nullable Message found = null;
             for (@Nullable Message each : new @Nullable Message[] {
                 hello, welcome, subscribe, announce, acknowledge, records, ring, heartbeat, ping, recall, recalled, goodbye,
-                inquiry, reportRequest, report, reports
+                inquiry, reportRequest, report, reports, checkRequest, checkResult
             }) {
                 if (each != null && found != null) {
                     throw new IllegalArgumentException("two kinds in one message");

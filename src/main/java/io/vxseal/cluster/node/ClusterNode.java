@@ -46,6 +46,7 @@ public final class ClusterNode {
     private final OwnRecord own;
     private final EndpointRecall recall;
     private final SwarmInquiry inquiry = new SwarmInquiry();
+    private final PathAnswers paths;
 
     /** A node that knows nothing yet. */
     public ClusterNode(Retention retention, Timer timer, RandomGenerator random, RingKeeper rings, NodeListener listener,
@@ -55,6 +56,7 @@ public final class ClusterNode {
         this.listener = listener;
         this.refusals = refusals;
         this.directory = new Directory(retention);
+        this.paths = new PathAnswers(listener);
         this.recall = new EndpointRecall(timer, listener, this::announceAnew);
         this.own = OwnRecord.ofNewProcess(timer.wallTime(), random);
     }
@@ -202,7 +204,9 @@ public final class ClusterNode {
             case Message.Recall() -> up.send(Message.Recalled.class, () -> Optional.of(new Message.Recalled(directory.networks(up.hub()))));
             case Message.ReportRequest(var round) -> inquiry.answer(up, round);
             case Message.Reports reports -> inquiry.take(up.hub(), reports);
-            case Message.Hello _, Message.Subscribe _, Message.Announce _, Message.Goodbye _, Message.Inquiry _, Message.Report _ ->
+            case Message.CheckRequest(var round) -> paths.request(up, round);
+            case Message.Hello _, Message.Subscribe _, Message.Announce _, Message.Goodbye _, Message.Inquiry _, Message.Report _,
+                    Message.CheckResult _ ->
                 refusals.refused(Refusal.SENDER, up.hub(), "a message that only nodes send");
         }
     }
@@ -246,6 +250,7 @@ public final class ClusterNode {
 
     private void lost(Uplink up) {
         inquiry.lost(up.hub());
+        paths.lost(up);
         if (up.feedsHub) {
             listener.hubClosed(up.hub());
         } else {

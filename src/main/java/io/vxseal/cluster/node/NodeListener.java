@@ -2,8 +2,11 @@ package io.vxseal.cluster.node;
 
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.record.PathReport;
 import io.vxseal.peers.Peer;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /** Listener of what a node learns from hubs. */
 public interface NodeListener {
@@ -16,6 +19,13 @@ public interface NodeListener {
      * @param then to be run after that
      */
     void recalled(List<Peer> endpoints, Runnable then);
+
+    /**
+     * Checks this node's paths to other nodes.
+     *
+     * @param then takes what was found, on the cluster's thread, or nothing if the check failed
+     */
+    void checkPaths(Consumer<Optional<PathReport>> then);
 
     /** Begins a session with a hub that tells what it hears from nodes itself. */
     void hubOpened(String hub, long process);

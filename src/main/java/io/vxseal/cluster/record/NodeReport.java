@@ -75,7 +75,7 @@ public record NodeReport(
                 name, certified, address, version, ring, networks, endpoints, hubs, repairs, drops, conditions);
     }
 
-    private static String shortened(String text, int most) {
+    static String shortened(String text, int most) {
         if (text == null) {
             return "";
         }

@@ -9,6 +9,7 @@ import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.NodeReport;
+import io.vxseal.cluster.record.PathReport;
 import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.SubnetRecord;
@@ -47,7 +48,11 @@ class MessageCodecTest {
             new Message.Inquiry(5),
             new Message.ReportRequest(6),
             new Message.Report(6, REPORT),
-            new Message.Reports(5, List.of(REPORT), List.of("node-2"), true));
+            new Message.Reports(5, List.of(REPORT), List.of("node-2"), true),
+            new Message.CheckRequest(7),
+            new Message.CheckResult(7, new PathReport(
+                    List.of(new PathReport.Path("192.0.2.1", PathReport.State.PASSES), new PathReport.Path("192.0.2.2", PathReport.State.FAILS)),
+                    List.of(new PathReport.Finding("192.0.2.2", "nothing passes", "open ESP")))));
 
     @Test
     void readsWhatItWrites() throws RefusedException {
@@ -98,6 +103,18 @@ class MessageCodecTest {
         assertThat(read("{\"records\":{\"records\":[{\"node\":\"n\",\"incarnation\":1,\"revision\":1,\"vtep\":\"192.0.2.1\",\"x\":[]}]}}"))
                 .contains(new Message.Records(List.of(new NodeRecord(
                         "n", Role.WORKER, 1, 1, InetAddress.ofLiteral("192.0.2.1"), 0, false, false, false, List.of())), List.of(), false));
+    }
+
+    @Test
+    void shortensReportsOfPathsThatAreTooLong() throws RefusedException {
+        String path = "{\"address\":\"192.0.2.1\",\"state\":\"BROKEN\"}";
+        String finding = "{\"address\":\"192.0.2.1\",\"found\":\"%s\"}".formatted("f".repeat(1000));
+        Message.CheckResult read = (Message.CheckResult) read("{\"checkResult\":{\"round\":1,\"report\":{\"paths\":[null%s],\"findings\":[%s]}}}"
+                .formatted(("," + path).repeat(3000), String.join(",", Collections.nCopies(100, finding)))).orElseThrow();
+        assertThat(read.report().paths()).hasSize(PathReport.MOST_PATHS)
+                .allMatch(each -> each.state() == PathReport.State.UNTRIED);
+        assertThat(read.report().findings()).hasSize(PathReport.MOST_FINDINGS)
+                .allMatch(each -> each.found().length() == 300 && each.remedy().isEmpty());
     }
 
     @Test

@@ -1,0 +1,93 @@
+package io.vxseal.overlay;
+
+import io.vxseal.check.Finding;
+import io.vxseal.check.PathCheck;
+import io.vxseal.check.Ways;
+import io.vxseal.cluster.record.PathReport;
+import io.vxseal.peers.Peer;
+import java.net.Inet4Address;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Checks of this node's paths to the other nodes, for managers that ask. */
+final class PathReporter {
+    /** Time to wait for a reply. */
+    private static final Duration PATIENCE = Duration.ofMillis(500);
+
+    /** Time in which a way may be begun; one takes seven seconds at most. */
+    private static final Duration LIMIT = Duration.ofSeconds(10);
+
+    private final Host host;
+    private final DriverLock lock;
+    private final Networks networks;
+    private final LocalNode local;
+
+    PathReporter(Host host, DriverLock lock, Networks networks, LocalNode local) {
+        this.host = host;
+        this.lock = lock;
+        this.networks = networks;
+        this.local = local;
+    }
+
+    /** Checks the paths, some seconds long, without the driver's lock. */
+    PathReport report() {
+        List<PathCheck.Way> ways = lock.locked(this::ways);
+        Map<String, PathReport.State> states = new LinkedHashMap<>();
+        List<PathReport.Finding> findings = new ArrayList<>();
+        for (PathCheck.Outcome outcome : new PathCheck(host.pins(), PATIENCE, LIMIT).outcomes(ways)) {
+            String node = outcome.way().node();
+            states.merge(node, state(outcome.finding()), PathReporter::worse);
+            outcome.finding().filter(finding -> !finding.fit()).ifPresent(finding ->
+                    findings.add(new PathReport.Finding(node, finding.found(), finding.remedy())));
+        }
+        return new PathReport(
+                states.entrySet().stream().map(path -> new PathReport.Path(path.getKey(), path.getValue())).toList(), findings);
+    }
+
+    private static PathReport.State state(Optional<Finding> found) {
+        return found.map(finding -> finding.fit() ? PathReport.State.PASSES : PathReport.State.FAILS).orElse(PathReport.State.UNTRIED);
+    }
+
+    /** Returns what two ways to one node make together: one that fails says most, one that passes least. */
+    private static PathReport.State worse(PathReport.State one, PathReport.State other) {
+        for (PathReport.State state : List.of(PathReport.State.FAILS, PathReport.State.UNTRIED)) {
+            if (one == state || other == state) {
+                return state;
+            }
+        }
+        return PathReport.State.PASSES;
+    }
+
+    private List<PathCheck.Way> ways() {
+        Ways ways = new Ways();
+        for (Attachment attachment : networks.all()) {
+            if (attachment.isUp()) {
+                attachment.network.subnets().forEach(subnet -> add(ways, attachment, subnet));
+            }
+        }
+        return ways.all();
+    }
+
+    private void add(Ways ways, Attachment attachment, Subnet subnet) {
+        List<PathCheck.Endpoint> here = new ArrayList<>();
+        for (Endpoint endpoint : attachment.endpoints.values()) {
+            if (endpoint.joined() && subnet.pool().contains(endpoint.address().address())
+                    && endpoint.address().address() instanceof Inet4Address address) {
+                here.add(new PathCheck.Endpoint(endpoint.mac(), address));
+            }
+        }
+        Map<String, List<PathCheck.Endpoint>> there = new LinkedHashMap<>();
+        for (Peer peer : attachment.peers.walk()) {
+            if (local.reaches(peer) && subnet.pool().contains(peer.address().address())
+                    && peer.address().address() instanceof Inet4Address address) {
+                there.computeIfAbsent(peer.vtep().getHostAddress(), _ -> new ArrayList<>())
+                        .add(new PathCheck.Endpoint(peer.mac(), address));
+            }
+        }
+        ways.add(attachment.id(), attachment.network.encrypted(), subnet.vni(), here, there);
+    }
+}
