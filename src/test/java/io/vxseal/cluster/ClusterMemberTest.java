@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.cluster.message.ManualTimer;
 import io.vxseal.cluster.record.HubView.Retention;
+import io.vxseal.cluster.record.PathReport;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.cluster.ring.RingStore;
 import io.vxseal.cluster.ring.SimulatedTrust;
@@ -15,8 +16,10 @@ import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -47,6 +50,11 @@ class ClusterMemberTest {
         @Override
         public void keys(KeyRing keys) {
             // The tests ask for them.
+        }
+
+        @Override
+        public void checkPaths(Consumer<Optional<PathReport>> then) {
+            throw new AssertionError("no path is checked");
         }
 
         @Override
