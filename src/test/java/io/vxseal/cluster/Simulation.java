@@ -126,10 +126,16 @@ final class Simulation {
     }
 
     void listingChanged() {
-        ManagerAddresses.Listing now = listing();
         for (SimulatedHost host : hosts) {
-            network.after(Duration.ofMillis(random.nextInt(3000)), () -> list(host, now));
+            // Engines keep one list, so that an older one never follows a newer one.
+            network.after(Duration.ofMillis(random.nextInt(3000)), () -> list(host, listing()));
         }
+    }
+
+    /** Returns whether a manager reaches a majority of the managers, itself among them. */
+    boolean isAmongMajority(String manager) {
+        return managers.stream().filter(other -> hosts.stream().anyMatch(host -> host.id.equals(other) && host.isUp())
+                && !network.isCut(manager, other)).count() * 2 > managers.size();
     }
 
     /** Gives a host the list of managers, unless it is not of the swarm any more. */

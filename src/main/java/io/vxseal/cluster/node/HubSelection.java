@@ -39,6 +39,8 @@ public final class HubSelection {
         Optional<MessageChannel> session = Optional.empty();
         int failures;
         long notBefore;
+        /** Time of the last attempt; of no meaning while there was no failure. */
+        long lastAttempt;
         /** The hub is this node's own. */
         boolean self;
 
@@ -88,11 +90,20 @@ public final class HubSelection {
         }
         List<Map.Entry<InetAddress, Candidate>> free = candidates.entrySet().stream()
                 .filter(each -> each.getValue().isReady(now))
-                .sorted(Comparator.comparingInt(each -> each.getValue().failures))
+                .sorted((one, other) -> order(one.getValue(), other.getValue()))
                 .limit(Math.max(0, most - busy()))
                 .toList();
-        free.forEach(each -> each.getValue().attempt = Optional.of(now));
+        free.forEach(each -> {
+            each.getValue().attempt = Optional.of(now);
+            each.getValue().lastAttempt = now;
+        });
         return free.stream().map(Map.Entry::getKey).toList();
+    }
+
+    /** Compares: hubs that did not fail come first, and the others in turn, so that one that is back does not wait for those that are gone. */
+    private static int order(Candidate one, Candidate other) {
+        int byFailure = Boolean.compare(one.failures > 0, other.failures > 0);
+        return byFailure != 0 || one.failures == 0 ? byFailure : Long.signum(one.lastAttempt - other.lastAttempt);
     }
 
     /** Returns the number of attempts and sessions. */

@@ -72,6 +72,24 @@ class HubSelectionTest {
     }
 
     @Test
+    void hubsThatFailAreTriedInTurn() {
+        selection.listed(hubs(1), at(0));
+        for (double now = 0; now < 100; now += 10) {
+            selection.take(at(now), 1);
+            selection.failed(hub(1), at(now));
+        }
+        // The new ones have failed less often than the first for a long time.
+        selection.listed(hubs(3), at(100));
+        for (double now = 110; now < 170; now += 10) {
+            InetAddress tried = selection.take(at(now), 1).getFirst();
+            selection.failed(tried, at(now));
+            if (now >= 130) {
+                assertThat(tried).as("at %s", now).isEqualTo(hub(1 + (int) (now - 130) / 10 % 3));
+            }
+        }
+    }
+
+    @Test
     void hubIsTriedAtOnceAfterItsSessionEnded() {
         selection.listed(hubs(1), at(0));
         selection.take(at(0), 1);
