@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -56,12 +57,18 @@ public record Footprint(Map<String, List<String>> traces) {
         return new Footprint(traces);
     }
 
-    /** Stores the host's footprint on the host, for a later comparison. An address gets its route only when no other host has it. */
+    /**
+     * Stores the host's footprint on the host, for a later comparison, once two in a row are the same: links may be new, and the kernel gives
+     * them addresses a moment later, and those their routes once no other host has them.
+     */
     static void keep(Guest guest) {
-        Await.until("the addresses of " + guest + " to be tested for duplicates", LIMIT,
-                () -> guest.sh("ip -6 addr show tentative -dadfailed").isBlank());
+        Footprint kept = Await.value("the links and addresses of " + guest + " to stay as they are", LIMIT, () -> {
+            Footprint first = of(guest);
+            boolean settled = guest.sh("ip -6 addr show tentative -dadfailed").isBlank();
+            return settled && of(guest).equals(first) ? Optional.of(first) : Optional.empty();
+        });
         try {
-            guest.copyIn(JSON.writeValueAsBytes(of(guest)), KEPT);
+            guest.copyIn(JSON.writeValueAsBytes(kept), KEPT);
         } catch (IOException e) {
             throw new LabException("cannot write down a footprint: " + e.getMessage(), e);
         }
