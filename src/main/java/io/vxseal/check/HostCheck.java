@@ -46,8 +46,8 @@ public record HostCheck(Namespace host, int port, Path plugins, Path swarm) {
     /** Returns a finding for each check. */
     public List<Finding> run() {
         List<Finding> findings = new ArrayList<>();
-        findings.add(probe("VXLAN", "modprobe vxlan bridge", this::vxlan));
-        findings.add(probe("ESP", "modprobe xfrm_user esp4 gcm seqiv", this::esp));
+        findings.add(probe("VXLAN", "modprobe -a vxlan bridge", this::vxlan));
+        findings.add(probe("ESP", "modprobe -a xfrm_user esp4 gcm seqiv", this::esp));
         findings.add(probe("foreign policies", "ip xfrm policy", this::foreignPolicies));
         findings.add(probe("foreign VXLAN", "ip -d link show type vxlan", this::foreignVxlan));
         findings.add(probe("MTU", "ip link", this::mtu));

@@ -59,11 +59,12 @@ record IptablesDiagnosis(IptablesCommand command) {
         }
         // Some versions have an expression of nftables for the udp match, and none for the others.
         if (missing.size() >= MANY && !command.isLegacy()) {
-            return "the kernel lacks iptables' extensions to nftables: modprobe nft_compat xt_bpf xt_policy xt_owner,"
+            return "the kernel lacks iptables' extensions to nftables: modprobe -a nft_compat xt_bpf xt_policy xt_owner,"
                     + " or set VXSEAL_FIREWALL=nftables";
         }
-        return "the kernel lacks %s: modprobe %s, or set VXSEAL_FIREWALL=nftables".formatted(
+        return "the kernel lacks %s: modprobe %s%s, or set VXSEAL_FIREWALL=nftables".formatted(
                 missing.stream().map(Extension::name).collect(Collectors.joining(" and ")),
+                missing.size() > 1 ? "-a " : "",
                 missing.stream().map(Extension::module).collect(Collectors.joining(" ")));
     }
 

@@ -70,7 +70,7 @@ public record XfrmRefusal(XfrmChange change, KernelException reason) {
         String missing = switch (answer.errno()) {
             // xfrm_aead_get_byname() did not find it, or crypto_alloc_aead() a part of it.
             case Errno.ENOSYS, Errno.ENOENT ->
-                "AES-GCM: modprobe gcm seqiv, or use a kernel built with CONFIG_CRYPTO_GCM and CONFIG_CRYPTO_SEQIV";
+                "AES-GCM: modprobe -a gcm seqiv, or use a kernel built with CONFIG_CRYPTO_GCM and CONFIG_CRYPTO_SEQIV";
             // xfrm_get_type() did not find it.
             case Errno.EPROTONOSUPPORT -> "ESP: modprobe %s, or use a kernel built with CONFIG_%s"
                     .formatted(v4 ? "esp4" : "esp6", v4 ? "INET_ESP" : "INET6_ESP");

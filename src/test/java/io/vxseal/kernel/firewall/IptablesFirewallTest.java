@@ -164,8 +164,8 @@ class IptablesFirewallTest {
         "-m bpf, the bpf match: modprobe xt_bpf",
         "-m policy, the policy match: modprobe xt_policy",
         "-m owner, the owner match: modprobe xt_owner",
-        "-m bpf|-m policy, the bpf match and the policy match: modprobe xt_bpf xt_policy",
-        "-m bpf|-m policy|-m owner, modprobe nft_compat",
+        "-m bpf|-m policy, the bpf match and the policy match: modprobe -a xt_bpf xt_policy",
+        "-m bpf|-m policy|-m owner, modprobe -a nft_compat",
         "-m udp, the udp match: modprobe xt_tcpudp",
         "^\\*mangle, table mangle: modprobe nf_tables",
         "^\\*filter, table filter: modprobe nf_tables"
@@ -187,7 +187,7 @@ class IptablesFirewallTest {
             String expected = variant.equals("nft")
                     ? remedy
                     : remedy.replaceAll("table (\\w+): modprobe nf_tables", "table $1: modprobe iptable_$1")
-                            .replace("modprobe nft_compat", "modprobe xt_bpf xt_policy xt_owner");
+                            .replace("modprobe -a nft_compat", "modprobe -a xt_bpf xt_policy xt_owner");
             assertThatThrownBy(() -> firewall(standIn.toString()).protect(Set.of(SEGMENT)))
                     .isInstanceOf(FirewallException.class)
                     .hasMessageContaining("protect VNI 4097 on port 4789")

@@ -241,7 +241,7 @@ class XfrmPolicyTest {
         assertThat(failures.getFirst().reason())
                 .hasMessageStartingWith("add SA 10.55.0.1 -> 10.55.0.2 spi 0x12345678: ENOSYS")
                 .hasMessageContaining("Requested AEAD algorithm not found")
-                .hasMessageContaining("modprobe gcm seqiv");
+                .hasMessageContaining("modprobe -a gcm seqiv");
         assertThat(xfrm.states()).isEmpty();
         assertThat(xfrm.apply(List.of(new DeleteState(state.id())))).isEmpty();
     }
