@@ -49,6 +49,10 @@ class SecurityPathTest {
             host.run("ip address add 2001:db8::%d/64 dev wire nodad".formatted(number++));
             host.run("ip link set wire up");
         }
+        // Else the first datagram waits for its neighbour, on a link that is just coming up, longer than one may take.
+        for (Transport transport : Transport.values()) {
+            await().ignoreExceptions().until(() -> !near.run("ping -q -c 1 -W 1 " + address(transport, 2)).isEmpty());
+        }
     }
 
     @AfterEach
