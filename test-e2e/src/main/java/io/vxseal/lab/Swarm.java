@@ -160,6 +160,14 @@ public final class Swarm {
         }
     }
 
+    /** Returns the virtual address of a service on a network. */
+    public String vip(String service, String network) {
+        String id = manager().sh("docker network inspect -f '{{.Id}}' " + network);
+        return manager().sh("docker service inspect -f '{{range .Endpoint.VirtualIPs}}{{.NetworkID}} {{.Addr}}{{println}}{{end}}' " + service)
+                .lines().filter(line -> line.startsWith(id)).map(line -> line.split("[ /]")[1]).findFirst()
+                .orElseThrow(() -> new LabException(service + " has no address on " + network));
+    }
+
     public void removeNetwork(String name) {
         // The manager refuses while a node has not reported the end of the network's last task.
         Await.until("network " + name + " to be removable", COMMAND,

@@ -63,7 +63,7 @@ final class Traffic {
             for (boolean encrypted : List.of(true, false)) {
                 String network = "traffic_" + Line.name(driver, encrypted);
                 Task far = lab.swarm().task("traffic_far", network, there);
-                lines.add(new Line(driver, encrypted, lab.swarm().task("traffic_near", network, here), far, vip(network),
+                lines.add(new Line(driver, encrypted, lab.swarm().task("traffic_near", network, here), far, lab.swarm().vip("traffic_far", network),
                         report.addObject().put("driver", driver).put("encrypted", encrypted)));
             }
         }
@@ -104,14 +104,6 @@ final class Traffic {
             throw new LabException("no round trip: " + said);
         }
         return Double.parseDouble(mean.group(1));
-    }
-
-    private String vip(String network) {
-        Guest manager = lab.swarm().manager();
-        String id = manager.sh("docker network inspect -f '{{.Id}}' " + network);
-        return manager.sh("docker service inspect -f '{{range .Endpoint.VirtualIPs}}{{.NetworkID}} {{.Addr}}{{println}}{{end}}' traffic_far")
-                .lines().filter(line -> line.startsWith(id)).map(line -> line.split("[ /]")[1]).findFirst()
-                .orElseThrow(() -> new LabException("no service address on " + network));
     }
 
     private String file() {

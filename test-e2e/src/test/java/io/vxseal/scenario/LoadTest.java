@@ -35,6 +35,7 @@ import org.junit.jupiter.api.TestMethodOrder;
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class LoadTest {
     private static final int REQUESTS = 5000;
+    private static final String UPDATE = "update --force --detach=false --quiet api";
     private static final Duration CHANGE = Duration.ofMinutes(5);
     private static final Duration NOTICE = Duration.ofSeconds(75);
 
@@ -105,7 +106,7 @@ class LoadTest {
     @Test
     @Order(1)
     void rollingUpdateFailsNoRequest() {
-        failsNoRequest("rolling update", List.of("update --force --detach=false --quiet api"));
+        failsNoRequest("rolling update", List.of(UPDATE));
     }
 
     @Test
@@ -123,11 +124,11 @@ class LoadTest {
         Load loadOfOurs = ours.load(manager);
         String node = lab.guest(2).name();
         manager.getFirst().sh("docker node update --availability drain " + node);
-        List.of(theirs, ours).forEach(side -> side.change("update --force --detach=false --quiet api"));
+        List.of(theirs, ours).forEach(side -> side.change(UPDATE));
         theirs.report("drained host", loadOfTheirs);
         Load.Result result = ours.report("drained host", loadOfOurs);
         manager.getFirst().sh("docker node update --availability active " + node);
-        List.of(theirs, ours).forEach(side -> side.change("update --force --detach=false --quiet api"));
+        List.of(theirs, ours).forEach(side -> side.change(UPDATE));
         assertThat(result.failures()).isEmpty();
         assertThat(result.asked()).isGreaterThanOrEqualTo(REQUESTS);
     }
@@ -138,7 +139,7 @@ class LoadTest {
 
     private void isRightAfterReturn(Lab lab, String what, Runnable absence) {
         Load load = ours.load(lab.guests());
-        CompletableFuture<Void> update = CompletableFuture.runAsync(() -> ours.change("update --force --detach=false --quiet api"));
+        CompletableFuture<Void> update = CompletableFuture.runAsync(() -> ours.change(UPDATE));
         absence.run();
         Product.awaitTogether(lab.guests());
         List<Double> back = Together.map(lab.guests(), LoadTest::uptime);

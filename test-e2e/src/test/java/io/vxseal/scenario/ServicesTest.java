@@ -85,12 +85,6 @@ class ServicesTest {
     private List<Task> web;
     private List<Task> clients;
 
-    private static String vip(Lab lab, String service) {
-        String network = lab.swarm().manager().sh("docker network inspect -f '{{.Id}}' app_net");
-        return lab.swarm().manager().sh(("docker service inspect -f '{{range .Endpoint.VirtualIPs}}{{.NetworkID}} {{.Addr}}{{println}}{{end}}'"
-                + " app_%s | grep ^%s").formatted(service, network)).split("[ /]")[1];
-    }
-
     private static Optional<JsonNode> service(Guest guest, String name) {
         return Product.status(guest).flatMap(status -> {
             for (JsonNode service : status.path("services")) {
@@ -135,7 +129,7 @@ class ServicesTest {
         web = Together.map(lab.guests(), guest -> lab.swarm().task("app_web", "app_net", guest));
         clients = Together.map(lab.guests(), guest -> lab.swarm().task("app_client", "app_net", guest));
         awaitTasks(lab, "web", 2);
-        String vip = vip(lab, "web");
+        String vip = lab.swarm().vip("app_web", "app_net");
         for (Task client : clients) {
             assertAllAnswer(client, "web", web);
             assertAllAnswer(client, "front", web);
@@ -149,7 +143,7 @@ class ServicesTest {
     @Test
     @Order(2)
     void vipAnswersPingAndTakesUdp(Lab lab) {
-        String vip = vip(lab, "web");
+        String vip = lab.swarm().vip("app_web", "app_net");
         for (Task client : clients) {
             Task asked = new Task(client.guest(), "none", 0, vip);
             assertThat(client.ping(asked, 3)).matches(Task.Pings::allBack);
@@ -230,7 +224,7 @@ class ServicesTest {
     @Test
     @Order(7)
     void serviceWithoutTasksRefusesAtOnce(Lab lab) {
-        String vip = vip(lab, "api");
+        String vip = lab.swarm().vip("app_api", "app_net");
         lab.swarm().manager().run("docker service scale app_api=0", CHANGE).require();
         awaitTasks(lab, "api", 0);
         for (Task client : clients) {
