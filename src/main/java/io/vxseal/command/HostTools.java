@@ -1,5 +1,7 @@
 package io.vxseal.command;
 
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -10,7 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.function.UnaryOperator;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -21,6 +23,8 @@ final class HostTools {
 
     /** Octets kept of one command's output: a host may have a hundred thousand rules. */
     private static final int MOST_OCTETS = 4 << 20;
+
+    private static final int LONGEST_LINE = 64 << 10;
 
     private static final String LINE_END = "\n";
 
@@ -72,9 +76,8 @@ final class HostTools {
         Map<String, String> files = new LinkedHashMap<>();
         files.put("plugin.txt", run(List.of("docker plugin inspect " + id), List.of()));
         // The newest lines first, so that those are kept if there are too many.
-        files.put("log.txt", run("journalctl --no-pager --reverse -o short-iso -u docker -n 50000", List.of(), output -> output.lines()
-                .filter(line -> line.contains("plugin=" + id))
-                .collect(Collectors.joining(LINE_END, "", LINE_END))));
+        files.put("log.txt", run("journalctl --no-pager --reverse -o short-iso -u docker -n 50000", List.of(),
+                line -> line.contains("plugin=" + id)));
         return files;
     }
 
@@ -83,11 +86,11 @@ final class HostTools {
     }
 
     private static String run(List<String> commands, List<String> prefix) {
-        return commands.stream().map(command -> run(command, prefix, UnaryOperator.identity())).collect(Collectors.joining());
+        return commands.stream().map(command -> run(command, prefix, _ -> true)).collect(Collectors.joining());
     }
 
     /** Runs a command, and returns it with its output after it. */
-    private static String run(String command, List<String> prefix, UnaryOperator<String> filter) {
+    private static String run(String command, List<String> prefix, Predicate<String> wanted) {
         String heading = "# " + command + LINE_END;
         List<String> words = Stream.concat(prefix.stream(), Stream.of(command.split(" "))).toList();
         Process process;
@@ -101,16 +104,44 @@ final class HostTools {
         }
         Thread limit = Thread.ofVirtual().start(() -> killAfterLimit(process));
         try (InputStream output = process.getInputStream()) {
-            String text = new String(output.readNBytes(MOST_OCTETS), StandardCharsets.UTF_8);
-            String cut = output.read() < 0 ? "" : "(cut)" + LINE_END;
+            String text = lines(output, wanted, MOST_OCTETS);
             process.destroyForcibly();
-            return heading + filter.apply(text) + cut + LINE_END;
+            return heading + text + LINE_END;
         } catch (IOException failure) {
             return heading + failure + LINE_END + LINE_END;
         } finally {
             process.destroyForcibly();
             limit.interrupt();
         }
+    }
+
+    /**
+     * Reads the lines that are wanted, and keeps no others.
+     *
+     * @param most octets that are kept
+     */
+    static String lines(InputStream output, Predicate<String> wanted, int most) throws IOException {
+        InputStream in = new BufferedInputStream(output);
+        ByteArrayOutputStream line = new ByteArrayOutputStream();
+        StringBuilder kept = new StringBuilder();
+        for (int octet = in.read(); octet >= 0 || line.size() > 0; octet = in.read()) {
+            if (octet >= 0 && octet != '\n') {
+                // The rest of a line that is longer is left out.
+                if (line.size() < LONGEST_LINE) {
+                    line.write(octet);
+                }
+                continue;
+            }
+            String text = line.toString(StandardCharsets.UTF_8);
+            line.reset();
+            if (wanted.test(text)) {
+                if (kept.length() + text.length() >= most) {
+                    return kept.append("(cut)").append(LINE_END).toString();
+                }
+                kept.append(text).append(LINE_END);
+            }
+        }
+        return kept.toString();
     }
 
     private static void killAfterLimit(Process process) {

@@ -5,13 +5,18 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Deque;
+import java.util.EnumMap;
+import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The last events of this node, in memory. Those that follow it keep the number of the last event they have seen and nothing else, so a
+ * The last events of this node, in memory. If there are too many, the oldest goes of the kind that has most, so that a flood of one kind
+ * leaves the others. Those that follow it keep the number of the last event they have seen and nothing else, so a
  * slow one costs no memory: it is told how many events it missed. Safe for use by several threads.
  */
 public final class Journal {
@@ -21,6 +26,8 @@ public final class Journal {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition added = lock.newCondition();
     private final Deque<Event> events = new ArrayDeque<>();
+    private final Map<Event.Kind, Integer> kept = new EnumMap<>(Event.Kind.class);
+    private final String id = Long.toString(Instant.now().toEpochMilli(), Character.MAX_RADIX);
     private long newest;
 
     /**
@@ -36,14 +43,32 @@ public final class Journal {
         lock.lock();
         try {
             newest++;
-            if (events.size() == CAPACITY) {
-                events.removeFirst();
-            }
             events.add(new Event(newest, Instant.now(), kind, subject, line));
+            kept.merge(kind, 1, Integer::sum);
+            if (events.size() > CAPACITY) {
+                removeOne();
+            }
             added.signalAll();
         } finally {
             lock.unlock();
         }
+    }
+
+    private void removeOne() {
+        Event.Kind most = Collections.max(kept.entrySet(), Map.Entry.comparingByValue()).getKey();
+        Iterator<Event> oldest = events.iterator();
+        while (oldest.hasNext()) {
+            if (oldest.next().kind() == most) {
+                oldest.remove();
+                kept.merge(most, -1, Integer::sum);
+                return;
+            }
+        }
+    }
+
+    /** Returns what distinguishes this journal from those of other processes, whose events have the same numbers. */
+    public String id() {
+        return id;
     }
 
     /** Returns the last events, the newest last. */

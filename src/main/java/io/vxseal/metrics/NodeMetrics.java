@@ -6,6 +6,7 @@ import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
 import io.vxseal.encryption.PeerTraffic;
 import io.vxseal.encryption.Tally;
+import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.overlay.KernelCounters;
 import io.vxseal.overlay.Overview;
 import io.vxseal.overlay.watch.Condition;
@@ -79,7 +80,9 @@ final class NodeMetrics {
                 .name("vxseal_cleartext_dropped_packets")
                 .help("Packets that were dropped because they would have entered or left an encrypted network in clear,"
                         + " or could not be judged, by the barrier that dropped them.");
-        Map.of("rules", kernel.rules(), "priority", kernel.priority()).forEach((barrier, drops) ->
+        Map<String, Drops> barriers = new TreeMap<>(Map.of("rules", kernel.rules(), "priority", kernel.priority()));
+        barriers.values().removeIf(drops -> !drops.known());
+        barriers.forEach((barrier, drops) ->
                 Map.of("in", drops.incoming(), "out", drops.outgoing()).forEach((direction, packets) ->
                         family.dataPoint(CounterDataPointSnapshot.builder()
                                 .labels(Labels.of("direction", direction, "barrier", barrier))

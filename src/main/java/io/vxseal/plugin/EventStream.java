@@ -41,8 +41,13 @@ record EventStream(Pending<Driver> driver) {
 
     /** Returns the number of the event after which a client wants all: the last that it has seen, or one before the newest. */
     private static long seen(Context context, Journal journal) {
-        return number(context.header("Last-Event-ID"))
-                .orElseGet(() -> Math.max(0, journal.newest() - number(context.queryParam("last")).orElse(0L)));
+        String last = context.header("Last-Event-ID");
+        if (last != null) {
+            // All events come after one of another process.
+            String own = journal.id() + "-";
+            return last.startsWith(own) ? number(last.substring(own.length())).orElse(0L) : 0;
+        }
+        return Math.max(0, journal.newest() - number(context.queryParam("last")).orElse(0L));
     }
 
     private static Optional<Long> number(@Nullable String text) {
@@ -64,7 +69,7 @@ record EventStream(Pending<Driver> driver) {
                     client.sendEvent(MISSED, json(new Missed(batch.missed())));
                 }
                 for (Event event : batch.events()) {
-                    client.sendEvent("event", json(EventReply.of(event)), Long.toString(event.number()));
+                    client.sendEvent("event", json(EventReply.of(event)), journal.id() + "-" + event.number());
                     seen = event.number();
                 }
                 if (batch.events().isEmpty()) {

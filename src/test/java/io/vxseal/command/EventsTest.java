@@ -108,6 +108,31 @@ class EventsTest {
         }
     }
 
+    /** Returns what a client that names the last event it has seen is told first. */
+    private String after(String id) throws Exception {
+        StringBuilder told = new StringBuilder();
+        try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(manager.socket))) {
+            channel.write(ByteBuffer.wrap("GET /events HTTP/1.1\r\nHost: plugin\r\nAccept: text/event-stream\r\nLast-Event-ID: %s\r\n\r\n"
+                    .formatted(id).getBytes(StandardCharsets.US_ASCII)));
+            ByteBuffer part = ByteBuffer.allocate(4096);
+            while (told.indexOf("event 3") < 0 && channel.read(part.clear()) > 0) {
+                told.append(StandardCharsets.US_ASCII.decode(part.flip()));
+            }
+        }
+        return told.toString();
+    }
+
+    @Test
+    void goesOnAfterLastSeenEventOfThisProcessOnly() throws Exception {
+        for (int i = 1; i <= 3; i++) {
+            manager.driver.journal().add(Event.Kind.REPAIRED, "", "event " + i);
+        }
+        String own = manager.driver.journal().id();
+        assertThat(after(own + "-2")).contains("id: " + own + "-3").doesNotContain("event 2");
+        assertThat(after("former-2")).as("events of this process with the numbers of a former one's").contains("event 1", "event 2");
+        assertThat(after("2")).contains("event 1");
+    }
+
     @Test
     void refusesNegativeNumber() {
         assertThat(manager.run("events --last -1").status()).isEqualTo(2);

@@ -3,6 +3,8 @@ package io.vxseal.command;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.kernel.TestHost;
+import java.io.ByteArrayInputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,6 +27,17 @@ class HostToolsTest {
                 	aead rfc4106(gcm(aes)) 0x(removed) 128
                 	mark 0x76d0c4e3/0xffffffff
                 """);
+    }
+
+    @Test
+    void keepsWantedLinesHoweverManyOthersThereAre() throws Exception {
+        String others = ("x".repeat(99) + "\n").repeat(1000);
+        byte[] output = (others + "wanted 1\n" + others + "wanted 2").getBytes(StandardCharsets.UTF_8);
+        assertThat(HostTools.lines(new ByteArrayInputStream(output), line -> line.startsWith("wanted"), 1000))
+                .isEqualTo("wanted 1\nwanted 2\n");
+        assertThat(HostTools.lines(new ByteArrayInputStream(output), _ -> true, 1000)).hasSizeLessThan(1010).endsWith("(cut)\n");
+        byte[] endless = "w".repeat(1 << 20).getBytes(StandardCharsets.UTF_8);
+        assertThat(HostTools.lines(new ByteArrayInputStream(endless), _ -> true, 1 << 20)).hasSizeLessThan(1 << 17);
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.vxseal.journal;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -24,6 +25,20 @@ class JournalTest {
         assertThat(journal.last()).hasSize(Journal.CAPACITY);
         assertThat(journal.last().getFirst().text()).isEqualTo("event 6");
         assertThat(journal.last().getLast().number()).isEqualTo(journal.newest()).isEqualTo(Journal.CAPACITY + 5);
+    }
+
+    @Test
+    void floodOfOneKindLeavesEventsOfOthers() {
+        journal.add(Event.Kind.ERROR, "", "an error");
+        add(5);
+        for (int i = 0; i < 10 * Journal.CAPACITY; i++) {
+            journal.add(Event.Kind.PEERS, "node", "peers " + i);
+        }
+        assertThat(journal.last()).hasSize(Journal.CAPACITY).isSortedAccordingTo(Comparator.comparingLong(Event::number));
+        assertThat(journal.last().subList(0, 6)).extracting(Event::kind)
+                .containsExactly(Event.Kind.ERROR, Event.Kind.REPAIRED, Event.Kind.REPAIRED, Event.Kind.REPAIRED, Event.Kind.REPAIRED,
+                        Event.Kind.REPAIRED);
+        assertThat(journal.last().getLast().text()).isEqualTo("peers " + (10 * Journal.CAPACITY - 1));
     }
 
     @Test

@@ -1,6 +1,9 @@
 package io.vxseal.cluster.refusal;
 
+import java.net.InetAddress;
 import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLongArray;
@@ -13,8 +16,14 @@ public final class Refusals implements RefusalListener {
     private static final long QUIET_NANOS = 10_000_000_000L;
     private static final int MAX_SOURCES = 256;
 
-    /** Warnings in ten seconds from all sources: a flood from many addresses must not fill the engine's log. */
+    /**
+     * Warnings in ten seconds of all addresses, and as many of all nodes: a flood from many addresses must neither fill the engine's log
+     * nor hide what nodes with a certificate do, each of which is one source.
+     */
     private static final int MAX_WARNINGS = 20;
+
+    /** Groups of an IPv6 address that its network has; a host may have all addresses in it. */
+    private static final int NETWORK_GROUPS = 4;
 
     private final AtomicLongArray counts = new AtomicLongArray(Refusal.values().length);
 
@@ -29,30 +38,47 @@ public final class Refusals implements RefusalListener {
     };
 
     private long periodStart = System.nanoTime();
-    private int warningsInPeriod;
+    private final Map<Boolean, Integer> warningsInPeriod = new HashMap<>();
 
     @Override
     @SuppressWarnings("EnumOrdinal") // An array with a place for each reason.
     public void refused(Refusal reason, String source, String detail) {
         counts.incrementAndGet(reason.ordinal());
-        if (isNews(source, System.nanoTime())) {
+        if (isNews(network(source), System.nanoTime())) {
             log.warn("refused from {}: {}: {}", source, reason.text(), detail);
         } else {
             log.debug("refused from {}: {}: {}", source, reason.text(), detail);
         }
     }
 
+    /** Returns the network of an IPv6 address, and any other source as it is. */
+    private static String network(String source) {
+        if (source.indexOf(':') < 0) {
+            return source;
+        }
+        try {
+            byte[] octets = InetAddress.ofLiteral(source).getAddress();
+            return octets.length == Integer.BYTES ? source : ":" + HexFormat.of().formatHex(octets, 0, 2 * NETWORK_GROUPS);
+        } catch (IllegalArgumentException other) {
+            return source;
+        }
+    }
+
+    private static boolean isAddress(String source) {
+        return source.indexOf(':') >= 0 || source.indexOf('.') >= 0;
+    }
+
     private boolean isNews(String source, long now) {
         synchronized (warned) {
             if (now - periodStart > QUIET_NANOS) {
                 periodStart = now;
-                warningsInPeriod = 0;
+                warningsInPeriod.clear();
             }
             Long last = warned.get(source);
-            if (last != null && now - last <= QUIET_NANOS || warningsInPeriod >= MAX_WARNINGS) {
+            if (last != null && now - last <= QUIET_NANOS || warningsInPeriod.getOrDefault(isAddress(source), 0) >= MAX_WARNINGS) {
                 return false;
             }
-            warningsInPeriod++;
+            warningsInPeriod.merge(isAddress(source), 1, Integer::sum);
             warned.remove(source);
             warned.put(source, now);
             return true;

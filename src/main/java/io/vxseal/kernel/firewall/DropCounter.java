@@ -11,6 +11,11 @@ enum DropCounter {
         this.id = id;
     }
 
+    /** Returns a rule as it is without its counter. */
+    static String uncounted(String rule) {
+        return rule.replaceFirst("counter name \\w+ drop$", "drop");
+    }
+
     /** Returns the end of a rule that counts and drops, in nft's words. */
     String drop() {
         return "counter name %s drop".formatted(id);

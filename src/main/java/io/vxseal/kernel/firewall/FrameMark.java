@@ -40,8 +40,7 @@ public final class FrameMark implements AutoCloseable {
      */
     public static FrameMark in(Namespace namespace, int mark) {
         NftTable table = new NftTable(CommandRunner.in(namespace), NftFamily.BRIDGE, NAME, () ->
-                "the kernel may lack nftables for bridges or counters (CONFIG_NF_TABLES_BRIDGE, CONFIG_NFT_OBJREF):"
-                        + " modprobe -a nf_tables nft_counter nft_objref");
+                "the kernel may lack nftables for bridges (CONFIG_NF_TABLES_BRIDGE): modprobe nf_tables");
         return new FrameMark(table, NftContent.of(List.of(DropCounter.INCOMING), List.of(
                 NftContent.Chain.base("incoming", "filter hook prerouting priority -400", List.of(
                         "iifname \"vx-*\" meta priority 0x%x accept".formatted(SealedPriority.PRIORITY),

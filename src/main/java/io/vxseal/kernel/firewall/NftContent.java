@@ -52,6 +52,13 @@ record NftContent(List<DropCounter> counters, List<NamedSet> sets, List<Chain> c
         return new NftContent(counters, List.of(), chains);
     }
 
+    /** Returns the same rules without counters. */
+    NftContent uncounted() {
+        return new NftContent(List.of(), sets, chains.stream()
+                .map(chain -> new Chain(chain.name, chain.hook, chain.rules.stream().map(DropCounter::uncounted).toList()))
+                .toList());
+    }
+
     /** Returns the counters, sets and chains as they stand in the braces of a table. */
     String text() {
         return counters.stream().map(counter -> "counter %s { }\n".formatted(counter.id)).collect(Collectors.joining())

@@ -9,12 +9,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A table of nf_tables in one namespace, which is replaced whole. Whether it is unchanged is asked of the kernel by netlink; nft
  * runs only to change it. The reference is what the kernel listed right after nft made the table.
  */
 final class NftTable implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(NftTable.class);
+
     private static final List<String> NFT = List.of("nft", "-f", "-");
 
     /** The remedy for a failure of nft that is due neither to its absence nor to a missing capability. */
@@ -36,6 +40,12 @@ final class NftTable implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
 
     private Optional<NetlinkSocket> socket = Optional.empty();
+
+    /** Whether the kernel refused named counters: the rules then drop without counting. */
+    private volatile boolean uncounted;
+
+    /** Whether the last reading of counters failed. */
+    private volatile boolean unread;
 
     /** Empty before this object made the table, and after it removed it. */
     private Optional<Reference> reference = Optional.empty();
@@ -72,7 +82,7 @@ final class NftTable implements AutoCloseable {
                 socket = Optional.of(NetlinkSocket.open(runner.namespace(), NetlinkDescriptor.NETLINK_NETFILTER));
             }
             NftListing listing = NftListing.read(socket.get(), family, name);
-            meter.read(listing.isEmpty() ? Map.of() : Map.of(name, NftListing.drops(socket.get(), family, name)));
+            readCounters(socket.get(), listing);
             return listing;
         } catch (KernelException failure) {
             if (lacksNfnetlink(failure)) {
@@ -84,9 +94,22 @@ final class NftTable implements AutoCloseable {
         }
     }
 
+    /** Reads the counters, without which the rules are as good: a failure is logged once. */
+    private void readCounters(NetlinkSocket in, NftListing listing) {
+        try {
+            meter.read(listing.isEmpty() ? Map.of() : Map.of(name, NftListing.drops(in, family, name)));
+            unread = false;
+        } catch (KernelException failure) {
+            if (!unread) {
+                log.warn("cannot read what table {} dropped, which metrics leave out until then: {}", this, failure.getMessage());
+            }
+            unread = true;
+        }
+    }
+
     /** Returns what the table's rules dropped, as of the last listing. */
     Drops drops() {
-        return meter.total();
+        return uncounted || unread ? meter.total().unknown() : meter.total();
     }
 
     private static boolean lacksNfnetlink(KernelException failure) {
@@ -137,9 +160,9 @@ final class NftTable implements AutoCloseable {
     NftListing replace(String what, NftContent content) throws FirewallException {
         lock.lock();
         try {
-            run(what, deletion() + "table %s {\n%s}\n".formatted(this, content.text()));
+            NftContent made = make(what, content);
             NftListing after = list();
-            if (after.size() != content.size()) {
+            if (after.size() != made.size()) {
                 throw new FirewallException(what + ": another program changes table " + this + ", too");
             }
             reference = Optional.of(new Reference(content, after));
@@ -147,6 +170,34 @@ final class NftTable implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+    }
+
+    /**
+     * Makes the table, without counters if the kernel refuses them: what the rules drop must not depend on what they count.
+     *
+     * @return what it was made of
+     */
+    private NftContent make(String what, NftContent content) throws FirewallException {
+        NftContent plain = content.uncounted();
+        if (!uncounted) {
+            CommandRunner.Outcome outcome = runner.run(NFT, commands(content));
+            if (outcome.done()) {
+                return content;
+            }
+            if (outcome.notFound() || outcome.denied() || plain.equals(content) || !runner.run(NFT, commands(plain)).done()) {
+                throw outcome.failed(what, remedy(outcome));
+            }
+            uncounted = true;
+            log.warn("table {} drops without counting, and metrics leave its counters out: the kernel refuses named counters"
+                    + " (modprobe -a nft_counter nft_objref)", this);
+            return plain;
+        }
+        run(what, commands(plain));
+        return plain;
+    }
+
+    private String commands(NftContent content) {
+        return deletion() + "table %s {\n%s}\n".formatted(this, content.text());
     }
 
     /** Removes the table. It is no error if it is gone. */

@@ -31,7 +31,6 @@ record NftablesDiagnosis(CommandRunner runner) {
             new Part(
                     "table %s { set segments { typeof udp dport . " + NftablesRules.VNI + "; elements = { 1 . 1 }; }; }",
                     "the kernel lacks nftables' sets: modprobe nf_tables_set, or use kernel 5.10 or later"),
-            new Part("table %s { counter try { }; }", "the kernel's nftables lacks counters: modprobe -a nft_counter nft_objref"),
             Part.rule("input", "accept", "the kernel lacks nftables' chains of type filter: use kernel 5.10 or later"),
             Part.rule(
                     "input",

@@ -64,8 +64,7 @@ public final class SealedPriority implements AutoCloseable {
         chains.add(NftContent.Chain.base("incoming", "filter hook input priority 400", incoming));
         chains.add(NftContent.Chain.base("leaving", "filter hook postrouting priority " + BEFORE_SOURCE_NAT, leaving));
         NftTable table = new NftTable(CommandRunner.in(namespace), NftFamily.INET, "vxseal-priority", () ->
-                "the kernel may lack nftables' \"ipsec\" or counters (CONFIG_NFT_XFRM, CONFIG_NFT_OBJREF):"
-                        + " modprobe -a nf_tables nft_xfrm nft_counter nft_objref");
+                "the kernel may lack nftables' \"ipsec\" (CONFIG_NFT_XFRM): modprobe -a nf_tables nft_xfrm");
         return new SealedPriority(table, NftContent.of(List.of(DropCounter.values()), chains));
     }
 

@@ -1,0 +1,41 @@
+package io.vxseal.cluster.refusal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.StandardError;
+import org.junit.jupiter.api.Test;
+
+class RefusalsTest {
+    private final Refusals refusals = new Refusals();
+
+    private void refuse(String source) {
+        refusals.refused(Refusal.HANDSHAKE, source, "nonsense");
+    }
+
+    @Test
+    void floodFromManyAddressesDoesNotHideWhatNodesDo() throws Exception {
+        try (StandardError log = new StandardError()) {
+            for (int i = 0; i < 1000; i++) {
+                refuse("192.0.2.%d".formatted(i % 256));
+                refuse("2001:db8:0:%x::1".formatted(i));
+            }
+            refuse("hostilenode");
+            assertThat(log.said().lines().filter(line -> line.contains("refused from"))).hasSize(21).last().asString()
+                    .contains("refused from hostilenode");
+        }
+        assertThat(refusals.total()).isEqualTo(2001);
+    }
+
+    @Test
+    void oneIpv6NetworkIsOneSource() throws Exception {
+        try (StandardError log = new StandardError()) {
+            for (int i = 0; i < 1000; i++) {
+                refuse("2001:db8::%x".formatted(i + 1));
+                refuse("hostilenode");
+            }
+            refuse("2001:db8:1::1");
+            refuse("othernode");
+            assertThat(log.said().lines().filter(line -> line.contains("refused from"))).hasSize(4);
+        }
+    }
+}
