@@ -109,7 +109,6 @@ class NftablesFirewallTest {
         "table, modprobe nf_tables",
         "typeof, modprobe nf_tables_set",
         "type filter, chains of type filter",
-        "counter, modprobe -a nft_counter",
         "ipsec in, modprobe nft_xfrm",
         "meta skuid, meta skuid",
         "frag frag-off, lacks \"frag\""

@@ -149,15 +149,11 @@ public final class Swarm {
         manager().run("docker network create -d %s %s %s".formatted(driver, String.join(" ", options), name), COMMAND).require();
     }
 
-    /** Returns the VNI of a network's first subnet. */
+    /** Returns the VNI of a network's first subnet, once the leader has allocated it: that happens after the creation's answer. */
     public int vni(String network) {
-        String list = manager().sh("docker network inspect -f "
-                + "'{{index .Options \"com.docker.network.driver.overlay.vxlanid_list\"}}' " + network);
-        try {
-            return Integer.parseInt(list.split(",")[0].strip());
-        } catch (NumberFormatException e) {
-            throw new LabException("network " + network + " has no VNI: '" + list + "'", e);
-        }
+        return Await.value("the VNI of network " + network, COMMAND, () -> manager()
+                .sh("docker network inspect -f '{{index .Options \"com.docker.network.driver.overlay.vxlanid_list\"}}' " + network)
+                .lines().map(list -> list.split(",")[0].strip()).filter(vni -> !vni.isEmpty()).findFirst().map(Integer::valueOf));
     }
 
     /** Returns the virtual address of a service on a network. */
