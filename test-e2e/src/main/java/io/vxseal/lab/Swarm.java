@@ -78,6 +78,7 @@ public final class Swarm {
         manager().run("docker node promote " + next, COMMAND).require();
         Await.until(next + " to be a manager", READY, () ->
                 says(next, "docker node inspect -f '{{.ManagerStatus.Reachability}}' self", "reachable"));
+        restartInError(next);
         next.run("docker node demote " + manager(), COMMAND).require();
         Await.until(next + " to lead and " + manager() + " to be a worker", READY, () ->
                 says(next, "docker node inspect -f '{{.ManagerStatus.Leader}}' self", "true")
@@ -86,8 +87,21 @@ public final class Swarm {
         order.remove(next);
         order.addFirst(next);
         Swarm led = new Swarm(List.copyOf(order));
+        restartInError(manager());
         led.awaitReady();
         return led;
+    }
+
+    /**
+     * Restarts an engine whose part in the swarm has once ended with an error, as that of a manager may that dials a former one first.
+     * Such an engine says "error" from then on, although it goes on, and refuses tasks with a network of the swarm while it is a worker.
+     */
+    private static void restartInError(Guest guest) {
+        if (says(guest, "docker info -f '{{.Swarm.LocalNodeState}}'", "error")) {
+            guest.restartEngine();
+            Await.until(guest + " to be part of the swarm again", READY, () ->
+                    says(guest, "docker info -f '{{.Swarm.LocalNodeState}}'", "active"));
+        }
     }
 
     private static boolean says(Guest guest, String command, String answer) {
