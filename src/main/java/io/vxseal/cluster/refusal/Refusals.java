@@ -1,5 +1,6 @@
 package io.vxseal.cluster.refusal;
 
+import io.vxseal.text.Line;
 import java.net.InetAddress;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -44,10 +45,13 @@ public final class Refusals implements RefusalListener {
     @SuppressWarnings("EnumOrdinal") // An array with a place for each reason.
     public void refused(Refusal reason, String source, String detail) {
         counts.incrementAndGet(reason.ordinal());
+        // Both may hold what another node sent.
+        String from = Line.of(source);
+        String what = Line.of(detail);
         if (isNews(network(source), System.nanoTime())) {
-            log.warn("refused from {}: {}: {}", source, reason.text(), detail);
+            log.warn("refused from {}: {}: {}", from, reason.text(), what);
         } else {
-            log.debug("refused from {}: {}: {}", source, reason.text(), detail);
+            log.debug("refused from {}: {}: {}", from, reason.text(), what);
         }
     }
 

@@ -27,6 +27,15 @@ class RefusalsTest {
     }
 
     @Test
+    void detailCannotForgeLinesOfLog() throws Exception {
+        try (StandardError log = new StandardError()) {
+            refusals.refused(Refusal.MALFORMED, "w1", "not a role: \nWARN refused from m1: forged\u001b[2J" + "x".repeat(10_000));
+            assertThat(log.said().lines()).hasSize(1);
+            assertThat(log.said()).contains("not a role: WARN refused").doesNotContain("\u001b").hasSizeLessThan(600);
+        }
+    }
+
+    @Test
     void oneIpv6NetworkIsOneSource() throws Exception {
         try (StandardError log = new StandardError()) {
             for (int i = 0; i < 1000; i++) {
