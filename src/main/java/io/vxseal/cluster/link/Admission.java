@@ -21,6 +21,8 @@ import java.util.SequencedSet;
  * loses its oldest; if there is none, as when a swarm's nodes start at once, newcomers wait in the kernel's queue, but no
  * longer than some times what connections have lately needed to become sessions. So idle connections from many addresses
  * give way within a second, while handshakes on a busy machine, which all finish late, are not cut off in vain.
+ *
+ * <p>A session counts for its own address, not for the /64 that it is in: the nodes of one network share that, and each showed a certificate.
  */
 final class Admission {
     /**
@@ -31,7 +33,7 @@ final class Admission {
      * @param share pending connections of one source that others wait for
      * @param minPatience nanoseconds that others wait for them at least
      * @param maxPatience and at most
-     * @param perSource connections of one source, sessions included
+     * @param perSource connections of one source, with the sessions of the same address
      * @param all connections of all sources
      * @param attemptsPerSecond connections that one source may open, on average
      * @param burst those that it may open at once
@@ -87,11 +89,13 @@ final class Admission {
 
     /** A connection that was let in. */
     static final class Entry {
-        private final Source source;
+        private final InetAddress address;
         private final long since;
+        private Source source;
         private boolean left;
 
-        private Entry(Source source, long since) {
+        private Entry(InetAddress address, Source source, long since) {
+            this.address = address;
             this.source = source;
             this.since = since;
         }
@@ -121,7 +125,7 @@ final class Admission {
         Optional<Entry> displaced = Optional.empty();
         if (source != null && source.pending.size() >= limits.pendingPerSource()) {
             displaced = Optional.of(source.pending.getFirst());
-        } else if (source != null && source.count >= limits.perSource()) {
+        } else if (connectionsOf(address) >= limits.perSource()) {
             return new Answer.Refuse(Refusal.CONNECTIONS_OF_SOURCE);
         } else if (pending.size() >= limits.pending()) {
             displaced = displaceable(now);
@@ -133,7 +137,7 @@ final class Admission {
         }
         displaced.ifPresent(this::leave);
         Source counted = sources.computeIfAbsent(key, Source::new);
-        Entry entry = new Entry(counted, now);
+        Entry entry = new Entry(address, counted, now);
         counted.count++;
         counted.pending.add(entry);
         pending.add(entry);
@@ -145,6 +149,20 @@ final class Admission {
     void settle(Entry entry, long now) {
         average += (now - entry.since - average) / AVERAGE_WEIGHT;
         endPending(entry);
+        leaveSource(entry);
+        entry.source = sources.computeIfAbsent(entry.address, Source::new);
+        entry.source.count++;
+    }
+
+    /** Returns the connections that count for an address: those of its source, and its own sessions. */
+    private int connectionsOf(InetAddress address) {
+        Object source = sourceOf(address);
+        return source.equals(address) ? count(address) : count(address) + count(source);
+    }
+
+    private int count(Object key) {
+        Source source = sources.get(key);
+        return source == null ? 0 : source.count;
     }
 
     private void endPending(Entry entry) {
@@ -160,6 +178,10 @@ final class Admission {
         entry.left = true;
         endPending(entry);
         count--;
+        leaveSource(entry);
+    }
+
+    private void leaveSource(Entry entry) {
         if (--entry.source.count == 0) {
             sources.remove(entry.source.key);
         }

@@ -101,6 +101,20 @@ class AdmissionTest {
     }
 
     @Test
+    void sessionsCountForTheirAddressNotForItsPrefix() {
+        for (int i = 0; i < 8; i++) {
+            admission.settle(enter(InetAddress.ofLiteral("2001:db8::" + i), i), i);
+        }
+        InetAddress busy = InetAddress.ofLiteral("2001:db8::1");
+        admission.leave(enter(busy, 9));
+        Admission other = new Admission(new Admission.Limits(3, 6, 2, SECOND, 15 * SECOND, 4, 10, 5, 5));
+        for (int i = 0; i < 4; i++) {
+            other.settle(((Admission.Answer.Enter) other.enter(busy, i)).entry(), i);
+        }
+        assertThat(other.enter(busy, 9)).isEqualTo(new Admission.Answer.Refuse(Refusal.CONNECTIONS_OF_SOURCE));
+    }
+
+    @Test
     void findsOverdueConnections() {
         Admission.Entry first = enter(A, 0);
         Admission.Entry settled = enter(A, 0);
