@@ -50,6 +50,8 @@ public final class RingKeeper implements Rings {
     /** Keys that this node's engine delivered and no manager has confirmed. */
     private Optional<KeyRing> offered = Optional.empty();
     private boolean rotationRequested;
+    /** Keys of the engine of which it was logged that they cannot be replaced here. */
+    private KeyRing warned = KeyRing.EMPTY;
     private final RevokedKeys revoked = new RevokedKeys();
     /** Time at which the ring in force came. */
     private long taken;
@@ -146,7 +148,11 @@ public final class RingKeeper implements Rings {
         events.changed();
     }
 
-    private static void warnExternal() {
+    private void warnExternal() {
+        if (keys().equals(warned)) {
+            return;
+        }
+        warned = keys();
         LOG.warn("the keys are to be replaced, and only the engine, which delivered them, can rotate them");
     }
 
@@ -155,11 +161,20 @@ public final class RingKeeper implements Rings {
      * one rotation makes a key primary that these know as the next one.
      */
     public void revokeKeys() {
+        revoke();
+    }
+
+    /** Returns whether keys are revoked that were not before. */
+    private boolean revoke() {
         if (isExternal()) {
             warnExternal();
-        } else if (signed.isPresent() && revoked.revoke(signed.get().keys())) {
+            return false;
+        }
+        boolean added = signed.isPresent() && revoked.revoke(signed.get().keys());
+        if (added) {
             events.changed();
         }
+        return added;
     }
 
     @Override
@@ -177,8 +192,10 @@ public final class RingKeeper implements Rings {
 
     @Override
     public void onRemoval(String node) {
-        LOG.info("node {} left the swarm, or is no manager any more: rotating the keys until it has none of them", node);
-        revokeKeys();
+        // A node may say good-bye as often as it likes.
+        if (revoke()) {
+            LOG.info("node {} left the swarm, or is no manager any more: rotating the keys until it has none of them", node);
+        }
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.vxseal.cluster.ring;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.vxseal.StandardError;
 import io.vxseal.cluster.message.ManualTimer;
 import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.refusal.RefusedException;
@@ -131,6 +132,17 @@ class RingKeeperTest {
             keep(m2);
         }
         assertThat(haveCommonKeys(m2.keys(), known)).isFalse();
+    }
+
+    @Test
+    void removalIsLoggedOnceForTheKeysThatItRevokes() throws Exception {
+        keep(m1);
+        try (StandardError log = new StandardError()) {
+            for (int times = 0; times < 3; times++) {
+                m1.onRemoval("w1");
+            }
+            assertThat(log.said()).containsOnlyOnce("node w1 left the swarm");
+        }
     }
 
     /** It may have had rings from there until then. */
