@@ -166,10 +166,24 @@ final class ClusterSockets {
 
     private void receive(Connection connection, byte[] octets, BiConsumer<MessageChannel, Message> deliver) {
         try {
-            MessageCodec.decode(octets).ifPresent(message ->
-                    thread.post(() -> deliver.accept(channel(connection), message)));
+            MessageCodec.decode(octets).ifPresent(message -> post(connection, octets.length, () -> deliver.accept(channel(connection), message)));
         } catch (RefusedException e) {
             refusals.refused(e, connection.peer().node());
+        }
+    }
+
+    /** Delivers a message. What waits for the thread is bounded by the session, from which no more is read then. */
+    private void post(Connection connection, int octets, Runnable delivery) {
+        connection.hold(octets);
+        boolean posted = thread.post(() -> {
+            try {
+                delivery.run();
+            } finally {
+                connection.release(octets);
+            }
+        });
+        if (!posted) {
+            connection.release(octets);
         }
     }
 

@@ -32,6 +32,15 @@ public interface Connection {
      */
     boolean send(byte[] message);
 
+    /**
+     * Counts a delivered message as not handled yet. With too many of them nothing more is read from the peer, until they are
+     * {@linkplain #release released}.
+     */
+    void hold(int octets);
+
+    /** Notes that a message is handled for which {@link #hold} was called. */
+    void release(int octets);
+
     /** Closes the session and tells the peer the reason; drops what is still queued. */
     void close(String reason);
 }

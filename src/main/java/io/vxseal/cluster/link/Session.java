@@ -23,6 +23,10 @@ final class Session implements Connection {
     private static final int MAX_QUEUED_OCTETS = 1 << 20;
     private static final int MAX_QUEUED_MESSAGES = 256;
 
+    /** Messages that the listener may hold, and octets: more than a busy member has waiting of an honest peer. */
+    static final int MAX_HELD_MESSAGES = 64;
+    static final int MAX_HELD_OCTETS = 2 << 20;
+
     /** How long the peer has to take the reason before the connection is cut. */
     private static final long CLOSE_MILLIS = 1_000;
 
@@ -40,6 +44,14 @@ final class Session implements Connection {
 
     /** Guarded by {@link #lock}. */
     private boolean keepAliveDue;
+
+    /** Messages that the listener holds, and their octets. Guarded by {@link #lock}. */
+    private int heldMessages;
+
+    private int heldOctets;
+
+    /** Whether reading goes on once the listener holds fewer. Guarded by {@link #lock}. */
+    private boolean readingWaits;
 
     /** Why the session ended; null while it stands. Written under {@link #lock}. */
     private volatile @Nullable String ended;
@@ -168,6 +180,41 @@ final class Session implements Connection {
     }
 
     @Override
+    public void hold(int octets) {
+        synchronized (lock) {
+            heldMessages++;
+            heldOctets += octets;
+        }
+    }
+
+    @Override
+    public void release(int octets) {
+        boolean goOn;
+        synchronized (lock) {
+            heldMessages--;
+            heldOctets -= octets;
+            goOn = readingWaits && !holdsTooMuch();
+            readingWaits &= !goOn;
+        }
+        if (goOn) {
+            later(this::readOn);
+        }
+    }
+
+    private boolean holdsTooMuch() {
+        return heldMessages >= MAX_HELD_MESSAGES || heldOctets >= MAX_HELD_OCTETS;
+    }
+
+    /** Returns whether reading has to wait; if so, {@link #release} goes on. */
+    private boolean mustWait() {
+        synchronized (lock) {
+            readingWaits = holdsTooMuch();
+            paused = readingWaits;
+            return readingWaits;
+        }
+    }
+
+    @Override
     public void close(String reason) {
         end(reason, true);
     }
@@ -246,10 +293,10 @@ final class Session implements Connection {
         end("connection lost: " + failure.getMessage(), false);
     }
 
-    /** Reads until nothing is left or the pace wants a pause. Runs in {@link #invoker}. */
+    /** Reads until nothing is left, the listener holds too much, or the pace wants a pause. Runs in {@link #invoker}. */
     private void read() {
         try {
-            while (ended == null) {
+            while (ended == null && !mustWait()) {
                 Content.Chunk chunk = exchange.in().read();
                 if (chunk == null) {
                     exchange.in().demand(() -> invoker.run(this::read));
@@ -305,11 +352,13 @@ final class Session implements Connection {
 
     private void pause(long nanos) {
         paused = true;
-        context.threads().scheduler().schedule(() -> later(() -> {
-            frameAt = System.nanoTime();
-            paused = false;
-            read();
-        }), nanos, TimeUnit.NANOSECONDS);
+        context.threads().scheduler().schedule(() -> later(this::readOn), nanos, TimeUnit.NANOSECONDS);
+    }
+
+    private void readOn() {
+        frameAt = System.nanoTime();
+        paused = false;
+        read();
     }
 
     /** Writes what is queued, one write at a time. */

@@ -185,6 +185,46 @@ class HostileSessionTest extends LinkTest {
     }
 
     @Test
+    void readsNoMoreFromPeerWhoseMessagesAreNotHandled() throws Exception {
+        AtomicInteger received = new AtomicInteger();
+        HubServer hub = hub(new Recorder() {
+            @Override
+            public void received(Connection connection, byte[] message) {
+                received.incrementAndGet();
+                connection.hold(message.length);
+            }
+
+            @Override
+            public void opened(Connection connection) {
+                atHub.opened(connection);
+            }
+
+            @Override
+            public void closed(Connection connection, String reason) {
+                atHub.closed(connection, reason);
+            }
+        }, QUICK);
+        Connection up = dial(node(3, Role.MANAGER), hub);
+        int messages = 2 * Session.MAX_HELD_MESSAGES;
+        for (int sent = 0; sent < messages; sent++) {
+            assertThat(up.send(new byte[5_000])).isTrue();
+        }
+        atHub.await("some received", () -> received.get() >= Session.MAX_HELD_MESSAGES);
+        // Longer than a silent session stands.
+        Thread.sleep(QUICK.silence().plusSeconds(1));
+        assertThat(received.get()).as("those of the last octets that were read included").isBetween(64, 75);
+        Connection down = atHub.open.getFirst();
+        for (int released = 0; released < messages - Session.MAX_HELD_MESSAGES; released++) {
+            down.release(5_000);
+            int least = Session.MAX_HELD_MESSAGES + released;
+            atHub.await("the next", () -> received.get() >= least);
+        }
+        down.release(5_000);
+        atHub.await("the last", () -> received.get() == messages);
+        assertThat(atHub.open).hasSize(1);
+    }
+
+    @Test
     void peerThatDoesNotReadDelaysNoOther() throws Exception {
         HubServer hub = hub();
         try (RawClient deaf = raw(3, hub)) {
