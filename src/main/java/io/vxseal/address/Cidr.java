@@ -24,7 +24,7 @@ public record Cidr(InetAddress address, int prefix) {
     }
 
     /**
-     * Parses {@code address/prefix}. Both parts are required, and the address must be a literal.
+     * Parses {@code address/prefix}. Both parts are required, and the address must be a literal without a scope.
      *
      * @throws IllegalArgumentException if the text is anything else
      */
@@ -37,7 +37,7 @@ public record Cidr(InetAddress address, int prefix) {
         if (prefix.isEmpty() || prefix.length() > 3 || !prefix.chars().allMatch(c -> c >= '0' && c <= '9')) {
             throw new IllegalArgumentException("want a decimal prefix length after the slash, as in 10.44.0.2/24");
         }
-        return new Cidr(InetAddress.ofLiteral(text.substring(0, slash)), Integer.parseInt(prefix));
+        return new Cidr(IpAddress.parse(text.substring(0, slash)), Integer.parseInt(prefix));
     }
 
     /** Returns the same prefix with the host bits cleared. */

@@ -21,6 +21,19 @@ public final class IpAddress {
         }
     }
 
+    /**
+     * Parses a literal address without a scope. One with a scope, as in {@code fe80::1%eth0}, means something on one host only: other
+     * hosts refuse it, or take it for another address.
+     *
+     * @throws IllegalArgumentException if the text is anything else
+     */
+    public static InetAddress parse(String text) {
+        if (text.indexOf('%') >= 0) {
+            throw new IllegalArgumentException("want an address without a scope");
+        }
+        return InetAddress.ofLiteral(text);
+    }
+
     /** Returns whether both addresses are IPv4 or both are IPv6. */
     public static boolean haveSameVersion(InetAddress one, InetAddress other) {
         return one instanceof Inet4Address == other instanceof Inet4Address;

@@ -17,6 +17,7 @@ import io.vxseal.peers.Peer;
 import io.vxseal.swarm.Role;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
@@ -142,6 +143,25 @@ class HostileMemberTest extends Hosts {
         await("answered", () -> hostile.received.contains(new Message.Acknowledge(0, 0, List.of())));
         announce("after-the-good-bye");
         await("honest endpoint after the good-bye", this::honestIsKnown);
+    }
+
+    /** It shows a manager's certificates, which are no secret. Each takes as long to verify as a true one. */
+    @Test
+    void floodOfForgedRingsEndsWithTheFirst() throws Exception {
+        byte[] forged = Files.readAllBytes(ringFile(hub));
+        // The lowest octet of the version.
+        forged[Long.BYTES] ^= 1;
+        byte[] message = MessageCodec.encode(new Message.Ring(forged));
+        Rogue hostile = rogue(HOSTILE, Role.WORKER, hub);
+        hostile.send(new Message.Hello(RingMark.NONE, false));
+        for (int times = 0; times < 200; times++) {
+            hostile.offer(message);
+        }
+        await("session ended", hostile::hasEnded);
+        announce("after-the-rings");
+        await("honest endpoint after the rings", this::honestIsKnown);
+        assertThat(hub.cluster().status().refusals()).containsEntry(Refusal.RING_SIGNATURE.text(), 1L)
+                .doesNotContainKey(Refusal.RING_RATE.text());
     }
 
     /** Median of the times in which new nodes join: they have the ring, and know the honest endpoints. */

@@ -172,6 +172,10 @@ public abstract class Hosts {
             return hub.send(octets);
         }
 
+        boolean hasEnded() {
+            return hub.hasEnded();
+        }
+
         @Override
         public void opened(Connection connection) {}
 

@@ -99,6 +99,11 @@ public final class Hub {
                 receive(session, message);
             } catch (RefusedException e) {
                 refusals.refused(e, session.node());
+                if (e.reason() == Refusal.RING_SIGNATURE || e.reason() == Refusal.RING_RATE) {
+                    channel.close(e.reason().text());
+                    // What has arrived already is not looked at.
+                    closed(channel);
+                }
             }
         });
     }
@@ -117,7 +122,12 @@ public final class Hub {
             }
             case Message.Heartbeat(var ring, var rotate) -> heard(session, ring, rotate);
             case Message.Ping() -> session.answer(new Message.Heartbeat(rings.mark(), rings.isRotationRequested()));
-            case Message.Ring(var octets) -> rings.take(octets);
+            case Message.Ring(var octets) -> {
+                if (!session.mayBringRing(timer.nanoTime())) {
+                    throw new RefusedException(Refusal.RING_RATE, "another ring");
+                }
+                rings.take(octets);
+            }
             case Message.Subscribe wanted -> subscribe(session, wanted);
             case Message.Announce(var record) -> {
                 if (!record.node().equals(session.node())) {
@@ -129,10 +139,13 @@ public final class Hub {
             case Message.Recalled(var networks) -> recall.take(session.node(), networks);
             case Message.Goodbye(var incarnation, var revision) -> {
                 session.announced = Optional.empty();
+                boolean again = session.left;
                 session.left = true;
                 session.answer(new Message.Acknowledge(0, 0, List.of()));
                 changed(records.goodbye(session.node(), incarnation, revision, timer.nanoTime()));
-                rings.onRemoval(session.node());
+                if (!again) {
+                    rings.onRemoval(session.node());
+                }
             }
             case Message.Inquiry(var inquiry) -> reports.inquire(session, inquiry, sessions.all(), known(), this::touch);
             case Message.Report report -> reports.take(session, sessions.role(session), report);

@@ -6,6 +6,7 @@ import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.ring.Rings;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -28,6 +29,11 @@ final class HubSession {
     /** Most nodes, and about how many endpoints, in one message; some 60 KiB. */
     private static final int BATCH_NODES = 400;
     private static final int BATCH_ENDPOINTS = 400;
+    /** Octets of records in one message, of which the last record may be beyond: far below the largest message, with the nodes that are gone. */
+    private static final int BATCH_OCTETS = 128 * 1024;
+    /** Rings that a node may bring at once, and the time for one more: each may take milliseconds to verify. */
+    static final int RING_BURST = 5;
+    static final Duration RING_INTERVAL = Duration.ofSeconds(2);
 
     final MessageChannel channel;
     final long opened;
@@ -48,6 +54,8 @@ final class HubSession {
     boolean blocked;
     /** The newest ring that the node has or was sent. */
     RingMark ring = RingMark.NONE;
+    /** Time up to which the rings that the node brought are paid for. */
+    private long ringsPaid;
     private final Deque<Message> answers = new ArrayDeque<>();
     /** Records that the node knows from before, by node. */
     private Map<String, RecordMark> held = Map.of();
@@ -70,6 +78,13 @@ final class HubSession {
     HubSession(MessageChannel channel, long opened) {
         this.channel = channel;
         this.opened = opened;
+        this.ringsPaid = opened - RING_INTERVAL.multipliedBy(RING_BURST).toNanos();
+    }
+
+    /** Counts a ring that the node brings, and returns whether it may. */
+    boolean mayBringRing(long now) {
+        ringsPaid = Math.max(ringsPaid, now - RING_INTERVAL.multipliedBy(RING_BURST).toNanos()) + RING_INTERVAL.toNanos();
+        return ringsPaid - now <= 0;
     }
 
     String node() {
@@ -134,14 +149,16 @@ final class HubSession {
         List<NodeRecord> records = new ArrayList<>();
         List<String> gone = new ArrayList<>();
         int endpoints = 0;
+        int octets = 0;
         Set<String> taken = new LinkedHashSet<>();
         Iterator<String> nodes = pending.iterator();
-        while (nodes.hasNext() && taken.size() < BATCH_NODES && endpoints < BATCH_ENDPOINTS) {
+        while (nodes.hasNext() && taken.size() < BATCH_NODES && endpoints < BATCH_ENDPOINTS && octets < BATCH_OCTETS) {
             String node = nodes.next();
             taken.add(node);
             Optional<NodeRecord> record = source.records().apply(this, node);
             record.ifPresentOrElse(records::add, () -> gone.add(node));
             endpoints += record.map(NodeRecord::endpoints).orElse(0);
+            octets += record.map(NodeRecord::octets).orElse(0);
         }
         boolean last = completing && taken.size() == pending.size();
         if (send(new Message.Records(records, gone, last))) {

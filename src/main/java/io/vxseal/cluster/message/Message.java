@@ -67,14 +67,14 @@ public sealed interface Message {
         }
 
         public Subscribe {
-            held = held == null ? List.of() : List.copyOf(held);
-            if (held.size() > MOST_HELD) {
+            if (held != null && held.size() > MOST_HELD) {
                 throw new IllegalArgumentException("subscription with %d held records".formatted(held.size()));
             }
-            networks = networks == null ? Set.of() : Collections.unmodifiableSet(new TreeSet<>(networks));
-            if (networks.size() > NodeRecord.MOST_NETWORKS) {
+            if (networks != null && networks.size() > NodeRecord.MOST_NETWORKS) {
                 throw new IllegalArgumentException("subscription to %d networks".formatted(networks.size()));
             }
+            held = held == null ? List.of() : List.copyOf(held);
+            networks = networks == null ? Set.of() : Collections.unmodifiableSet(new TreeSet<>(networks));
         }
     }
 
@@ -202,11 +202,13 @@ public sealed interface Message {
         public static final int MOST = 25;
 
         public Reports {
-            reports = reports == null ? List.of() : List.copyOf(reports);
-            silent = silent == null ? List.of() : List.copyOf(silent);
+            reports = reports == null ? List.of() : reports;
+            silent = silent == null ? List.of() : silent;
             if (reports.size() > MOST || silent.size() > MOST) {
                 throw new IllegalArgumentException("%d reports, %d silent nodes".formatted(reports.size(), silent.size()));
             }
+            reports = List.copyOf(reports);
+            silent = List.copyOf(silent);
         }
     }
 

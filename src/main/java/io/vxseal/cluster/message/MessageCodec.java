@@ -21,6 +21,7 @@ import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.ser.std.StdScalarSerializer;
 import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import io.vxseal.address.Cidr;
+import io.vxseal.address.IpAddress;
 import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.refusal.Refusal;
@@ -35,12 +36,14 @@ import org.jspecify.annotations.Nullable;
  * A message's octets: a JSON object with one field, which names the kind and holds the message.
  *
  * <p>The caller has checked the number of octets. What is read from them takes memory in proportion: JSON announces no lengths,
- * and numbers, names, texts and depth are bounded.
+ * and numbers, names, texts, depth and the count of all of them are bounded.
  */
 public final class MessageCodec {
     private static final int DEEPEST = 16;
     private static final int LONGEST_NUMBER = 20;
     private static final int LONGEST_NAME = 64;
+    /** Beyond those of the largest message that a hub sends: 8 octets or more of a record make a token. */
+    private static final long MOST_TOKENS = 100_000;
     /** Of a ring in base64. */
     private static final int LONGEST_TEXT = Message.Ring.LIMIT * 4 / 3 + 4;
 
@@ -58,6 +61,7 @@ public final class MessageCodec {
         return JsonMapper.builder(JsonFactory.builder()
                     .streamReadConstraints(StreamReadConstraints.builder()
                             .maxNestingDepth(DEEPEST)
+                            .maxTokenCount(MOST_TOKENS)
                             .maxNumberLength(LONGEST_NUMBER)
                             .maxNameLength(LONGEST_NAME)
                             .maxStringLength(LONGEST_TEXT)
@@ -72,7 +76,7 @@ public final class MessageCodec {
                     .addSerializer(InetAddress.class, new TextSerializer<>(InetAddress.class, InetAddress::getHostAddress))
                     .addSerializer(Cidr.class, new TextSerializer<>(Cidr.class, Cidr::toString))
                     .addSerializer(MacAddress.class, new TextSerializer<>(MacAddress.class, MacAddress::toString))
-                    .addDeserializer(InetAddress.class, new TextDeserializer<>(InetAddress.class, InetAddress::ofLiteral))
+                    .addDeserializer(InetAddress.class, new TextDeserializer<>(InetAddress.class, IpAddress::parse))
                     .addDeserializer(Cidr.class, new TextDeserializer<>(Cidr.class, Cidr::parse))
                     .addDeserializer(MacAddress.class, new TextDeserializer<>(MacAddress.class, MacAddress::parse)));
     }

@@ -2,6 +2,8 @@ package io.vxseal.cluster.record;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import java.net.Inet4Address;
+import java.net.InetAddress;
 
 /**
  * An endpoint as its own node announces it.
@@ -15,6 +17,10 @@ import io.vxseal.address.MacAddress;
 public record EndpointRecord(String id, Cidr address, MacAddress mac, long since) {
     /** Longest id that is taken; Docker's have 64 characters. */
     static final int LONGEST_ID = 128;
+    /** Octets of the field names, brackets, prefix length, MAC and time. */
+    private static final int FIXED_OCTETS = 84;
+    private static final int LONGEST_IPV4 = 15;
+    private static final int LONGEST_IPV6 = 39;
 
     /** @throws IllegalArgumentException naming the field that is missing or out of bounds */
     public EndpointRecord {
@@ -22,6 +28,21 @@ public record EndpointRecord(String id, Cidr address, MacAddress mac, long since
         if (address == null || mac == null) {
             throw new IllegalArgumentException("endpoint without address or MAC");
         }
+    }
+
+    /** Returns the most octets that this takes in a message. */
+    int octets() {
+        return FIXED_OCTETS + octets(id) + octets(address.address());
+    }
+
+    /** Returns the most octets that an id takes in a message: JSON escapes some characters. */
+    static int octets(String id) {
+        return 2 * id.length();
+    }
+
+    /** Returns the most octets that an address takes in a message. */
+    static int octets(InetAddress address) {
+        return address instanceof Inet4Address ? LONGEST_IPV4 : LONGEST_IPV6;
     }
 
     /** Returns the same claim with another admission time. */

@@ -12,15 +12,29 @@ import java.util.List;
 public record NetworkRecord(String id, List<SubnetRecord> subnets, List<EndpointRecord> endpoints) {
     /** Most subnets that are taken for one network. */
     static final int MOST_SUBNETS = 64;
+    /** Octets of the field names and brackets, and some for each value without a name. */
+    private static final int FIXED_OCTETS = 80;
 
     /** @throws IllegalArgumentException naming the field that is missing or out of bounds */
     public NetworkRecord {
         EndpointRecord.checkId("network", id);
-        subnets = subnets == null ? List.of() : List.copyOf(subnets);
-        endpoints = endpoints == null ? List.of() : List.copyOf(endpoints);
-        if (subnets.size() > MOST_SUBNETS) {
+        if (subnets != null && subnets.size() > MOST_SUBNETS) {
             throw new IllegalArgumentException(subnets.size() + " subnets of one network");
         }
+        subnets = subnets == null ? List.of() : List.copyOf(subnets);
+        endpoints = endpoints == null ? List.of() : List.copyOf(endpoints);
+    }
+
+    /** Returns the most octets that this takes in a message. */
+    int octets() {
+        int sum = FIXED_OCTETS + EndpointRecord.octets(id);
+        for (SubnetRecord subnet : subnets) {
+            sum += subnet.octets();
+        }
+        for (EndpointRecord endpoint : endpoints) {
+            sum += endpoint.octets();
+        }
+        return sum;
     }
 
     /** Returns this network with other endpoints. */

@@ -39,6 +39,10 @@ public record NodeRecord(
     public static final int MOST_ENDPOINTS = 1000;
     /** Most networks that are taken from one node, or to which it subscribes. */
     public static final int MOST_NETWORKS = 1000;
+    /** Most octets that a record takes in a message, counted as {@link #octets()} does: half of the largest message. */
+    public static final int MOST_OCTETS = 512 * 1024;
+    /** Octets of all fields but the networks, at most, without the id. */
+    private static final int FIXED_OCTETS = 320;
     /** Greatest incarnation and revision that are taken. */
     public static final long GREATEST = 1L << 62;
 
@@ -46,15 +50,15 @@ public record NodeRecord(
     public NodeRecord {
         EndpointRecord.checkId("node", node);
         role = role == null ? Role.WORKER : role;
+        if (networks != null && networks.size() > MOST_NETWORKS) {
+            throw new IllegalArgumentException(networks.size() + " networks of one node");
+        }
         networks = networks == null ? List.of() : List.copyOf(networks);
         if (vtep == null) {
             throw new IllegalArgumentException("node without VTEP");
         }
         if (incarnation < 1 || incarnation > GREATEST || revision < 1 || revision > GREATEST) {
             throw new IllegalArgumentException("incarnation %d, revision %d".formatted(incarnation, revision));
-        }
-        if (networks.size() > MOST_NETWORKS) {
-            throw new IllegalArgumentException(networks.size() + " networks of one node");
         }
         int endpoints = 0;
         Set<String> ids = new HashSet<>();
@@ -67,6 +71,26 @@ public record NodeRecord(
         if (endpoints > MOST_ENDPOINTS) {
             throw new IllegalArgumentException(endpoints + " endpoints of one node");
         }
+        int octets = octets(node, networks);
+        if (octets > MOST_OCTETS) {
+            throw new IllegalArgumentException("record of %d octets".formatted(octets));
+        }
+    }
+
+    /**
+     * Returns the most octets that this record takes in a message, whatever hubs set in it: what a node sends in a short form, as {@code ::},
+     * is passed on in the long one.
+     */
+    public int octets() {
+        return octets(node, networks);
+    }
+
+    private static int octets(String node, List<NetworkRecord> networks) {
+        int sum = FIXED_OCTETS + EndpointRecord.octets(node);
+        for (NetworkRecord network : networks) {
+            sum += network.octets();
+        }
+        return sum;
     }
 
     /** Returns whether this is a later word of the node than the other. */

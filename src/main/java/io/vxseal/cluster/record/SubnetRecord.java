@@ -11,11 +11,19 @@ import java.util.Arrays;
  * @param gateway the address that routes to the network's other subnets
  */
 public record SubnetRecord(Cidr pool, InetAddress gateway) {
+    /** Octets of the field names, brackets and prefix length. */
+    private static final int FIXED_OCTETS = 32;
+
     /** @throws IllegalArgumentException if a field is missing */
     public SubnetRecord {
         if (pool == null || gateway == null) {
             throw new IllegalArgumentException("subnet without pool or gateway");
         }
+    }
+
+    /** Returns the most octets that this takes in a message. */
+    int octets() {
+        return FIXED_OCTETS + EndpointRecord.octets(pool.address()) + EndpointRecord.octets(gateway);
     }
 
     /** Returns whether a container may have this address: inside the subnet, neither its gateway nor its first or last. */

@@ -45,6 +45,10 @@ public enum Refusal {
     // ---- rings
     /** The octets are no ring, or not signed by a manager of this swarm. */
     RING("ring that is not a manager's"),
+    /** The signature is not the author's: nobody sends that by mistake. */
+    RING_SIGNATURE("ring with a forged signature"),
+    /** A node brings rings too fast. */
+    RING_RATE("rings of one node come too fast"),
     /** The ring's author is no manager any more. */
     RING_AUTHOR("ring of a former manager"),
     /** The ring is older than the one in force. */

@@ -127,7 +127,7 @@ public final class SignedRing {
                         "ring signed by node %s, which is no manager".formatted(signer.name().node()));
             }
             if (!SwarmIdentity.verify(signer.key(), signed(identity, body), signature)) {
-                throw new RefusedException(Refusal.RING, "ring whose signature is not node %s's".formatted(signer.name().node()));
+                throw new RefusedException(Refusal.RING_SIGNATURE, "ring whose signature is not node %s's".formatted(signer.name().node()));
             }
             if (version <= 0 || version > GREATEST_VERSION) {
                 throw new RefusedException(Refusal.RING_VERSION, "ring with version " + version);

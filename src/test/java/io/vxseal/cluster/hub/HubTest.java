@@ -7,8 +7,11 @@ import static io.vxseal.cluster.record.TestRecords.manager;
 import static io.vxseal.cluster.record.TestRecords.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.Cidr;
+import io.vxseal.cluster.link.Messages;
 import io.vxseal.cluster.message.ManualTimer;
 import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.MessageCodec;
 import io.vxseal.cluster.message.RecordedChannel;
 import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.node.ClusterNode;
@@ -18,26 +21,35 @@ import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RecordMark;
 import io.vxseal.cluster.record.RefusedClaim;
+import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.cluster.record.TestRecords;
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.cluster.ring.Rings;
 import io.vxseal.swarm.Role;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class HubTest {
     private static final Duration BATCH = Duration.ofMillis(20);
+    private static final byte FORGED = 66;
     private static final RingMark MARK = new RingMark(3, "m1", 9);
 
     private final ManualTimer timer = new ManualTimer();
     private final Set<String> managers = new HashSet<>(Set.of("m1", "m2"));
     private final List<String> refused = new ArrayList<>();
     private final List<String> removed = new ArrayList<>();
+    private boolean ringsAreBrought;
+    private int brought;
     private final Hub hub = new Hub("m1", 1, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer, managers::contains,
             new NoKeys(), (_, node, what) -> refused.add(node + ": " + what));
 
@@ -54,8 +66,12 @@ class HubTest {
         }
 
         @Override
-        public void take(byte[] octets) {
-            throw new AssertionError("no ring is brought here");
+        public void take(byte[] octets) throws RefusedException {
+            assertThat(ringsAreBrought).as("a ring is brought").isTrue();
+            brought++;
+            if (octets[0] == FORGED) {
+                throw new RefusedException(Refusal.RING_SIGNATURE, "forged ring");
+            }
         }
 
         @Override
@@ -203,6 +219,84 @@ class HubTest {
         assertThat(other.take(Message.Records.class).getFirst().gone()).containsExactly("w3");
         assertThat(leaving.take(Message.Acknowledge.class)).contains(new Message.Acknowledge(0, 0, List.of()));
         assertThat(removed).containsExactly("w3");
+    }
+
+    @Test
+    void keysAreRotatedForOneGoodbyeOfSession() {
+        RecordedChannel leaving = open("w3", Role.WORKER);
+        for (int revision = 2; revision < 5; revision++) {
+            say(leaving, new Message.Goodbye(1, revision));
+            assertThat(leaving.take(Message.Acknowledge.class)).contains(new Message.Acknowledge(0, 0, List.of()));
+        }
+        assertThat(removed).containsExactly("w3");
+    }
+
+    @Test
+    void firstForgedRingEndsSessionAndWhatArrivedWithItIsDropped() {
+        ringsAreBrought = true;
+        RecordedChannel hostile = open("w1", Role.WORKER);
+        for (int times = 0; times < 50; times++) {
+            hub.received(hostile, new Message.Ring(new byte[] {FORGED}));
+        }
+        assertThat(hostile.closed).isTrue();
+        assertThat(brought).isEqualTo(1);
+        assertThat(refused).containsExactly("w1: forged ring");
+    }
+
+    /** Rings that are in order cost as much. */
+    @Test
+    void ringsThatComeTooFastEndSession() {
+        ringsAreBrought = true;
+        RecordedChannel patient = open("w1", Role.WORKER);
+        RecordedChannel hostile = open("w2", Role.WORKER);
+        for (int times = 0; times < 50; times++) {
+            hub.received(hostile, new Message.Ring(new byte[] {1}));
+        }
+        assertThat(brought).isEqualTo(HubSession.RING_BURST);
+        assertThat(refused).containsExactly("w2: another ring");
+        assertThat(hostile.closed).isTrue();
+        for (int times = 0; times < 50; times++) {
+            timer.pass(HubSession.RING_INTERVAL);
+            hub.received(patient, new Message.Ring(new byte[] {1}));
+        }
+        assertThat(brought).isEqualTo(HubSession.RING_BURST + 50);
+        assertThat(patient.closed).isFalse();
+    }
+
+    /** Returns as much as one node may announce, in the fewest octets or the most tokens. */
+    private static List<NetworkRecord> most(String node, boolean subnets) {
+        SubnetRecord all = new SubnetRecord(Cidr.parse(subnets ? "0.0.0.0/0" : "::/0"), InetAddress.ofLiteral(subnets ? "0.0.0.0" : "::"));
+        List<NetworkRecord> networks = new ArrayList<>();
+        int octets = worker(node, 1, 1).octets();
+        for (int n = 0; n < NodeRecord.MOST_NETWORKS && octets < NodeRecord.MOST_OCTETS - 10_000; n++) {
+            NetworkRecord next = new NetworkRecord("n" + n, Collections.nCopies(n < 500 ? 64 : 0, all), List.of());
+            networks.add(next);
+            octets = worker(node, 1, 1).with(networks).octets();
+        }
+        return networks;
+    }
+
+    @Test
+    void noMessageIsLargerThanSessionsTake() throws RefusedException {
+        for (int number = 1; number <= 6; number++) {
+            say(open("w" + number, Role.WORKER),
+                    new Message.Announce(worker("w" + number, 1, number).with(most("w" + number, number % 2 == 0))));
+        }
+        // And many that have networks without anything in them.
+        List<NetworkRecord> empty = IntStream.range(0, NodeRecord.MOST_NETWORKS)
+                .mapToObj(n -> new NetworkRecord(Integer.toString(n, 36), List.of(), List.of())).toList();
+        for (int number = 7; number < 40; number++) {
+            say(open("w" + number, Role.WORKER), new Message.Announce(worker("w" + number, 1, number).with(empty)));
+        }
+        RecordedChannel other = open("m2", Role.MANAGER);
+        say(other, new Message.Subscribe(Set.of(), true));
+        List<Message.Records> told = other.take(Message.Records.class);
+        assertThat(told.stream().flatMap(each -> each.records().stream())).hasSize(39);
+        for (Message.Records each : told) {
+            byte[] octets = MessageCodec.encode(each);
+            assertThat(octets.length).isLessThan(Messages.MAX_OCTETS);
+            assertThat(MessageCodec.decode(octets)).contains(each);
+        }
     }
 
     @Test

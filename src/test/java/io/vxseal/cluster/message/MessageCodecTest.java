@@ -23,6 +23,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class MessageCodecTest {
@@ -140,6 +142,67 @@ class MessageCodecTest {
                 "{\"hello\":{\"ring\":{\"version\":" + "9".repeat(100_000) + "}}}")) {
             assertThatThrownBy(() -> read(json)).as("%.80s", json).isInstanceOf(RefusedException.class);
         }
+    }
+
+    private static String announcement(String vtep, String networks) {
+        return "{\"announce\":{\"record\":{\"node\":\"w1\",\"incarnation\":1,\"revision\":1,\"vtep\":\"%s\",\"networks\":[%s]}}}"
+                .formatted(vtep, networks);
+    }
+
+    /** The host has an interface of that name. */
+    @Test
+    void refusesAddressesWithScope() {
+        for (String scope : List.of("%lo", "%1")) {
+            assertRefused(announcement("fe80::1" + scope, ""), Refusal.MALFORMED);
+            assertRefused(announcement("10.0.0.2", "{\"id\":\"net\",\"subnets\":[{\"pool\":\"fe80::1%s/64\",\"gateway\":\"fe80::2\"}]}"
+                    .formatted(scope)), Refusal.MALFORMED);
+        }
+    }
+
+    @Test
+    void refusesMoreTokensThanAnyMessageHas() {
+        assertRefused("{\"subscribe\":{\"networks\":[%s]}}".formatted(String.join(",", Collections.nCopies(200_000, "\"a\""))),
+                Refusal.BOUNDS);
+    }
+
+    private static List<SubnetRecord> subnets(String pool, String gateway) {
+        return Collections.nCopies(64, new SubnetRecord(Cidr.parse(pool), InetAddress.ofLiteral(gateway)));
+    }
+
+    /** It is passed on with all zeros written out. */
+    @Test
+    void refusesRecordThatIsTooLargeToPassOn() {
+        String network = "{\"id\":\"n%d\",\"subnets\":[" + String.join(",", Collections.nCopies(64, "{\"pool\":\"::/0\",\"gateway\":\"::\"}"))
+                + "]}";
+        String networks = IntStream.range(0, 500).mapToObj(network::formatted).collect(Collectors.joining(","));
+        String json = announcement("10.0.0.2", networks);
+        assertThat(json.length()).isLessThan(1 << 20);
+        assertRefused(json, Refusal.BOUNDS);
+    }
+
+    @Test
+    void countsNoFewerOctetsOfRecordThanItTakes() {
+        String id = "\"".repeat(128);
+        Cidr address = Cidr.parse("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128");
+        List<NetworkRecord> networks = IntStream.range(0, 20).mapToObj(n -> new NetworkRecord(id.substring(n),
+                subnets(address.toString(), address.address().getHostAddress()),
+                Collections.nCopies(40, new EndpointRecord(id, address, MacAddress.parse("fe:ff:ff:ff:ff:ff"), Long.MIN_VALUE)))).toList();
+        for (List<NetworkRecord> some : List.of(List.<NetworkRecord>of(), networks)) {
+            NodeRecord record = new NodeRecord(id, Role.MANAGER, NodeRecord.GREATEST, NodeRecord.GREATEST, address.address(), Long.MIN_VALUE, true,
+                    true, true, some);
+            assertThat(record.octets()).isBetween(MessageCodec.encode(record).length(), NodeRecord.MOST_OCTETS);
+        }
+    }
+
+    /** Docker's ids, two subnets for each network. */
+    @Test
+    void takesRecordWithAllEndpointsAndNetworksOfOneNode() throws RefusedException {
+        List<NetworkRecord> networks = IntStream.range(0, NodeRecord.MOST_NETWORKS).mapToObj(n -> new NetworkRecord(
+                "%025d".formatted(n), subnets("10.111.222.0/24", "10.111.222.101").subList(0, 2),
+                List.of(new EndpointRecord("%064d".formatted(n), Cidr.parse("10.111.222.103/24"), MacAddress.parse("02:42:0a:00:01:02"),
+                        1_700_000_000_000L)))).toList();
+        Message announce = new Message.Announce(RECORD.with(networks));
+        assertThat(MessageCodec.decode(MessageCodec.encode(announce))).contains(announce);
     }
 
     @Test

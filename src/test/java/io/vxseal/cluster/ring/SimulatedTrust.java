@@ -42,7 +42,7 @@ public record SimulatedTrust(NodeName self, List<SignedRing> signatures) impleme
     public SignedRing open(byte[] octets) throws RefusedException {
         int number = octets.length == 4 ? ByteBuffer.wrap(octets).getInt() : -1;
         if (number < 0 || number >= signatures.size()) {
-            throw new RefusedException(Refusal.RING, "ring with a bad signature");
+            throw new RefusedException(Refusal.RING_SIGNATURE, "ring with a bad signature");
         }
         return signatures.get(number);
     }
