@@ -8,12 +8,12 @@ import io.vxseal.kernel.route.Link;
 import io.vxseal.kernel.route.Route;
 import io.vxseal.kernel.route.Vxlan;
 import io.vxseal.kernel.xfrm.ForeignPolicy;
-import io.vxseal.kernel.xfrm.OutgoingPolicy;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.Xfrm;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.cert.CertificateException;
@@ -23,6 +23,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Checks of a host before and after the plugin is installed. They change nothing on the host: what has to be tried is tried in a network
@@ -32,11 +33,25 @@ import java.util.Optional;
  * @param port UDP port of VXLAN
  * @param plugins folder of plugins' sockets
  * @param swarm the engine's swarm folder
+ * @param sandboxes folder in which the engine mounts its network namespaces
+ * @param node what the running plugin knows
  */
-public record HostCheck(Namespace host, int port, Path plugins, Path swarm) {
+public record HostCheck(Namespace host, int port, Path plugins, Path swarm, Path sandboxes, Node node) {
     private static final InetAddress LOOPBACK = InetAddress.ofLiteral("127.0.0.1");
     private static final String BRIDGE = "vxseal-check";
     private static final int USUAL_MTU = 1500;
+
+    /**
+     * This node as a running plugin knows it.
+     *
+     * @param address of its VXLAN datagrams; empty if it is not known
+     * @param others addresses of other nodes
+     * @param vnis of the networks here
+     */
+    public record Node(Optional<InetAddress> address, Set<InetAddress> others, Set<Integer> vnis) {
+        /** What is known without a running plugin. */
+        public static final Node UNKNOWN = new Node(Optional.empty(), Set.of(), Set.of());
+    }
 
     /** A check that needs the kernel. */
     private interface Probe {
@@ -103,20 +118,54 @@ public record HostCheck(Namespace host, int port, Path plugins, Path swarm) {
 
     private Finding foreignPolicies() throws KernelException {
         try (Xfrm xfrm = Xfrm.in(host)) {
-            for (OutgoingPolicy policy : xfrm.outgoingPolicies()) {
-                if (policy instanceof ForeignPolicy foreign
-                        && foreign.mayPrecede(SecurityPolicy.Action.Seal.PRIORITY)
+            List<ForeignPolicy> foreigners = xfrm.listedPolicies().stream()
+                    .filter(ForeignPolicy.class::isInstance)
+                    .map(ForeignPolicy.class::cast)
+                    .toList();
+            for (ForeignPolicy foreign : foreigners) {
+                if (foreign.mayPrecede(SecurityPolicy.Action.Seal.PRIORITY)
                         && foreign.takesFrom(foreign.source().address(), port, SecurityPolicy.MARK)) {
                     return Finding.unfit("foreign policies",
                             "%s may take packets of encrypted networks, which are dropped then".formatted(foreign),
                             "give it another priority than 0 in the VPN's configuration, or remove it: ip xfrm policy");
                 }
             }
+            Optional<ForeignPolicy> dropping = dropping(foreigners);
+            if (dropping.isPresent()) {
+                return Finding.unfit("foreign policies",
+                        "%s drops packets of encrypted networks that arrive from other nodes".formatted(dropping.get()),
+                        "narrow its addresses in the VPN's configuration, or remove it: ip xfrm policy");
+            }
             return Finding.fit("foreign policies", "no other program's IPsec policy takes packets of encrypted networks");
         }
     }
 
-    private Finding foreignVxlan() throws KernelException {
+    /** Returns a policy that drops what arrives here, from a node that is known or, if none is, from any address. */
+    private Optional<ForeignPolicy> dropping(List<ForeignPolicy> policies) throws KernelException {
+        List<InetAddress> own = node.address.isPresent() ? List.of(node.address.get()) : hostAddresses();
+        for (ForeignPolicy policy : policies) {
+            boolean fromNode = node.others.isEmpty()
+                    ? policy.source().prefix() == 0
+                    : node.others.stream().anyMatch(policy.source()::contains);
+            if (policy.drops() && fromNode && own.stream().anyMatch(address -> policy.takesAt(address, port)
+                    && policies.stream().noneMatch(other -> other.takesAt(address, port) && other.precedesForAllSendersOf(policy)))) {
+                return Optional.of(policy);
+            }
+        }
+        return Optional.empty();
+    }
+
+    private List<InetAddress> hostAddresses() throws KernelException {
+        List<InetAddress> addresses = new ArrayList<>();
+        try (Route route = Route.in(host)) {
+            for (Link link : route.links().list()) {
+                route.links().addresses(link).forEach(address -> addresses.add(address.address()));
+            }
+        }
+        return addresses;
+    }
+
+    private Finding foreignVxlan() throws IOException {
         try (Route route = Route.in(host)) {
             for (Link link : route.links().list()) {
                 if (link.tunnel().filter(tunnel -> tunnel.port() == port).isPresent()) {
@@ -126,21 +175,68 @@ public record HostCheck(Namespace host, int port, Path plugins, Path swarm) {
                             "choose another port on all nodes: docker plugin set vxseal VXSEAL_VXLAN_PORT=4800");
                 }
             }
-            return Finding.fit("foreign VXLAN", "no device of another program uses VXLAN port %d".formatted(port));
+        }
+        Optional<String> clash = clashInSandbox();
+        return clash.isPresent()
+                ? Finding.unfit("foreign VXLAN", clash.get(),
+                        "remove one of the two networks and create it again, so that it gets another VNI: docker network ls")
+                : Finding.fit("foreign VXLAN", "no device of another program is in the way of a network here, on VXLAN port %d".formatted(port));
+    }
+
+    /**
+     * Looks for a device of the built-in driver with the VNI of a network here. Its devices are in namespaces of the engine, and their
+     * datagrams in the host's, where a VNI can be used once with a port.
+     */
+    private Optional<String> clashInSandbox() throws IOException {
+        if (node.vnis.isEmpty() || !Files.isDirectory(sandboxes)) {
+            return Optional.empty();
+        }
+        try (DirectoryStream<Path> pins = Files.newDirectoryStream(sandboxes)) {
+            for (Path pin : pins) {
+                Optional<String> clash = clashIn(pin);
+                if (clash.isPresent()) {
+                    return clash;
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
+    private Optional<String> clashIn(Path pin) {
+        try {
+            Optional<Namespace> opened = Namespace.open(pin);
+            if (opened.isEmpty()) {
+                return Optional.empty();
+            }
+            try (Namespace sandbox = opened.get(); Route route = Route.in(sandbox)) {
+                return route.links().list().stream()
+                        .filter(link -> link.tunnel()
+                                .filter(tunnel -> tunnel.port() == port && node.vnis.contains(tunnel.vni())).isPresent())
+                        .map(link -> "device %s in %s of the built-in driver has VNI %d, as a network here, which cannot come up"
+                                .formatted(link.name(), pin, link.tunnel().orElseThrow().vni()))
+                        .findFirst();
+            }
+        } catch (KernelException _) {
+            // A namespace that ended meanwhile.
+            return Optional.empty();
         }
     }
 
     private Finding mtu() throws KernelException {
         try (Route route = Route.in(host)) {
-            for (Link link : route.links().list()) {
-                if (link.up() && link.kind().isEmpty() && link.mtu() < USUAL_MTU) {
+            List<Link> links = node.address.isPresent()
+                    ? route.links().withAddress(node.address.get()).stream().toList()
+                    : route.links().list().stream().filter(link -> link.up() && link.kind().isEmpty()).toList();
+            for (Link link : links) {
+                if (link.mtu() < USUAL_MTU) {
                     return Finding.unfit("MTU",
                             "link %s carries packets of %d octets: networks that are allocated elsewhere need %d by default"
                                     .formatted(link.name(), link.mtu(), USUAL_MTU),
                             "docker network create --opt com.docker.network.driver.mtu=%d …".formatted(link.mtu()));
                 }
             }
-            return Finding.fit("MTU", "all links carry packets of %d octets".formatted(USUAL_MTU));
+            return Finding.fit("MTU", "%s packets of %d octets".formatted(
+                    node.address.isPresent() ? "the link with this node's address carries" : "all links carry", USUAL_MTU));
         }
     }
 

@@ -27,7 +27,7 @@ final class Check implements Callable<Integer> {
     @CommandLine.Option(
             names = "--swarm",
             description = "Has all nodes of the swarm check their paths to each other, on a manager: prints a matrix, and what mends what "
-                    + "does not pass. It takes 20 s at most.")
+                    + "does not pass. It takes 25 s at most.")
     private boolean swarm;
 
     @CommandLine.Mixin

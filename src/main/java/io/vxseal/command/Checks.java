@@ -6,31 +6,39 @@ import io.vxseal.check.HostCheck;
 import io.vxseal.check.PathCheck;
 import io.vxseal.check.PortCheck;
 import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.swarm.ManagerAddresses;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The checks of this host, and of what lies between it and the other nodes if a plugin runs here that knows them.
  */
 record Checks(RunningPlugin plugin, HostOptions options) {
+    private static final String SWARM = "swarm";
+
+    /** Where the engine mounts network namespaces, among them those of the built-in driver's networks. */
+    private static final Path SANDBOXES = Path.of("/run/docker/netns");
+
     private static final Duration PATIENCE = Duration.ofSeconds(1);
 
     /** Returns a finding for each check. */
     List<Finding> run() throws IOException {
+        Optional<KnownSwarm> known = known();
         List<Finding> findings = new ArrayList<>();
         try (Namespace host = Namespace.own()) {
-            findings.addAll(new HostCheck(host, options.vxlanPort, RunningPlugin.FOLDER, options.dataRoot.resolve("swarm")).run());
+            findings.addAll(new HostCheck(host, options.vxlanPort, RunningPlugin.FOLDER, options.dataRoot.resolve(SWARM), SANDBOXES,
+                    known.map(KnownSwarm::node).orElse(HostCheck.Node.UNKNOWN)).run());
         }
-        String status;
-        try {
-            status = plugin.ask("GET", "/status", "application/json");
-        } catch (IOException absent) {
+        if (known.isEmpty()) {
             findings.add(new Finding("other nodes", true, "not checked: no plugin answers on this host", ""));
             return findings;
         }
-        KnownSwarm swarm = new KnownSwarm(new ObjectMapper().readTree(status));
+        KnownSwarm swarm = known.get();
+        findings.addAll(swarm.findings());
         findings.addAll(new PortCheck(options.clusterPort, PATIENCE).run(swarm.managers()));
         List<PathCheck.Way> ways = swarm.ways();
         if (ways.isEmpty()) {
@@ -38,5 +46,17 @@ record Checks(RunningPlugin plugin, HostOptions options) {
         }
         findings.addAll(new PathCheck(RunningPlugin.NAMESPACES, PATIENCE).run(ways));
         return findings;
+    }
+
+    /** Returns what the running plugin knows; empty if none answers. */
+    private Optional<KnownSwarm> known() throws IOException {
+        String status;
+        try {
+            status = plugin.ask("GET", "/status", "application/json");
+        } catch (IOException absent) {
+            return Optional.empty();
+        }
+        return Optional.of(new KnownSwarm(new ObjectMapper().readTree(status),
+                new ManagerAddresses(options.dataRoot.resolve(SWARM).resolve("state.json")).read()));
     }
 }

@@ -3,41 +3,101 @@ package io.vxseal.command;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.check.Finding;
+import io.vxseal.check.HostCheck;
 import io.vxseal.check.PathCheck;
 import io.vxseal.check.Ways;
+import io.vxseal.swarm.ManagerAddresses;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 
 /**
- * What the running plugin's status says of the other nodes, for checks.
+ * What the running plugin's status and the engine's list of managers say of this node and of the others, for checks.
  *
  * @param status the answer to {@code GET /status}
+ * @param listed the engine's list of managers, which it has without reaching any
  */
-record KnownSwarm(JsonNode status) {
-    /** Returns the addresses of the other managers. */
+record KnownSwarm(JsonNode status, ManagerAddresses.Listing listed) {
+    private static final String ADDRESS = "address";
+    private static final String NETWORKS = "networks";
+
+    /**
+     * Returns the addresses of the other managers: as they say themselves, and those on the engine's list if that has a manager which this
+     * node has not heard from.
+     */
     List<InetAddress> managers() {
-        List<InetAddress> managers = new ArrayList<>();
-        status.path("cluster").path("members").forEach(member -> {
-            String address = member.path("address").asText();
-            if (member.path("role").asText().equals("manager") && !address.isEmpty() && !address.equals(ownAddress())) {
-                managers.add(InetAddress.ofLiteral(address));
-            }
+        Set<InetAddress> managers = new LinkedHashSet<>();
+        Set<String> heard = new HashSet<>(Set.of(status.path("node").path("id").asText()));
+        members().filter(member -> member.path("role").asText().equals("manager") && member.has(ADDRESS)).forEach(member -> {
+            heard.add(member.path("id").asText());
+            managers.add(InetAddress.ofLiteral(member.path(ADDRESS).asText()));
         });
-        return managers;
+        if (listed.isPartial() || !heard.containsAll(listed.nodes())) {
+            managers.addAll(listed.addresses());
+        }
+        managers.removeAll(own());
+        return List.copyOf(managers);
     }
 
-    private String ownAddress() {
-        return status.path("node").path("address").asText();
+    private Stream<JsonNode> members() {
+        return StreamSupport.stream(status.path("cluster").path("members").spliterator(), false);
+    }
+
+    /** Returns this node's addresses: the one of its datagrams, and the one that the others know. */
+    private List<InetAddress> own() {
+        return Stream.of("bindAddress", ADDRESS)
+                .map(status.path("node")::path)
+                .filter(JsonNode::isTextual)
+                .map(address -> InetAddress.ofLiteral(address.asText()))
+                .toList();
+    }
+
+    /** Returns this node as the plugin knows it. */
+    HostCheck.Node node() {
+        Set<InetAddress> others = new LinkedHashSet<>(managers());
+        members().filter(member -> member.has(ADDRESS)).forEach(member -> others.add(InetAddress.ofLiteral(member.path(ADDRESS).asText())));
+        others.removeAll(own());
+        Set<Integer> vnis = new HashSet<>();
+        status.path(NETWORKS).forEach(network -> network.path("subnets").forEach(subnet -> vnis.add(subnet.path("vni").asInt())));
+        return new HostCheck.Node(own().stream().findFirst(), others, vnis);
+    }
+
+    /** Returns findings on the cluster, the keys and the networks that the plugin refused. */
+    List<Finding> findings() {
+        List<Finding> findings = new ArrayList<>();
+        JsonNode problem = status.path("cluster").path("problem");
+        findings.add(problem.isTextual()
+                ? new Finding("cluster", false, problem.asText(), "what it says; then vxseal status")
+                : new Finding("cluster", true, "sessions with %d managers".formatted(status.path("cluster").path("hubs").size()), ""));
+        boolean encrypted = StreamSupport.stream(status.path(NETWORKS).spliterator(), false)
+                .anyMatch(network -> network.path("encrypted").asBoolean());
+        if (encrypted) {
+            findings.add(status.has("ring")
+                    ? new Finding("keys", true, "this node has the keys of encrypted networks", "")
+                    : new Finding("keys", false, "encrypted networks are wanted here, and no manager has sent this node their keys",
+                            "enable the plugin on a manager (docker plugin ls there), and open the cluster port to it"));
+        }
+        status.path("conditions").forEach(condition -> {
+            if (condition.path("kind").asText().equals("refused")) {
+                findings.add(new Finding("refused", false, condition.path("text").asText(), "what it says; the engine tries again by itself"));
+            }
+        });
+        return findings;
     }
 
     /** Returns one way by encrypted networks and one by plain ones to each node that has containers on a network of this node. */
     List<PathCheck.Way> ways() {
         Ways ways = new Ways();
-        for (JsonNode network : status.path("networks")) {
+        for (JsonNode network : status.path(NETWORKS)) {
             if (network.path("up").asBoolean()) {
                 network.path("subnets").forEach(subnet -> add(ways, network, subnet));
             }
@@ -50,7 +110,7 @@ record KnownSwarm(JsonNode status) {
         List<PathCheck.Endpoint> here = new ArrayList<>();
         Map<String, List<PathCheck.Endpoint>> there = new LinkedHashMap<>();
         for (JsonNode endpoint : network.path("endpoints")) {
-            if (Cidr.parse(endpoint.path("address").asText()).address() instanceof Inet4Address address && pool.contains(address)
+            if (Cidr.parse(endpoint.path(ADDRESS).asText()).address() instanceof Inet4Address address && pool.contains(address)
                     && endpoint.path("joined").asBoolean()) {
                 var end = new PathCheck.Endpoint(MacAddress.parse(endpoint.path("mac").asText()), address);
                 boolean isHere = endpoint.path("here").asBoolean();

@@ -3,7 +3,7 @@ package io.vxseal.encryption;
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.xfrm.InstalledState;
-import io.vxseal.kernel.xfrm.OutgoingPolicy;
+import io.vxseal.kernel.xfrm.ListedPolicy;
 import io.vxseal.kernel.xfrm.SecurityAssociation;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -153,7 +153,7 @@ public final class Encryption {
         return failures.current();
     }
 
-    /** Returns a line for each policy of another program that may match before ours, as of the last {@link #repair()}. */
+    /** Returns a line for each policy of another program that may match before ours or drops what we open, as of the last {@link #repair()}. */
     public List<String> conflictingPolicies() {
         return desired.local()
                 .filter(_ -> desired.sealing())
@@ -341,9 +341,9 @@ public final class Encryption {
     }
 
     private void read() throws KernelException {
-        List<OutgoingPolicy> listed = xfrm.outgoingPolicies();
+        List<ListedPolicy> listed = xfrm.listedPolicies();
         List<SecurityPolicy> policies = new ArrayList<>();
-        for (OutgoingPolicy policy : listed) {
+        for (ListedPolicy policy : listed) {
             if (policy instanceof SecurityPolicy ours) {
                 policies.add(ours);
             }

@@ -61,6 +61,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private final Observer observer;
     private final Reporter reporter;
     private final PathReporter paths;
+    private final NetworkRefusals refusals = new NetworkRefusals(System::nanoTime);
     private final Conditions conditions = new Conditions();
     private final ClusterChanges clusterChanges = new ClusterChanges();
 
@@ -97,7 +98,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
                 host, encryption, protection, networks, dataPath, local, services, conditions, repairs, errors);
         reporter = new Reporter(networks, dataPath, protection, local, repairs, this.cluster);
         paths = new PathReporter(host, lock, networks, local);
-        observer = new Observer(host, encryption, networks, local, this.cluster, errors);
+        observer = new Observer(host, encryption, networks, local, this.cluster, refusals, errors);
     }
 
     /**
@@ -194,11 +195,14 @@ public final class Driver implements ClusterListener, AutoCloseable {
             if (networks.find(network.id()).filter(known -> known.network.equals(network)).isPresent()) {
                 return;
             }
-            for (Attachment replaced : networks.replacedBy(network)) {
-                log.info("deleting network {}, which network {} of the swarm replaces", replaced.id(), network.id());
-                deleteNetwork(replaced.id());
-            }
-            networks.add(network);
+            refusals.watch(network.id(), () -> {
+                for (Attachment replaced : networks.replacedBy(network)) {
+                    log.info("deleting network {}, which network {} of the swarm replaces", replaced.id(), network.id());
+                    deleteNetwork(replaced.id());
+                }
+                networks.add(network);
+                return network;
+            });
         });
     }
 
@@ -217,6 +221,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
                 throw DriverException.system("could not take down network " + id, failure);
             }
             networks.remove(id);
+            refusals.remove(id);
         });
     }
 
@@ -243,7 +248,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
 
     /** Creates an endpoint's link, and brings its network up before if it is the first one here ({@link Endpoints#join}). */
     public Joined join(String network, String id, String sandbox) throws DriverException {
-        return lock.locked(() -> endpoints.join(network, id, sandbox));
+        return lock.locked(() -> refusals.watch(network, () -> endpoints.join(network, id, sandbox)));
     }
 
     /** Removes an endpoint's link, and takes its network down after if it was the last one here. */

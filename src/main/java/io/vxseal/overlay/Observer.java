@@ -29,17 +29,20 @@ final class Observer {
     private final Networks networks;
     private final LocalNode local;
     private final Cluster cluster;
+    private final NetworkRefusals refusals;
     private final ErrorLog errors;
 
     private List<Observation.Route> routes = List.of();
     private Optional<Long> looked = Optional.empty();
 
-    Observer(Host host, Encryption encryption, Networks networks, LocalNode local, Cluster cluster, ErrorLog errors) {
+    Observer(Host host, Encryption encryption, Networks networks, LocalNode local, Cluster cluster, NetworkRefusals refusals,
+            ErrorLog errors) {
         this.host = host;
         this.encryption = encryption;
         this.networks = networks;
         this.local = local;
         this.cluster = cluster;
+        this.refusals = refusals;
         this.errors = errors;
     }
 
@@ -60,6 +63,7 @@ final class Observer {
                 cluster.rotation(),
                 encryption.traffic(),
                 routes,
+                refusals.reasons(),
                 obstacles);
     }
 

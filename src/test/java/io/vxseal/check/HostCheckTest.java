@@ -3,21 +3,30 @@ package io.vxseal.check;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.kernel.TestHost;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Checks of a host without faults, and with one at a time. This machine's kernel may lack ESP. */
 class HostCheckTest {
+    private static final InetAddress NODE = InetAddress.ofLiteral("10.55.0.1");
+
     @TempDir
     private Path folder;
 
     private TestHost host;
+    private HostCheck.Node node = HostCheck.Node.UNKNOWN;
 
     @BeforeEach
     void open() throws Exception {
@@ -30,7 +39,7 @@ class HostCheckTest {
     }
 
     private Finding find(String check) {
-        return new HostCheck(host.namespace, 4789, folder, folder.resolve("swarm")).run().stream()
+        return new HostCheck(host.namespace, 4789, folder, folder.resolve("swarm"), folder.resolve("netns"), node).run().stream()
                 .filter(finding -> finding.check().equals(check))
                 .findFirst().orElseThrow();
     }
@@ -55,6 +64,62 @@ class HostCheckTest {
     void ignoresForeignPolicyThatComesLater() {
         host.run("ip xfrm policy add dir out src 10.0.0.0/8 dst 10.0.0.0/8 priority 100 action allow");
         assertThat(find("foreign policies")).matches(Finding::fit);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            0.0.0.0/0    |             | false
+            10.55.0.0/24 |             | true
+            0.0.0.0/0    | 10.55.0.2   | false
+            10.55.0.0/24 | 10.55.0.2   | false
+            10.56.0.0/24 | 10.55.0.2   | true
+            """)
+    void namesForeignPolicyThatDropsWhatNodesSend(String source, @Nullable String other, boolean fit) {
+        host.run("ip address add 10.55.0.1/24 dev lo");
+        if (other != null) {
+            node = new HostCheck.Node(Optional.of(NODE), Set.of(InetAddress.ofLiteral(other)), Set.of());
+        }
+        host.run("ip xfrm policy add dir in src %s dst 10.55.0.1/32 proto udp priority 100 action block".formatted(source));
+        Finding found = find("foreign policies");
+        assertThat(found.fit()).isEqualTo(fit);
+        if (!fit) {
+            assertThat(found.found()).contains("policy in " + source + " -> 10.55.0.1/32 priority 100 drops");
+        }
+    }
+
+    @Test
+    void ignoresForeignPolicyThatAnEarlierOneLetsPass() {
+        node = new HostCheck.Node(Optional.of(NODE), Set.of(InetAddress.ofLiteral("10.55.0.2")), Set.of());
+        host.run("ip xfrm policy add dir in src 10.55.0.0/24 dst 10.55.0.1/32 proto udp priority 100 action block");
+        host.run("ip xfrm policy add dir in src 10.55.0.0/16 dst 10.55.0.1/32 proto udp dport 4789 priority 99 action allow");
+        assertThat(find("foreign policies")).matches(Finding::fit);
+    }
+
+    @Test
+    void namesDeviceInSandboxWithVniOfNetworkHere() throws Exception {
+        node = new HostCheck.Node(Optional.of(NODE), Set.of(), Set.of(4097));
+        Files.createDirectories(folder.resolve("netns"));
+        Files.createFile(folder.resolve("netns/ended"));
+        try (TestHost sandbox = new TestHost(folder.resolve("netns/1-abcdefgh"))) {
+            sandbox.run("ip link add vxlan0 type vxlan id 4096 dstport 4789 dev lo");
+            sandbox.run("ip link add vxlan1 type vxlan id 4097 dstport 4790 dev lo");
+            assertThat(find("foreign VXLAN")).matches(Finding::fit);
+            sandbox.run("ip link add vxlan2 type vxlan id 4097 dstport 4789 dev lo");
+            assertThat(find("foreign VXLAN")).matches(finding -> !finding.fit())
+                    .extracting(Finding::found).asString().contains("vxlan2", "netns/1-abcdefgh", "4097");
+        }
+    }
+
+    @Test
+    void looksAtMtuOfLinkWithNodesAddressOnly() {
+        host.run("ip link add small mtu 1400 type veth peer name other");
+        host.run("ip link add usual type veth peer name another");
+        host.run("ip address add 10.55.0.1/24 dev usual");
+        node = new HostCheck.Node(Optional.of(NODE), Set.of(), Set.of());
+        assertThat(find("MTU")).matches(Finding::fit);
+        host.run("ip address del 10.55.0.1/24 dev usual");
+        host.run("ip address add 10.55.0.1/24 dev small");
+        assertThat(find("MTU")).matches(finding -> !finding.fit()).extracting(Finding::found).asString().contains("small", "1400");
     }
 
     @Test

@@ -3,13 +3,26 @@ package io.vxseal.command;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.vxseal.check.Finding;
+import io.vxseal.check.HostCheck;
 import io.vxseal.check.PathCheck;
+import io.vxseal.swarm.ManagerAddresses;
 import java.net.InetAddress;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class KnownSwarmTest {
     private static KnownSwarm read(String json) throws Exception {
-        return new KnownSwarm(new ObjectMapper().readTree(json.replace('\'', '"')));
+        return read(json, ManagerAddresses.Listing.EMPTY);
+    }
+
+    private static KnownSwarm read(String json, ManagerAddresses.Listing listed) throws Exception {
+        return new KnownSwarm(new ObjectMapper().readTree(json.replace('\'', '"')), listed);
     }
 
     private static String endpoint(int number, boolean here, boolean joined, String node) {
@@ -49,6 +62,51 @@ class KnownSwarmTest {
                   {'id':'a','role':'manager','address':'192.0.2.1'},{'id':'b','role':'manager','address':'192.0.2.2'},
                   {'id':'c','role':'worker','address':'192.0.2.3'},{'id':'d'}]}}""").managers())
                 .containsExactly(InetAddress.ofLiteral("192.0.2.2"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            a,b | {'id':'a','role':'manager','address':'192.0.2.1'},{'id':'b','role':'manager','address':'192.0.2.2'} | 192.0.2.2
+            b,c |                                                                                                     | 198.51.100.2 198.51.100.3
+            b,c | {'id':'b','role':'manager','address':'192.0.2.2'}                                     | 192.0.2.2 198.51.100.2 198.51.100.3
+            b   | {'id':'b','role':'manager','address':'192.0.2.2'}                                     | 192.0.2.2 198.51.100.2 198.51.100.3
+            """)
+    void addsManagersOfEnginesListThatAreNotHeardFrom(String ids, @Nullable String members, String found) throws Exception {
+        Set<InetAddress> addresses = Set.of(InetAddress.ofLiteral("192.0.2.1"),
+                InetAddress.ofLiteral("198.51.100.2"), InetAddress.ofLiteral("198.51.100.3"));
+        Set<String> nodes = Set.of(ids.split(","));
+        // The own address is on a manager's own list.
+        var listing = new ManagerAddresses.Listing(nodes, members != null && members.contains("'a'")
+                ? Set.of(InetAddress.ofLiteral("192.0.2.1"), InetAddress.ofLiteral("198.51.100.2")) : nodes.size() == 2
+                        ? Set.of(InetAddress.ofLiteral("198.51.100.2"), InetAddress.ofLiteral("198.51.100.3")) : addresses);
+        KnownSwarm swarm = read("{'node':{'id':'a','address':'192.0.2.1'},'cluster':{'members':[%s]}}"
+                .formatted(members == null ? "" : members), listing);
+        assertThat(swarm.managers()).extracting(InetAddress::getHostAddress).containsExactlyInAnyOrder(found.split(" "));
+    }
+
+    @Test
+    void knowsItsNodeForChecksOfHost() throws Exception {
+        String sealed = network("sealed", true, true);
+        KnownSwarm swarm = read("{'node':{'address':'203.0.113.1','bindAddress':'192.0.2.1'},'networks':[" + sealed
+                + "],'cluster':{'members':[{'id':'a','address':'203.0.113.1'},{'id':'c','role':'worker','address':'192.0.2.3'}]}}");
+        assertThat(swarm.node()).isEqualTo(new HostCheck.Node(Optional.of(InetAddress.ofLiteral("192.0.2.1")),
+                Set.of(InetAddress.ofLiteral("192.0.2.3")), Set.of(4097)));
+        assertThat(read("{}").node()).isEqualTo(HostCheck.Node.UNKNOWN);
+    }
+
+    private static List<String> failures(String json) throws Exception {
+        return read(json).findings().stream().filter(finding -> !finding.fit()).map(Finding::check).toList();
+    }
+
+    @Test
+    void namesProblemMissingKeysAndRefusedNetworks() throws Exception {
+        String encrypted = network("sealed", true, false);
+        assertThat(failures("{'networks':[" + encrypted + "],'ring':{},'cluster':{}}")).isEmpty();
+        assertThat(failures("{'networks':[" + network("plain", false, true) + "],'cluster':{}}")).isEmpty();
+        assertThat(failures("{'networks':[" + encrypted + "],'cluster':{}}")).containsExactly("keys");
+        assertThat(failures("{'cluster':{'problem':'no hub is reached; connection refused'}}")).containsExactly("cluster");
+        assertThat(failures("{'conditions':[{'kind':'refused','text':'network x was refused'},{'kind':'path_silent'}]}"))
+                .containsExactly("refused");
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.vxseal.StandardError;
@@ -111,6 +112,47 @@ class WatchTest {
             assertThat(condition.subject()).isEqualTo("10.55.0.2");
             assertThat(condition.text()).contains("packets of 1400 octets").contains("need 1500");
         });
+    }
+
+    private String endpoint(Map<String, String> options) throws Exception {
+        driver.createNetwork(Network.of(NETWORK, options, pools()));
+        driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
+        return "here";
+    }
+
+    @Test
+    void networkRefusedWithoutKeysIsReportedUntilItIsJoined() throws Exception {
+        String endpoint = endpoint(Map.of(NetworkOptions.ENCRYPTED, "", NetworkOptions.VXLANID_LIST, "4242"));
+        assertThat(isWatched(Condition.Kind.REFUSED, "")).isFalse();
+        assertThatThrownBy(() -> driver.join(NETWORK, endpoint, "")).isInstanceOf(DriverException.class);
+        assertThat(isWatched(Condition.Kind.REFUSED, "network abcdefgh was refused here")).isTrue();
+        assertThat(isWatched(Condition.Kind.REFUSED, "encryption key is not present")).isTrue();
+        driver.initialKeys(List.of(new Key(new byte[16], 1), new Key(new byte[16], 2), new Key(new byte[16], 3)));
+        driver.join(NETWORK, endpoint, "");
+        assertThat(isWatched(Condition.Kind.REFUSED, "")).isFalse();
+    }
+
+    @Test
+    void networkWithVniOfAnotherDeviceIsReportedUntilRemoval() throws Exception {
+        host.run("ip link add flannel type vxlan id 4242 dstport " + PORT + " dev wire");
+        String endpoint = endpoint(Map.of(NetworkOptions.VXLANID_LIST, "4242"));
+        assertThatThrownBy(() -> driver.join(NETWORK, endpoint, "")).isInstanceOf(DriverException.class);
+        assertThat(isWatched(Condition.Kind.REFUSED, "VNI 4242")).isTrue();
+        driver.deleteNetwork(NETWORK);
+        assertThat(isWatched(Condition.Kind.REFUSED, "")).isFalse();
+    }
+
+    @Test
+    void foreignPolicyThatDropsIncomingIsReportedWithNodes() throws Exception {
+        serve(Map.of(NetworkOptions.ENCRYPTED, "", NetworkOptions.VXLANID_LIST, "4242", NetworkOptions.MTU, "1400"));
+        host.run("ip xfrm policy add dir in src 10.56.0.0/24 dst 10.55.0.1/32 proto udp action block");
+        host.run("ip xfrm policy add dir in src 10.55.0.0/24 dst 10.55.0.1/32 proto udp dport 4800 priority 7 action allow"
+                + " tmpl proto esp reqid 1 mode tunnel");
+        await().atMost(Duration.ofSeconds(30)).until(() -> isWatched(Condition.Kind.OBSTACLE,
+                "policy in 10.55.0.0/24 -> 10.55.0.1/32 priority 7 drops what node 10.55.0.2 sends"));
+        assertThat(isWatched(Condition.Kind.OBSTACLE, "10.56.0.0/24")).isFalse();
+        host.run("ip xfrm policy flush");
+        assertThat(isWatched(Condition.Kind.OBSTACLE, "policy in")).isFalse();
     }
 
     @Test

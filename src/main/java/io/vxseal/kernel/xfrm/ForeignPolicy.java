@@ -4,10 +4,11 @@ import io.vxseal.address.Cidr;
 import java.net.InetAddress;
 
 /**
- * An outgoing XFRM policy of another maker, reduced to what decides which packets it takes: selector, mark and priority
- * ({@code linux/xfrm.h}, xfrm_userpolicy_info). Source port and interface of the selector are ignored, so a policy with one
- * of these is taken for a wider one.
+ * An XFRM policy of another maker, for what the host itself sends or receives, reduced to what decides which packets it takes: direction,
+ * selector, mark and priority ({@code linux/xfrm.h}, xfrm_userpolicy_info). Source port and interface of the selector are ignored, so a
+ * policy with one of these is taken for a wider one.
  *
+ * @param direction of the packets
  * @param source prefix of the sender
  * @param destination prefix of the receiver, of the same family
  * @param protocol of IP; 0 for any
@@ -16,8 +17,10 @@ import java.net.InetAddress;
  * @param mark value of the masked firewall mark
  * @param markMask bits of the firewall mark that count; 0 for any mark
  * @param priority unsigned; of two policies that match a packet the one with the lower number takes it
+ * @param drops whether it drops what one of this plugin's states has opened: it blocks, or it demands other states
  */
 public record ForeignPolicy(
+        Direction direction,
         Cidr source,
         Cidr destination,
         int protocol,
@@ -25,16 +28,34 @@ public record ForeignPolicy(
         int portMask,
         int mark,
         int markMask,
-        int priority)
-        implements OutgoingPolicy {
+        int priority,
+        boolean drops)
+        implements ListedPolicy {
     private static final int IPPROTO_UDP = 17;
 
-    /** Returns whether it takes UDP datagrams from an address to a port with a firewall mark, to any or some receivers. */
+    /** A direction, as iproute2 names it. */
+    public enum Direction {
+        OUT,
+        IN
+    }
+
+    /** Returns whether it takes UDP datagrams that an address sends to a port with a firewall mark, to any or some receivers. */
     public boolean takesFrom(InetAddress sender, int toPort, int firewallMark) {
+        return direction == Direction.OUT && takes(toPort, firewallMark) && source.contains(sender);
+    }
+
+    /**
+     * Returns whether it takes unmarked UDP datagrams that an address receives at a port, from any or some senders. No policy of this plugin
+     * is for received packets, so its priority does not matter.
+     */
+    public boolean takesAt(InetAddress receiver, int atPort) {
+        return direction == Direction.IN && takes(atPort, 0) && destination.contains(receiver);
+    }
+
+    private boolean takes(int toPort, int firewallMark) {
         return (protocol == 0 || protocol == IPPROTO_UDP)
                 && ((port ^ toPort) & portMask) == 0
-                && (firewallMark & markMask) == mark
-                && source.contains(sender);
+                && (firewallMark & markMask) == mark;
     }
 
     /**
@@ -45,8 +66,16 @@ public record ForeignPolicy(
         return Integer.compareUnsigned(priority, otherPriority) <= 0;
     }
 
+    /** Returns whether it comes before another policy for each sender of that one. */
+    public boolean precedesForAllSendersOf(ForeignPolicy other) {
+        return Integer.compareUnsigned(priority, other.priority) < 0
+                && source.prefix() <= other.source.prefix()
+                && source.contains(other.source.address());
+    }
+
     @Override
     public String toString() {
-        return "policy out %s -> %s priority %s".formatted(source, destination, Integer.toUnsignedString(priority));
+        return "policy %s %s -> %s priority %s".formatted(
+                direction == Direction.IN ? "in" : "out", source, destination, Integer.toUnsignedString(priority));
     }
 }

@@ -8,7 +8,7 @@ import io.vxseal.address.Cidr;
  * @param id the packets that the policy selects
  * @param action what happens to a selected packet
  */
-public record SecurityPolicy(Id id, Action action) implements OutgoingPolicy {
+public record SecurityPolicy(Id id, Action action) implements ListedPolicy {
     /** Reqid of all states and of all policies that seal, in the built-in driver and here. */
     public static final int REQID = 0xD0C4E3;
 

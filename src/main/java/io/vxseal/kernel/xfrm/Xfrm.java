@@ -205,14 +205,14 @@ public final class Xfrm implements AutoCloseable {
 
     /** Returns our policies. */
     public List<SecurityPolicy> policies() throws KernelException {
-        return outgoingPolicies().stream()
+        return listedPolicies().stream()
                 .filter(SecurityPolicy.class::isInstance)
                 .map(SecurityPolicy.class::cast)
                 .toList();
     }
 
-    /** Returns our policies, and those of other makers that may take packets of this host. */
-    public List<OutgoingPolicy> outgoingPolicies() throws KernelException {
+    /** Returns our policies, and those of other makers that may take packets that this host sends or receives itself. */
+    public List<ListedPolicy> listedPolicies() throws KernelException {
         return socket.dump("list policies", XfrmPolicyMessages::writeDump, XfrmPolicyMessages::read);
     }
 

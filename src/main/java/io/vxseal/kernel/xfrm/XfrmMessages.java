@@ -84,6 +84,7 @@ public final class XfrmMessages {
      */
     static final int ID_DADDR = 0;
     static final int ID_SPI = 16;
+    static final int ID_PROTO = 20;
     private static final int ID_PADDING = 3;
 
     /*

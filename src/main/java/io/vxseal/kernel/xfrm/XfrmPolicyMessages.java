@@ -18,6 +18,7 @@ final class XfrmPolicyMessages {
     private static final int XFRMA_MARK = 21;
     private static final int XFRMA_IF_ID = 31;
 
+    private static final int XFRM_POLICY_IN = 0;
     private static final int XFRM_POLICY_OUT = 1;
     private static final int XFRM_POLICY_TYPE_MAIN = 0;
     private static final int XFRM_POLICY_ALLOW = 0;
@@ -65,6 +66,9 @@ final class XfrmPolicyMessages {
      *     __u32 calgos;                        // 60
      * };                                       // 64
      */
+    private static final int USER_TMPL_REQID = 44;
+    private static final int USER_TMPL_MODE = 48;
+    private static final int USER_TMPL_OPTIONAL = 50;
     private static final int USER_TMPL_LENGTH = 64;
     private static final int USER_TMPL_FAMILY_PADDING = 2;
     private static final int USER_TMPL_OPTIONAL_PADDING = 1;
@@ -160,15 +164,19 @@ final class XfrmPolicyMessages {
         message.header(XFRMA_MARK, MARK_LENGTH).u32(id.mark()).u32(WHOLE_MARK);
     }
 
-    /** Reads a policy: one of this plugin, or another maker's outgoing one that may take packets of this host. */
-    static Optional<OutgoingPolicy> read(int type, ByteBuffer payload) {
+    /** Reads a policy: one of this plugin, or another maker's that may take packets that this host sends or receives itself. */
+    static Optional<ListedPolicy> read(int type, ByteBuffer payload) {
         if (type != XfrmMessages.XFRM_MSG_NEWPOLICY) {
             return Optional.empty();
         }
         if (XfrmMessages.isOurs(payload)) {
             return Optional.of(readOurs(payload));
         }
-        return payload.get(USERPOLICY_INFO_DIR) == XFRM_POLICY_OUT ? readForeign(payload) : Optional.empty();
+        return switch (payload.get(USERPOLICY_INFO_DIR)) {
+            case XFRM_POLICY_OUT -> readForeign(payload, ForeignPolicy.Direction.OUT);
+            case XFRM_POLICY_IN -> readForeign(payload, ForeignPolicy.Direction.IN);
+            default -> Optional.empty();
+        };
     }
 
     private static SecurityPolicy readOurs(ByteBuffer payload) {
@@ -187,7 +195,7 @@ final class XfrmPolicyMessages {
     }
 
     /** Reads another maker's policy; empty if it is for packets of an XFRM interface, or not of the main type. */
-    private static Optional<OutgoingPolicy> readForeign(ByteBuffer payload) {
+    private static Optional<ListedPolicy> readForeign(ByteBuffer payload, ForeignPolicy.Direction direction) {
         Attributes attributes = Attributes.of(payload, USERPOLICY_INFO_LENGTH);
         boolean elsewhere = attributes.u32(XFRMA_IF_ID).orElse(0) != 0
                 || attributes.get(XFRMA_POLICY_TYPE).filter(kind -> kind.get(0) != XFRM_POLICY_TYPE_MAIN).isPresent();
@@ -196,6 +204,7 @@ final class XfrmPolicyMessages {
         }
         Optional<ByteBuffer> mark = attributes.get(XFRMA_MARK);
         return Optional.of(new ForeignPolicy(
+                direction,
                 prefix(payload, XfrmMessages.SELECTOR_SADDR, XfrmMessages.SELECTOR_PREFIXLEN_S),
                 prefix(payload, XfrmMessages.SELECTOR_DADDR, XfrmMessages.SELECTOR_PREFIXLEN_D),
                 Byte.toUnsignedInt(payload.get(XfrmMessages.SELECTOR_PROTO)),
@@ -203,7 +212,31 @@ final class XfrmPolicyMessages {
                 XfrmMessages.be16(payload, XfrmMessages.SELECTOR_DPORT_MASK),
                 mark.map(m -> m.getInt(MARK_V)).orElse(0),
                 mark.map(m -> m.getInt(MARK_M)).orElse(0),
-                payload.getInt(USERPOLICY_INFO_PRIORITY)));
+                payload.getInt(USERPOLICY_INFO_PRIORITY),
+                payload.get(USERPOLICY_INFO_ACTION) == XFRM_POLICY_BLOCK
+                        || attributes.get(XFRMA_TMPL).filter(templates -> !areMetByOurStates(templates)).isPresent()));
+    }
+
+    /**
+     * Returns whether a packet that one of our states opened has what the templates demand of a received one (xfrm_policy_ok() and
+     * xfrm_state_ok() in {@code net/xfrm/xfrm_policy.c}): at most one of them is required, and it describes our states.
+     */
+    private static boolean areMetByOurStates(ByteBuffer templates) {
+        int required = 0;
+        for (int at = 0; at + USER_TMPL_LENGTH <= templates.limit(); at += USER_TMPL_LENGTH) {
+            if (templates.get(at + USER_TMPL_OPTIONAL) == 0) {
+                required++;
+                int reqid = templates.getInt(at + USER_TMPL_REQID);
+                boolean met = templates.get(at + XfrmMessages.ID_PROTO) == XfrmMessages.IPPROTO_ESP
+                        && templates.getInt(at + XfrmMessages.ID_SPI) == 0
+                        && (reqid == 0 || reqid == SecurityPolicy.REQID)
+                        && templates.get(at + USER_TMPL_MODE) == XfrmMessages.XFRM_MODE_TRANSPORT;
+                if (!met || required > 1) {
+                    return false;
+                }
+            }
+        }
+        return true;
     }
 
     /** Reads a prefix of the selector. Old kernels accept a length above the address's, which then means all of it. */

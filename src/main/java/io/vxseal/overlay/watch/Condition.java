@@ -6,7 +6,7 @@ import java.util.Locale;
 /**
  * Trouble that lasts until somebody or something ends it.
  *
- * @param subject of several of one kind: the node's address, or the obstacle's description; empty if there is one at most
+ * @param subject of several of one kind: the node's address, the network, or the obstacle's description; empty if there is one at most
  * @param text what is wrong and what to do, on one line
  * @param since when it was first observed
  */
@@ -15,7 +15,7 @@ public record Condition(Kind kind, String subject, String text, Instant since) {
     /** A kind of trouble. */
     public enum Kind {
         /** No session with any manager. */
-        NO_HUB(20),
+        NO_HUB(8),
         /** An encrypted network here, and no keys. */
         KEYS_MISSING(20),
         /** Keys that should have been rotated. */
@@ -24,6 +24,8 @@ public record Condition(Kind kind, String subject, String text, Instant since) {
         PATH_SILENT(0),
         /** A route to a node that carries less than a network here promises. */
         PATH_MTU(0),
+        /** A network that could not be created or joined here. */
+        REFUSED(0),
         /** Something on this host that keeps packets from being sealed or opened, such as a foreign policy. */
         OBSTACLE(8);
 

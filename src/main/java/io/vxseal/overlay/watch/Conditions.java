@@ -90,6 +90,8 @@ public final class Conditions {
                         .formatted(address, route.mtu(), route.needed()), since));
             }
         }
+        now.refused().forEach((network, why) -> all.add(new Condition(Condition.Kind.REFUSED, network,
+                "network %s was refused here, so its containers do not start: %s".formatted(network, why), since)));
         now.obstacles().forEach(line -> all.add(new Condition(Condition.Kind.OBSTACLE, line, line, since)));
         return all;
     }

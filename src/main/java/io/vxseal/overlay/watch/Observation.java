@@ -5,6 +5,7 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -20,6 +21,7 @@ import java.util.Optional;
  * @param rotation time that a key is in use
  * @param traffic with each node that has states
  * @param routes to the nodes that networks here reach
+ * @param refused networks that could not be created or joined here, with the reason
  * @param obstacles a line each
  */
 public record Observation(
@@ -33,6 +35,7 @@ public record Observation(
         Duration rotation,
         List<PeerTraffic> traffic,
         List<Route> routes,
+        Map<String, String> refused,
         List<String> obstacles) {
 
     /**

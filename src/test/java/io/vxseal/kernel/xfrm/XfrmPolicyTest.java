@@ -22,6 +22,8 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Tests of policies, read with iproute2, and of states on a kernel without ESP. */
 class XfrmPolicyTest {
@@ -151,6 +153,33 @@ class XfrmPolicyTest {
         host.run(THEIRS.formatted("delete", ""));
         assertThat(xfrm.policies()).containsExactly(seal(ID, 2));
         assertThat(count()).isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            action block                                                                              | true
+            action allow                                                                              | false
+            action allow tmpl proto esp mode transport                                                | false
+            action allow tmpl proto esp reqid 13681891 mode transport                                 | false
+            action allow tmpl proto esp reqid 1 mode transport                                        | true
+            action allow tmpl src 10.55.0.2 dst 10.55.0.1 proto esp mode tunnel                       | true
+            action allow tmpl proto ah mode transport                                                 | true
+            action allow tmpl proto esp spi 7 mode transport                                          | true
+            action allow tmpl proto comp mode transport level use tmpl proto esp mode transport       | false
+            action allow tmpl proto ah mode transport tmpl proto esp mode transport                   | true
+            """)
+    void tellsWhichForeignPoliciesDropWhatIsOpened(String policy, boolean drops) throws Exception {
+        host.run("ip xfrm policy add dir in src 10.55.0.0/24 dst 10.55.0.1/32 proto udp dport 4789 priority 9 " + policy);
+        host.run("ip xfrm policy add dir fwd src 10.55.0.0/24 dst 10.55.0.1/32 action block");
+        assertThat(xfrm.policies()).isEmpty();
+        assertThat(xfrm.listedPolicies()).singleElement().isInstanceOfSatisfying(ForeignPolicy.class, foreign -> {
+            assertThat(foreign).hasToString("policy in 10.55.0.0/24 -> 10.55.0.1/32 priority 9");
+            assertThat(foreign.drops()).isEqualTo(drops);
+            assertThat(foreign.takesAt(InetAddress.ofLiteral("10.55.0.1"), 4789)).isTrue();
+            assertThat(foreign.takesAt(InetAddress.ofLiteral("10.55.0.1"), 4800)).isFalse();
+            assertThat(foreign.takesAt(InetAddress.ofLiteral("10.55.0.2"), 4789)).isFalse();
+            assertThat(foreign.takesFrom(InetAddress.ofLiteral("10.55.0.2"), 4789, MARK)).isFalse();
+        });
     }
 
     @Test

@@ -139,7 +139,7 @@ class WatchTest {
     @Order(5)
     void nodeWithoutHubIsFound() {
         worker.sh("iptables -I OUTPUT -p tcp --dport 4788 -j REJECT --reject-with tcp-reset");
-        awaitConditions(worker, Duration.ofSeconds(60), "no_hub");
+        awaitConditions(worker, FOUND, "no_hub");
         worker.sh("iptables -D OUTPUT -p tcp --dport 4788 -j REJECT --reject-with tcp-reset");
         awaitConditions(worker, Duration.ofSeconds(60));
     }
