@@ -645,6 +645,10 @@ final class SequenceNode implements AutoCloseable {
      * ways, so what was 0 of the encrypted ones was not 0 for want of datagrams.
      */
     void serves() throws Exception {
+        if (markedOtherwise) {
+            // As long as it stands, datagrams that were to be sealed are dropped.
+            removeForeign();
+        }
         if (!running()) {
             start(0);
         }
