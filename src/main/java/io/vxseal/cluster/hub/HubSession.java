@@ -1,5 +1,6 @@
 package io.vxseal.cluster.hub;
 
+import io.vxseal.cluster.link.TokenBucket;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.RingMark;
@@ -54,8 +55,7 @@ final class HubSession {
     boolean blocked;
     /** The newest ring that the node has or was sent. */
     RingMark ring = RingMark.NONE;
-    /** Time up to which the rings that the node brought are paid for. */
-    private long ringsPaid;
+    private final TokenBucket rings;
     private final Deque<Message> answers = new ArrayDeque<>();
     /** Records that the node knows from before, by node. */
     private Map<String, RecordMark> held = Map.of();
@@ -78,13 +78,12 @@ final class HubSession {
     HubSession(MessageChannel channel, long opened) {
         this.channel = channel;
         this.opened = opened;
-        this.ringsPaid = opened - RING_INTERVAL.multipliedBy(RING_BURST).toNanos();
+        this.rings = new TokenBucket(1.0 / RING_INTERVAL.toSeconds(), RING_BURST, opened);
     }
 
     /** Counts a ring that the node brings, and returns whether it may. */
     boolean mayBringRing(long now) {
-        ringsPaid = Math.max(ringsPaid, now - RING_INTERVAL.multipliedBy(RING_BURST).toNanos()) + RING_INTERVAL.toNanos();
-        return ringsPaid - now <= 0;
+        return rings.tryTake(now);
     }
 
     String node() {

@@ -1,7 +1,7 @@
 package io.vxseal.cluster.link;
 
 /** Token bucket that may run into debt: what was taken too early is waited for afterwards. Not thread-safe. */
-final class TokenBucket {
+public final class TokenBucket {
     private static final double NANOS = 1e9;
 
     private final double perSecond;
@@ -9,7 +9,14 @@ final class TokenBucket {
     private double tokens;
     private long filledAt;
 
-    TokenBucket(double perSecond, double burst, long now) {
+    /**
+     * Makes a full bucket.
+     *
+     * @param perSecond tokens that are added
+     * @param burst most tokens that it holds
+     * @param now nanoseconds of a clock that nobody sets, as in all calls
+     */
+    public TokenBucket(double perSecond, double burst, long now) {
         this.perSecond = perSecond;
         this.burst = burst;
         this.tokens = burst;
@@ -17,7 +24,7 @@ final class TokenBucket {
     }
 
     /** Takes a token if there is one. */
-    boolean tryTake(long now) {
+    public boolean tryTake(long now) {
         fill(now);
         if (tokens < 1) {
             return false;
