@@ -147,8 +147,7 @@ public record HostCheck(Namespace host, int port, Path plugins, Path swarm, Path
             boolean fromNode = node.others.isEmpty()
                     ? policy.source().prefix() == 0
                     : node.others.stream().anyMatch(policy.source()::contains);
-            if (policy.drops() && fromNode && own.stream().anyMatch(address -> policy.takesAt(address, port)
-                    && policies.stream().noneMatch(other -> other.takesAt(address, port) && other.precedesForAllSendersOf(policy)))) {
+            if (fromNode && own.stream().anyMatch(address -> policy.dropsAt(address, port, policies))) {
                 return Optional.of(policy);
             }
         }

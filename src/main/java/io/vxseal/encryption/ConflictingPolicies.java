@@ -44,10 +44,8 @@ final class ConflictingPolicies {
     }
 
     private Stream<String> dropping(InetAddress receiver, int port, SealedNodes nodes) {
-        List<ForeignPolicy> taking = policies.stream().filter(policy -> policy.takesAt(receiver, port)).toList();
-        return taking.stream()
-                .filter(ForeignPolicy::drops)
-                .filter(policy -> taking.stream().noneMatch(other -> other.precedesForAllSendersOf(policy)))
+        return policies.stream()
+                .filter(policy -> policy.dropsAt(receiver, port, policies))
                 .flatMap(policy -> {
                     List<String> senders = covered(policy.source(), nodes);
                     return senders.isEmpty() ? Stream.empty() : Stream.of(

@@ -2,6 +2,7 @@ package io.vxseal.kernel.xfrm;
 
 import io.vxseal.address.Cidr;
 import java.net.InetAddress;
+import java.util.Collection;
 
 /**
  * An XFRM policy of another maker, for what the host itself sends or receives, reduced to what decides which packets it takes: direction,
@@ -52,6 +53,18 @@ public record ForeignPolicy(
         return direction == Direction.IN && takes(atPort, 0) && destination.contains(receiver);
     }
 
+    /**
+     * Returns whether it drops what one of this plugin's states has opened of the datagrams that an address receives at a port: from each of
+     * its senders, unless another policy comes before it for all of them.
+     *
+     * @param listed all policies of other makers, this one among them
+     */
+    public boolean dropsAt(InetAddress receiver, int atPort, Collection<ForeignPolicy> listed) {
+        return drops
+                && takesAt(receiver, atPort)
+                && listed.stream().noneMatch(other -> other.takesAt(receiver, atPort) && other.precedesForAllSendersOf(this));
+    }
+
     private boolean takes(int toPort, int firewallMark) {
         return (protocol == 0 || protocol == IPPROTO_UDP)
                 && ((port ^ toPort) & portMask) == 0
@@ -67,7 +80,7 @@ public record ForeignPolicy(
     }
 
     /** Returns whether it comes before another policy for each sender of that one. */
-    public boolean precedesForAllSendersOf(ForeignPolicy other) {
+    private boolean precedesForAllSendersOf(ForeignPolicy other) {
         return Integer.compareUnsigned(priority, other.priority) < 0
                 && source.prefix() <= other.source.prefix()
                 && source.contains(other.source.address());
