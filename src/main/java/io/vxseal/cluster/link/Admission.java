@@ -125,7 +125,7 @@ final class Admission {
         Optional<Entry> displaced = Optional.empty();
         if (source != null && source.pending.size() >= limits.pendingPerSource()) {
             displaced = Optional.of(source.pending.getFirst());
-        } else if (connectionsOf(address) >= limits.perSource()) {
+        } else if (connectionsOf(address, key) >= limits.perSource()) {
             return new Answer.Refuse(Refusal.CONNECTIONS_OF_SOURCE);
         } else if (pending.size() >= limits.pending()) {
             displaced = displaceable(now);
@@ -155,8 +155,7 @@ final class Admission {
     }
 
     /** Returns the connections that count for an address: those of its source, and its own sessions. */
-    private int connectionsOf(InetAddress address) {
-        Object source = sourceOf(address);
+    private int connectionsOf(InetAddress address, Object source) {
         return source.equals(address) ? count(address) : count(address) + count(source);
     }
 

@@ -45,13 +45,11 @@ public final class Refusals implements RefusalListener {
     @SuppressWarnings("EnumOrdinal") // An array with a place for each reason.
     public void refused(Refusal reason, String source, String detail) {
         counts.incrementAndGet(reason.ordinal());
-        // Both may hold what another node sent.
-        String from = Line.of(source);
-        String what = Line.of(detail);
+        // Source and detail may hold what another node sent.
         if (isNews(network(source), System.nanoTime())) {
-            log.warn("refused from {}: {}: {}", from, reason.text(), what);
-        } else {
-            log.debug("refused from {}: {}: {}", from, reason.text(), what);
+            log.warn("refused from {}: {}: {}", Line.of(source), reason.text(), Line.of(detail));
+        } else if (log.isDebugEnabled()) {
+            log.debug("refused from {}: {}: {}", Line.of(source), reason.text(), Line.of(detail));
         }
     }
 

@@ -159,13 +159,10 @@ public final class RingKeeper implements Rings {
     /**
      * Has the keys in force replaced by others, in as many rotations as that takes: nodes have them that are not of the swarm any more, and
      * one rotation makes a key primary that these know as the next one.
+     *
+     * @return whether keys are revoked that were not before
      */
-    public void revokeKeys() {
-        revoke();
-    }
-
-    /** Returns whether keys are revoked that were not before. */
-    private boolean revoke() {
+    public boolean revokeKeys() {
         if (isExternal()) {
             warnExternal();
             return false;
@@ -193,7 +190,7 @@ public final class RingKeeper implements Rings {
     @Override
     public void onRemoval(String node) {
         // A node may say good-bye as often as it likes.
-        if (revoke()) {
+        if (revokeKeys()) {
             LOG.info("node {} left the swarm, or is no manager any more: rotating the keys until it has none of them", node);
         }
     }
