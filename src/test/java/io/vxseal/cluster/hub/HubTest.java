@@ -264,8 +264,8 @@ class HubTest {
     }
 
     /** Returns as much as one node may announce, in the fewest octets or the most tokens. */
-    private static List<NetworkRecord> most(String node, boolean subnets) {
-        SubnetRecord all = new SubnetRecord(Cidr.parse(subnets ? "0.0.0.0/0" : "::/0"), InetAddress.ofLiteral(subnets ? "0.0.0.0" : "::"));
+    private static List<NetworkRecord> most(String node, boolean ipv4) {
+        SubnetRecord all = new SubnetRecord(Cidr.parse(ipv4 ? "0.0.0.0/0" : "::/0"), InetAddress.ofLiteral(ipv4 ? "0.0.0.0" : "::"));
         List<NetworkRecord> networks = new ArrayList<>();
         int octets = worker(node, 1, 1).octets();
         for (int n = 0; n < NodeRecord.MOST_NETWORKS && octets < NodeRecord.MOST_OCTETS - 10_000; n++) {

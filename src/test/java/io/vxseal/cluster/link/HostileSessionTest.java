@@ -159,15 +159,20 @@ class HostileSessionTest extends LinkTest {
         atHub.await("opened node-4");
     }
 
+    /** Counts messages instead of keeping them: a flood has many. */
+    private static class Counter extends Recorder {
+        final AtomicInteger messages = new AtomicInteger();
+
+        @Override
+        public void received(Connection connection, byte[] message) {
+            messages.incrementAndGet();
+        }
+    }
+
     @Test
     void readsFloodOfMessagesAtItsPace() throws Exception {
-        AtomicInteger received = new AtomicInteger();
-        HubServer hub = hub(new Recorder() {
-            @Override
-            public void received(Connection connection, byte[] message) {
-                received.incrementAndGet();
-            }
-        }, QUICK);
+        Counter counter = new Counter();
+        HubServer hub = hub(counter, QUICK);
         Node hostile = node(3, Role.WORKER);
         Connection up = dial(hostile, hub);
         long accepted = 0;
@@ -179,49 +184,39 @@ class HostileSessionTest extends LinkTest {
                 Thread.sleep(1);
             }
         }
-        assertThat(received.get()).isBetween(256, 256 + 3 * 100 + 100);
+        assertThat(counter.messages.get()).isBetween(256, 256 + 3 * 100 + 100);
         assertThat(hostile.heard().open).hasSize(1);
-        System.out.printf("measured: of a flood %d messages were sent and %d read in 3 s%n", accepted, received.get());
+        System.out.printf("measured: of a flood %d messages were sent and %d read in 3 s%n", accepted, counter.messages.get());
     }
 
     @Test
     void readsNoMoreFromPeerWhoseMessagesAreNotHandled() throws Exception {
-        AtomicInteger received = new AtomicInteger();
-        HubServer hub = hub(new Recorder() {
+        Counter counter = new Counter() {
             @Override
             public void received(Connection connection, byte[] message) {
-                received.incrementAndGet();
+                super.received(connection, message);
                 connection.hold(message.length);
             }
-
-            @Override
-            public void opened(Connection connection) {
-                atHub.opened(connection);
-            }
-
-            @Override
-            public void closed(Connection connection, String reason) {
-                atHub.closed(connection, reason);
-            }
-        }, QUICK);
+        };
+        HubServer hub = hub(counter, QUICK);
         Connection up = dial(node(3, Role.MANAGER), hub);
         int messages = 2 * Session.MAX_HELD_MESSAGES;
         for (int sent = 0; sent < messages; sent++) {
             assertThat(up.send(new byte[5_000])).isTrue();
         }
-        atHub.await("some received", () -> received.get() >= Session.MAX_HELD_MESSAGES);
+        counter.await("some received", () -> counter.messages.get() >= Session.MAX_HELD_MESSAGES);
         // Longer than a silent session stands.
         Thread.sleep(QUICK.silence().plusSeconds(1));
-        assertThat(received.get()).as("those of the last octets that were read included").isBetween(64, 75);
-        Connection down = atHub.open.getFirst();
+        assertThat(counter.messages.get()).as("those of the last octets that were read included").isBetween(64, 75);
+        Connection down = counter.open.getFirst();
         for (int released = 0; released < messages - Session.MAX_HELD_MESSAGES; released++) {
             down.release(5_000);
             int least = Session.MAX_HELD_MESSAGES + released;
-            atHub.await("the next", () -> received.get() >= least);
+            counter.await("the next", () -> counter.messages.get() >= least);
         }
         down.release(5_000);
-        atHub.await("the last", () -> received.get() == messages);
-        assertThat(atHub.open).hasSize(1);
+        counter.await("the last", () -> counter.messages.get() == messages);
+        assertThat(counter.open).hasSize(1);
     }
 
     @Test
