@@ -23,7 +23,11 @@ record ErrorReplies(Pending<Driver> driver) {
             recordError(context, refused.getMessage());
             fail(context, status(refused.kind()), refused.getMessage());
         });
-        config.routes.exception(BadRequest.class, (bad, context) -> fail(context, bad.status, bad.getMessage()));
+        config.routes.exception(BadRequest.class, (bad, context) -> {
+            log.warn("{}: {}", context.path(), bad.getMessage());
+            recordError(context, bad.getMessage());
+            fail(context, bad.status, bad.getMessage());
+        });
         config.routes.exception(MethodNotAllowedResponse.class, (wrong, context) -> {
             String allowed = String.join(", ", wrong.getDetails().values());
             fail(

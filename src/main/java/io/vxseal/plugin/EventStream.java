@@ -22,7 +22,7 @@ record EventStream(Pending<Driver> driver) {
     /** Name of the message that says how many events a slow client missed. */
     private static final String MISSED = "missed";
 
-    /** Time without an event after which a comment is sent: a connection that is idle for 30 s is closed. */
+    /** Time without an event after which a comment is sent: only what is sent shows that a client is gone. */
     private static final Duration HEARTBEAT = Duration.ofSeconds(10);
 
     private record Missed(long missed) {}

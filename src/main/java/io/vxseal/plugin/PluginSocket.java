@@ -22,6 +22,13 @@ public final class PluginSocket {
     /** Connections that wait while the server loads; the engine opens a few. */
     private static final int BACKLOG = 128;
 
+    /**
+     * The engine keeps its connections open, however long it has nothing to say. If the server closed one just as the engine sends a call
+     * on it, the engine would repeat the call without its body (moby #39331), and a network whose allocation fails like that has none for
+     * five minutes (swarmkit, {@code allocator}).
+     */
+    private static final int NEVER = 0;
+
     private final Path path;
     private final boolean inherited;
 
@@ -64,6 +71,7 @@ public final class PluginSocket {
         connector.setInheritChannel(inherited);
         connector.setUnixDomainPath(path);
         connector.setAcceptQueueSize(BACKLOG);
+        connector.setIdleTimeout(NEVER);
     }
 
     /** Restricts a socket that the server has bound to root. Until then the launcher's umask does. */

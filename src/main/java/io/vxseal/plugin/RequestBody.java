@@ -27,6 +27,11 @@ final class RequestBody {
         if (body.length > MAX_BODY) {
             throw new BadRequest(HttpStatus.CONTENT_TOO_LARGE, "request body is over 1 MiB");
         }
+        if (body.length == 0) {
+            // Engines do that to a call whose connection broke (moby #39331).
+            throw new BadRequest(
+                    HttpStatus.BAD_REQUEST, "the request has no body, as when the engine repeats a call that was interrupted: call again");
+        }
         try {
             Q request = Json.PROTOCOL.readValue(body, type);
             if (request == null) {

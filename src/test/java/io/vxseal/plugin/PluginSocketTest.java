@@ -8,8 +8,10 @@ import io.vxseal.overlay.DriverException;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -19,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class PluginSocketTest {
+    private static final Duration JETTYS_IDLE_TIMEOUT = Duration.ofSeconds(30);
     private static final String REASON = "there is no driver in this test";
 
     @TempDir
@@ -44,6 +47,28 @@ class PluginSocketTest {
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path()))).isEqualTo("rw-------");
         }
         assertThat(path()).doesNotExist();
+    }
+
+    /** The engine keeps a connection and never closes it. */
+    @Test
+    void answersOnAConnectionThatWasIdleLongerThanServersUsuallyWait() throws IOException, InterruptedException {
+        try (PluginServer server = serve(path());
+                SocketChannel engine = SocketChannel.open(UnixDomainSocketAddress.of(path()))) {
+            assertThat(ask(engine)).contains(REASON);
+            Thread.sleep(JETTYS_IDLE_TIMEOUT.plusSeconds(2));
+            assertThat(ask(engine)).contains(REASON);
+        }
+    }
+
+    private static String ask(SocketChannel connection) throws IOException {
+        String request = "POST /NetworkDriver.AllocateNetwork HTTP/1.1\r\nHost: plugin\r\nContent-Length: 2\r\n\r\n{}";
+        connection.write(ByteBuffer.wrap(request.getBytes(StandardCharsets.US_ASCII)));
+        ByteBuffer answer = ByteBuffer.allocate(4096);
+        String text = "";
+        while (!text.endsWith("}") && connection.read(answer) >= 0) {
+            text = new String(answer.array(), 0, answer.position(), StandardCharsets.US_ASCII);
+        }
+        return text;
     }
 
     /** Binds as the launcher does in the image, there with s6-ipcserver-socketbinder. */

@@ -164,11 +164,20 @@ class ProtocolTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "{", "[1", "nonsense", "{} {}"})
+    @ValueSource(strings = {"{", "[1", "nonsense", "{} {}"})
     void rejectsMalformedJson(String body) throws IOException {
         Answer answer = engine.call("CreateNetwork", body);
         assertThat(answer.status()).isEqualTo(400);
         assertThat(answer.error()).isNotEmpty();
+    }
+
+    /** The engine's own retry is such a call, and only the plugin's log and status say that it failed. */
+    @Test
+    void rejectsACallWithoutBodyAndRecordsIt() throws IOException {
+        Answer answer = engine.post("/NetworkDriver.AllocateNetwork", "");
+        assertThat(answer.status()).isEqualTo(400);
+        assertThat(answer.error()).contains("no body", "call again");
+        assertThat(engine.get("/status", "application/json").body().path("errors").toString()).contains("AllocateNetwork", "no body");
     }
 
     @ParameterizedTest
