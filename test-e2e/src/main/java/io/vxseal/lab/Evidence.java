@@ -1,6 +1,8 @@
 package io.vxseal.lab;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -8,7 +10,9 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The files kept of a failed run: enough to find the cause without running it again. */
 final class Evidence {
@@ -50,15 +54,24 @@ final class Evidence {
         }
     }
 
-    /** Returns the plugin's last lines, for readers who have only the run's output. */
+    /** Returns the plugin's last lines, and what its engine last complained of, for readers who have only the run's output. */
     static String lastWords(Path folder, Guest guest) {
-        try {
-            List<String> lines = Files.readAllLines(folder.resolve(guest.name() + "-plugin.log"));
-            return lines.subList(Math.max(0, lines.size() - LAST_LINES), lines.size()).stream()
-                    .map(line -> "    " + line.replaceFirst(" plugin=\\w+$", ""))
-                    .collect(Collectors.joining("\n"));
-        } catch (IOException e) {
-            return "    (its log was not kept)";
+        return last(folder.resolve(guest.name() + "-plugin.log"), line -> true).map(line -> line.replaceFirst(" plugin=\\w+$", ""))
+                .collect(Collectors.joining("\n"))
+                + "\n    and of its engine's warnings and errors:\n"
+                + last(folder.resolve(guest.name() + "-engine.log"), Evidence::isComplaint).collect(Collectors.joining("\n"));
+    }
+
+    private static boolean isComplaint(String line) {
+        return !line.contains(" plugin=") && (line.contains("level=warning") || line.contains("level=error"));
+    }
+
+    private static Stream<String> last(Path log, Predicate<String> which) {
+        try (Stream<String> lines = Files.lines(log, StandardCharsets.ISO_8859_1)) {
+            List<String> found = lines.filter(which).toList();
+            return found.subList(Math.max(0, found.size() - LAST_LINES), found.size()).stream().map(line -> "    " + line);
+        } catch (IOException | UncheckedIOException e) {
+            return Stream.of("    (its log was not kept)");
         }
     }
 

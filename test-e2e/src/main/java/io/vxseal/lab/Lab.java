@@ -243,7 +243,7 @@ public final class Lab implements AutoCloseable {
         return wire;
     }
 
-    /** Keeps the evidence of a failure and returns its folder; prints the plugins' last log lines. */
+    /** Keeps the evidence of a failure and returns its folder; prints the last log lines of plugins and engines. */
     public Path keep(String scenario) {
         Path kept = home().resolve("target/failures").resolve(scenario);
         Host.run("rm", "-rf", "--one-file-system", kept.toString());
