@@ -63,7 +63,8 @@ final class Evidence {
     }
 
     private static boolean isComplaint(String line) {
-        return !line.contains(" plugin=") && (line.contains("level=warning") || line.contains("level=error"));
+        return !line.contains(" plugin=") && !line.contains("msg=\"Handler for ")
+                && (line.contains("level=warning") || line.contains("level=error"));
     }
 
     private static Stream<String> last(Path log, Predicate<String> which) {
