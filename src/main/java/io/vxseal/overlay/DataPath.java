@@ -68,8 +68,10 @@ final class DataPath {
         if (network.encrypted()) {
             protection.raise(network.segments(host.port()));
         }
-        NetworkNamespace namespace = NetworkNamespace.create(network, host, vtep);
+        NetworkNamespace namespace = NetworkNamespace.create(network, host);
+        // Known from now on, so that a repair removes what a failed rollback leaves.
         attachment.namespace = Optional.of(namespace);
+        namespace.build(vtep);
         seal();
         namespace.entries().add(attachment.peers.walk());
         services.up(attachment);

@@ -35,6 +35,21 @@ final class LocalNode {
         return now;
     }
 
+    /**
+     * Takes the advertised address if the host has it now and had not when the engine named it: a link may come up later than the engine.
+     *
+     * @return the new addresses; empty if they are as before
+     */
+    Optional<NodeAddresses> refresh() {
+        Optional<InetAddress> came = addresses.map(NodeAddresses::advertise)
+                .filter(advertised -> !advertised.equals(addresses.get().bind()) && isHosts(advertised));
+        came.ifPresent(advertised -> {
+            log.info("the advertised address {} is this host's now: VXLAN datagrams leave from it", advertised.getHostAddress());
+            addresses = Optional.of(new NodeAddresses(advertised, advertised));
+        });
+        return came.flatMap(_ -> addresses);
+    }
+
     private boolean isHosts(InetAddress address) {
         try {
             return host.route().links().hasAddress(address);

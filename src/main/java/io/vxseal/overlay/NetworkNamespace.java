@@ -50,42 +50,33 @@ final class NetworkNamespace implements AutoCloseable {
         entries = new PeerEntries(network, route);
     }
 
-    /**
-     * Creates the namespace with everything but the links to containers. If that fails, it leaves nothing.
-     *
-     * @param vtep this node's address for VXLAN
-     * @throws IOException if the kernel refuses a link, or an encrypted network's frames cannot be marked
-     */
-    static NetworkNamespace create(Network network, Host host, InetAddress vtep) throws IOException {
+    /** Creates an empty namespace. If that fails, it leaves nothing. */
+    static NetworkNamespace create(Network network, Host host) throws KernelException {
         Path pin = pin(network, host);
         // A removal that failed may have left one.
         delete(pin);
         Namespace namespace = Namespace.create(pin);
-        Route route;
         try {
-            route = Route.in(namespace);
+            return new NetworkNamespace(network, host, namespace, Route.in(namespace));
         } catch (KernelException failure) {
             namespace.close();
             Namespace.unpin(pin);
             throw failure;
         }
-        NetworkNamespace created = new NetworkNamespace(network, host, namespace, route);
-        try {
-            route.links().setUp("lo");
-            created.repairMark();
-            for (Subnet subnet : network.subnets()) {
-                created.devices.add(subnet, vtep);
-            }
-        } catch (IOException failure) {
-            try {
-                created.delete();
-            } catch (KernelException undone) {
-                failure.addSuppressed(undone);
-                created.close();
-            }
-            throw failure;
+    }
+
+    /**
+     * Adds everything but the links to containers.
+     *
+     * @param vtep this node's address for VXLAN
+     * @throws IOException if the kernel refuses a link, or an encrypted network's frames cannot be marked; {@link #delete} undoes the rest
+     */
+    void build(InetAddress vtep) throws IOException {
+        route.links().setUp("lo");
+        repairMark();
+        for (Subnet subnet : network.subnets()) {
+            devices.add(subnet, vtep);
         }
-        return created;
     }
 
     /** Opens the namespace that a previous process created, if there is one. */

@@ -60,11 +60,12 @@ final class Networks {
         return byId.values().stream().anyMatch(Attachment::needsProtection);
     }
 
-    /** Returns the VNIs of all networks. */
-    Set<Integer> vnis() {
-        Set<Integer> all = new HashSet<>();
-        byId.values().forEach(attachment -> attachment.network.subnets().forEach(subnet -> all.add(subnet.vni())));
-        return all;
+    /** Returns the VNIs of the networks that are up. */
+    Set<Integer> vnisUp() {
+        Set<Integer> up = new HashSet<>();
+        byId.values().stream().filter(Attachment::isUp)
+                .forEach(attachment -> attachment.network.subnets().forEach(subnet -> up.add(subnet.vni())));
+        return up;
     }
 
     /** Adds a network, with what is known of its endpoints on other nodes. */

@@ -54,7 +54,7 @@ final class Protection implements AutoCloseable {
     /** Segments that a previous process protected and that have no known device. */
     private Set<Segment> unexplained = Set.of();
 
-    /** Whether a previous process blocked marked datagrams for networks of which none is known here. */
+    /** Whether a previous process blocked marked datagrams for networks of which none is up here. */
     private boolean blockUnexplained;
 
     Protection(Host host, Encryption encryption, FirewallDetector detector) {
@@ -78,7 +78,7 @@ final class Protection implements AutoCloseable {
         }
     }
 
-    /** Keeps the block policy of a previous process, although no encrypted network is known here. */
+    /** Keeps the block policy of a previous process, although no encrypted network is up here. */
     void keepBlock() {
         blockUnexplained = true;
         encryption.keepEarlierBlocks(true);
@@ -101,10 +101,12 @@ final class Protection implements AutoCloseable {
         encryption.block();
     }
 
-    /** Removes the rules of segments that have no device any more. */
+    /** Removes the rules of segments that have no device any more, unless a device that is not known here may need them. */
     void lower(Set<Segment> segments) throws IOException {
-        firewall().unprotect(segments);
-        inForce.removeAll(segments);
+        Set<Segment> surplus = new HashSet<>(segments);
+        surplus.removeAll(unexplained);
+        firewall().unprotect(surplus);
+        inForce.removeAll(surplus);
         if (inForce.isEmpty()) {
             priority().remove();
         }
@@ -115,15 +117,19 @@ final class Protection implements AutoCloseable {
      * device that is not known here may need them.
      *
      * @param devices segments of all known devices of encrypted networks
-     * @param vnis VNIs of all known networks, up or not: where their devices are is known as well
+     * @param vnis VNIs of all networks that are up: where their devices are is known
+     * @param complete whether {@code devices} are all; if not, no rules are removed
      * @return how many segments had missing, wrong or surplus rules
      */
-    int restore(Set<Segment> devices, Set<Integer> vnis) throws IOException {
-        if (devices.isEmpty() && swept && !blocksUnexplained()) {
+    int restore(Set<Segment> devices, Set<Integer> vnis, boolean complete) throws IOException {
+        if (devices.isEmpty() && inForce.isEmpty() && swept && !blocksUnexplained()) {
             return 0;
         }
-        Set<Segment> wanted = new HashSet<>(unexplained(vnis));
-        wanted.addAll(devices);
+        Set<Segment> wanted = new HashSet<>(devices);
+        if (!complete) {
+            wanted.addAll(swept ? inForce : firewall().protectedSegments());
+        }
+        wanted.addAll(unexplained(vnis));
         int repaired = firewall().restore(wanted);
         swept = true;
         inForce.clear();
@@ -137,12 +143,9 @@ final class Protection implements AutoCloseable {
     }
 
     private Set<Segment> unexplained(Set<Integer> vnis) throws IOException {
-        if (!swept) {
-            unexplained = firewall().protectedSegments();
-        }
         if (!swept || blocksUnexplained()) {
             Set<Integer> bound = UdpPorts.bound(host.namespace());
-            Set<Segment> kept = new HashSet<>(unexplained);
+            Set<Segment> kept = new HashSet<>(swept ? unexplained : firewall().protectedSegments());
             kept.removeIf(segment -> vnis.contains(segment.vni()) || !bound.contains(segment.port()));
             if (!kept.isEmpty() && !kept.equals(unexplained)) {
                 log.warn("keeping the firewall rules of {}: a previous run protected them, and a device may still use their port", kept);

@@ -96,15 +96,16 @@ final class Reconciler {
      * the kernel's and a firewall command or two.
      */
     void repair() {
+        local.refresh().ifPresent(this::moveTo);
         Optional<NodeAddresses> addresses = local.addresses();
         if (addresses.isEmpty()) {
             return;
         }
         rekeying.advance();
         takeDownUnused();
-        removeUnprotectedDevices();
+        boolean removed = removeUnprotectedDevices();
         boolean guarded = repairs.attempt(RepairLog.Kind.RULES, THIS_HOST, () ->
-                protection.restore(dataPath.protectedSegments(), networks.vnis()));
+                protection.restore(dataPath.protectedSegments(), networks.vnisUp(), removed));
         repairs.attempt(RepairLog.Kind.SEALING, THIS_HOST, () -> {
             dataPath.seal();
             return encryption.repair();
@@ -149,15 +150,21 @@ final class Reconciler {
         }
     }
 
-    /** Removes VXLAN devices that would not be protected, before any protection changes. */
-    private void removeUnprotectedDevices() {
+    /**
+     * Removes VXLAN devices that would not be protected, before any protection changes.
+     *
+     * @return whether none is left
+     */
+    private boolean removeUnprotectedDevices() {
+        boolean removed = true;
         for (Attachment attachment : networks.all()) {
             if (attachment.needsProtection()) {
                 SubnetDevices devices = attachment.namespace.orElseThrow().devices();
-                repairs.attempt(RepairLog.Kind.LINKS, attachment.id() + " without protection", () ->
+                removed &= repairs.attempt(RepairLog.Kind.LINKS, attachment.id() + " without protection", () ->
                         devices.removeUnprotected(local.addresses().map(NodeAddresses::bind)));
             }
         }
+        return removed;
     }
 
     /** Repairs a network's links. An endpoint without a link leaves: its container ended while this program was not running. */

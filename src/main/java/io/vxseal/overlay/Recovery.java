@@ -78,7 +78,7 @@ final class Recovery {
         }
         networks.all().stream().filter(Attachment::isUp).forEach(this::recoverServices);
         services.start();
-        if (encryption.holdsAnything() && networks.all().stream().noneMatch(attachment -> attachment.network.encrypted())) {
+        if (encryption.holdsAnything() && !networks.needProtection()) {
             protection.keepBlock();
         }
         dataPath.seal();

@@ -30,7 +30,8 @@ class NetworkNamespaceTest {
             Cidr gateway = Cidr.parse("10.44.0.1/24");
             Network network = new Network("n1", false, 1450, List.of(new Subnet(gateway.network(), gateway, 4097)));
             Host host = new Host(underlay.namespace, underlay.route, folder.resolve("pins"), PORT);
-            NetworkNamespace created = NetworkNamespace.create(network, host, InetAddress.ofLiteral("10.55.0.1"));
+            NetworkNamespace created = NetworkNamespace.create(network, host);
+            created.build(InetAddress.ofLiteral("10.55.0.1"));
             try {
                 assertThat(underlay.run("nsenter --net=" + host.pins().resolve("n1") + " ip link show dev lo"))
                         .contains(",UP");

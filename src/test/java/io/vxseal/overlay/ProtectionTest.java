@@ -3,6 +3,7 @@ package io.vxseal.overlay;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.vxseal.StandardError;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.address.NodeAddresses;
@@ -18,6 +19,7 @@ import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Route;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
@@ -30,6 +32,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -199,7 +202,11 @@ class ProtectionTest {
         driver.close();
         delete("state");
         start(PORT, "elsewhere");
-        driver.repair();
+        try (StandardError log = new StandardError()) {
+            driver.repair();
+            driver.repair();
+            assertThat(log.said()).containsOnlyOnce("keeping the firewall rules of");
+        }
         assertThat(isProtected(PORT)).isTrue();
         assertThat(isBlocked()).isTrue();
         inside("ip link delete " + DEVICE);
@@ -218,6 +225,34 @@ class ProtectionTest {
                 .hasMessageContaining(folder.resolve("run").toString());
         assertThat(isProtected(PORT)).isTrue();
         assertThat(isBlocked()).isTrue();
+    }
+
+    /** Its namespace is out of reach, as when the run folder was mounted anew: the device sends on. */
+    @Test
+    void keepsProtectionOfKnownNetworkWhoseNamespaceIsOutOfReach() throws Exception {
+        serve();
+        driver.close();
+        try (Namespace lost = Namespace.open(pin()).orElseThrow(); Route links = Route.in(lost)) {
+            Namespace.unpin(pin());
+            start(PORT, "run");
+            assertThat(isBlocked()).isTrue();
+            driver.repair();
+            assertThat(isProtected(PORT)).isTrue();
+            assertThat(isBlocked()).isTrue();
+            keys();
+            assertThatThrownBy(() -> driver.join(NETWORK, "here", "container")).hasMessageContaining("EEXIST");
+            assertThat(isProtected(PORT)).as("after a Join that failed").isTrue();
+            assertThat(isBlocked()).isTrue();
+            links.links().delete(DEVICE);
+            links.links().delete(NetworkNamespace.linkName("here"));
+            driver.repair();
+            driver.repair();
+            assertThat(isProtected(PORT)).isFalse();
+            assertThat(isBlocked()).isFalse();
+            driver.join(NETWORK, "here", "container");
+            assertThat(isProtected(PORT)).isTrue();
+            assertThat(isBlocked()).isTrue();
+        }
     }
 
     /** A namespace in the other run folder still sends to the port that it was made with. */
@@ -424,6 +459,45 @@ class ProtectionTest {
         assertThat(driver.status().addresses()).contains(new NodeAddresses(dataPath, dataPath));
         serve();
         assertThat(inside("ip -d link show " + DEVICE)).contains("local 10.56.0.1");
+    }
+
+    /** The link with the address comes up after the engine has named it, and it stays in use when the link goes for a while. */
+    @Test
+    void sendsFromAdvertisedAddressThatTheHostGetsLater() throws Exception {
+        InetAddress dataPath = InetAddress.ofLiteral("10.56.0.1");
+        driver.self(new NodeAddresses(dataPath, HERE));
+        serve();
+        driver.repair();
+        assertThat(inside("ip -d link show " + DEVICE)).contains("local 10.55.0.1");
+        host.run("ip address add 10.56.0.1/24 dev lo");
+        driver.repair();
+        assertThat(driver.status().addresses()).contains(new NodeAddresses(dataPath, dataPath));
+        assertThat(inside("ip -d link show " + DEVICE)).contains("local 10.56.0.1");
+        assertThat(host.run("ip xfrm policy")).contains("src 10.56.0.1/32").doesNotContain("src 10.55.0.1/32");
+        host.run("ip address delete 10.56.0.1/24 dev lo");
+        driver.repair();
+        assertThat(driver.status().addresses()).contains(new NodeAddresses(dataPath, dataPath));
+    }
+
+    /** Devices may be left of which a failed removal is all that is known. */
+    @Test
+    void keepsRulesInForceWhileDevicesAreNotKnown() throws Exception {
+        Segment former = new Segment(PORT, VNI);
+        FirewallDetector detector = new FirewallDetector(Firewall.Backend.NFTABLES, host.namespace(), List.of());
+        Host access = new Host(host.namespace(), host.route(), folder.resolve("run/netns"), OTHER_PORT);
+        Encryption encryption = new Encryption(Xfrm.in(host.namespace()), OTHER_PORT, (_, _) -> {});
+        Firewall earlier = detector.detect(Firewall.Transport.IPV4);
+        earlier.protect(Set.of(former));
+        try (Protection protection = new Protection(access, encryption, detector)) {
+            protection.restore(Set.of(), Set.of(VNI), false);
+            assertThat(isProtected(PORT)).isTrue();
+            protection.restore(Set.of(new Segment(OTHER_PORT, VNI)), Set.of(VNI), false);
+            assertThat(isProtected(PORT)).isTrue();
+            assertThat(isProtected(OTHER_PORT)).isTrue();
+            protection.restore(Set.of(), Set.of(VNI), true);
+            assertThat(isProtected(PORT)).isFalse();
+            assertThat(isProtected(OTHER_PORT)).isFalse();
+        }
     }
 
     @Test
