@@ -60,8 +60,10 @@ public record ClusterStatus(
      * @param address where it was dialled; empty for this node's own
      * @param age of the session
      * @param upToDate whether the hub has this node's present record
+     * @param clockAhead by how much the hub's wall clock is ahead of this node's, negative if it is behind; empty if it has not said
      */
-    public record Hub(String node, Optional<InetAddress> address, Duration age, boolean upToDate) {}
+    public record Hub(
+            String node, Optional<InetAddress> address, Duration age, boolean upToDate, Optional<Duration> clockAhead) {}
 
     /**
      * A node's session with this hub.

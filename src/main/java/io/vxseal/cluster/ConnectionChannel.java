@@ -5,6 +5,8 @@ import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.MessageEncoder;
 import io.vxseal.swarm.NodeName;
+import java.time.Duration;
+import java.util.Optional;
 
 /**
  * Messages over a session. Two channels are equal if they are over the same session.
@@ -30,5 +32,10 @@ record ConnectionChannel(Connection connection, MessageEncoder encoder) implemen
     @Override
     public long lastReceived() {
         return connection.lastReceived();
+    }
+
+    @Override
+    public Optional<Duration> clockAhead() {
+        return connection.clockAhead();
     }
 }

@@ -30,7 +30,7 @@ final class StatusReport {
             Optional<NodeName> self, Optional<InetAddress> vtep, Optional<String> problem, Refusals refusals) {
         ClusterNode node = member.node();
         List<ClusterStatus.Hub> hubs = node.hubs().stream()
-                .map(hub -> new ClusterStatus.Hub(hub.node(), hub.address(), hub.age(), hub.upToDate())).toList();
+                .map(hub -> new ClusterStatus.Hub(hub.node(), hub.address(), hub.age(), hub.upToDate(), hub.clockAhead())).toList();
         List<ClusterStatus.Session> sessions = member.hub().map(hub -> hub.sessions().stream()
                 .map(each -> new ClusterStatus.Session(each.node(), each.role(), each.age(), each.lag())).toList()).orElse(List.of());
         Map<String, Long> reasons = new TreeMap<>();

@@ -71,7 +71,7 @@ record KnownSwarm(JsonNode status, ManagerAddresses.Listing listed) {
         return new HostCheck.Node(own().stream().findFirst(), others, vnis);
     }
 
-    /** Returns findings on the cluster, the keys and the networks that the plugin refused. */
+    /** Returns findings on the cluster, the keys, the managers' clocks and the networks that the plugin refused. */
     List<Finding> findings() {
         List<Finding> findings = new ArrayList<>();
         JsonNode problem = status.path("cluster").path("problem");
@@ -87,8 +87,12 @@ record KnownSwarm(JsonNode status, ManagerAddresses.Listing listed) {
                             "enable the plugin on a manager (docker plugin ls there), and open the cluster port to it"));
         }
         status.path("conditions").forEach(condition -> {
-            if (condition.path("kind").asText().equals("refused")) {
-                findings.add(new Finding("refused", false, condition.path("text").asText(), "what it says; the engine tries again by itself"));
+            String kind = condition.path("kind").asText();
+            String text = condition.path("text").asText();
+            if (kind.equals("refused")) {
+                findings.add(new Finding(kind, false, text, "what it says; the engine tries again by itself"));
+            } else if (kind.equals("clock")) {
+                findings.add(new Finding(kind, false, text, "timedatectl set-ntp true, on the node whose clock is wrong"));
             }
         });
         return findings;

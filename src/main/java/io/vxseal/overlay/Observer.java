@@ -57,6 +57,9 @@ final class Observer {
                 nanos,
                 local.addresses().isPresent(),
                 status.hubs().size(),
+                status.hubs().stream()
+                        .flatMap(hub -> hub.clockAhead().map(ahead -> new Observation.Clock(hub.node(), ahead)).stream())
+                        .toList(),
                 networks.needProtection(),
                 status.ring().filter(Observer::isRotated).map(ring -> Duration.between(ring.made(), time)),
                 !encryption.ring().isEmpty(),

@@ -57,7 +57,8 @@ record StatusReply(
             List<Member> members) {}
 
     /** A hub that this node has a session with; whether the hub has this node's present endpoints. */
-    record Hub(String id, @Nullable String address, long ageSeconds, boolean upToDate) {}
+    record Hub(
+            String id, @Nullable String address, long ageSeconds, boolean upToDate, @Nullable Long clockAheadSeconds) {}
 
     /** A node's session with this hub; the lag counts the nodes whose change it is yet to be told of. */
     record Session(String id, String role, long ageSeconds, int lag) {}
@@ -129,7 +130,8 @@ record StatusReply(
     }
 
     private static Hub hub(ClusterStatus.Hub hub) {
-        return new Hub(hub.node(), orNull(hub.address().map(InetAddress::getHostAddress)), hub.age().toSeconds(), hub.upToDate());
+        return new Hub(hub.node(), orNull(hub.address().map(InetAddress::getHostAddress)), hub.age().toSeconds(), hub.upToDate(),
+                orNull(hub.clockAhead().map(Duration::toSeconds)));
     }
 
     private static Session session(ClusterStatus.Session session) {

@@ -99,14 +99,15 @@ class KnownSwarmTest {
     }
 
     @Test
-    void namesProblemMissingKeysAndRefusedNetworks() throws Exception {
+    void namesProblemMissingKeysRefusedNetworksAndWrongClock() throws Exception {
         String encrypted = network("sealed", true, false);
         assertThat(failures("{'networks':[" + encrypted + "],'ring':{},'cluster':{}}")).isEmpty();
         assertThat(failures("{'networks':[" + network("plain", false, true) + "],'cluster':{}}")).isEmpty();
         assertThat(failures("{'networks':[" + encrypted + "],'cluster':{}}")).containsExactly("keys");
         assertThat(failures("{'cluster':{'problem':'no hub is reached; connection refused'}}")).containsExactly("cluster");
-        assertThat(failures("{'conditions':[{'kind':'refused','text':'network x was refused'},{'kind':'path_silent'}]}"))
-                .containsExactly("refused");
+        assertThat(failures("{'conditions':[{'kind':'refused','text':'network x was refused'},"
+                + "{'kind':'clock','text':'an hour behind'},{'kind':'path_silent'}]}"))
+                .containsExactly("refused", "clock");
     }
 
     @Test

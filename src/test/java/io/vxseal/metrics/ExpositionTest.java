@@ -66,8 +66,8 @@ class ExpositionTest {
     private static ClusterStatus cluster(boolean external) {
         return new ClusterStatus(Optional.of("swarmid"), Optional.of("nodeid"), Optional.empty(),
                 List.of(new ClusterStatus.Member("nodeid", Optional.of(Role.MANAGER), Optional.of(HERE), 1, Duration.ofHours(1))),
-                List.of(new ClusterStatus.Hub("nodeid", Optional.empty(), Duration.ofHours(1), true),
-                        new ClusterStatus.Hub("other", Optional.of(THERE), Duration.ofMinutes(1), false)),
+                List.of(new ClusterStatus.Hub("nodeid", Optional.empty(), Duration.ofHours(1), true, Optional.empty()),
+                        new ClusterStatus.Hub("other", Optional.of(THERE), Duration.ofMinutes(1), false, Optional.of(Duration.ofSeconds(2)))),
                 List.of(new ClusterStatus.Session("other", Role.WORKER, Duration.ofMinutes(1), 3)),
                 Optional.of(new RingStatus(List.of(new RingStatus.KnownKey(7, Duration.ofHours(1))), 9, "nodeid",
                         NOW.minus(Duration.ofHours(3)), external)),

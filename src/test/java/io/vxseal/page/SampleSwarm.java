@@ -115,9 +115,9 @@ final class SampleSwarm {
                 List.of(new ErrorLog.Entry(now.minus(Duration.ofHours(3)), 2, "/NetworkDriver.Join",
                         "this node's address is not known yet")));
         ClusterStatus cluster = new ClusterStatus(Optional.of("w8y2swarm5v1q9z"), Optional.of(id(0)), Optional.empty(), members,
-                List.of(new ClusterStatus.Hub(id(0), Optional.empty(), Duration.ofHours(30), true),
-                        new ClusterStatus.Hub(id(1), Optional.of(address(12)), Duration.ofHours(30), true),
-                        new ClusterStatus.Hub(id(2), Optional.of(address(13)), Duration.ofHours(30), true)),
+                List.of(new ClusterStatus.Hub(id(0), Optional.empty(), Duration.ofHours(30), true, Optional.of(Duration.ZERO)),
+                        new ClusterStatus.Hub(id(1), Optional.of(address(12)), Duration.ofHours(30), true, Optional.of(Duration.ZERO)),
+                        new ClusterStatus.Hub(id(2), Optional.of(address(13)), Duration.ofHours(30), true, Optional.of(Duration.ZERO))),
                 List.of(),
                 Optional.of(new RingStatus(
                         List.of(new RingStatus.KnownKey(1041, Duration.ofHours(15)), new RingStatus.KnownKey(1040, Duration.ofHours(27)),

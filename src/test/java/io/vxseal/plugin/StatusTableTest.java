@@ -20,8 +20,8 @@ class StatusTableTest {
                     new TreeMap<>(Map.of("too many connections", 7L)),
                     new TreeMap<>(Map.of("ADDRESS_TAKEN", 1)),
                     List.of(
-                            new StatusReply.Hub("m7f4c0za", null, 12_100, true),
-                            new StatusReply.Hub("m9x2", "192.0.2.12", 40, false)),
+                            new StatusReply.Hub("m7f4c0za", null, 12_100, true, null),
+                            new StatusReply.Hub("m9x2", "192.0.2.12", 40, false, 2L)),
                     List.of(new StatusReply.Session("n2d0w1l9", "worker", 12_100, 3)),
                     List.of(
                             new StatusReply.Member("m7f4c0za", "manager", "192.0.2.10", 2, 360_100),

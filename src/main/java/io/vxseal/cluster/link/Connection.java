@@ -3,6 +3,8 @@ package io.vxseal.cluster.link;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
+import java.time.Duration;
+import java.util.Optional;
 
 /** A session with another process over mutual TLS, after the certificate was checked. All methods return at once. */
 public interface Connection {
@@ -22,6 +24,9 @@ public interface Connection {
 
     /** Returns when the last octet of any kind came from the peer, as of {@link System#nanoTime}. */
     long lastReceived();
+
+    /** Returns by how much the peer's wall clock is ahead of ours, negative if it is behind, as it last said; empty if it has not. */
+    Optional<Duration> clockAhead();
 
     /**
      * Queues a message.

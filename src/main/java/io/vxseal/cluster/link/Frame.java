@@ -3,6 +3,7 @@ package io.vxseal.cluster.link;
 import io.vxseal.text.Line;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.OptionalLong;
 
 /**
  * Framing of messages inside the body of a session's request and response: an octet with the type, three with the length,
@@ -19,6 +20,11 @@ final class Frame {
 
     /** The last frame; the payload is the reason in UTF-8. */
     static final int CLOSE = 2;
+
+    /** The payload is the sender's wall clock, epoch milliseconds in eight octets. */
+    static final int CLOCK = 3;
+
+    private static final int LAST_KNOWN = CLOCK;
 
     private static final int MAX_REASON = 200;
 
@@ -37,8 +43,35 @@ final class Frame {
         return header & 0xFFFFFF;
     }
 
-    static ByteBuffer keepAlive() {
-        return of(KEEP_ALIVE, new byte[0]);
+    /** Returns whether a receiver takes frames of this type, and does not skip them. */
+    static boolean isKnown(int type) {
+        return type <= LAST_KNOWN;
+    }
+
+    /** Returns the longest payload of a type. */
+    static int maxOctets(int type, int messageOctets) {
+        return switch (type) {
+            case KEEP_ALIVE -> 0;
+            case CLOCK -> Long.BYTES;
+            default -> messageOctets;
+        };
+    }
+
+    /**
+     * Returns two frames, a keep-alive and the clock: receivers without the second take the first.
+     *
+     * @param wallClock epoch milliseconds
+     */
+    static ByteBuffer keepAlive(long wallClock) {
+        ByteBuffer frames = ByteBuffer.allocate(HEADER + HEADER + Long.BYTES);
+        putHeader(frames, KEEP_ALIVE, 0);
+        putHeader(frames, CLOCK, Long.BYTES);
+        return frames.putLong(wallClock).flip();
+    }
+
+    /** Returns the wall clock in a frame's payload, epoch milliseconds; empty if it is too short. */
+    static OptionalLong wallClock(byte[] payload) {
+        return payload.length < Long.BYTES ? OptionalLong.empty() : OptionalLong.of(ByteBuffer.wrap(payload).getLong());
     }
 
     static ByteBuffer close(String reason) {

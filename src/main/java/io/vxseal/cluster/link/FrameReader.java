@@ -52,7 +52,7 @@ final class FrameReader {
                 byte[] whole = payload;
                 int type = Frame.type(header);
                 reset();
-                if (type <= Frame.CLOSE) {
+                if (Frame.isKnown(type)) {
                     receiver.frame(type, whole);
                 }
             } else {
@@ -69,9 +69,9 @@ final class FrameReader {
     private void check() throws RefusedException {
         int length = Frame.length(header);
         int type = Frame.type(header);
-        if (length > maxOctets || type == Frame.KEEP_ALIVE && length > 0) {
-            throw new RefusedException(Refusal.FRAME,
-                    "frame of type %d and %d octets, at most %d are allowed".formatted(type, length, maxOctets));
+        int most = Frame.maxOctets(type, maxOctets);
+        if (length > most) {
+            throw new RefusedException(Refusal.FRAME, "frame of type %d and %d octets, at most %d are allowed".formatted(type, length, most));
         }
     }
 
@@ -81,7 +81,7 @@ final class FrameReader {
 
     private void collect(ByteBuffer octets) throws RefusedException {
         int take = Math.min(octets.remaining(), Frame.length(header) - payloadOctets);
-        if (Frame.type(header) > Frame.CLOSE) {
+        if (!Frame.isKnown(Frame.type(header))) {
             octets.position(octets.position() + take);
         } else {
             grow(payloadOctets + take);

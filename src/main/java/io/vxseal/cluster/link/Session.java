@@ -6,6 +6,8 @@ import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.swarm.NodeName;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.util.IteratingCallback;
@@ -65,6 +67,9 @@ final class Session implements Connection {
     /** When the last whole frame arrived. */
     private volatile long frameAt;
     private volatile boolean paused;
+
+    /** By how much the peer's wall clock was ahead of ours when it last said. */
+    private volatile Optional<Duration> clockAhead = Optional.empty();
 
     /** Confined to {@link #invoker}. */
     private boolean closed;
@@ -156,6 +161,11 @@ final class Session implements Connection {
     @Override
     public long lastReceived() {
         return receivedAt;
+    }
+
+    @Override
+    public Optional<Duration> clockAhead() {
+        return clockAhead;
     }
 
     @Override
@@ -346,6 +356,8 @@ final class Session implements Connection {
         switch (type) {
             case Frame.MESSAGE -> context.listener().received(this, payload);
             case Frame.CLOSE -> end("closed by the peer: " + Frame.reason(payload), false);
+            case Frame.CLOCK -> Frame.wallClock(payload).ifPresent(wall ->
+                    clockAhead = Optional.of(Duration.ofMillis(wall).minusMillis(System.currentTimeMillis())));
             default -> { } // A keep-alive; frameAt says it all.
         }
     }
@@ -379,7 +391,7 @@ final class Session implements Connection {
                     next = queue.next();
                     drained = queue.takeDrained();
                     if (next == null && keepAliveDue) {
-                        next = Frame.keepAlive();
+                        next = Frame.keepAlive(System.currentTimeMillis());
                     }
                     keepAliveDue = false;
                 }

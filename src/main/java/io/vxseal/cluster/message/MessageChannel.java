@@ -1,6 +1,8 @@
 package io.vxseal.cluster.message;
 
 import io.vxseal.swarm.NodeName;
+import java.time.Duration;
+import java.util.Optional;
 
 /** The way to the other end of a session, after its certificate was checked. */
 public interface MessageChannel {
@@ -19,4 +21,9 @@ public interface MessageChannel {
 
     /** Returns when the other end last gave a sign of life, by the clock of {@link Timer#nanoTime()}. */
     long lastReceived();
+
+    /** Returns by how much the other end's wall clock is ahead of ours, negative if it is behind; empty if that is not known. */
+    default Optional<Duration> clockAhead() {
+        return Optional.empty();
+    }
 }

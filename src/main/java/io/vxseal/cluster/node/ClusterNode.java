@@ -354,7 +354,7 @@ public final class ClusterNode {
         long now = timer.nanoTime();
         return uplinks.all().stream()
                 .map(up -> new HubStatus(up.hub(), up.address, Duration.ofNanos(now - up.opened),
-                        own.isKnown(up.incarnation, up.revision)))
+                        own.isKnown(up.incarnation, up.revision), up.channel.clockAhead()))
                 .toList();
     }
 

@@ -24,6 +24,8 @@ public record Condition(Kind kind, String subject, String text, Instant since) {
         PATH_SILENT(0),
         /** A route to a node that carries less than a network here promises. */
         PATH_MTU(0),
+        /** A wall clock that differs from a manager's. */
+        CLOCK(8),
         /** A network that could not be created or joined here. */
         REFUSED(0),
         /** Something on this host that keeps packets from being sealed or opened, such as a foreign policy. */

@@ -18,6 +18,9 @@ public final class Conditions {
     /** Time that a rotation may be late: managers have to be reached, and a minute lies between two rotations. */
     static final Duration ROTATION_DELAY = Duration.ofMinutes(2);
 
+    /** Difference of two wall clocks that certificates and the times in logs bear. */
+    static final Duration CLOCKS_DIFFER = Duration.ofMinutes(1);
+
     private final SilentPaths silent = new SilentPaths();
     private Map<Key, Lasting> observed = Map.of();
 
@@ -88,6 +91,13 @@ public final class Conditions {
                 all.add(new Condition(Condition.Kind.PATH_MTU, address, ("node %1$s: the route to it carries packets of %2$d octets, and"
                         + " networks here need %3$d: create them with com.docker.network.driver.mtu=%2$d, or raise the MTU")
                         .formatted(address, route.mtu(), route.needed()), since));
+            }
+        }
+        for (Observation.Clock clock : now.clocks()) {
+            if (clock.ahead().abs().compareTo(CLOCKS_DIFFER) > 0) {
+                all.add(new Condition(Condition.Kind.CLOCK, clock.manager(), ("the clock of manager %s is %d s %s this node's: set the wrong one"
+                        + " of the two (timedatectl set-ntp true), before certificates seem invalid").formatted(clock.manager(),
+                        clock.ahead().abs().toSeconds(), clock.ahead().isNegative() ? "behind" : "ahead of"), since));
             }
         }
         now.refused().forEach((network, why) -> all.add(new Condition(Condition.Kind.REFUSED, network,

@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param nanos of a clock that nobody sets
  * @param inSwarm whether the engine has named this node's address
  * @param hubs sessions with managers
+ * @param clocks managers' wall clocks against this node's
  * @param sealing whether an encrypted network is up here
  * @param keyAge age of the keys that managers rotate; empty if there are none or they are the engine's
  * @param hasKeys whether there are any
@@ -29,6 +30,7 @@ public record Observation(
         long nanos,
         boolean inSwarm,
         int hubs,
+        List<Clock> clocks,
         boolean sealing,
         Optional<Duration> keyAge,
         boolean hasKeys,
@@ -37,6 +39,13 @@ public record Observation(
         List<Route> routes,
         Map<String, String> refused,
         List<String> obstacles) {
+
+    /**
+     * A manager's wall clock.
+     *
+     * @param ahead of this node's; negative if it is behind
+     */
+    public record Clock(String manager, Duration ahead) {}
 
     /**
      * A route to another node.

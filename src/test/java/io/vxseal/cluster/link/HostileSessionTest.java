@@ -354,8 +354,4 @@ class HostileSessionTest extends LinkTest {
         dial(node, hub).send(new byte[Messages.MAX_OCTETS]);
         atHub.await("received " + Messages.MAX_OCTETS);
     }
-
-    private RawClient raw(int number, HubServer hub) throws Exception {
-        return new RawClient(address(number), at(hub), authority().node("node-" + number, Role.WORKER));
-    }
 }

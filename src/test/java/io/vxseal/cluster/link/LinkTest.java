@@ -56,6 +56,11 @@ abstract class LinkTest {
         return closeable;
     }
 
+    /** Returns a worker that says what the test has it say. */
+    RawClient raw(int number, HubServer hub) throws Exception {
+        return new RawClient(address(number), at(hub), authority().node("node-" + number, Role.WORKER));
+    }
+
     static InetAddress address(int node) {
         return InetAddress.ofLiteral("127.0.%d.%d".formatted(node >> 8 & 0xFF, node & 0xFF));
     }

@@ -1,8 +1,11 @@
 package io.vxseal.cluster.link;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.swarm.Role;
+import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -38,6 +41,31 @@ class SessionTest extends LinkTest {
         down.close("test is over");
         node.heard().await("closed hub: closed by the peer: test is over");
         atHub.await("closed node-2: test is over");
+    }
+
+    @Test
+    void learnsClockOfOtherEnd() throws Exception {
+        HubServer hub = hub();
+        Connection up = dial(node(2, Role.WORKER), hub);
+        await("the hub's clock").until(() -> up.clockAhead().isPresent());
+        assertThat(up.clockAhead().orElseThrow().abs()).isLessThan(Duration.ofMinutes(1));
+    }
+
+    @Test
+    void learnsWrongClockAndThatItWasSet() throws Exception {
+        HubServer hub = hub();
+        try (RawClient slow = raw(3, hub)) {
+            slow.open();
+            atHub.await("opened", () -> atHub.open.size() == 1);
+            Connection down = atHub.open.getFirst();
+            slow.chunk(RawClient.frame(Frame.CLOCK, 3, new byte[3]));
+            for (long wall : new long[] {Long.MAX_VALUE, Long.MIN_VALUE, System.currentTimeMillis() - Duration.ofHours(1).toMillis()}) {
+                slow.chunk(RawClient.frame(Frame.CLOCK, Long.BYTES, ByteBuffer.allocate(Long.BYTES).putLong(wall).array()));
+                Duration ahead = Duration.ofMillis(wall).minusMillis(System.currentTimeMillis());
+                await("a clock that says " + wall).until(() -> down.clockAhead()
+                        .filter(known -> known.minus(ahead).abs().compareTo(Duration.ofMinutes(1)) < 0).isPresent());
+            }
+        }
     }
 
     @Test

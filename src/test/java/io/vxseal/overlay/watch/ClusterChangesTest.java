@@ -30,7 +30,7 @@ class ClusterChangesTest {
         return changes.observe(new ClusterStatus(Optional.of("swarm"), Optional.of("me"), Optional.empty(),
                         members.stream().map(node -> new ClusterStatus.Member(
                                 node, Optional.of(Role.WORKER), Optional.of(ADDRESS), 0, Duration.ZERO)).toList(),
-                        hubs.stream().map(hub -> new ClusterStatus.Hub(hub, Optional.of(ADDRESS), Duration.ZERO, true)).toList(),
+                        hubs.stream().map(hub -> new ClusterStatus.Hub(hub, Optional.of(ADDRESS), Duration.ZERO, true, Optional.empty())).toList(),
                         List.of(), ring, Map.of(), Map.of()))
                 .stream().map(ClusterChanges.Change::kind).toList();
     }

@@ -30,6 +30,7 @@ class ConditionsTest {
     private boolean hasKeys = true;
     private Optional<Duration> keyAge = Optional.of(Duration.ofHours(1));
     private List<String> obstacles = List.of();
+    private Duration clockAhead = Duration.ofSeconds(2);
     private Map<String, String> refused = Map.of();
     private int routeMtu = 1500;
     private long sealed;
@@ -45,7 +46,8 @@ class ConditionsTest {
 
     private void observe() {
         Conditions.Change change = conditions.observe(new Observation(
-                START.plusSeconds(second), Duration.ofSeconds(second).toNanos(), true, hubs, sealing, keyAge, hasKeys, ROTATION,
+                START.plusSeconds(second), Duration.ofSeconds(second).toNanos(), true, hubs,
+                List.of(new Observation.Clock("manager", clockAhead)), sealing, keyAge, hasKeys, ROTATION,
                 List.of(new PeerTraffic(NODE, START, 100 * sealed, sealed, 100 * opened, opened)),
                 List.of(new Observation.Route(NODE, routeMtu, 1500)), refused, obstacles));
         change.begun().forEach(condition -> log.add("%d begin %s %s".formatted(second, condition.kind().id(), condition.subject())));
@@ -61,6 +63,22 @@ class ConditionsTest {
         }
         assertThat(log).isEmpty();
         assertThat(conditions.current()).isEmpty();
+    }
+
+    @Test
+    void reportsClockThatIsAnHourOffUntilItIsSet() {
+        pass(1);
+        clockAhead = Duration.ofHours(-1);
+        pass(9);
+        assertThat(conditions.current()).singleElement().satisfies(condition ->
+                assertThat(condition.text()).contains("clock of manager manager is 3600 s behind this node's"));
+        clockAhead = Duration.ofSeconds(3700);
+        observe();
+        assertThat(conditions.current()).singleElement().satisfies(condition ->
+                assertThat(condition.text()).contains("3700 s ahead of this node's"));
+        clockAhead = Duration.ofMillis(-300);
+        pass(1);
+        assertThat(log).containsExactly("10 begin clock manager", "11 end clock manager");
     }
 
     @Test
