@@ -2,14 +2,19 @@ package io.vxseal.scenario;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.lab.Await;
 import io.vxseal.lab.Guest;
 import io.vxseal.lab.Lab;
+import io.vxseal.lab.Outcome;
 import io.vxseal.lab.Product;
 import io.vxseal.lab.Prometheus;
+import io.vxseal.lab.Swarm;
 import io.vxseal.lab.Task;
 import io.vxseal.lab.Together;
+import io.vxseal.lab.Withheld;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -22,7 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
 
-/** Faults that the plugin finds by itself, as status, the log and a Prometheus on one of the hosts show them. */
+/** Faults that the plugin finds by itself and that "vxseal check" finds, as status, the log and a Prometheus on one of the hosts show them. */
 @Tag("soak")
 @Laboratory(installed = true)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -32,7 +37,7 @@ class WatchTest {
     /** Within which a fault is found. */
     private static final Duration FOUND = Duration.ofSeconds(30);
 
-    private static final Duration HEALTHY = Duration.ofSeconds(90);
+    private static final Duration HEALTHY = Duration.ofSeconds(Integer.getInteger("vxseal.healthy", 600));
     private static final Duration ALERT = Duration.ofMinutes(2);
 
     private Guest manager;
@@ -74,6 +79,26 @@ class WatchTest {
         System.out.printf("%s: %s after %.1f s%n", guest, List.of(kinds), (System.nanoTime() - start) / 1e9);
     }
 
+    /** Returns the names of the checks whose findings need mending on a host. */
+    private static Set<String> unfit(Guest guest) {
+        Set<String> checks = new TreeSet<>();
+        for (JsonNode finding : check(guest)) {
+            if (!finding.path("fit").asBoolean()) {
+                checks.add(finding.path("check").asText());
+            }
+        }
+        return checks;
+    }
+
+    private static JsonNode check(Guest guest) {
+        Outcome outcome = guest.run("vxseal check --json", Duration.ofMinutes(2));
+        try {
+            return new ObjectMapper().readTree(outcome.out());
+        } catch (JsonProcessingException e) {
+            throw new AssertionError(outcome.toString(), e);
+        }
+    }
+
     private static String log(Guest guest) {
         return guest.sh(Product.LOG);
     }
@@ -89,6 +114,8 @@ class WatchTest {
             assertThat(prometheus.firing()).isEmpty();
         }
         flood.stop();
+        assertThat(unfit(manager)).isEmpty();
+        assertThat(unfit(worker)).isEmpty();
         assertThat(prometheus.value("sum(vxseal_endpoints{where=\"local\"})")).isEqualTo(2);
         assertThat(prometheus.value("count(count_values(\"version\", vxseal_ring_version))")).isEqualTo(1);
         assertThat(prometheus.value("min(vxseal_xfrm_states_found)")).isEqualTo(4);
@@ -106,6 +133,7 @@ class WatchTest {
         awaitConditions(manager, FOUND, "path_silent");
         assertThat(log(manager)).contains("node %s: packets are sealed for it and none comes back".formatted(worker.address()));
         assertThat(manager.sh("vxseal status")).contains("trouble").contains(worker.address());
+        assertThat(unfit(manager)).containsExactly("path");
         Await.until("the alert", ALERT, () -> prometheus.firing().contains("VxsealPathSilent " + manager.address()));
 
         worker.sh("iptables -t raw -D PREROUTING -p esp -j DROP");
@@ -117,30 +145,126 @@ class WatchTest {
 
     @Test
     @Order(3)
+    void espBlockedBothWaysIsFoundOnBothHosts() {
+        Together.each(List.of(manager, worker), guest -> guest.sh("iptables -t raw -I PREROUTING -p esp -j DROP"));
+        List<Task.Flood> floods = List.of(here.flood(there, 5, 3000), there.flood(here, 5, 3000));
+        awaitConditions(manager, FOUND, "path_silent");
+        awaitConditions(worker, FOUND, "path_silent");
+        assertThat(Together.map(List.of(manager, worker), WatchTest::unfit)).allMatch(Set.of("path")::equals);
+        Together.each(List.of(manager, worker), guest -> guest.sh("iptables -t raw -D PREROUTING -p esp -j DROP"));
+        Together.each(List.of(manager, worker), guest -> awaitConditions(guest, FOUND));
+        Together.each(floods, Task.Flood::stop);
+    }
+
+    @Test
+    @Order(4)
+    void blockedVxlanPortIsFound() {
+        Task.Flood flood = here.flood(there, 5, 3000);
+        worker.sh("iptables -t raw -I PREROUTING -p udp --dport 4789 -j DROP");
+        awaitConditions(manager, FOUND, "path_silent");
+        assertThat(unfit(manager)).containsExactly("path");
+        worker.sh("iptables -t raw -D PREROUTING -p udp --dport 4789 -j DROP");
+        awaitConditions(manager, FOUND);
+        flood.stop();
+    }
+
+    /** Nothing on the path says that it drops large packets, so the kernel does not know, nor does the watch. */
+    @Test
+    @Order(5)
+    void pathThatDropsLargePacketsIsFoundByCheck(Lab lab) {
+        lab.wire().setMtu(worker, 1400);
+        assertThat(check(manager).findValuesAsText("found")).anyMatch(found -> found.contains("packets of up to 13"));
+        assertThat(unfit(manager)).containsExactly("path");
+        lab.wire().setMtu(worker, 1500);
+        assertThat(unfit(manager)).isEmpty();
+    }
+
+    @Test
+    @Order(6)
     void linkWithSmallMtuIsFound() {
         manager.sh("ip link set eth0 mtu 1400");
         awaitConditions(manager, FOUND, "path_mtu");
+        assertThat(unfit(manager)).contains("MTU");
         assertThat(log(manager)).contains("com.docker.network.driver.mtu=1400");
         manager.sh("ip link set eth0 mtu 1500");
         awaitConditions(manager, FOUND);
     }
 
     @Test
-    @Order(4)
+    @Order(7)
     void foreignPolicyIsFound() {
         String policy = "ip xfrm policy %s dir out src 0.0.0.0/0 dst 10.55.0.0/24 proto udp";
         manager.sh(policy.formatted("add") + " priority 0 action allow");
         awaitConditions(manager, FOUND, "obstacle");
+        assertThat(unfit(manager)).contains("foreign policies");
         manager.sh(policy.formatted("delete"));
         awaitConditions(manager, FOUND);
     }
 
     @Test
-    @Order(5)
+    @Order(8)
     void nodeWithoutHubIsFound() {
         worker.sh("iptables -I OUTPUT -p tcp --dport 4788 -j REJECT --reject-with tcp-reset");
         awaitConditions(worker, FOUND, "no_hub");
+        assertThat(unfit(worker)).contains("cluster", "cluster port");
         worker.sh("iptables -D OUTPUT -p tcp --dport 4788 -j REJECT --reject-with tcp-reset");
         awaitConditions(worker, Duration.ofSeconds(60));
+    }
+
+    @Test
+    @Order(9)
+    void clockThatIsAnHourOffIsFound() {
+        worker.sh("date -u -s @$(($(date +%s) + 3600))");
+        awaitConditions(worker, FOUND, "clock");
+        assertThat(log(worker)).contains("behind this node's: set the wrong one");
+        assertThat(unfit(worker)).containsExactly("clock");
+        worker.sh("date -u -s @$(($(date +%s) - 3600))");
+        awaitConditions(worker, FOUND);
+    }
+
+    @Test
+    @Order(10)
+    void vniOfAnotherDeviceIsFound(Lab lab) {
+        lab.swarm().createNetwork("second", Product.DRIVER, "--opt encrypted");
+        worker.sh("ip link add other type vxlan id %d dstport 4789 local %s".formatted(lab.swarm().vni("second"), worker.address()));
+        lab.swarm().startOn(worker, "late", "second", Swarm.IDLE);
+        awaitConditions(worker, ALERT, "refused");
+        assertThat(unfit(worker)).contains("refused", "foreign VXLAN");
+        worker.sh("ip link delete other");
+        lab.swarm().task("late", "second", worker);
+        awaitConditions(worker, FOUND);
+        lab.swarm().removeService("late");
+        lab.swarm().removeNetwork("second");
+    }
+
+    /** The only manager's plugin is away, and what the worker's kept of its keys is gone. */
+    @Test
+    @Order(11)
+    void withheldKeysAreFound(Lab lab) {
+        Product.disableByForce(manager);
+        Product.disableByForce(worker);
+        worker.sh("rm -f /run/docker/plugins/vxseal.run/ring/*; umount /run/docker/plugins/vxseal.run/ring || true");
+        Product.enable(worker);
+        awaitConditions(worker, ALERT, "no_hub", "keys_missing");
+        assertThat(unfit(worker)).contains("cluster", "keys");
+        Product.enable(manager);
+        Product.awaitTogether(lab.guests());
+        awaitConditions(worker, FOUND);
+        here.awaitAnswer(there);
+    }
+
+    @Test
+    @Order(12)
+    void missingModuleIsFound(Lab lab) {
+        lab.swarm().removeService("web");
+        try (Withheld esp = Withheld.from(worker, "esp4")) {
+            lab.swarm().startOn(worker, "late", "my-net", Swarm.IDLE);
+            awaitConditions(worker, ALERT, "refused");
+            assertThat(conditions(manager)).isEmpty();
+            assertThat(unfit(worker)).contains("ESP", "refused");
+        }
+        lab.swarm().task("late", "my-net", worker);
+        awaitConditions(worker, FOUND);
+        assertThat(unfit(worker)).isEmpty();
     }
 }
