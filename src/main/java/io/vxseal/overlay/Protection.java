@@ -46,12 +46,15 @@ final class Protection implements AutoCloseable {
     private Drops earlierDrops = Drops.NONE;
 
     /** Whether rules of a previous process were looked for since the firewall was detected. */
+    private boolean looked;
+
+    /** Whether rules that nothing needs were removed since the firewall was detected. */
     private boolean swept;
 
     /** Segments whose rules this process knows to be in force. */
     private final Set<Segment> inForce = new HashSet<>();
 
-    /** Segments that a previous process protected and that have no known device. */
+    /** Segments that a previous process protected: until the first {@link #restore} all, then those that have no known device. */
     private Set<Segment> unexplained = Set.of();
 
     /** Whether a previous process blocked marked datagrams for networks of which none is up here. */
@@ -74,6 +77,7 @@ final class Protection implements AutoCloseable {
             transport = now;
             earlierDrops = ruleDrops();
             firewall = Optional.empty();
+            looked = false;
             swept = false;
         }
     }
@@ -95,6 +99,7 @@ final class Protection implements AutoCloseable {
      * @throws IOException naming what the kernel lacks, if that is the reason; what was in force before still is
      */
     void raise(Set<Segment> segments) throws IOException {
+        look();
         firewall().protect(segments);
         inForce.addAll(segments);
         priority().restore();
@@ -125,9 +130,11 @@ final class Protection implements AutoCloseable {
         if (devices.isEmpty() && inForce.isEmpty() && swept && !blocksUnexplained()) {
             return 0;
         }
+        look();
         Set<Segment> wanted = new HashSet<>(devices);
         if (!complete) {
-            wanted.addAll(swept ? inForce : firewall().protectedSegments());
+            wanted.addAll(inForce);
+            wanted.addAll(unexplained);
         }
         wanted.addAll(unexplained(vnis));
         int repaired = firewall().restore(wanted);
@@ -142,12 +149,20 @@ final class Protection implements AutoCloseable {
         return repaired;
     }
 
+    /** Looks for what a previous process protected, before that changes. */
+    private void look() throws IOException {
+        if (!looked) {
+            unexplained = Set.copyOf(firewall().protectedSegments());
+            looked = true;
+        }
+    }
+
     private Set<Segment> unexplained(Set<Integer> vnis) throws IOException {
         if (!swept || blocksUnexplained()) {
             Set<Integer> bound = UdpPorts.bound(host.namespace());
-            Set<Segment> kept = new HashSet<>(swept ? unexplained : firewall().protectedSegments());
+            Set<Segment> kept = new HashSet<>(unexplained);
             kept.removeIf(segment -> vnis.contains(segment.vni()) || !bound.contains(segment.port()));
-            if (!kept.isEmpty() && !kept.equals(unexplained)) {
+            if (!kept.isEmpty() && !(swept && kept.equals(unexplained))) {
                 log.warn("keeping the firewall rules of {}: a previous run protected them, and a device may still use their port", kept);
             }
             unexplained = Set.copyOf(kept);

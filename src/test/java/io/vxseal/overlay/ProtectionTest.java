@@ -236,13 +236,15 @@ class ProtectionTest {
             Namespace.unpin(pin());
             start(PORT, "run");
             assertThat(isBlocked()).isTrue();
-            driver.repair();
-            assertThat(isProtected(PORT)).isTrue();
-            assertThat(isBlocked()).isTrue();
             keys();
-            assertThatThrownBy(() -> driver.join(NETWORK, "here", "container")).hasMessageContaining("EEXIST");
-            assertThat(isProtected(PORT)).as("after a Join that failed").isTrue();
-            assertThat(isBlocked()).isTrue();
+            for (int joins = 0; joins < 3; joins++) {
+                assertThatThrownBy(() -> driver.join(NETWORK, "here", "container")).hasMessageContaining("EEXIST");
+                assertThat(isProtected(PORT)).as("after a Join that failed").isTrue();
+                assertThat(isBlocked()).isTrue();
+                driver.repair();
+                assertThat(isProtected(PORT)).isTrue();
+                assertThat(isBlocked()).isTrue();
+            }
             links.links().delete(DEVICE);
             links.links().delete(NetworkNamespace.linkName("here"));
             driver.repair();
