@@ -1,12 +1,19 @@
 package io.vxseal.kernel.balancer;
 
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_DATA_VALUE;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_LIST_ELEM;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_KEY;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_LIST_ELEMENTS;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_LIST_SET;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_TABLE;
+import static io.vxseal.kernel.packet.IpProtocol.IPPROTO_TCP;
+
 import io.vxseal.kernel.balancer.BalancerMessages.Hook;
 import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.libc.LibC;
 import io.vxseal.kernel.netlink.Attributes;
 import io.vxseal.kernel.netlink.NetlinkDescriptor;
-import io.vxseal.kernel.netlink.NetlinkHeader;
 import io.vxseal.kernel.netlink.NetlinkMessage;
 import io.vxseal.kernel.netlink.NetlinkSocket;
 import io.vxseal.kernel.netlink.NetlinkTransaction;
@@ -49,8 +56,6 @@ public final class BalancerTable implements AutoCloseable {
     /** {@code linux/netfilter_ipv4.h}: NF_IP_PRI_NAT_DST, NF_IP_PRI_FILTER. */
     private static final int DESTINATION_NAT = -100;
     private static final int FILTER = 0;
-
-    private static final int IPPROTO_TCP = 6;
 
     private static final int NFTA_GEN_ID = 1;
 
@@ -252,7 +257,7 @@ public final class BalancerTable implements AutoCloseable {
                 batch -> Nfnetlink.header(batch.add(request, NetlinkMessage.NLM_F_DUMP), Nfnetlink.NFPROTO_IPV4),
                 (_, payload) -> {
                     Attributes attributes = Attributes.of(payload, Nfnetlink.NFGENMSG_LENGTH);
-                    return attributes.text(BalancerMessages.NFTA_TABLE).equals(Optional.of(table))
+                    return attributes.text(NFTA_TABLE).equals(Optional.of(table))
                             ? attributes.text(name)
                             : Optional.empty();
                 });
@@ -265,8 +270,8 @@ public final class BalancerTable implements AutoCloseable {
                     "list set " + set + " of table " + table,
                     batch -> Nfnetlink.header(
                                     batch.add(Nfnetlink.NFT_MSG_GETSETELEM, NetlinkMessage.NLM_F_DUMP), Nfnetlink.NFPROTO_IPV4)
-                            .attribute(BalancerMessages.NFTA_TABLE, table)
-                            .attribute(BalancerMessages.NFTA_SET_ELEM_LIST_SET, set),
+                            .attribute(NFTA_TABLE, table)
+                            .attribute(NFTA_SET_ELEM_LIST_SET, set),
                     (_, payload) -> {
                         addElements(payload, addresses);
                         return Optional.empty();
@@ -281,17 +286,13 @@ public final class BalancerTable implements AutoCloseable {
 
     private static void addElements(ByteBuffer payload, Set<InetAddress> addresses) {
         Attributes.of(payload, Nfnetlink.NFGENMSG_LENGTH)
-                .get(BalancerMessages.NFTA_SET_ELEM_LIST_ELEMENTS)
-                .ifPresent(list -> {
-                    for (int at = 0; at + NetlinkMessage.NLA_HDRLEN <= list.limit(); ) {
-                        int length = Attributes.length(list, at);
-                        Attributes.of(list.slice(0, at + length).order(list.order()), at + NetlinkMessage.NLA_HDRLEN)
-                                .nested(BalancerMessages.NFTA_SET_ELEM_KEY)
-                                .address(BalancerMessages.NFTA_DATA_VALUE)
-                                .ifPresent(addresses::add);
-                        at += Math.max(NetlinkHeader.align(length), NetlinkMessage.NLA_HDRLEN);
-                    }
-                });
+                .get(NFTA_SET_ELEM_LIST_ELEMENTS)
+                .map(list -> Attributes.all(list, NFTA_LIST_ELEM))
+                .orElse(List.of())
+                .forEach(element -> Attributes.of(element, 0)
+                        .nested(NFTA_SET_ELEM_KEY)
+                        .address(NFTA_DATA_VALUE)
+                        .ifPresent(addresses::add));
     }
 
     @Override
