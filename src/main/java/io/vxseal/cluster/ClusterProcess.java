@@ -1,5 +1,6 @@
 package io.vxseal.cluster;
 
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.PathReport;
 import io.vxseal.cluster.refusal.Refusals;
@@ -9,8 +10,6 @@ import io.vxseal.cluster.ring.RingStore;
 import io.vxseal.cluster.ring.RingTrust;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.peers.Peer;
-import io.vxseal.swarm.CertificateFiles;
-import io.vxseal.swarm.IdentityException;
 import io.vxseal.swarm.ManagerAddresses;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
@@ -43,8 +42,6 @@ final class ClusterProcess implements AutoCloseable {
     private static final Duration TICK = Duration.ofSeconds(1);
     /** Long enough for the driver to say what it remembers before the first session opens. */
     private static final Duration FIRST_TICK = Duration.ofMillis(50);
-    /** A renewal replaces files one by one; missing for longer, the swarm was left. */
-    private static final Duration LEFT = Duration.ofSeconds(5);
     /** Longest time for all hubs to hear that this node goes. */
     private static final Duration FAREWELL = Duration.ofSeconds(2);
     private static final Duration FAREWELL_CHECK = Duration.ofMillis(20);
@@ -57,22 +54,17 @@ final class ClusterProcess implements AutoCloseable {
     private final Refusals refusals = new Refusals();
     private final ClusterMember member;
     private final ClusterSockets sockets;
-    private final CertificateFiles certificates;
+    private final CertificateWatch certificates;
     private final ManagerAddresses managerAddresses;
     private final StatusReport report;
 
-    private Optional<Addresses> addresses = Optional.empty();
+    private Optional<NodeAddresses> addresses = Optional.empty();
     private Optional<SwarmIdentity> identity = Optional.empty();
-    private Optional<Long> identityMissing = Optional.empty();
-    private Optional<String> identityProblem = Optional.empty();
     private ManagerAddresses.Listing listing = ManagerAddresses.Listing.EMPTY;
     private boolean ticking;
     private boolean leaving;
 
     private volatile ClusterStatus status = ClusterStatus.EMPTY;
-
-    /** This node's addresses: the one that others are told, and the one to listen on. */
-    record Addresses(InetAddress advertise, InetAddress bind) {}
 
     ClusterProcess(ClusterSettings settings, KeyAuthority authority, Retention retention, ClusterListener listener) {
         this.listener = listener;
@@ -80,7 +72,7 @@ final class ClusterProcess implements AutoCloseable {
         RingStore store = settings.ringFolder().<RingStore>map(RingFile::new).orElse(RingStore.NONE);
         this.member = new ClusterMember(authority, retention, store, thread, new SecureRandom(), new Effects(), refusals);
         this.sockets = new ClusterSockets(settings.port(), thread, member, refusals);
-        this.certificates = new CertificateFiles(settings.certificates());
+        this.certificates = new CertificateWatch(settings.certificates(), new CertificateChanges());
         this.managerAddresses = new ManagerAddresses(settings.managers());
         this.report = new StatusReport(member);
     }
@@ -144,7 +136,7 @@ final class ClusterProcess implements AutoCloseable {
     // ---- where this node is
 
     void self(InetAddress advertise, InetAddress bind) {
-        Addresses now = new Addresses(advertise, bind.isAnyLocalAddress() && isLocal(advertise) ? advertise : bind);
+        NodeAddresses now = new NodeAddresses(advertise, bind.isAnyLocalAddress() && isLocal(advertise) ? advertise : bind);
         if (addresses.equals(Optional.of(now))) {
             return;
         }
@@ -174,7 +166,7 @@ final class ClusterProcess implements AutoCloseable {
 
     private void tick() {
         readManagers();
-        readCertificates();
+        certificates.look(identity);
         connect();
         member.tick();
         takeStatus();
@@ -190,38 +182,14 @@ final class ClusterProcess implements AutoCloseable {
 
     // ---- the swarm's certificates
 
-    private void readCertificates() {
-        if (!certificates.changed()) {
-            return;
+    private final class CertificateChanges implements CertificateWatch.Listener {
+        @Override
+        public void replaced(SwarmIdentity now) {
+            become(now);
         }
-        try {
-            SwarmIdentity now = certificates.read();
-            identityMissing = Optional.empty();
-            identityProblem = Optional.empty();
-            if (identity.isEmpty() || !identity.get().same(now)) {
-                become(now);
-            }
-        } catch (IdentityException e) {
-            certificates.again();
-            if (!identityProblem.equals(Optional.of(e.getMessage()))) {
-                identityProblem = Optional.of(e.getMessage());
-                if (e.isAbsent()) {
-                    LOG.info("waiting for the swarm's certificates: {}", e.getMessage());
-                } else {
-                    LOG.error("cannot join the cluster: {}", e.getMessage());
-                }
-            }
-            if (e.isAbsent() && identity.isPresent()) {
-                awaitCertificates(identity.get());
-            }
-        }
-    }
 
-    private void awaitCertificates(SwarmIdentity before) {
-        long missing = identityMissing.orElseGet(System::nanoTime);
-        identityMissing = Optional.of(missing);
-        if (System.nanoTime() - missing > LEFT.toNanos()) {
-            LOG.info("the certificates are gone: this node left swarm {}", before.name().swarm());
+        @Override
+        public void gone() {
             leaveSwarm(() -> { });
         }
     }
@@ -298,8 +266,8 @@ final class ClusterProcess implements AutoCloseable {
     }
 
     private void takeStatus() {
-        status = report.make(identity.map(SwarmIdentity::name), addresses.map(Addresses::advertise),
-                identityProblem.or(sockets::problem), refusals);
+        status = report.make(identity.map(SwarmIdentity::name), addresses.map(NodeAddresses::advertise),
+                certificates.problem().or(sockets::problem), refusals);
     }
 
     @Override

@@ -14,9 +14,22 @@ import java.util.concurrent.locks.ReentrantLock;
  * seconds on a loaded host) and the sync of the state file. A Join that waits for an address or for keys releases it meanwhile
  * ({@link Readiness}).
  *
- * <p>Taken by the server's threads (one per request of the engine), the cluster's event thread, the two threads of the
- * housekeeper, the timer of {@link Rekeying}, and the shutdown hook. Reentrant. {@link ErrorLog} and the firewall have locks of their
- * own, which are taken after this one. The cluster's methods return at once, so they may be called with it held.
+ * <p>Taken by these threads:
+ *
+ * <ul>
+ *   <li>the main thread, which recovers from the previous run before anything else is served;
+ *   <li>the plugin server's, one per request of the engine or of an operator;
+ *   <li>the metrics server's, and the page's streams, for what they show;
+ *   <li>{@code vxseal-cluster-events}, with changes of peers and keys;
+ *   <li>{@code vxseal-path-check}, for the ways to check, not for the checks;
+ *   <li>{@code vxseal-services}, with other virtual addresses;
+ *   <li>{@code vxseal-repair} and {@code vxseal-linger};
+ *   <li>the timer of {@link Rekeying};
+ *   <li>the shutdown hook.
+ * </ul>
+ *
+ * <p>Reentrant. {@link io.vxseal.services.ServiceProxy}, {@link ErrorLog} and the firewall have locks of their own, which are taken
+ * after this one. The cluster's methods return at once, so they may be called with it held.
  */
 final class DriverLock {
     private final ReentrantLock lock = new ReentrantLock();

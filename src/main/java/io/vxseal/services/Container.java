@@ -1,5 +1,6 @@
 package io.vxseal.services;
 
+import io.vxseal.kernel.balancer.BalancerChange;
 import io.vxseal.kernel.balancer.BalancerTable;
 import io.vxseal.kernel.conntrack.Conntrack;
 import io.vxseal.kernel.libc.KernelException;
@@ -111,13 +112,13 @@ final class Container implements AutoCloseable {
             return;
         }
         if (applied.isEmpty()) {
-            balancer.apply(BalancerTable.creation(table, wanted));
+            balancer.apply(BalancerChange.creation(table, wanted));
         } else if (!before.equals(wanted)) {
             try {
                 balancer.apply(changes.apply(before, wanted));
             } catch (KernelException changed) {
                 // Somebody changed the table.
-                balancer.apply(BalancerTable.creation(table, wanted));
+                balancer.apply(BalancerChange.creation(table, wanted));
             }
         }
         boolean changed = applied.isEmpty() || !before.equals(wanted);
@@ -160,7 +161,7 @@ final class Container implements AutoCloseable {
         }
         boolean wrong = !balancer.isIntact(table, applied.get());
         if (wrong) {
-            balancer.apply(BalancerTable.creation(table, applied.get()));
+            balancer.apply(BalancerChange.creation(table, applied.get()));
         }
         generation = wrong ? balancer.generation() : now;
         return wrong;

@@ -1,6 +1,6 @@
 package io.vxseal.services;
 
-import io.vxseal.kernel.balancer.BalancerTable;
+import io.vxseal.kernel.balancer.BalancerChange;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netlink.NetlinkTransaction;
 import io.vxseal.kernel.netns.Namespace;
@@ -218,7 +218,7 @@ final class NetworkServices implements AutoCloseable {
 
     private NetlinkTransaction change(Map<InetAddress, List<InetAddress>> before, Map<InetAddress, List<InetAddress>> after) {
         if (lastChange.isEmpty() || !lastChange.get().before.equals(before) || !lastChange.get().after.equals(after)) {
-            lastChange = Optional.of(new Change(before, after, BalancerTable.change(table(), before, after)));
+            lastChange = Optional.of(new Change(before, after, BalancerChange.change(table(), before, after)));
         }
         return lastChange.get().messages;
     }

@@ -2,6 +2,7 @@ package io.vxseal.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.vxseal.kernel.balancer.BalancerChange;
 import io.vxseal.kernel.balancer.BalancerTable;
 import io.vxseal.kernel.netlink.NetlinkTransaction;
 import io.vxseal.kernel.netns.Namespace;
@@ -47,11 +48,11 @@ final class Balancing {
             var one = content(services, 1, tasks - 1);
             var other = content(services, services, tasks - 1);
             for (int round = 0; round < ROUNDS; round++) {
-                NetlinkTransaction creation = BalancerTable.creation(TABLE, all);
+                NetlinkTransaction creation = BalancerChange.creation(TABLE, all);
                 time("create", tables, table -> table.apply(creation));
-                time("change one service", tables, table -> table.apply(BalancerTable.change(TABLE, all, one)));
-                time("change back", tables, table -> table.apply(BalancerTable.change(TABLE, one, all)));
-                NetlinkTransaction change = BalancerTable.change(TABLE, all, other);
+                time("change one service", tables, table -> table.apply(BalancerChange.change(TABLE, all, one)));
+                time("change back", tables, table -> table.apply(BalancerChange.change(TABLE, one, all)));
+                NetlinkTransaction change = BalancerChange.change(TABLE, all, other);
                 time("change all services", tables, table -> table.apply(change));
                 time("look for changes", tables, BalancerTable::generation);
                 time("compare", tables, table -> {

@@ -7,7 +7,6 @@ import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.record.RefusedClaim.Reason;
 import io.vxseal.cluster.record.SubnetRecord;
-import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -21,7 +20,6 @@ import java.util.NavigableSet;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
@@ -37,10 +35,7 @@ final class Claims {
     private final Map<String, NodeRecord> records = new HashMap<>();
     private final Map<String, Judged> judged = new HashMap<>();
     private final Map<Contended, NavigableSet<Claimant>> claimants = new HashMap<>();
-    /** By network and manager: what the managers' engines defined. */
-    private final Map<String, Map<String, List<SubnetRecord>>> definitions = new HashMap<>();
-    /** By network: what any manager's engine defined. */
-    private final Map<String, List<SubnetRecord>> defined = new HashMap<>();
+    private final SubnetDefinitions definitions = new SubnetDefinitions();
     private Optional<InetAddress> self = Optional.empty();
 
     /**
@@ -103,7 +98,12 @@ final class Claims {
                 all.add(claimant);
             }
         });
-        define(node, Optional.ofNullable(before), record, affected);
+        Set<String> redefined = definitions.update(node, Optional.ofNullable(before), record);
+        for (NodeRecord other : redefined.isEmpty() ? List.<NodeRecord>of() : records.values()) {
+            if (other.networks().stream().anyMatch(network -> redefined.contains(network.id()))) {
+                affected.add(other.node());
+            }
+        }
         return judge(affected);
     }
 
@@ -143,49 +143,6 @@ final class Claims {
     /** Returns the claim of an endpoint; a node that fell silent keeps what it has until its record ends. */
     private static Claimant claimant(NodeRecord record, EndpointRecord endpoint) {
         return new Claimant(false, endpoint.since(), record.node(), endpoint.id());
-    }
-
-    private void define(String node, Optional<NodeRecord> before, Optional<NodeRecord> after, Set<String> affected) {
-        Map<String, List<SubnetRecord>> then = definitions(before);
-        Map<String, List<SubnetRecord>> now = definitions(after);
-        Set<String> networks = new HashSet<>(then.keySet());
-        networks.addAll(now.keySet());
-        networks.removeIf(network -> Objects.equals(then.get(network), now.get(network)));
-        if (networks.isEmpty()) {
-            return;
-        }
-        networks.removeIf(network -> !define(network, node, now.getOrDefault(network, List.of())));
-        for (NodeRecord record : networks.isEmpty() ? List.<NodeRecord>of() : records.values()) {
-            if (record.networks().stream().anyMatch(network -> networks.contains(network.id()))) {
-                affected.add(record.node());
-            }
-        }
-    }
-
-    /** @return whether other addresses are in the network now */
-    private boolean define(String network, String manager, List<SubnetRecord> subnets) {
-        Map<String, List<SubnetRecord>> all = definitions.computeIfAbsent(network, _ -> new TreeMap<>());
-        if (subnets.isEmpty()) {
-            all.remove(manager);
-        } else {
-            all.put(manager, subnets);
-        }
-        List<SubnetRecord> merged = all.values().stream().flatMap(List::stream).distinct().toList();
-        if (merged.isEmpty()) {
-            definitions.remove(network);
-            return defined.remove(network) != null;
-        }
-        return !merged.equals(defined.put(network, merged));
-    }
-
-    private static Map<String, List<SubnetRecord>> definitions(Optional<NodeRecord> record) {
-        Map<String, List<SubnetRecord>> definitions = new HashMap<>();
-        record.filter(r -> r.role() == Role.MANAGER).ifPresent(r -> r.networks().forEach(network -> {
-            if (!network.subnets().isEmpty()) {
-                definitions.put(network.id(), network.subnets());
-            }
-        }));
-        return definitions;
     }
 
     private Set<String> judge(Set<String> nodes) {
@@ -245,7 +202,7 @@ final class Claims {
 
     private Optional<Reason> reason(NodeRecord record, NetworkRecord network, EndpointRecord endpoint) {
         InetAddress address = endpoint.address().address();
-        List<SubnetRecord> subnets = subnets(network);
+        List<SubnetRecord> subnets = definitions.subnets(network);
         if (!subnets.isEmpty()) {
             if (subnets.stream().noneMatch(subnet -> subnet.pool().contains(address))) {
                 return Optional.of(Reason.OUTSIDE_SUBNETS);
@@ -268,11 +225,6 @@ final class Claims {
             }
         }
         return Optional.empty();
-    }
-
-    /** Returns the subnets that managers defined; without any the claimant's own, which nodes on the network compare with their engine's. */
-    private List<SubnetRecord> subnets(NetworkRecord network) {
-        return defined.getOrDefault(network.id(), network.subnets());
     }
 
     private static boolean isHost(MacAddress mac) {

@@ -343,13 +343,4 @@ final class Records {
         directChanges = new HashSet<>();
         return taken;
     }
-
-    /** Forgets everything. */
-    Set<String> clear() {
-        Set<String> all = new HashSet<>(chosen.keySet());
-        direct.clear();
-        hubs.clear();
-        directChanges.clear();
-        return choose(all);
-    }
 }

@@ -50,11 +50,6 @@ public record EndpointRecord(String id, Cidr address, MacAddress mac, long since
         return when == since ? this : new EndpointRecord(id, address, mac, when);
     }
 
-    /** Returns whether the other claims the same address and MAC for the same endpoint. */
-    public boolean isSameClaim(EndpointRecord other) {
-        return id.equals(other.id) && address.equals(other.address) && mac.equals(other.mac);
-    }
-
     /**
      * Checks an id that a node sent. Engines make them of letters and digits; others could forge lines of a log, or have no form in UTF-8.
      *

@@ -11,6 +11,13 @@ import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_NEWSET;
 import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_NEWSETELEM;
 import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_NEWTABLE;
 import static io.vxseal.kernel.netlink.Nfnetlink.NLA_F_NESTED;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_DATA_VALUE;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_LIST_ELEM;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_KEY;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_LIST_ELEMENTS;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_LIST_SET;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_NAME;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_TABLE;
 
 import io.vxseal.kernel.netlink.NetlinkMessage;
 import io.vxseal.kernel.netlink.NetlinkTransaction;
@@ -23,9 +30,6 @@ import java.util.function.Consumer;
 final class BalancerMessages {
     private static final int NLM_F_APPEND = 0x800;
 
-    /** The table's name: NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE. */
-    static final int NFTA_TABLE = 1;
-
     static final int NFTA_CHAIN_NAME = 3;
     private static final int NFTA_CHAIN_HOOK = 4;
     private static final int NFTA_CHAIN_TYPE = 7;
@@ -34,11 +38,9 @@ final class BalancerMessages {
 
     static final int NFTA_RULE_CHAIN = 2;
     private static final int NFTA_RULE_EXPRESSIONS = 4;
-    private static final int NFTA_LIST_ELEM = 1;
     private static final int NFTA_EXPR_NAME = 1;
     private static final int NFTA_EXPR_DATA = 2;
 
-    private static final int NFTA_SET_NAME = 2;
     private static final int NFTA_SET_FLAGS = 3;
     private static final int NFTA_SET_KEY_TYPE = 4;
     private static final int NFTA_SET_KEY_LEN = 5;
@@ -51,12 +53,8 @@ final class BalancerMessages {
     private static final int NFT_SET_MAP = 0x8;
     private static final int NFT_DATA_VERDICT = 0xffffff00;
 
-    static final int NFTA_SET_ELEM_LIST_SET = 2;
-    static final int NFTA_SET_ELEM_LIST_ELEMENTS = 3;
     private static final int NFTA_SET_ELEM_LIST_SET_ID = 4;
-    static final int NFTA_SET_ELEM_KEY = 1;
     private static final int NFTA_SET_ELEM_DATA = 2;
-    static final int NFTA_DATA_VALUE = 1;
     private static final int NFTA_DATA_VERDICT = 2;
     private static final int NFTA_VERDICT_CODE = 1;
     private static final int NFTA_VERDICT_CHAIN = 2;

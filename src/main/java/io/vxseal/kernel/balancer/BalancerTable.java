@@ -1,12 +1,17 @@
 package io.vxseal.kernel.balancer;
 
-import io.vxseal.kernel.balancer.BalancerMessages.Hook;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_DATA_VALUE;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_LIST_ELEM;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_KEY;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_LIST_ELEMENTS;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_LIST_SET;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_TABLE;
+
 import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.libc.LibC;
 import io.vxseal.kernel.netlink.Attributes;
 import io.vxseal.kernel.netlink.NetlinkDescriptor;
-import io.vxseal.kernel.netlink.NetlinkHeader;
 import io.vxseal.kernel.netlink.NetlinkMessage;
 import io.vxseal.kernel.netlink.NetlinkSocket;
 import io.vxseal.kernel.netlink.NetlinkTransaction;
@@ -28,30 +33,8 @@ import java.util.Set;
  * translates its packets. A connection to a VIP without backends is refused.
  *
  * <p>Translation is by address alone, so it serves every protocol and port. The source address stays the client's own.
- *
- * <p>The messages of a change depend on the name and the content before and after, so the same {@link NetlinkTransaction} may be
- * applied in several namespaces.
  */
 public final class BalancerTable implements AutoCloseable {
-    /** More fit neither into one message's attribute nor into a service. */
-    private static final int MAX_BACKENDS = 1024;
-
-    private static final String VERDICTS = "vips";
-    private static final String EMPTY = "empty";
-    private static final int VERDICTS_ID = 1;
-    private static final int EMPTY_ID = 2;
-    private static final int FIRST_MAP_ID = 3;
-
-    private static final String OUTPUT = "output";
-    private static final String PREROUTING = "prerouting";
-    private static final String REFUSE = "refuse";
-
-    /** {@code linux/netfilter_ipv4.h}: NF_IP_PRI_NAT_DST, NF_IP_PRI_FILTER. */
-    private static final int DESTINATION_NAT = -100;
-    private static final int FILTER = 0;
-
-    private static final int IPPROTO_TCP = 6;
-
     private static final int NFTA_GEN_ID = 1;
 
     private static final String WHAT = "balance connections to services";
@@ -68,117 +51,9 @@ public final class BalancerTable implements AutoCloseable {
     }
 
     /**
-     * Returns the messages that make a table, in place of one with the same name.
-     *
-     * @param backends by VIP; none for a VIP that refuses
-     */
-    public static NetlinkTransaction creation(String table, Map<InetAddress, ? extends List<InetAddress>> backends) {
-        NetlinkTransaction transaction = new NetlinkTransaction();
-        Nfnetlink.writeBegin(transaction);
-        // Added before it is deleted, because deleting a missing table fails.
-        BalancerMessages.writeTable(transaction, table);
-        BalancerMessages.writeTableDeletion(transaction, table, false);
-        BalancerMessages.writeTable(transaction, table);
-        BalancerMessages.writeVerdictMap(transaction, table, VERDICTS, VERDICTS_ID);
-        BalancerMessages.writeAddressSet(transaction, table, EMPTY, EMPTY_ID);
-        BalancerMessages.writeBaseChain(transaction, table, OUTPUT, "nat", Hook.OUTPUT, DESTINATION_NAT);
-        // For what the namespace forwards, as from containers inside of the container.
-        BalancerMessages.writeBaseChain(transaction, table, PREROUTING, "nat", Hook.PREROUTING, DESTINATION_NAT);
-        BalancerMessages.writeBaseChain(transaction, table, REFUSE, "filter", Hook.OUTPUT, FILTER);
-        for (String chain : List.of(OUTPUT, PREROUTING)) {
-            BalancerMessages.writeRule(transaction, table, chain, List.of(
-                    Expression.loadDestination(), Expression.followVerdict(VERDICTS, VERDICTS_ID)));
-        }
-        BalancerMessages.writeRule(transaction, table, REFUSE, List.of(
-                Expression.loadDestination(),
-                Expression.isIn(EMPTY, EMPTY_ID),
-                Expression.loadProtocol(),
-                Expression.isEqual(IPPROTO_TCP),
-                Expression.reset()));
-        BalancerMessages.writeRule(transaction, table, REFUSE, List.of(
-                Expression.loadDestination(), Expression.isIn(EMPTY, EMPTY_ID), Expression.refuse()));
-        writeDifference(transaction, table, Map.of(), backends);
-        return ended(transaction, table);
-    }
-
-    /** Returns the messages that bring a table from one content to another. */
-    public static NetlinkTransaction change(
-            String table, Map<InetAddress, ? extends List<InetAddress>> before, Map<InetAddress, ? extends List<InetAddress>> after) {
-        NetlinkTransaction transaction = new NetlinkTransaction();
-        Nfnetlink.writeBegin(transaction);
-        writeDifference(transaction, table, before, after);
-        return ended(transaction, table);
-    }
-
-    private static NetlinkTransaction ended(NetlinkTransaction transaction, String table) {
-        BalancerMessages.writeAcknowledgement(transaction, table);
-        Nfnetlink.writeEnd(transaction);
-        return transaction;
-    }
-
-    private static void writeDifference(
-            NetlinkTransaction transaction,
-            String table,
-            Map<InetAddress, ? extends List<InetAddress>> before,
-            Map<InetAddress, ? extends List<InetAddress>> after) {
-        int map = FIRST_MAP_ID;
-        for (var vip : before.entrySet()) {
-            List<InetAddress> now = after.get(vip.getKey());
-            if (now == null || now.isEmpty() != vip.getValue().isEmpty()) {
-                writeRemoval(transaction, table, vip.getKey(), vip.getValue());
-            }
-        }
-        for (var vip : after.entrySet()) {
-            List<InetAddress> old = before.get(vip.getKey());
-            List<InetAddress> now = vip.getValue();
-            if (now.equals(old)) {
-                continue;
-            }
-            if (now.isEmpty()) {
-                BalancerMessages.writeElement(transaction, table, EMPTY, vip.getKey());
-                continue;
-            }
-            String chain = chain(vip.getKey());
-            boolean isNew = old == null || old.isEmpty();
-            if (isNew) {
-                BalancerMessages.writeChain(transaction, table, chain);
-            } else {
-                BalancerMessages.writeFlush(transaction, table, chain);
-            }
-            writeChoice(transaction, table, chain, map++, now.size() <= MAX_BACKENDS ? now : now.subList(0, MAX_BACKENDS));
-            if (isNew) {
-                BalancerMessages.writeVerdict(transaction, table, VERDICTS, vip.getKey(), chain);
-            }
-        }
-    }
-
-    private static void writeRemoval(NetlinkTransaction transaction, String table, InetAddress vip, List<InetAddress> backends) {
-        if (backends.isEmpty()) {
-            BalancerMessages.writeElementDeletion(transaction, table, EMPTY, vip);
-        } else {
-            BalancerMessages.writeElementDeletion(transaction, table, VERDICTS, vip);
-            BalancerMessages.writeFlush(transaction, table, chain(vip));
-            BalancerMessages.writeChainDeletion(transaction, table, chain(vip));
-        }
-    }
-
-    /** Writes the rule that chooses a backend. At random: by turns, every container's first connection would go to the same one. */
-    private static void writeChoice(NetlinkTransaction transaction, String table, String chain, int map, List<InetAddress> backends) {
-        BalancerMessages.writeNumberedAddresses(transaction, table, map, backends);
-        BalancerMessages.writeRule(transaction, table, chain, List.of(
-                Expression.loadRandom(backends.size()),
-                Expression.replace(BalancerMessages.ANONYMOUS, map),
-                Expression.translateDestination()));
-    }
-
-    private static String chain(InetAddress vip) {
-        return "v-" + vip.getHostAddress();
-    }
-
-    /**
      * Makes or changes a table, completely or not at all. A packet meets the content before or the one after.
      *
-     * @param change of {@link #creation} or {@link #change}
+     * @param change of {@link BalancerChange}
      */
     public void apply(NetlinkTransaction change) throws KernelException {
         try {
@@ -220,7 +95,7 @@ public final class BalancerTable implements AutoCloseable {
      * compared.
      */
     public boolean isIntact(String table, Map<InetAddress, ? extends List<InetAddress>> backends) throws KernelException {
-        Map<String, Integer> wanted = new HashMap<>(Map.of(OUTPUT, 1, PREROUTING, 1, REFUSE, 2));
+        Map<String, Integer> wanted = new HashMap<>(Map.of(BalancerChange.OUTPUT, 1, BalancerChange.PREROUTING, 1, BalancerChange.REFUSE, 2));
         Set<InetAddress> served = new HashSet<>();
         Set<InetAddress> empty = new HashSet<>();
         backends.forEach((vip, some) -> {
@@ -228,10 +103,10 @@ public final class BalancerTable implements AutoCloseable {
                 empty.add(vip);
             } else {
                 served.add(vip);
-                wanted.put(chain(vip), 1);
+                wanted.put(BalancerChange.chain(vip), 1);
             }
         });
-        return rules(table).equals(wanted) && elements(table, VERDICTS).equals(served) && elements(table, EMPTY).equals(empty);
+        return rules(table).equals(wanted) && elements(table, BalancerChange.VERDICTS).equals(served) && elements(table, BalancerChange.EMPTY).equals(empty);
     }
 
     /** Returns the number of rules of each chain. */
@@ -252,7 +127,7 @@ public final class BalancerTable implements AutoCloseable {
                 batch -> Nfnetlink.header(batch.add(request, NetlinkMessage.NLM_F_DUMP), Nfnetlink.NFPROTO_IPV4),
                 (_, payload) -> {
                     Attributes attributes = Attributes.of(payload, Nfnetlink.NFGENMSG_LENGTH);
-                    return attributes.text(BalancerMessages.NFTA_TABLE).equals(Optional.of(table))
+                    return attributes.text(NFTA_TABLE).equals(Optional.of(table))
                             ? attributes.text(name)
                             : Optional.empty();
                 });
@@ -265,8 +140,8 @@ public final class BalancerTable implements AutoCloseable {
                     "list set " + set + " of table " + table,
                     batch -> Nfnetlink.header(
                                     batch.add(Nfnetlink.NFT_MSG_GETSETELEM, NetlinkMessage.NLM_F_DUMP), Nfnetlink.NFPROTO_IPV4)
-                            .attribute(BalancerMessages.NFTA_TABLE, table)
-                            .attribute(BalancerMessages.NFTA_SET_ELEM_LIST_SET, set),
+                            .attribute(NFTA_TABLE, table)
+                            .attribute(NFTA_SET_ELEM_LIST_SET, set),
                     (_, payload) -> {
                         addElements(payload, addresses);
                         return Optional.empty();
@@ -281,17 +156,13 @@ public final class BalancerTable implements AutoCloseable {
 
     private static void addElements(ByteBuffer payload, Set<InetAddress> addresses) {
         Attributes.of(payload, Nfnetlink.NFGENMSG_LENGTH)
-                .get(BalancerMessages.NFTA_SET_ELEM_LIST_ELEMENTS)
-                .ifPresent(list -> {
-                    for (int at = 0; at + NetlinkMessage.NLA_HDRLEN <= list.limit(); ) {
-                        int length = Attributes.length(list, at);
-                        Attributes.of(list.slice(0, at + length).order(list.order()), at + NetlinkMessage.NLA_HDRLEN)
-                                .nested(BalancerMessages.NFTA_SET_ELEM_KEY)
-                                .address(BalancerMessages.NFTA_DATA_VALUE)
-                                .ifPresent(addresses::add);
-                        at += Math.max(NetlinkHeader.align(length), NetlinkMessage.NLA_HDRLEN);
-                    }
-                });
+                .get(NFTA_SET_ELEM_LIST_ELEMENTS)
+                .map(list -> Attributes.all(list, NFTA_LIST_ELEM))
+                .orElse(List.of())
+                .forEach(element -> Attributes.of(element, 0)
+                        .nested(NFTA_SET_ELEM_KEY)
+                        .address(NFTA_DATA_VALUE)
+                        .ifPresent(addresses::add));
     }
 
     @Override

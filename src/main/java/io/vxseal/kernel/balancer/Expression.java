@@ -2,6 +2,7 @@ package io.vxseal.kernel.balancer;
 
 import static io.vxseal.kernel.netlink.Nfnetlink.NFPROTO_IPV4;
 import static io.vxseal.kernel.netlink.Nfnetlink.NLA_F_NESTED;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_DATA_VALUE;
 
 import io.vxseal.kernel.netlink.NetlinkMessage;
 import java.util.function.Consumer;
@@ -48,7 +49,6 @@ record Expression(String name, Consumer<NetlinkMessage> data) {
     private static final int NFTA_CMP_SREG = 1;
     private static final int NFTA_CMP_OP = 2;
     private static final int NFTA_CMP_DATA = 3;
-    private static final int NFTA_DATA_VALUE = 1;
     private static final int NFT_CMP_EQ = 0;
 
     private static final int NFTA_REJECT_TYPE = 1;

@@ -12,6 +12,13 @@ import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_GETSET;
 import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_GETSETELEM;
 import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_GETTABLE;
 import static io.vxseal.kernel.netlink.Nfnetlink.NFT_MSG_NEWRULE;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_DATA_VALUE;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_LIST_ELEM;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_KEY;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_LIST_ELEMENTS;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_LIST_SET;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_NAME;
+import static io.vxseal.kernel.netlink.NftAttributes.NFTA_TABLE;
 
 import io.vxseal.kernel.netlink.Attributes;
 import io.vxseal.kernel.netlink.Batch;
@@ -42,24 +49,14 @@ public final class NftMessages {
     private static final int NFTA_CHAIN_USE = 6;
     private static final int NFTA_RULE_HANDLE = 3;
     private static final int NFTA_RULE_POSITION = 6;
-    private static final int NFTA_SET_NAME = 2;
     private static final int NFTA_SET_HANDLE = 16;
     private static final int NFTA_SET_COUNT = 20;
-    private static final int NFTA_SET_ELEM_LIST_TABLE = 1;
-    private static final int NFTA_SET_ELEM_LIST_SET = 2;
-    private static final int NFTA_SET_ELEM_LIST_ELEMENTS = 3;
-    private static final int NFTA_LIST_ELEM = 1;
-    private static final int NFTA_SET_ELEM_KEY = 1;
-    private static final int NFTA_DATA_VALUE = 1;
 
     private static final int NFTA_OBJ_NAME = 2;
     private static final int NFTA_OBJ_DATA = 4;
     private static final int NFTA_OBJ_USE = 5;
     private static final int NFTA_OBJ_HANDLE = 6;
     private static final int NFTA_COUNTER_PACKETS = 2;
-
-    /** Name of the table: NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE and NFTA_OBJ_TABLE. */
-    private static final int NFTA_TABLE = 1;
 
     /** A kind of object in a table: the request for all of them, and the attributes that differ in an equal table. */
     enum Kind {
@@ -93,7 +90,7 @@ public final class NftMessages {
     /** Writes a request for all elements of a set. */
     static void writeElementDump(Batch batch, NftFamily family, String table, String set) {
         writeHeader(batch, NFT_MSG_GETSETELEM, family)
-                .attribute(NFTA_SET_ELEM_LIST_TABLE, table)
+                .attribute(NFTA_TABLE, table)
                 .attribute(NFTA_SET_ELEM_LIST_SET, set);
     }
 

@@ -1,5 +1,8 @@
 package io.vxseal.kernel.firewall;
 
+import static io.vxseal.kernel.packet.IpProtocol.IPPROTO_FRAGMENT;
+import static io.vxseal.kernel.packet.IpProtocol.IPPROTO_UDP;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
@@ -41,10 +44,6 @@ final class VxlanMatch {
 
     /** Offset of the next header field in an IPv6 header. */
     private static final int IPV6_NEXT_HEADER = 6;
-
-    // linux/in.h and in6.h
-    private static final int IPPROTO_UDP = 17;
-    private static final int IPPROTO_FRAGMENT = 44;
 
     /** The instruction that compares with the VNI, in text. */
     private static final Pattern COMPARISON = Pattern.compile("," + BPF_JMP_JEQ_K + " 0 1 (\\d{1,8}),");

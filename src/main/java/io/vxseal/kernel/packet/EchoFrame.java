@@ -1,5 +1,7 @@
 package io.vxseal.kernel.packet;
 
+import static io.vxseal.kernel.packet.IpProtocol.IPPROTO_ICMP;
+
 import io.vxseal.address.MacAddress;
 import java.net.Inet4Address;
 import java.nio.ByteBuffer;
@@ -15,28 +17,65 @@ import java.util.Arrays;
  */
 public record EchoFrame(
         MacAddress sourceMac, Inet4Address source, MacAddress targetMac, Inet4Address target, int identifier) {
-    /** Octets of the headers of IPv4 and ICMP. */
-    public static final int HEADERS = 28;
-
-    private static final int ETHERNET = 14;
-    private static final int ETHERTYPE = 12;
-    private static final int IPV4 = 20;
+    /*
+     * struct ethhdr {              // linux/if_ether.h
+     *     unsigned char h_dest[6];     //  0
+     *     unsigned char h_source[6];   //  6
+     *     __be16 h_proto;              // 12
+     * };                               // 14
+     */
+    private static final int ETHHDR_PROTO = 12;
+    private static final int ETHHDR_LENGTH = 14;
     private static final short ETH_P_IP = 0x0800;
-    private static final byte VERSION_AND_LENGTH = 0x45;
-    private static final int DONT_FRAGMENT = 0x4000;
-    private static final byte TIME_TO_LIVE = 64;
-    private static final byte IPPROTO_ICMP = 1;
-    private static final byte ECHO_REQUEST = 8;
-    private static final byte ECHO_REPLY = 0;
 
-    // Offsets in the IPv4 header, and then in ICMP's.
-    private static final int IP_PROTOCOL = 9;
-    private static final int IP_CHECKSUM = 10;
-    private static final int IP_SOURCE = 12;
-    private static final int ICMP_TYPE = 0;
-    private static final int ICMP_CHECKSUM = 2;
-    private static final int ICMP_IDENTIFIER = 4;
-    private static final int ICMP_SEQUENCE = 6;
+    /*
+     * struct iphdr {               // linux/ip.h, without options
+     *     __u8 version:4, ihl:4;       //  0
+     *     __u8 tos;                    //  1
+     *     __be16 tot_len;              //  2
+     *     __be16 id;                   //  4
+     *     __be16 frag_off;             //  6
+     *     __u8 ttl;                    //  8
+     *     __u8 protocol;               //  9
+     *     __sum16 check;               // 10
+     *     __be32 saddr;                // 12
+     *     __be32 daddr;                // 16
+     * };                               // 20
+     */
+    private static final int IPHDR = ETHHDR_LENGTH;
+    private static final int IPHDR_VERSION_IHL = IPHDR;
+    private static final int IPHDR_PROTOCOL = IPHDR + 9;
+    private static final int IPHDR_CHECK = IPHDR + 10;
+    private static final int IPHDR_SADDR = IPHDR + 12;
+    private static final int IPHDR_LENGTH = 20;
+
+    /** Version 4, and a header of five words. */
+    private static final byte VERSION_IHL = 0x45;
+
+    /** Flag of frag_off. */
+    private static final short IP_DF = 0x4000;
+    private static final byte TTL = 64;
+
+    /*
+     * struct icmphdr {             // linux/icmp.h, of an echo
+     *     __u8 type;                   //  0
+     *     __u8 code;                   //  1
+     *     __sum16 checksum;            //  2
+     *     __be16 id;                   //  4
+     *     __be16 sequence;             //  6
+     * };                               //  8
+     */
+    private static final int ICMPHDR = IPHDR + IPHDR_LENGTH;
+    private static final int ICMPHDR_TYPE = ICMPHDR;
+    private static final int ICMPHDR_CHECKSUM = ICMPHDR + 2;
+    private static final int ICMPHDR_ID = ICMPHDR + 4;
+    private static final int ICMPHDR_SEQUENCE = ICMPHDR + 6;
+    private static final int ICMPHDR_LENGTH = 8;
+    private static final byte ICMP_ECHO = 8;
+    private static final byte ICMP_ECHOREPLY = 0;
+
+    /** Octets of the headers of IPv4 and ICMP. */
+    public static final int HEADERS = IPHDR_LENGTH + ICMPHDR_LENGTH;
 
     /**
      * Returns a request.
@@ -44,30 +83,29 @@ public record EchoFrame(
      * @param octets of the IPv4 packet, {@link #HEADERS} at least
      */
     public byte[] request(int sequence, int octets) {
-        ByteBuffer frame = ByteBuffer.allocate(ETHERNET + octets).order(ByteOrder.BIG_ENDIAN);
+        ByteBuffer frame = ByteBuffer.allocate(ETHHDR_LENGTH + octets).order(ByteOrder.BIG_ENDIAN);
         frame.put(targetMac.octets()).put(sourceMac.octets()).putShort(ETH_P_IP);
-        frame.put(VERSION_AND_LENGTH).put((byte) 0).putShort((short) octets).putShort((short) sequence)
-                .putShort((short) DONT_FRAGMENT).put(TIME_TO_LIVE).put(IPPROTO_ICMP).putShort((short) 0)
+        frame.put(VERSION_IHL).put((byte) 0).putShort((short) octets).putShort((short) sequence)
+                .putShort(IP_DF).put(TTL).put((byte) IPPROTO_ICMP).putShort((short) 0)
                 .put(source.getAddress()).put(target.getAddress());
-        frame.put(ECHO_REQUEST).put((byte) 0).putShort((short) 0).putShort((short) identifier).putShort((short) sequence);
-        frame.putShort(ETHERNET + IP_CHECKSUM, checksum(frame, ETHERNET, IPV4));
-        frame.putShort(ETHERNET + IPV4 + ICMP_CHECKSUM, checksum(frame, ETHERNET + IPV4, octets - IPV4));
+        frame.put(ICMP_ECHO).put((byte) 0).putShort((short) 0).putShort((short) identifier).putShort((short) sequence);
+        frame.putShort(IPHDR_CHECK, checksum(frame, IPHDR, IPHDR_LENGTH));
+        frame.putShort(ICMPHDR_CHECKSUM, checksum(frame, ICMPHDR, octets - IPHDR_LENGTH));
         return frame.array();
     }
 
     /** Returns whether a frame is the reply to the request with this number. */
     public boolean isReply(ByteBuffer frame, int sequence) {
-        if (frame.limit() < ETHERNET + HEADERS || frame.getShort(ETHERTYPE) != ETH_P_IP
-                || frame.get(ETHERNET) != VERSION_AND_LENGTH || frame.get(ETHERNET + IP_PROTOCOL) != IPPROTO_ICMP) {
+        if (frame.limit() < ETHHDR_LENGTH + HEADERS || frame.getShort(ETHHDR_PROTO) != ETH_P_IP
+                || frame.get(IPHDR_VERSION_IHL) != VERSION_IHL || frame.get(IPHDR_PROTOCOL) != IPPROTO_ICMP) {
             return false;
         }
         byte[] from = new byte[Integer.BYTES];
-        frame.get(ETHERNET + IP_SOURCE, from);
-        int icmp = ETHERNET + IPV4;
+        frame.get(IPHDR_SADDR, from);
         return Arrays.equals(from, target.getAddress())
-                && frame.get(icmp + ICMP_TYPE) == ECHO_REPLY
-                && Short.toUnsignedInt(frame.getShort(icmp + ICMP_IDENTIFIER)) == identifier
-                && Short.toUnsignedInt(frame.getShort(icmp + ICMP_SEQUENCE)) == sequence;
+                && frame.get(ICMPHDR_TYPE) == ICMP_ECHOREPLY
+                && Short.toUnsignedInt(frame.getShort(ICMPHDR_ID)) == identifier
+                && Short.toUnsignedInt(frame.getShort(ICMPHDR_SEQUENCE)) == sequence;
     }
 
     /** Returns the checksum of an even or odd number of octets (RFC 1071); the field itself is 0. */

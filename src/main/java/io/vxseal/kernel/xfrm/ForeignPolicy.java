@@ -1,5 +1,7 @@
 package io.vxseal.kernel.xfrm;
 
+import static io.vxseal.kernel.packet.IpProtocol.IPPROTO_UDP;
+
 import io.vxseal.address.Cidr;
 import java.net.InetAddress;
 import java.util.Collection;
@@ -32,8 +34,6 @@ public record ForeignPolicy(
         int priority,
         boolean drops)
         implements ListedPolicy {
-    private static final int IPPROTO_UDP = 17;
-
     /** A direction, as iproute2 names it. */
     public enum Direction {
         OUT,

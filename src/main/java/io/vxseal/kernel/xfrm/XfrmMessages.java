@@ -1,5 +1,7 @@
 package io.vxseal.kernel.xfrm;
 
+import static io.vxseal.kernel.packet.IpProtocol.IPPROTO_ESP;
+
 import io.vxseal.address.IpAddress;
 import io.vxseal.kernel.netlink.AddressFamily;
 import io.vxseal.kernel.netlink.NetlinkMessage;
@@ -32,10 +34,6 @@ public final class XfrmMessages {
             Set.of(XFRM_MSG_DELSA, XFRM_MSG_DELPOLICY, XFRM_MSG_FLUSHSA, XFRM_MSG_FLUSHPOLICY);
 
     static final int XFRM_MODE_TRANSPORT = 0;
-
-    // linux/in.h
-    static final int IPPROTO_UDP = 17;
-    static final int IPPROTO_ESP = 50;
 
     /*
      * typedef union {              // xfrm_address_t
@@ -116,6 +114,8 @@ public final class XfrmMessages {
      *     __u64 use_time;          // 24
      * };                           // 32
      */
+    static final int LIFETIME_CUR_BYTES = 0;
+    static final int LIFETIME_CUR_PACKETS = 8;
     static final int LIFETIME_CUR_LENGTH = 32;
 
     private XfrmMessages() {}

@@ -1,6 +1,8 @@
 package io.vxseal.kernel.xfrm;
 
 import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_DUMP;
+import static io.vxseal.kernel.packet.IpProtocol.IPPROTO_ESP;
+import static io.vxseal.kernel.packet.IpProtocol.IPPROTO_UDP;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.kernel.netlink.AddressFamily;
@@ -154,7 +156,7 @@ final class XfrmPolicyMessages {
                 .u16(AddressFamily.of(id.destination().address()))
                 .u8(id.destination().prefix())
                 .u8(id.source().prefix())
-                .u8(XfrmMessages.IPPROTO_UDP)
+                .u8(IPPROTO_UDP)
                 .zeros(XfrmMessages.SELECTOR_PROTO_PADDING)
                 .u32(0)
                 .u32(SecurityPolicy.LABEL);
@@ -227,7 +229,7 @@ final class XfrmPolicyMessages {
             if (templates.get(at + USER_TMPL_OPTIONAL) == 0) {
                 required++;
                 int reqid = templates.getInt(at + USER_TMPL_REQID);
-                boolean met = templates.get(at + XfrmMessages.ID_PROTO) == XfrmMessages.IPPROTO_ESP
+                boolean met = templates.get(at + XfrmMessages.ID_PROTO) == IPPROTO_ESP
                         && templates.getInt(at + XfrmMessages.ID_SPI) == 0
                         && (reqid == 0 || reqid == SecurityPolicy.REQID)
                         && templates.get(at + USER_TMPL_MODE) == XfrmMessages.XFRM_MODE_TRANSPORT;

@@ -3,6 +3,7 @@ package io.vxseal.kernel.xfrm;
 import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_CREATE;
 import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_DUMP;
 import static io.vxseal.kernel.netlink.NetlinkMessage.NLM_F_EXCL;
+import static io.vxseal.kernel.packet.IpProtocol.IPPROTO_ESP;
 
 import io.vxseal.kernel.netlink.AddressFamily;
 import io.vxseal.kernel.netlink.Attributes;
@@ -51,17 +52,6 @@ final class XfrmStateMessages {
     private static final int USERSA_INFO_FLAGS = 216;
     private static final int USERSA_INFO_PADDING = 7;
     private static final int USERSA_INFO_LENGTH = 224;
-
-    /*
-     * struct xfrm_lifetime_cur {
-     *     __u64 bytes;                         //  0
-     *     __u64 packets;                       //  8
-     *     __u64 add_time;                      // 16
-     *     __u64 use_time;                      // 24
-     * };                                       // 32
-     */
-    private static final int LIFETIME_CUR_BYTES = 0;
-    private static final int LIFETIME_CUR_PACKETS = 8;
 
     /*
      * struct xfrm_algo_aead {                  // XFRMA_ALG_AEAD
@@ -169,7 +159,7 @@ final class XfrmStateMessages {
                 .field(id.destination(), XfrmMessages.ADDRESS_LENGTH)
                 .be32(id.spi())
                 .u16(AddressFamily.of(id.destination()))
-                .u8(XfrmMessages.IPPROTO_ESP)
+                .u8(IPPROTO_ESP)
                 .zeros(USERSA_ID_PADDING)
                 .header(XFRMA_SRCADDR, XfrmMessages.ADDRESS_LENGTH)
                 .field(id.source(), XfrmMessages.ADDRESS_LENGTH);
@@ -204,8 +194,8 @@ final class XfrmStateMessages {
 
     private static StateUsage readUsage(ByteBuffer payload) {
         return new StateUsage(
-                payload.getLong(USERSA_INFO_CURLFT + LIFETIME_CUR_BYTES),
-                payload.getLong(USERSA_INFO_CURLFT + LIFETIME_CUR_PACKETS));
+                payload.getLong(USERSA_INFO_CURLFT + XfrmMessages.LIFETIME_CUR_BYTES),
+                payload.getLong(USERSA_INFO_CURLFT + XfrmMessages.LIFETIME_CUR_PACKETS));
     }
 
     private static AeadKey readKey(ByteBuffer aead) {

@@ -85,7 +85,7 @@ class BalancerTableTest {
     }
 
     private void set(Map<InetAddress, List<InetAddress>> after) throws IOException {
-        table.apply(content.isEmpty() ? BalancerTable.creation(TABLE, after) : BalancerTable.change(TABLE, content, after));
+        table.apply(content.isEmpty() ? BalancerChange.creation(TABLE, after) : BalancerChange.change(TABLE, content, after));
         content = after;
         assertThat(table.isIntact(TABLE, after)).isTrue();
     }
@@ -209,7 +209,7 @@ class BalancerTableTest {
     @Test
     void refusedChangeChangesNothing() throws Exception {
         set(Map.of(VIP, List.of(ONE)));
-        NetlinkTransaction impossible = BalancerTable.change(TABLE, Map.of(OTHER_VIP, List.of(ONE)), Map.of(VIP, List.of(TWO)));
+        NetlinkTransaction impossible = BalancerChange.change(TABLE, Map.of(OTHER_VIP, List.of(ONE)), Map.of(VIP, List.of(TWO)));
         assertThatThrownBy(() -> table.apply(impossible)).hasMessageContaining("balance connections");
         assertThat(table.isIntact(TABLE, content)).isTrue();
         assertThat(ask(VIP)).startsWith(text(ONE));
@@ -227,7 +227,7 @@ class BalancerTableTest {
         assertThat(table.isIntact(TABLE, content)).isFalse();
         client.run("nft flush ruleset");
         assertThat(table.isIntact(TABLE, content)).isFalse();
-        table.apply(BalancerTable.creation(TABLE, content));
+        table.apply(BalancerChange.creation(TABLE, content));
         assertThat(table.isIntact(TABLE, content)).isTrue();
     }
 
