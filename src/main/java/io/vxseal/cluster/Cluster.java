@@ -163,12 +163,12 @@ public final class Cluster implements AutoCloseable {
 
     /** Returns the ring in force; {@link KeyRing#EMPTY} before any. */
     public KeyRing ring() {
-        return process.outlook().ring();
+        return process.view().ring();
     }
 
     /** Returns other nodes' endpoints in a network, in no order. */
     public Set<Peer> peers(String network) {
-        return process.outlook().peers(network);
+        return process.view().peers(network);
     }
 
     /** Returns the cluster as it was a second ago at most. */

@@ -118,8 +118,8 @@ final class ClusterMember {
         }
 
         @Override
-        public void hubTold(String other, Message.Records told) {
-            hub.ifPresent(h -> h.hubTold(other, told));
+        public void recordsReceived(String other, Message.Records records) {
+            hub.ifPresent(h -> h.recordsReceived(other, records));
         }
 
         @Override

@@ -32,7 +32,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The cluster in a process: follows the engine's files, and runs a {@link ClusterMember} and its sockets on one thread. All methods are
- * called on that thread, through {@link #post}, except {@link #status()}, {@link #outlook()} and {@link #close()}.
+ * called on that thread, through {@link #post}, except {@link #status()}, {@link #view()} and {@link #close()}.
  */
 final class ClusterProcess implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ClusterProcess.class);
@@ -50,7 +50,7 @@ final class ClusterProcess implements AutoCloseable {
 
     private final ClusterThread thread = new ClusterThread();
     private final ClusterListener listener;
-    private final Outlook outlook;
+    private final ClusterView view;
     private final Refusals refusals = new Refusals();
     private final ClusterMember member;
     private final ClusterSockets sockets;
@@ -68,7 +68,7 @@ final class ClusterProcess implements AutoCloseable {
 
     ClusterProcess(ClusterSettings settings, KeyAuthority authority, Retention retention, ClusterListener listener) {
         this.listener = listener;
-        this.outlook = new Outlook(listener);
+        this.view = new ClusterView(listener);
         RingStore store = settings.ringFolder().<RingStore>map(RingFile::new).orElse(RingStore.NONE);
         this.member = new ClusterMember(authority, retention, store, thread, new SecureRandom(), new Effects(), refusals);
         this.sockets = new ClusterSockets(settings.port(), thread, member, refusals);
@@ -85,12 +85,12 @@ final class ClusterProcess implements AutoCloseable {
 
         @Override
         public void changed(List<PeerChange> changes) {
-            outlook.change(changes);
+            view.change(changes);
         }
 
         @Override
         public void recalled(List<Peer> endpoints, Runnable then) {
-            outlook.recalled(endpoints, () -> thread.post(then));
+            view.recalled(endpoints, () -> thread.post(then));
         }
 
         @Override
@@ -113,7 +113,7 @@ final class ClusterProcess implements AutoCloseable {
 
         @Override
         public void keys(KeyRing keys) {
-            outlook.change(keys);
+            view.change(keys);
             // The engine may deliver keys before this node knows where it is, and so before the first tick.
             takeStatus();
         }
@@ -257,8 +257,8 @@ final class ClusterProcess implements AutoCloseable {
 
     // ---- what others read
 
-    Outlook outlook() {
-        return outlook;
+    ClusterView view() {
+        return view;
     }
 
     ClusterStatus status() {
@@ -275,7 +275,7 @@ final class ClusterProcess implements AutoCloseable {
         if (thread.isClosed()) {
             return;
         }
-        outlook.close();
+        view.close();
         try {
             CompletableFuture<Void> heard = new CompletableFuture<>();
             thread.post(() -> {

@@ -18,16 +18,16 @@ import org.slf4j.LoggerFactory;
  * hears them, one at a time on a thread of its own. Written by the cluster's thread only; the state first, so that a
  * listener never hears of what cannot be read yet.
  */
-final class Outlook implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(Outlook.class);
+final class ClusterView implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ClusterView.class);
 
     private final ClusterListener listener;
     private final ExecutorService thread;
     private final ConcurrentMap<String, Set<Peer>> peers = new ConcurrentHashMap<>();
-    private final Untold untold = new Untold();
+    private final PendingChanges pending = new PendingChanges();
     private volatile KeyRing ring = KeyRing.EMPTY;
 
-    Outlook(ClusterListener listener) {
+    ClusterView(ClusterListener listener) {
         this.listener = listener;
         this.thread = Executors.newSingleThreadExecutor(
                 Thread.ofPlatform().daemon().name("vxseal-cluster-events").factory());
@@ -56,8 +56,8 @@ final class Outlook implements AutoCloseable {
                 });
             }
         }
-        if (untold.add(changes)) {
-            tell(() -> listener.peersChanged(untold.take()));
+        if (pending.add(changes)) {
+            tell(() -> listener.peersChanged(pending.take()));
         }
     }
 
@@ -99,7 +99,7 @@ final class Outlook implements AutoCloseable {
     }
 
     /** Changes that the listener is yet to hear of: what comes while it is busy, it hears at once. */
-    private static final class Untold {
+    private static final class PendingChanges {
         private List<PeerChange> changes = new ArrayList<>();
 
         /** @return whether these are the first since the listener took what there was */

@@ -50,6 +50,6 @@ final class Attachment {
      * of a state file its link is still there.
      */
     boolean isInUse() throws KernelException {
-        return hasJoined() || isUp() && namespace.get().hasStrangers(endpoints.values());
+        return hasJoined() || isUp() && namespace.get().hasUnknownEndpoints(endpoints.values());
     }
 }

@@ -28,7 +28,7 @@ final class Endpoints {
     private final ServiceAddresses services;
 
     /** Endpoints that were unknown here and left. The engine has not deleted them yet. */
-    private final Set<String> strangers = new HashSet<>();
+    private final Set<String> unknown = new HashSet<>();
 
     Endpoints(
             Networks networks,
@@ -78,8 +78,8 @@ final class Endpoints {
     /** Deletes an endpoint. One that has not left leaves first. */
     void delete(String network, String id) throws DriverException {
         Attachment attachment = networks.get(network);
-        boolean left = leaveStranger(attachment, id);
-        if (strangers.remove(id) || left) {
+        boolean left = leaveUnknown(attachment, id);
+        if (unknown.remove(id) || left) {
             return;
         }
         if (get(attachment, id).joined()) {
@@ -176,7 +176,7 @@ final class Endpoints {
     /** Removes an endpoint's link. The last endpoint of a network takes the network down after. */
     void leave(String network, String id) throws DriverException {
         Attachment attachment = networks.get(network);
-        if (leaveStranger(attachment, id)) {
+        if (leaveUnknown(attachment, id)) {
             return;
         }
         Endpoint endpoint = get(attachment, id);
@@ -204,7 +204,7 @@ final class Endpoints {
     }
 
     /** Removes the link of an endpoint that is unknown to this process, as after the loss of a state file. */
-    private boolean leaveStranger(Attachment attachment, String id) throws DriverException {
+    private boolean leaveUnknown(Attachment attachment, String id) throws DriverException {
         if (!attachment.isUp() || attachment.endpoints.containsKey(id)) {
             return false;
         }
@@ -212,7 +212,7 @@ final class Endpoints {
             if (!attachment.namespace.get().removeEndpoint(id)) {
                 return false;
             }
-            strangers.add(id);
+            unknown.add(id);
             dataPath.takeDownIfUnused(attachment);
             return true;
         } catch (IOException failure) {

@@ -146,7 +146,7 @@ final class NetworkNamespace implements AutoCloseable {
     }
 
     /** Returns whether a container has a link here that belongs to none of these endpoints. */
-    boolean hasStrangers(Collection<Endpoint> known) throws KernelException {
+    boolean hasUnknownEndpoints(Collection<Endpoint> known) throws KernelException {
         Set<String> names = new HashSet<>();
         known.forEach(endpoint -> names.add(linkName(endpoint.id())));
         return route.links().list().stream().anyMatch(link -> link.kind().equals("veth") && !names.contains(link.name()));

@@ -68,9 +68,9 @@ final class PeersReply {
     /** Returns the nodes of the cluster, and the addresses without one that have IPsec states, as of an earlier process. */
     List<Peer> peers() {
         List<Peer> peers = new ArrayList<>();
-        Set<InetAddress> strangers = new HashSet<>(paths.keySet());
+        Set<InetAddress> others = new HashSet<>(paths.keySet());
         for (ClusterStatus.Member member : sample.cluster().members()) {
-            member.vtep().ifPresent(strangers::remove);
+            member.vtep().ifPresent(others::remove);
             String address = member.vtep().map(InetAddress::getHostAddress).orElse(null);
             peers.add(new Peer(
                     member.node(),
@@ -81,9 +81,9 @@ final class PeersReply {
                     member.vtep().map(paths::get).orElse(null),
                     troubleAt(address)));
         }
-        for (InetAddress stranger : strangers) {
-            String address = stranger.getHostAddress();
-            peers.add(new Peer(null, null, address, false, 0, paths.get(stranger), troubleAt(address)));
+        for (InetAddress other : others) {
+            String address = other.getHostAddress();
+            peers.add(new Peer(null, null, address, false, 0, paths.get(other), troubleAt(address)));
         }
         peers.sort(ORDER);
         return peers;

@@ -44,7 +44,7 @@ public final class ServiceProxy implements AutoCloseable {
 
     private final Map<String, NetworkServices> networks = new TreeMap<>();
     private Map<String, List<String>> remembered = Map.of();
-    private final Map<String, Set<InetAddress>> told = new HashMap<>();
+    private final Map<String, Set<InetAddress>> announced = new HashMap<>();
     private boolean partial;
     private volatile boolean closed;
 
@@ -140,8 +140,8 @@ public final class ServiceProxy implements AutoCloseable {
             for (var network : networks.entrySet()) {
                 network.getValue().work(now);
                 Set<InetAddress> vips = Set.copyOf(network.getValue().vips());
-                if (!vips.equals(told.getOrDefault(network.getKey(), Set.of()))) {
-                    told.put(network.getKey(), vips);
+                if (!vips.equals(announced.getOrDefault(network.getKey(), Set.of()))) {
+                    announced.put(network.getKey(), vips);
                     changed.put(network.getKey(), vips);
                 }
             }
@@ -201,7 +201,7 @@ public final class ServiceProxy implements AutoCloseable {
     public void down(String network) {
         locked(() -> {
             NetworkServices removed = networks.remove(network);
-            told.remove(network);
+            announced.remove(network);
             if (removed != null) {
                 removed.close();
             }

@@ -42,7 +42,7 @@ const COLUMNS = {
 const rates = new Map();
 let events = [];
 let most = FEW_EVENTS;
-let told = null;
+let announced = null;
 let heard = 0;
 let failed = false;
 
@@ -230,14 +230,14 @@ function showLines(list, lines) {
 /** Says what began and what ended since the last state to those that cannot see it. */
 function announce(conditions) {
   const now = conditions.map((condition) => condition.text);
-  if (told !== null) {
-    const began = now.filter((text) => !told.includes(text)).map((text) => `Trouble began: ${text}`);
-    const ended = told.filter((text) => !now.includes(text)).map((text) => `Trouble over: ${text}`);
+  if (announced !== null) {
+    const began = now.filter((text) => !announced.includes(text)).map((text) => `Trouble began: ${text}`);
+    const ended = announced.filter((text) => !now.includes(text)).map((text) => `Trouble over: ${text}`);
     if (began.length + ended.length > 0) {
       byId("announcement").textContent = [...began, ...ended].join(". ");
     }
   }
-  told = now;
+  announced = now;
 }
 
 function showTrouble(state) {

@@ -19,10 +19,10 @@ import java.util.Optional;
  * The other nodes of {@code plugin/measure}: members of the cluster at consecutive addresses, with many endpoints of one
  * network between them. Runs until its input ends.
  */
-final class Crowd {
+final class OtherNodes {
     private static final int PORT = 4788;
 
-    private Crowd() {}
+    private OtherNodes() {}
 
     /** @param words folder of the swarm's nodes, first address, address of a known node, endpoints, network, then nodes' names */
     static void main(String[] words) throws Exception {
@@ -37,7 +37,7 @@ final class Crowd {
             ClusterSettings settings = new ClusterSettings(
                     swarm.resolve(names.get(i), "certificates"), swarm.resolve(names.get(i), "state.json"), PORT,
                     Duration.ofHours(12), 0, Optional.empty());
-            Cluster member = new Cluster(settings, new Deaf());
+            Cluster member = new Cluster(settings, new IgnoringListener());
             for (int mine = i; mine < endpoints; mine += names.size()) {
                 InetAddress address = plus(InetAddress.ofLiteral("10.44.1.0"), mine);
                 member.announce(new Peer(network, "%064x".formatted(mine), new Cidr(address, 16), MacAddress.of(address), at));
@@ -57,7 +57,7 @@ final class Crowd {
     }
 
     /** A listener that ignores what the member learns. */
-    private static final class Deaf implements ClusterListener {
+    private static final class IgnoringListener implements ClusterListener {
         @Override
         public void peersChanged(List<PeerChange> changes) {}
 

@@ -10,7 +10,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
-class OutlookTest {
+class ClusterViewTest {
     private final BlockingQueue<KeyRing> heard = new LinkedBlockingQueue<>();
 
     @Test
@@ -25,9 +25,9 @@ class OutlookTest {
                 throw new StackOverflowError("deep");
             }
         };
-        try (StandardError log = new StandardError(); Outlook outlook = new Outlook(listener)) {
-            outlook.change(Hosts.keys(1, 2, 3));
-            outlook.change(Hosts.keys(2, 1, 4));
+        try (StandardError log = new StandardError(); ClusterView view = new ClusterView(listener)) {
+            view.change(Hosts.keys(1, 2, 3));
+            view.change(Hosts.keys(2, 1, 4));
             assertThat(heard.poll(1, TimeUnit.MINUTES)).isEqualTo(Hosts.keys(1, 2, 3));
             assertThat(heard.poll(1, TimeUnit.MINUTES)).isEqualTo(Hosts.keys(2, 1, 4));
             assertThat(log.said()).contains("a change in the cluster was not dealt with", "StackOverflowError: deep", "at io.vxseal");

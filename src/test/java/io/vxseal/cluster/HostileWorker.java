@@ -135,7 +135,7 @@ final class HostileWorker {
         public void received(MessageChannel channel, Message message) {
             switch (message) {
                 case Message.Ring(var octets) -> rings.add(octets);
-                case Message.Recall() -> channel.send(new Message.Recalled(claims()));
+                case Message.RecallRequest() -> channel.send(new Message.RecallReply(claims()));
                 default -> { }
             }
         }

@@ -111,7 +111,7 @@ class RecordedSessionTest {
         }
 
         @Override
-        public void hubTold(String told, Message.Records records) {
+        public void recordsReceived(String other, Message.Records records) {
             throw new AssertionError("a worker feeds no hub");
         }
 
@@ -176,7 +176,7 @@ class RecordedSessionTest {
         assertThat(refused).isEmpty();
         assertThat(known).as("the hub knew the endpoint that the node announced").isTrue();
         assertThat(answers).extracting(Message::getClass).contains(Message.Welcome.class, Message.Ring.class, Message.Acknowledge.class,
-                Message.Heartbeat.class, Message.Recalled.class);
+                Message.Heartbeat.class, Message.RecallReply.class);
         assertThat(managerRing.isRotationRequested()).as("keys that are replaced after the good-bye").isTrue();
     }
 
@@ -198,7 +198,7 @@ class RecordedSessionTest {
         assertThat(node.peers()).as("endpoints after the other node left").isEmpty();
         assertThat(workerRing.keys()).isEqualTo(managerRing.keys());
         assertThat(said).extracting(Message::getClass).contains(Message.Hello.class, Message.Subscribe.class, Message.Announce.class,
-                Message.Recalled.class);
+                Message.RecallReply.class);
     }
 
     private static void start(ClusterNode started) {
@@ -271,8 +271,8 @@ class RecordedSessionTest {
         node.opened(atHub(channel), Optional.of(vtep(1)));
         timer.pass(BATCH);
         node.ping();
-        hub.received(channel.other(), tell(lines, "node", new Message.Recall()));
-        node.received(atHub(channel), tell(lines, "hub", new Message.Recall()));
+        hub.received(channel.other(), tell(lines, "node", new Message.RecallRequest()));
+        node.received(atHub(channel), tell(lines, "hub", new Message.RecallRequest()));
         timer.pass(BATCH);
         hub.received(other, new Message.Goodbye(1, 2));
         timer.pass(BATCH);

@@ -287,7 +287,7 @@ class EncryptionTest {
         Assumptions.assumeFalse(refused.isEmpty(), "this kernel has ESP: SequenceOnKernelTest shows it");
     }
 
-    /** A marked datagram to a node whose state is missing, and one to a stranger. */
+    /** A marked datagram to a node whose state is missing, and one to an outsider. */
     @Test
     void dropsDatagramsThatCannotBeSealed() throws Exception {
         // Its neighbour discovery would count as what left.
@@ -307,7 +307,7 @@ class EncryptionTest {
         encryption.block();
         encryption.nodes(Set.of(THERE), true);
         assertThat(sends("10.55.0.2")).as("to a node").isFalse();
-        assertThat(sends("10.55.0.3")).as("to a stranger").isFalse();
+        assertThat(sends("10.55.0.3")).as("to an outsider").isFalse();
         encryption.nodes(Set.of(), false);
         assertThat(sends("10.55.0.2")).as("after").isTrue();
     }

@@ -25,7 +25,7 @@ class RepairLogTest {
     }
 
     /** Returns how often the log says that something cannot be repaired. */
-    private long told() {
+    private long logged() {
         return log.said().lines().filter(line -> line.contains("cannot repair")).count();
     }
 
@@ -34,7 +34,7 @@ class RepairLogTest {
         for (int i = 0; i < 50; i++) {
             assertThat(fails("this host", "iptables-save failed with 1: rule " + i + "\n-A X -j Y" + i)).isFalse();
         }
-        assertThat(told()).isOne();
+        assertThat(logged()).isOne();
         assertThat(errors.last()).hasSize(1);
         assertThat(errors.last().getFirst().times()).isEqualTo(50);
         assertThat(log.said()).contains("rule 0 -A X");
@@ -45,13 +45,13 @@ class RepairLogTest {
         fails("this host", "one thing");
         fails("this host", "another thing");
         fails("this host", "one thing");
-        assertThat(told()).as("kinds that take turns").isEqualTo(2);
+        assertThat(logged()).as("kinds that take turns").isEqualTo(2);
         fails("network", "one thing");
-        assertThat(told()).isEqualTo(3);
+        assertThat(logged()).isEqualTo(3);
         assertThat(repairs.attempt(RepairLog.Kind.RULES, "this host", () -> 0)).isTrue();
         assertThat(log.said()).contains("sets of firewall rules of this host are correct again");
         fails("this host", "one thing");
-        assertThat(told()).isEqualTo(4);
+        assertThat(logged()).isEqualTo(4);
     }
 
     @Test
@@ -59,7 +59,7 @@ class RepairLogTest {
         for (char c = 'a'; c <= 'z'; c++) {
             fails("this host", "failure " + c);
         }
-        assertThat(told()).isEqualTo(8);
+        assertThat(logged()).isEqualTo(8);
     }
 
     @Test

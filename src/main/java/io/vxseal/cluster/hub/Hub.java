@@ -73,7 +73,7 @@ public final class Hub {
         this.subscriptions = new Subscriptions(records, claims);
         this.recall = new OwnRecall(timer, recalled -> sessions.of(self).ifPresent(own -> answer(own, recalled)));
         this.readiness = new HubReadiness(self, timer, records);
-        this.source = new HubSession.Source(subscriptions::told, rings, this::mayHaveRing, this::acknowledge);
+        this.source = new HubSession.Source(subscriptions::visible, rings, this::mayHaveRing, this::acknowledge);
         this.reports = new ReportRounds(timer);
         this.checks = new CheckRounds(timer);
     }
@@ -117,7 +117,7 @@ public final class Hub {
                         records.incarnation(session.node()), records.chosen(session.node()).map(NodeRecord::revision).orElse(0L)));
                 heard(session, ring, rotate);
                 if (recall.asks(session.node())) {
-                    session.answer(new Message.Recall());
+                    session.answer(new Message.RecallRequest());
                 }
             }
             case Message.Heartbeat(var ring, var rotate) -> heard(session, ring, rotate);
@@ -135,8 +135,8 @@ public final class Hub {
                 }
                 session.announced = Optional.of(record);
             }
-            case Message.Recall() -> recall(session);
-            case Message.Recalled(var networks) -> recall.take(session.node(), networks);
+            case Message.RecallRequest() -> recall(session);
+            case Message.RecallReply(var networks) -> recall.take(session.node(), networks);
             case Message.Goodbye(var incarnation, var revision) -> {
                 session.announced = Optional.empty();
                 boolean again = session.left;
@@ -168,9 +168,9 @@ public final class Hub {
         if (known.isEmpty() && session.node().equals(self)) {
             recall.begin();
             sessions.all().stream().filter(other -> other != session && other.greeted)
-                    .forEach(other -> answer(other, new Message.Recall()));
+                    .forEach(other -> answer(other, new Message.RecallRequest()));
         } else {
-            session.answer(new Message.Recalled(known.map(NodeRecord::networks).orElse(List.of())));
+            session.answer(new Message.RecallReply(known.map(NodeRecord::networks).orElse(List.of())));
         }
     }
 
@@ -320,8 +320,8 @@ public final class Hub {
     }
 
     /** Takes what another hub hears from nodes. */
-    public void hubTold(String hub, Message.Records told) {
-        changed(records.told(hub, told, timer.nanoTime()));
+    public void recordsReceived(String hub, Message.Records received) {
+        changed(records.received(hub, received, timer.nanoTime()));
     }
 
     /** Ends this node's session with another hub. */

@@ -21,11 +21,11 @@ final class OwnRecall {
     static final Duration LONGEST = Duration.ofSeconds(9);
 
     private final Timer timer;
-    private final Consumer<Message.Recalled> answer;
+    private final Consumer<Message.RecallReply> answer;
     private Optional<RecallAnswers> answers = Optional.empty();
 
     /** @param answer takes what the nodes named */
-    OwnRecall(Timer timer, Consumer<Message.Recalled> answer) {
+    OwnRecall(Timer timer, Consumer<Message.RecallReply> answer) {
         this.timer = timer;
         this.answer = answer;
     }
@@ -59,7 +59,7 @@ final class OwnRecall {
             if (answers.filter(now -> now == gathering).isPresent()) {
                 answers = Optional.empty();
                 if (!gathering.isEmpty()) {
-                    answer.accept(new Message.Recalled(gathering.networks()));
+                    answer.accept(new Message.RecallReply(gathering.networks()));
                 }
             }
         });

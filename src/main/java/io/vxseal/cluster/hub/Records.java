@@ -111,7 +111,7 @@ final class Records {
         Times times = new Times();
         Optional.ofNullable(direct.get(node)).ifPresent(each -> times.add(each.record));
         for (HubView hub : hubs.values()) {
-            hub.told(node).ifPresent(times::add);
+            hub.current(node).ifPresent(times::add);
             hub.stale(node).ifPresent(times::add);
         }
         return times;
@@ -201,17 +201,17 @@ final class Records {
     }
 
     /** Takes what another hub tells of the nodes that it vouches for. */
-    Set<String> told(String hub, Message.Records records, long now) {
+    Set<String> received(String hub, Message.Records records, long now) {
         HubView view = hubs.get(hub);
         if (view == null || !view.isConnected()) {
             return Set.of();
         }
-        Set<String> told = view.tell(records.records(), records.gone(), records.complete());
+        Set<String> nodes = view.tell(records.records(), records.gone(), records.complete());
         Set<String> changed = new HashSet<>();
         for (NodeRecord record : records.records()) {
             changed.addAll(adopt(record, now));
         }
-        changed.addAll(choose(told));
+        changed.addAll(choose(nodes));
         return changed;
     }
 
@@ -289,7 +289,7 @@ final class Records {
         List<NodeRecord> silent = new ArrayList<>();
         Optional.ofNullable(direct.get(node)).ifPresent(each -> (each.live ? live : silent).add(each.record));
         for (HubView hub : hubs.values()) {
-            hub.told(node).ifPresent(record -> (record.silent() ? silent : live).add(record));
+            hub.current(node).ifPresent(record -> (record.silent() ? silent : live).add(record));
             hub.stale(node).ifPresent(silent::add);
         }
         Optional<NodeRecord> newest = NodeRecord.choose(live, silent);
@@ -311,7 +311,7 @@ final class Records {
     long incarnation(String node) {
         long highest = direct(node).map(NodeRecord::incarnation).orElse(0L);
         for (HubView hub : hubs.values()) {
-            highest = Math.max(highest, hub.told(node).or(() -> hub.stale(node)).map(NodeRecord::incarnation).orElse(0L));
+            highest = Math.max(highest, hub.current(node).or(() -> hub.stale(node)).map(NodeRecord::incarnation).orElse(0L));
         }
         return highest;
     }

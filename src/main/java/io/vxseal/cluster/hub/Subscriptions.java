@@ -81,16 +81,16 @@ final class Subscriptions {
         Set<String> networks = new HashSet<>();
         index(node, before, networks, false);
         index(node, now, networks, true);
-        Set<HubSession> told = new LinkedHashSet<>();
+        Set<HubSession> affected = new LinkedHashSet<>();
         for (String network : networks) {
             for (HubSession session : byNetwork.getOrDefault(network, Set.of())) {
                 if (!session.node().equals(node)) {
                     session.pending.add(node);
-                    told.add(session);
+                    affected.add(session);
                 }
             }
         }
-        return told;
+        return affected;
     }
 
     private void index(String node, @Nullable NodeRecord record, Set<String> networks, boolean add) {
@@ -125,13 +125,13 @@ final class Subscriptions {
 
     /** Returns the sessions that have to be told that records which they hold are outdated; to be called each second. */
     Set<HubSession> outdated() {
-        Set<HubSession> told = new LinkedHashSet<>();
+        Set<HubSession> affected = new LinkedHashSet<>();
         for (HubSession session : holders) {
             if (answer(session)) {
-                told.add(session);
+                affected.add(session);
             }
         }
-        return told;
+        return affected;
     }
 
     private boolean answer(HubSession session) {
@@ -144,7 +144,7 @@ final class Subscriptions {
     }
 
     /** Returns what a session is told of a node; empty if nothing. */
-    Optional<NodeRecord> told(HubSession session, String node) {
+    Optional<NodeRecord> visible(HubSession session, String node) {
         if (session.everything) {
             return records.direct(node);
         }

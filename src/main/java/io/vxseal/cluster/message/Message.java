@@ -144,11 +144,11 @@ public sealed interface Message {
     record Ping() implements Message {}
 
     /** Asks what the sender's node announced before: it does not know any more. From a node to a hub, before it announces anything. */
-    record Recall() implements Message {}
+    record RecallRequest() implements Message {}
 
-    /** Answers a {@link Recall}. */
-    record Recalled(List<NetworkRecord> networks) implements Message {
-        public Recalled {
+    /** Answers a {@link RecallRequest}. */
+    record RecallReply(List<NetworkRecord> networks) implements Message {
+        public RecallReply {
             networks = networks == null ? List.of() : List.copyOf(networks);
         }
     }

@@ -185,9 +185,9 @@ public final class ClusterNode {
             case Message.Welcome welcome -> welcomed(up, welcome);
             case Message.Records records -> {
                 if (up.feedsHub) {
-                    listener.hubTold(up.hub(), records);
+                    listener.recordsReceived(up.hub(), records);
                 } else {
-                    listener.changed(directory.told(up.hub(), records, timer.nanoTime()));
+                    listener.changed(directory.received(up.hub(), records, timer.nanoTime()));
                 }
             }
             case Message.Acknowledge(var atIncarnation, var atRevision, var claims) -> {
@@ -199,9 +199,9 @@ public final class ClusterNode {
             }
             case Message.Ring(var octets) -> rings.take(up, octets);
             case Message.Heartbeat(var ring, var rotate) -> rings.heard(up, ring, rotate);
-            case Message.Recalled(var networks) -> recall.take(up.hub(), own.peers(networks));
+            case Message.RecallReply(var networks) -> recall.take(up.hub(), own.peers(networks));
             case Message.Ping() -> rings.sendHeartbeat(up);
-            case Message.Recall() -> up.send(Message.Recalled.class, () -> Optional.of(new Message.Recalled(directory.networks(up.hub()))));
+            case Message.RecallRequest() -> up.send(Message.RecallReply.class, () -> Optional.of(new Message.RecallReply(directory.networks(up.hub()))));
             case Message.ReportRequest(var round) -> inquiry.answer(up, round);
             case Message.Reports reports -> inquiry.take(up.hub(), reports);
             case Message.CheckRequest(var round) -> paths.request(up, round);

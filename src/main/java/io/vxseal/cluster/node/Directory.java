@@ -103,7 +103,7 @@ final class Directory {
     }
 
     /** Takes what a hub tells of other nodes. */
-    List<PeerChange> told(String hub, Message.Records records, long now) {
+    List<PeerChange> received(String hub, Message.Records records, long now) {
         HubView view = hubs.get(hub);
         if (view == null) {
             return List.of();
@@ -197,7 +197,7 @@ final class Directory {
         List<NodeRecord> live = new ArrayList<>();
         List<NodeRecord> stale = new ArrayList<>();
         for (HubView view : hubs.values()) {
-            view.told(node).ifPresent(live::add);
+            view.current(node).ifPresent(live::add);
             view.stale(node).ifPresent(stale::add);
         }
         return NodeRecord.choose(live, stale);
@@ -274,7 +274,7 @@ final class Directory {
         for (HubView view : hubs.values()) {
             for (String node : view.isStale() ? view.nodes() : Set.<String>of()) {
                 NodeRecord record = chosen.get(node);
-                if (record != null && hubs.values().stream().allMatch(each -> each.told(node).isEmpty())) {
+                if (record != null && hubs.values().stream().allMatch(each -> each.current(node).isEmpty())) {
                     held.put(node, RecordMark.of(record));
                 }
             }

@@ -52,7 +52,7 @@ final class EndpointRecall {
     void ask(Uplink up) {
         String hub = up.hub();
         if (asked.add(hub) && unanswered.add(hub)) {
-            up.send(Message.Recall.class, () -> Optional.of(new Message.Recall()));
+            up.send(Message.RecallRequest.class, () -> Optional.of(new Message.RecallRequest()));
             timer.after(TIME, () -> {
                 unanswered.remove(hub);
                 answered = true;

@@ -31,7 +31,7 @@ public interface NodeListener {
     void hubOpened(String hub, long process);
 
     /** Takes what such a hub tells. */
-    void hubTold(String hub, Message.Records told);
+    void recordsReceived(String hub, Message.Records records);
 
     /** Ends such a session. */
     void hubClosed(String hub);

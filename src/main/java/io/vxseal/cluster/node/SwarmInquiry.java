@@ -62,14 +62,14 @@ public final class SwarmInquiry {
         return asked;
     }
 
-    void take(String hub, Message.Reports told) {
-        if (pending.isEmpty() || told.inquiry() != inquiry || !pending.get().hub.equals(hub)) {
+    void take(String hub, Message.Reports received) {
+        if (pending.isEmpty() || received.inquiry() != inquiry || !pending.get().hub.equals(hub)) {
             return;
         }
         Question question = pending.get();
-        question.reports.addAll(told.reports());
-        question.silent.addAll(told.silent());
-        if (told.complete() || question.reports.size() + question.silent.size() > MOST_NODES) {
+        question.reports.addAll(received.reports());
+        question.silent.addAll(received.silent());
+        if (received.complete() || question.reports.size() + question.silent.size() > MOST_NODES) {
             pending = Optional.empty();
             Answer answer = new Answer(List.copyOf(question.reports), List.copyOf(question.silent));
             question.inquirers.forEach(inquirer -> inquirer.complete(answer));

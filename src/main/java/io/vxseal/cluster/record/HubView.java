@@ -16,7 +16,7 @@ import java.util.Set;
  */
 public final class HubView {
     private final Retention retention;
-    private final Map<String, NodeRecord> told = new HashMap<>();
+    private final Map<String, NodeRecord> current = new HashMap<>();
     private final Map<String, NodeRecord> stale = new HashMap<>();
     private boolean connected;
     private boolean complete;
@@ -38,8 +38,8 @@ public final class HubView {
      * @param ready since when that process has known what other hubs know
      */
     public void opened(long process, long ready) {
-        stale.putAll(told);
-        told.clear();
+        stale.putAll(current);
+        current.clear();
         restarted = hub != 0 && hub != process;
         if (hub != process) {
             since = ready;
@@ -51,8 +51,8 @@ public final class HubView {
 
     /** Ends the session. */
     public void closed(long now) {
-        stale.putAll(told);
-        told.clear();
+        stale.putAll(current);
+        current.clear();
         connected = false;
         complete = false;
         closed = now;
@@ -67,13 +67,13 @@ public final class HubView {
     public Set<String> tell(List<NodeRecord> records, List<String> gone, boolean all) {
         Set<String> changed = new HashSet<>();
         for (NodeRecord record : records) {
-            told.put(record.node(), record);
+            current.put(record.node(), record);
             stale.remove(record.node());
             changed.add(record.node());
         }
         for (String node : gone) {
-            boolean wasTold = told.remove(node) != null;
-            if (stale.remove(node) != null || wasTold) {
+            boolean wasCurrent = current.remove(node) != null;
+            if (stale.remove(node) != null || wasCurrent) {
                 changed.add(node);
             }
         }
@@ -120,8 +120,8 @@ public final class HubView {
     }
 
     /** Returns what the hub tells of a node. */
-    public Optional<NodeRecord> told(String node) {
-        return Optional.ofNullable(told.get(node));
+    public Optional<NodeRecord> current(String node) {
+        return Optional.ofNullable(current.get(node));
     }
 
     /** Returns what the hub told of a node before its session broke. */
@@ -131,7 +131,7 @@ public final class HubView {
 
     /** Returns the nodes of which the hub tells, or told before. */
     public Set<String> nodes() {
-        Set<String> all = new HashSet<>(told.keySet());
+        Set<String> all = new HashSet<>(current.keySet());
         all.addAll(stale.keySet());
         return all;
     }
@@ -158,7 +158,7 @@ public final class HubView {
 
     /** Returns whether nothing is known from this hub. */
     public boolean isEmpty() {
-        return told.isEmpty() && stale.isEmpty();
+        return current.isEmpty() && stale.isEmpty();
     }
 
     /**

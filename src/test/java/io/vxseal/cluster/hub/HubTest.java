@@ -383,16 +383,16 @@ class HubTest {
         timer.pass(BATCH);
         assertThat(channel.take(Message.Records.class)).isEmpty();
         starting.hubOpened("m2", 7);
-        starting.hubTold("m2", new Message.Records(List.of(worker("w3", 1, 3, endpoint(7))), List.of(), true));
+        starting.recordsReceived("m2", new Message.Records(List.of(worker("w3", 1, 3, endpoint(7))), List.of(), true));
         timer.pass(BATCH.multipliedBy(2));
         assertThat(endpoints(channel.take(Message.Records.class))).containsExactly("ep7");
     }
 
-    private static Message.Recalled recalled(EndpointRecord... endpoints) {
-        return new Message.Recalled(List.of(new NetworkRecord(NET, List.of(), List.of(endpoints))));
+    private static Message.RecallReply recalled(EndpointRecord... endpoints) {
+        return new Message.RecallReply(List.of(new NetworkRecord(NET, List.of(), List.of(endpoints))));
     }
 
-    private static List<String> named(Message.Recalled recalled) {
+    private static List<String> named(Message.RecallReply recalled) {
         return recalled.networks().stream().flatMap(network -> network.endpoints().stream())
                 .map(endpoint -> endpoint.id() + "@" + endpoint.address().address().getHostAddress()).toList();
     }
@@ -403,38 +403,38 @@ class HubTest {
         RecordedChannel hostile = open("w1", Role.WORKER);
         RecordedChannel honest = open("w2", Role.WORKER);
         RecordedChannel own = open("m1", Role.MANAGER);
-        say(own, new Message.Recall());
-        assertThat(hostile.take(Message.Recall.class)).hasSize(1);
-        assertThat(honest.take(Message.Recall.class)).hasSize(1);
+        say(own, new Message.RecallRequest());
+        assertThat(hostile.take(Message.RecallRequest.class)).hasSize(1);
+        assertThat(honest.take(Message.RecallRequest.class)).hasSize(1);
         say(hostile, recalled(endpoint("lie", 66), endpoint("mine", 67)));
         say(hostile, recalled(endpoint("lie", 68)));
         assertThat(refused).containsExactly("w1: second answer to a recall");
         say(honest, recalled(endpoint("mine", 7)));
         RecordedChannel late = open("w3", Role.WORKER);
         timer.pass(BATCH);
-        assertThat(late.take(Message.Recall.class)).hasSize(1);
+        assertThat(late.take(Message.RecallRequest.class)).hasSize(1);
         say(late, recalled(endpoint("mine", 7)));
         RecordedChannel back = open("w3", Role.WORKER);
         timer.pass(BATCH);
-        assertThat(back.take(Message.Recall.class)).as("asked once").isEmpty();
-        assertThat(own.take(Message.Recalled.class)).isEmpty();
+        assertThat(back.take(Message.RecallRequest.class)).as("asked once").isEmpty();
+        assertThat(own.take(Message.RecallReply.class)).isEmpty();
         timer.pass(OwnRecall.GATHER);
-        assertThat(own.take(Message.Recalled.class)).singleElement().satisfies(answer -> assertThat(named(answer))
+        assertThat(own.take(Message.RecallReply.class)).singleElement().satisfies(answer -> assertThat(named(answer))
                 .containsExactlyInAnyOrder("mine@10.44.0.7", "lie@10.44.0.66", "mine@10.44.0.67").startsWith("mine@10.44.0.7"));
         say(honest, recalled(endpoint("mine", 9)));
         timer.pass(OwnRecall.LONGEST);
-        assertThat(own.take(Message.Recalled.class)).as("late answers").isEmpty();
+        assertThat(own.take(Message.RecallReply.class)).as("late answers").isEmpty();
     }
 
     @Test
     void recallOfItsOwnNodeEndsBeforeTheNodeStopsWaiting() {
         RecordedChannel own = open("m1", Role.MANAGER);
-        say(own, new Message.Recall());
+        say(own, new Message.RecallRequest());
         own.take();
         timer.pass(OwnRecall.LONGEST.minusSeconds(1));
         say(open("w1", Role.WORKER), recalled(endpoint("mine", 7)));
         timer.pass(Duration.ofSeconds(1));
-        assertThat(own.take(Message.Recalled.class)).singleElement().satisfies(answer -> assertThat(named(answer)).containsExactly("mine@10.44.0.7"));
+        assertThat(own.take(Message.RecallReply.class)).singleElement().satisfies(answer -> assertThat(named(answer)).containsExactly("mine@10.44.0.7"));
         assertThat(OwnRecall.LONGEST).isLessThan(ClusterNode.RECALL);
     }
 

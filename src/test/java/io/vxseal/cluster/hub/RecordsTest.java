@@ -30,7 +30,7 @@ class RecordsTest {
     }
 
     private void tell(String hub, int seconds, NodeRecord... told) {
-        records.told(hub, new Message.Records(List.of(told), List.of(), true), at(seconds));
+        records.received(hub, new Message.Records(List.of(told), List.of(), true), at(seconds));
     }
 
     private NodeRecord direct(String node) {
@@ -94,7 +94,7 @@ class RecordsTest {
         records.hubOpened("m2", 7, at(0));
         tell("m2", 0, W1);
         assertThat(records.chosen("w1")).isPresent();
-        records.told("m2", new Message.Records(List.of(), List.of("w1"), false), at(1));
+        records.received("m2", new Message.Records(List.of(), List.of("w1"), false), at(1));
         assertThat(records.chosen("w1")).isEmpty();
     }
 
@@ -136,7 +136,7 @@ class RecordsTest {
         records.closed("w1", at(1), at(1));
         records.hubOpened("m2", 7, at(2));
         tell("m2", 2, incarnation(worker("w1", 1, 1, endpoint(2)), 2));
-        records.told("m2", new Message.Records(List.of(), List.of("w1"), false), at(40));
+        records.received("m2", new Message.Records(List.of(), List.of("w1"), false), at(40));
         assertThat(records.chosen("w1")).isEmpty();
     }
 

@@ -22,7 +22,7 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
 import org.junit.jupiter.api.Test;
 
-/** Strangers who connect to a hub, beside whom an honest node gets its session in at most twice its usual time. */
+/** Outsiders who connect to a hub, beside whom an honest node gets its session in at most twice its usual time. */
 class HostileConnectionTest extends LinkTest {
     private static final InetAddress ATTACKER = address(66);
     private static final int ROUNDS = 7;
@@ -30,7 +30,7 @@ class HostileConnectionTest extends LinkTest {
     /** What the scheduler of a busy machine adds to a join of some twenty milliseconds. */
     private static final long NOISE_MILLIS = 150;
 
-    /** What a stranger does on one connection; blocks or returns, and is interrupted in the end. */
+    /** What an outsider does on one connection; blocks or returns, and is interrupted in the end. */
     private interface Attack {
         void run(InetSocketAddress hub) throws Exception;
     }
@@ -190,10 +190,10 @@ class HostileConnectionTest extends LinkTest {
     }
 
     @Test
-    void refusesStrangersAndExpiredCertificates() throws Exception {
+    void refusesOutsidersAndExpiredCertificates() throws Exception {
         hub = hub();
-        SwarmIdentity stranger = new TestAuthority(folder, "s2").node("node-3", Role.WORKER);
-        assertThatThrownBy(() -> dial(node(3, stranger), hub)).hasMessageContaining("no session with the hub");
+        SwarmIdentity outsider = new TestAuthority(folder, "s2").node("node-3", Role.WORKER);
+        assertThatThrownBy(() -> dial(node(3, outsider), hub)).hasMessageContaining("no session with the hub");
         assertThat(atHub.events).isEmpty();
         SwarmIdentity old = authority().node("node-4", Role.WORKER, Instant.now().plusSeconds(3));
         Thread.sleep(3_100);

@@ -222,9 +222,9 @@ class HostileSessionTest extends LinkTest {
     @Test
     void peerThatDoesNotReadDelaysNoOther() throws Exception {
         HubServer hub = hub();
-        try (RawClient deaf = raw(3, hub)) {
-            deaf.open();
-            Thread alive = keepAlive(deaf);
+        try (RawClient stalled = raw(3, hub)) {
+            stalled.open();
+            Thread alive = keepAlive(stalled);
             Node other = node(4, Role.WORKER);
             dial(other, hub);
             atHub.await("two", () -> atHub.open.size() == 2);
@@ -242,10 +242,10 @@ class HostileSessionTest extends LinkTest {
             System.out.printf("measured: %d messages of 100 kB queued in %d ms for a peer that reads nothing%n",
                     accepted, (System.nanoTime() - start) / 1_000_000);
             assertThat(atHub.events).doesNotContain("drained node-3");
-            deaf.input().readNBytes(accepted * 90_000);
+            stalled.input().readNBytes(accepted * 90_000);
             atHub.await("drained node-3");
             assertThat(down.send(octets("again"))).isTrue();
-            deaf.close();
+            stalled.close();
             alive.join();
         }
         atHub.await("closed node-3");

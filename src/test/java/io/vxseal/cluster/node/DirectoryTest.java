@@ -54,11 +54,11 @@ class DirectoryTest {
     }
 
     private List<PeerChange> tell(String hub, int seconds, NodeRecord... records) {
-        return directory.told(hub, new Message.Records(List.of(records), List.of(), true), at(seconds));
+        return directory.received(hub, new Message.Records(List.of(records), List.of(), true), at(seconds));
     }
 
     private List<PeerChange> gone(String hub, int seconds, String... nodes) {
-        return directory.told(hub, new Message.Records(List.of(), List.of(nodes), false), at(seconds));
+        return directory.received(hub, new Message.Records(List.of(), List.of(nodes), false), at(seconds));
     }
 
     @Test
@@ -233,7 +233,7 @@ class DirectoryTest {
                         EndpointRecord[] endpoints = step.endpoints().stream()
                                 .map(number -> endpoint(10 * step.node() + number)).toArray(EndpointRecord[]::new);
                         List<NodeRecord> some = step.kind() == Kind.TELL ? List.of(worker(node, now, step.node(), endpoints)) : List.of();
-                        changes.addAll(tested.told(hub, new Message.Records(some, some.isEmpty() ? List.of(node) : List.of(), true), at(now)));
+                        changes.addAll(tested.received(hub, new Message.Records(some, some.isEmpty() ? List.of(node) : List.of(), true), at(now)));
                     }
                 }
                 case OPEN, RESTART -> {

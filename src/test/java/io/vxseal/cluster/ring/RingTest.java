@@ -113,8 +113,8 @@ public class RingTest {
         assertThatThrownBy(() -> SignedRing.open(manager, resign(good, 3, sibling)))
                 .isInstanceOf(RefusedException.class).hasMessageContaining("othersother");
         TestSwarm fake = TestSwarm.make(Files.createDirectories(temp.resolve("fake")), SWARM);
-        SwarmIdentity stranger = SwarmIdentity.read(fake.node("manager3", Role.MANAGER));
-        assertThatThrownBy(() -> SignedRing.open(manager, resign(good, 3, stranger)))
+        SwarmIdentity outsider = SwarmIdentity.read(fake.node("manager3", Role.MANAGER));
+        assertThatThrownBy(() -> SignedRing.open(manager, resign(good, 3, outsider)))
                 .isInstanceOf(RefusedException.class).hasMessageContaining("not of this swarm");
         assertThat(SignedRing.open(worker, resign(good, 3, manager)).keys()).isEqualTo(keys);
     }

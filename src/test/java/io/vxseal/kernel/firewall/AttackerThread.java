@@ -68,7 +68,7 @@ final class AttackerThread implements AutoCloseable {
                     ByteBuffer sets = direct(24).putInt(0, 1 << CAP_NET_RAW).putInt(4, 1 << CAP_NET_RAW);
                     check(LibC.INSTANCE.syscall(CAPSET, LibC.address(header), LibC.address(sets), 0), "give up capabilities");
                 }
-                case STRANGER -> throw new IllegalArgumentException("a stranger has no thread on the node");
+                case STRANGER -> throw new IllegalArgumentException("an outsider has no thread on the node");
             }
             assertRights(attacker);
             return null;

@@ -88,13 +88,13 @@ class FrameMarkTest {
     @ParameterizedTest
     @EnumSource(Transport.class)
     void dropsIncomingFrameThatWasNotSealed(Transport transport) throws Exception {
-        try (TestHost stranger = new TestHost(folder.resolve("stranger"))) {
-            network(transport, stranger);
-            assertThat(heard()).as("without the rules").isEqualTo(heardFrom(stranger) - 1);
+        try (TestHost outsider = new TestHost(folder.resolve("outsider"))) {
+            network(transport, outsider);
+            assertThat(heard()).as("without the rules").isEqualTo(heardFrom(outsider) - 1);
             try (FrameMark mark = FrameMark.in(overlay.namespace, MARK)) {
                 mark.restore();
                 int before = heard();
-                assertThat(heardFrom(stranger)).as("in clear").isEqualTo(before);
+                assertThat(heardFrom(outsider)).as("in clear").isEqualTo(before);
                 assertThat(mark.restore()).as("rules that have counted are right").isFalse();
                 assertThat(mark.drops().incoming()).isPositive();
                 assertThat(mark.drops().outgoing()).isZero();
@@ -103,17 +103,17 @@ class FrameMarkTest {
                 underlay.run("nft add table inet opens");
                 underlay.run(List.of("nft", "add chain inet opens in { type filter hook input priority 401; }"));
                 underlay.run("nft add rule inet opens in udp dport 4789 meta priority set 0x76d0c4e3");
-                assertThat(heardFrom(stranger)).as("with the priority of sealed ones").isEqualTo(before + 1);
+                assertThat(heardFrom(outsider)).as("with the priority of sealed ones").isEqualTo(before + 1);
 
                 // The sender may not give itself the priority.
                 underlay.run("nft delete table inet opens");
                 underlay.run("nft add table inet opens");
                 underlay.run(List.of("nft", "add chain inet opens in { type filter hook input priority 300; }"));
                 underlay.run("nft add rule inet opens in udp dport 4789 meta priority set 0x76d0c4e3");
-                assertThat(heardFrom(stranger)).as("with the priority from before").isEqualTo(before + 2);
+                assertThat(heardFrom(outsider)).as("with the priority from before").isEqualTo(before + 2);
                 try (SealedPriority priority = SealedPriority.in(underlay.namespace, MARK)) {
                     assertThat(priority.restore()).isTrue();
-                    assertThat(heardFrom(stranger)).as("with a priority that is taken away").isEqualTo(before + 2);
+                    assertThat(heardFrom(outsider)).as("with a priority that is taken away").isEqualTo(before + 2);
                     priority.remove();
                     assertThat(underlay.run("nft list ruleset")).doesNotContain("vxseal-priority");
                 }
@@ -124,9 +124,9 @@ class FrameMarkTest {
     /** A VXLAN device answers ARP requests for addresses that it knows, with frames that came in no datagram. */
     @Test
     void acceptsArpRepliesOfVxlanDevice() throws Exception {
-        try (TestHost stranger = new TestHost(folder.resolve("stranger"));
+        try (TestHost outsider = new TestHost(folder.resolve("outsider"));
                 FrameMark mark = FrameMark.in(overlay.namespace, MARK)) {
-            network(Transport.IPV4, stranger);
+            network(Transport.IPV4, outsider);
             mark.restore();
             overlay.run("ip neigh replace 10.44.0.9 lladdr 02:42:0a:2c:00:09 dev vx-001001 nud permanent");
             overlay.run("bridge fdb replace 02:42:0a:2c:00:09 dev vx-001001 dst 10.55.0.2 self");
@@ -187,22 +187,22 @@ class FrameMarkTest {
     }
 
     /** Creates an encrypted network on this host, and an attacker at the other end of the wire that knows its VNI. */
-    private void network(Transport transport, TestHost stranger) throws Exception {
+    private void network(Transport transport, TestHost outsider) throws Exception {
         boolean v4 = transport == Transport.IPV4;
         InetAddress here = InetAddress.ofLiteral(v4 ? "10.55.0.1" : "fd00:55::1");
-        underlay.run("ip link set eriw netns " + stranger.pin);
-        stranger.run("ip link set eriw address 02:42:00:00:00:01 up");
-        stranger.run("ip address add 10.55.0.2/24 dev eriw");
-        stranger.run("ip address add fd00:55::2/64 dev eriw nodad");
+        underlay.run("ip link set eriw netns " + outsider.pin);
+        outsider.run("ip link set eriw address 02:42:00:00:00:01 up");
+        outsider.run("ip address add 10.55.0.2/24 dev eriw");
+        outsider.run("ip address add fd00:55::2/64 dev eriw nodad");
         overlay.route.links().addBridge(new Bridge("br0", 1424, List.of(Cidr.parse("10.44.0.1/24"))));
         underlay.route.links().addVxlan(
                 new Vxlan("vx-001001", 4097, 4789, 1424, Optional.of(here), "br0"), overlay.namespace, overlay.route.links());
-        stranger.run("ip link add vx0 type vxlan id 4097 dstport 4789 local %s remote %s"
+        outsider.run("ip link add vx0 type vxlan id 4097 dstport 4789 local %s remote %s"
                 .formatted(v4 ? "10.55.0.2" : "fd00:55::2", here.getHostAddress()));
-        stranger.run("ip address add 10.44.0.7/24 dev vx0");
-        stranger.run("ip link set vx0 up");
+        outsider.run("ip address add 10.44.0.7/24 dev vx0");
+        outsider.run("ip link set vx0 up");
         String bridge = overlay.json("ip -j link show dev br0").get(0).path("address").asText();
-        stranger.run("ip neigh replace 10.44.0.1 lladdr " + bridge + " dev vx0 nud permanent");
+        outsider.run("ip neigh replace 10.44.0.1 lladdr " + bridge + " dev vx0 nud permanent");
     }
 
     /** Returns the datagrams to a closed port that reached the overlay's end. */
@@ -212,8 +212,8 @@ class FrameMarkTest {
         return Integer.parseInt(count.group(1));
     }
 
-    private int heardFrom(TestHost stranger) {
-        stranger.run(List.of("bash", "-c", "echo x > /dev/udp/10.44.0.1/9"));
+    private int heardFrom(TestHost outsider) {
+        outsider.run(List.of("bash", "-c", "echo x > /dev/udp/10.44.0.1/9"));
         return heard();
     }
 

@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * after they went, and a plain network's do all the time, or the test would prove nothing.
  *
  * <p>Packet sockets of processes are left out: what they send meets neither policies nor firewall, and is in clear like
- * anything that a stranger sends.
+ * anything that an outsider sends.
  *
  * <p>A failure prints the shortest attempts that got through. They belong into {@code packets-that-got-through.txt}, from
  * where they are made again before all others.

@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A node with a container on an encrypted network and one on a plain one, and a stranger on its uplink, who has a VXLAN
+ * A node with a container on an encrypted network and one on a plain one, and an outsider on its uplink, who has a VXLAN
  * device of the encrypted network and no firewall: what that receives has crossed the wire in clear.
  */
 final class PacketLab implements AutoCloseable {
@@ -23,7 +23,7 @@ final class PacketLab implements AutoCloseable {
     private final List<AutoCloseable> opened = new ArrayList<>();
 
     final TestHost node;
-    final TestHost stranger;
+    final TestHost outsider;
 
     /** Namespaces of the networks. */
     final TestHost sealed;
@@ -49,20 +49,20 @@ final class PacketLab implements AutoCloseable {
         this.transport = transport;
         try {
             node = host(folder, "node");
-            stranger = host(folder, "stranger");
+            outsider = host(folder, "outsider");
             sealed = host(folder, "sealed");
             plain = host(folder, "plain");
             container = host(folder, "container");
             wire();
             overlay(sealed, "vx-s", SEALED, "c-s");
             overlay(plain, "vx-p", PLAIN, "c-p");
-            vxlan(stranger, "w-s", SEALED, peer());
-            stranger.run("ip link set w-s up");
-            wire = opened(RawSocket.sender(stranger, "wire"));
+            vxlan(outsider, "w-s", SEALED, peer());
+            outsider.run("ip link set w-s up");
+            wire = opened(RawSocket.sender(outsider, "wire"));
             inSealed = opened(RawSocket.listener(container, "c-s"));
             inPlain = opened(RawSocket.listener(container, "c-p"));
             inGateway = opened(RawSocket.listener(sealed, "br0"));
-            outSealed = opened(RawSocket.listener(stranger, "w-s"));
+            outSealed = opened(RawSocket.listener(outsider, "w-s"));
         } catch (Exception | AssertionError e) {
             close();
             throw e;
@@ -121,7 +121,7 @@ final class PacketLab implements AutoCloseable {
                 echo 1 > ipv6/ip6frag_time; echo 67108864 > ipv6/ip6frag_high_thresh
                 for f in ipv4/conf/*/rp_filter; do echo 0 > $f; done
                 """));
-        if (!name.equals("node") && !name.equals("stranger")) {
+        if (!name.equals("node") && !name.equals("outsider")) {
             // Nothing of their own is to come to the containers.
             host.run(List.of("bash", "-c", "echo 1 | tee /proc/sys/net/ipv6/conf/{all,default}/disable_ipv6"));
         }
@@ -130,18 +130,18 @@ final class PacketLab implements AutoCloseable {
 
     private void wire() {
         node.run("ip link add up0 address 02:00:00:00:00:01 type veth peer name wire address 02:00:00:00:00:02 netns "
-                + stranger.pin);
+                + outsider.pin);
         node.run("ip address add 10.55.0.1/24 dev up0");
         node.run("ip address add fd00:55::1/64 dev up0 nodad");
-        stranger.run("ip address add 10.55.0.2/24 dev wire");
-        stranger.run("ip address add fd00:55::2/64 dev wire nodad");
+        outsider.run("ip address add 10.55.0.2/24 dev wire");
+        outsider.run("ip address add fd00:55::2/64 dev wire nodad");
         node.run("ip link set up0 up");
-        stranger.run("ip link set wire up");
+        outsider.run("ip link set wire up");
         for (String there : List.of("10.55.0.2", "fd00:55::2")) {
             node.run("ip neigh replace " + there + " lladdr 02:00:00:00:00:02 dev up0");
         }
         for (String there : List.of("10.55.0.1", "fd00:55::1")) {
-            stranger.run("ip neigh replace " + there + " lladdr 02:00:00:00:00:01 dev wire");
+            outsider.run("ip neigh replace " + there + " lladdr 02:00:00:00:00:01 dev wire");
         }
         node.run("ip route add default dev up0");
         node.run("ip -6 route add default dev up0");
