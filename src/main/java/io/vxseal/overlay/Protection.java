@@ -60,6 +60,9 @@ final class Protection implements AutoCloseable {
     /** Whether a previous process blocked marked datagrams for networks of which none is up here. */
     private boolean blockUnexplained;
 
+    /** Whether everything that is in force stays, because a device that it protects could not be removed. */
+    private boolean keepsAll;
+
     Protection(Host host, Encryption encryption, FirewallDetector detector) {
         this.host = host;
         this.encryption = encryption;
@@ -85,7 +88,21 @@ final class Protection implements AutoCloseable {
     /** Keeps the block policy of a previous process, although no encrypted network is up here. */
     void keepBlock() {
         blockUnexplained = true;
-        encryption.keepEarlierBlocks(true);
+        keepBlocks();
+    }
+
+    /**
+     * Sets whether to keep all rules and block policies that are in force, and only to add to them.
+     *
+     * @param keep whether a device is left that only these protect
+     */
+    void keepAll(boolean keep) {
+        keepsAll = keep;
+        keepBlocks();
+    }
+
+    private void keepBlocks() {
+        encryption.keepEarlierBlocks(keepsAll || blocksUnexplained());
     }
 
     /** Returns whether marked datagrams must be blocked even if no encrypted network is up here. */
@@ -119,24 +136,25 @@ final class Protection implements AutoCloseable {
 
     /**
      * Compares the rules with what the devices need, and repairs what differs. Rules of segments without a device are removed, unless a
-     * device that is not known here may need them.
+     * device that is not known here may need them. While all are kept ({@link #keepAll}), it only adds what is missing.
      *
      * @param devices segments of all known devices of encrypted networks
      * @param vnis VNIs of all networks that are up: where their devices are is known
-     * @param complete whether {@code devices} are all; if not, no rules are removed
      * @return how many segments had missing, wrong or surplus rules
      */
-    int restore(Set<Segment> devices, Set<Integer> vnis, boolean complete) throws IOException {
+    int restore(Set<Segment> devices, Set<Integer> vnis) throws IOException {
+        if (keepsAll) {
+            look();
+            firewall().protect(devices);
+            inForce.addAll(devices);
+            return priority().restore() ? 1 : 0;
+        }
         if (devices.isEmpty() && inForce.isEmpty() && swept && !blocksUnexplained()) {
             return 0;
         }
         look();
-        Set<Segment> wanted = new HashSet<>(devices);
-        if (!complete) {
-            wanted.addAll(inForce);
-            wanted.addAll(unexplained);
-        }
-        wanted.addAll(unexplained(vnis));
+        Set<Segment> wanted = new HashSet<>(unexplained(vnis));
+        wanted.addAll(devices);
         int repaired = firewall().restore(wanted);
         swept = true;
         inForce.clear();
@@ -167,7 +185,7 @@ final class Protection implements AutoCloseable {
             }
             unexplained = Set.copyOf(kept);
             blockUnexplained &= !Collections.disjoint(bound, encryption.ports());
-            encryption.keepEarlierBlocks(blocksUnexplained());
+            keepBlocks();
         }
         return unexplained;
     }

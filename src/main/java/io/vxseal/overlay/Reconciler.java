@@ -103,9 +103,9 @@ final class Reconciler {
         }
         rekeying.advance();
         takeDownUnused();
-        boolean removed = removeUnprotectedDevices();
+        removeUnprotectedDevices();
         boolean guarded = repairs.attempt(RepairLog.Kind.RULES, THIS_HOST, () ->
-                protection.restore(dataPath.protectedSegments(), networks.vnisUp(), removed));
+                protection.restore(dataPath.protectedSegments(), networks.vnisUp()));
         repairs.attempt(RepairLog.Kind.SEALING, THIS_HOST, () -> {
             dataPath.seal();
             return encryption.repair();
@@ -151,11 +151,10 @@ final class Reconciler {
     }
 
     /**
-     * Removes VXLAN devices that would not be protected, before any protection changes.
-     *
-     * @return whether none is left
+     * Removes VXLAN devices that would not be protected, before any protection changes. While one of them cannot be removed, all
+     * protection stays that is in force.
      */
-    private boolean removeUnprotectedDevices() {
+    private void removeUnprotectedDevices() {
         boolean removed = true;
         for (Attachment attachment : networks.all()) {
             if (attachment.needsProtection()) {
@@ -164,7 +163,7 @@ final class Reconciler {
                         devices.removeUnprotected(local.addresses().map(NodeAddresses::bind)));
             }
         }
-        return removed;
+        protection.keepAll(!removed);
     }
 
     /** Repairs a network's links. An endpoint without a link leaves: its container ended while this program was not running. */

@@ -32,7 +32,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -479,27 +478,6 @@ class ProtectionTest {
         host.run("ip address delete 10.56.0.1/24 dev lo");
         driver.repair();
         assertThat(driver.status().addresses()).contains(new NodeAddresses(dataPath, dataPath));
-    }
-
-    /** Devices may be left of which a failed removal is all that is known. */
-    @Test
-    void keepsRulesInForceWhileDevicesAreNotKnown() throws Exception {
-        Segment former = new Segment(PORT, VNI);
-        FirewallDetector detector = new FirewallDetector(Firewall.Backend.NFTABLES, host.namespace(), List.of());
-        Host access = new Host(host.namespace(), host.route(), folder.resolve("run/netns"), OTHER_PORT);
-        Encryption encryption = new Encryption(Xfrm.in(host.namespace()), OTHER_PORT, (_, _) -> {});
-        Firewall earlier = detector.detect(Firewall.Transport.IPV4);
-        earlier.protect(Set.of(former));
-        try (Protection protection = new Protection(access, encryption, detector)) {
-            protection.restore(Set.of(), Set.of(VNI), false);
-            assertThat(isProtected(PORT)).isTrue();
-            protection.restore(Set.of(new Segment(OTHER_PORT, VNI)), Set.of(VNI), false);
-            assertThat(isProtected(PORT)).isTrue();
-            assertThat(isProtected(OTHER_PORT)).isTrue();
-            protection.restore(Set.of(), Set.of(VNI), true);
-            assertThat(isProtected(PORT)).isFalse();
-            assertThat(isProtected(OTHER_PORT)).isFalse();
-        }
     }
 
     @Test
