@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vxseal.StandardError;
@@ -28,6 +29,7 @@ import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.AbstractList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -422,14 +424,54 @@ class ProtectionTest {
     @Test
     void retriesRemovalOfNamespace() throws Exception {
         serve();
-        for (int mount = 0; mount < 20; mount++) {
-            new ProcessBuilder("mount", "--bind", pin().toString(), pin().toString()).inheritIO().start().waitFor();
-        }
+        mountOftenOnPin();
         assertThatThrownBy(() -> driver.leave(NETWORK, "here")).hasMessageContaining("more than 16 mounts");
         assertThat(isProtected(PORT)).isTrue();
         driver.repair();
         assertThat(Namespace.open(pin())).isEmpty();
         assertThat(isProtected(PORT)).isFalse();
+        driver.join(NETWORK, "here", "container");
+        assertThat(inside("ip -o link show " + DEVICE)).contains("UP");
+    }
+
+    private void mountOftenOnPin() throws Exception {
+        for (int mount = 0; mount < 20; mount++) {
+            new ProcessBuilder("mount", "--bind", pin().toString(), pin().toString()).inheritIO().start().waitFor();
+        }
+    }
+
+    /** A device of another program has the VNI, and the removal of the namespace fails as above. */
+    @Test
+    void retriesRemovalOfNamespaceThatCouldNotBeBuilt() throws Exception {
+        host.run("ip link add taken type vxlan id %d dstport %d local 10.55.0.1".formatted(VNI, PORT));
+        Network network = network(NETWORK, VNI, true);
+        Subnet subnet = network.subnets().getFirst();
+        driver.createNetwork(new Network(NETWORK, true, network.linkMtu(), new AbstractList<>() {
+            private boolean mounted;
+
+            // Mounts on the pin once the namespace is there: its devices are about to be added.
+            @Override
+            public Subnet get(int index) {
+                if (!mounted && host.attempt(List.of("mountpoint", "-q", pin().toString())).status() == 0) {
+                    mounted = true;
+                    assertThatCode(ProtectionTest.this::mountOftenOnPin).doesNotThrowAnyException();
+                }
+                return subnet;
+            }
+
+            @Override
+            public int size() {
+                return 1;
+            }
+        }));
+        keys();
+        driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
+        assertThatThrownBy(() -> driver.join(NETWORK, "here", "container")).hasMessageContaining(DEVICE).hasMessageContaining("EEXIST");
+        assertThat(pin()).exists();
+        driver.repair();
+        assertThat(pin()).doesNotExist();
+        assertThat(isProtected(PORT)).isFalse();
+        host.run("ip link delete taken");
         driver.join(NETWORK, "here", "container");
         assertThat(inside("ip -o link show " + DEVICE)).contains("UP");
     }
