@@ -79,7 +79,9 @@ final class Wiring {
             refuse(settings, held.get(), ready);
         }
         Namespace own = Namespace.own();
-        Driver driver = driver(settings, own, log);
+        // Before the driver recovers networks, whose namespaces are added to it.
+        KernelMonitor monitor = KernelMonitor.in(own);
+        Driver driver = driver(settings, own, monitor, log);
         driver.recover();
         ready.complete(driver);
         PluginServer server = serving.join();
@@ -94,7 +96,7 @@ final class Wiring {
             }
             server.close();
         }));
-        Housekeeper.start(driver, KernelMonitor.in(own));
+        Housekeeper.start(driver, monitor);
         driver.journal().add(Event.Kind.STARTED, "", "vxseal %s is up".formatted(ProgramVersion.get()));
         log.info("vxseal {} is up", ProgramVersion.get());
     }
@@ -113,7 +115,7 @@ final class Wiring {
         }
     }
 
-    private static Driver driver(Settings settings, Namespace own, Logger log) throws IOException {
+    private static Driver driver(Settings settings, Namespace own, KernelMonitor monitor, Logger log) throws IOException {
         ClusterSettings cluster = new ClusterSettings(
                 settings.swarm().resolve("certificates"),
                 settings.swarm().resolve("state.json"),
@@ -128,7 +130,8 @@ final class Wiring {
                         settings.run().resolve("netns"),
                         settings.vxlanPort(),
                         settings.sandboxes(),
-                        settings.services()),
+                        settings.services(),
+                        Optional.of(monitor)),
                 new Encryption(Xfrm.in(own), settings.vxlanPort(), EspProbe::check),
                 new FirewallDetector(settings.firewall(), own, List.of()),
                 new StateStore(settings.state(), settings.run()),

@@ -4,6 +4,7 @@ import io.vxseal.address.MacAddress;
 import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.kernel.firewall.FrameMark;
 import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.monitor.KernelMonitor;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.BridgePort;
 import io.vxseal.kernel.route.ContainerPort;
@@ -23,6 +24,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Network namespace of a network, with bridges, VXLAN devices and entries for peers, the mark of an encrypted network's frames, and a
@@ -31,6 +34,8 @@ import java.util.Set;
  * <p>The namespace is pinned on a file, so the kernel continues to forward while the plugin is not running.
  */
 final class NetworkNamespace implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(NetworkNamespace.class);
+
     private final Network network;
     private final Host host;
     private final Namespace namespace;
@@ -40,6 +45,9 @@ final class NetworkNamespace implements AutoCloseable {
 
     /** The mark of an encrypted network's frames, opened when first needed. */
     private Optional<FrameMark> mark = Optional.empty();
+
+    /** Watch for changes of that mark by others, opened with it. */
+    private Optional<KernelMonitor.Watch> watch = Optional.empty();
 
     private NetworkNamespace(Network network, Host host, Namespace namespace, Route route) {
         this.network = network;
@@ -213,9 +221,23 @@ final class NetworkNamespace implements AutoCloseable {
             return 0;
         }
         if (mark.isEmpty()) {
+            watch = watch();
             mark = Optional.of(FrameMark.in(namespace, SecurityPolicy.MARK));
         }
         return mark.get().restore() ? 1 : 0;
+    }
+
+    /** Opens the watch before the mark is set, so that it misses no change. Without it the periodic repair notices them. */
+    private Optional<KernelMonitor.Watch> watch() {
+        if (host.monitor().isEmpty()) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(host.monitor().get().watch(namespace));
+        } catch (KernelException failure) {
+            log.warn("cannot watch the rules of network {}, relying on the periodic check: {}", network.id(), failure.getMessage());
+            return Optional.empty();
+        }
     }
 
     /** Returns which frames were dropped because they had not been sealed, as of the last {@link #repairMark}. */
@@ -250,6 +272,7 @@ final class NetworkNamespace implements AutoCloseable {
 
     @Override
     public void close() {
+        watch.ifPresent(KernelMonitor.Watch::close);
         mark.ifPresent(FrameMark::close);
         route.close();
         namespace.close();

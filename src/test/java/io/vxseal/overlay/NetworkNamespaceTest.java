@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.vxseal.address.Cidr;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.monitor.KernelMonitor;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.Bridge;
 import io.vxseal.kernel.route.Route;
@@ -13,6 +14,7 @@ import io.vxseal.kernel.route.Vxlan;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -39,6 +41,51 @@ class NetworkNamespaceTest {
                 created.delete();
             }
         }
+    }
+
+    /** The namespace's own list of netlink sockets, so that other tests of this process do not count. */
+    @Test
+    void closesWatchWithEachNetwork() throws Exception {
+        try (TestHost underlay = new TestHost(folder.resolve("underlay"));
+                KernelMonitor monitor = KernelMonitor.in(underlay.namespace)) {
+            Network network = encrypted();
+            Host host = new Host(underlay.namespace, underlay.route, folder.resolve("pins"), PORT, Optional.of(monitor));
+            NetworkNamespace created = NetworkNamespace.create(network, host, InetAddress.ofLiteral("10.55.0.1"));
+            String sockets = "nsenter --net=" + host.pins().resolve("n1") + " cat /proc/net/netlink";
+            try {
+                long before = underlay.run(sockets).lines().count();
+                for (int round = 0; round < 200; round++) {
+                    try (NetworkNamespace opened = NetworkNamespace.open(network, host).orElseThrow()) {
+                        opened.repairMark();
+                    }
+                }
+                assertThat(underlay.run(sockets).lines().count()).isEqualTo(before);
+            } finally {
+                created.delete();
+            }
+        }
+    }
+
+    /** The kernel deletes a veth pair with the namespace of one of its ends. */
+    @Test
+    void deletedNetworkReleasesItsNamespace() throws Exception {
+        try (TestHost underlay = new TestHost(folder.resolve("underlay"));
+                KernelMonitor monitor = KernelMonitor.in(underlay.namespace)) {
+            Host host = new Host(underlay.namespace, underlay.route, folder.resolve("pins"), PORT, Optional.of(monitor));
+            NetworkNamespace created = NetworkNamespace.create(encrypted(), host, InetAddress.ofLiteral("10.55.0.1"));
+            underlay.run("ip link add near type veth peer name far netns " + host.pins().resolve("n1"));
+            created.delete();
+            Instant end = Instant.now().plusSeconds(20);
+            while (underlay.run("ip -o link").contains("near") && Instant.now().isBefore(end)) {
+                Thread.sleep(50);
+            }
+            assertThat(underlay.run("ip -o link")).doesNotContain("near");
+        }
+    }
+
+    private static Network encrypted() throws Exception {
+        Cidr gateway = Cidr.parse("10.44.0.1/24");
+        return new Network("n1", true, 1450, List.of(new Subnet(gateway.network(), gateway, 4097)));
     }
 
     /** A process that is about to end still holds the namespace. */

@@ -19,6 +19,7 @@ import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.Segment;
+import io.vxseal.kernel.monitor.KernelMonitor;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.Route;
 import io.vxseal.kernel.xfrm.Xfrm;
@@ -52,6 +53,11 @@ class ProtectionTest {
     private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
     private static final InetAddress THERE = InetAddress.ofLiteral("10.55.0.2");
 
+    /** Longest wait for an event; there is no periodic repair in these tests. */
+    private static final Duration LONG = Duration.ofSeconds(5);
+
+    private static final Duration SHORT = Duration.ofMillis(50);
+
     /** File that makes each firewall command of the plugin fail while it exists. */
     private static final String NO_FIREWALL = "no-firewall";
 
@@ -59,17 +65,20 @@ class ProtectionTest {
     Path folder;
 
     private TestHost host;
+    private KernelMonitor monitor;
     private Driver driver;
 
     @BeforeEach
     void open() throws Exception {
         host = new TestHost(folder.resolve("host"));
+        monitor = KernelMonitor.in(host.namespace());
         start(PORT, "run");
     }
 
     @AfterEach
     void close() throws Exception {
         driver.close();
+        monitor.close();
         for (String run : List.of("run", "elsewhere")) {
             if (Files.isDirectory(folder.resolve(run + "/netns"))) {
                 try (Stream<Path> pins = Files.list(folder.resolve(run + "/netns"))) {
@@ -85,7 +94,7 @@ class ProtectionTest {
     /** Starts a process of the plugin, up to the engine's first call. */
     private void recover(int port, String run) throws Exception {
         driver = new Driver(
-                new Host(host.namespace(), host.route(), folder.resolve(run + "/netns"), port),
+                new Host(host.namespace(), host.route(), folder.resolve(run + "/netns"), port, Optional.of(monitor)),
                 new Encryption(Xfrm.in(host.namespace()), port, (_, _) -> {}),
                 new FirewallDetector(Firewall.Backend.NFTABLES, host.namespace(), firewall()),
                 new StateStore(folder.resolve("state"), folder.resolve(run)),
@@ -369,6 +378,29 @@ class ProtectionTest {
         assertThat(driver.status().repaired().rules()).isEqualTo(before + 1);
         driver.repair();
         assertThat(driver.status().repaired().rules()).isEqualTo(before + 1);
+    }
+
+    /** Once with the namespace that this process created, once with the one that it recovered. */
+    @Test
+    void reportsFlushOfTheNetworksNamespaceAsEvent() throws Exception {
+        serve();
+        for (int process = 1; process <= 2; process++) {
+            repairUntilQuiet();
+            String rules = inside("nft list ruleset");
+            inside("nft flush ruleset");
+            assertThat(monitor.await(LONG)).as("process %d", process).isTrue();
+            driver.repair();
+            assertThat(inside("nft list ruleset")).isEqualTo(rules);
+            driver.close();
+            start(PORT, "run");
+        }
+    }
+
+    /** Repairs until the kernel reports nothing, the changes of the repair included. */
+    private void repairUntilQuiet() throws Exception {
+        do {
+            driver.repair();
+        } while (monitor.await(SHORT));
     }
 
     @Test

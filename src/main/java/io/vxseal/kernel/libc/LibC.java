@@ -48,6 +48,13 @@ public final class LibC {
     /** {@code linux/nsfs.h}: an ioctl(2) that returns the kind of a namespace's descriptor as its CLONE_ flag. */
     public static final long NS_GET_NSTYPE = 0xb703;
 
+    /** {@code sys/epoll.h}. */
+    public static final int EPOLL_CLOEXEC = 0x80000;
+
+    public static final int EPOLL_CTL_ADD = 1;
+    public static final int EPOLL_CTL_DEL = 2;
+    public static final int EPOLLIN = 1;
+
     private LibC() {}
 
     /** Returns the address of a direct buffer's memory, whatever its position. The buffer must outlive the use of the address. */
@@ -81,6 +88,11 @@ public final class LibC {
         private final Function recvmmsg =
                 function("recvmmsg", Type.SINT, Type.SINT, Type.POINTER, Type.UINT, Type.SINT, Type.POINTER);
         private final Function poll = function("poll", Type.SINT, Type.POINTER, Type.ULONG, Type.SINT);
+        private final Function epollCreate1 = function("epoll_create1", Type.SINT, Type.SINT);
+        private final Function epollCtl =
+                function("epoll_ctl", Type.SINT, Type.SINT, Type.SINT, Type.SINT, Type.POINTER);
+        private final Function epollWait =
+                function("epoll_wait", Type.SINT, Type.SINT, Type.POINTER, Type.SINT, Type.SINT);
         private final Function syscall = function("syscall", Type.SLONG, Type.SLONG, Type.SLONG, Type.SLONG, Type.SLONG);
         private final Function strerror = function("strerror", Type.POINTER, Type.SINT);
 
@@ -152,6 +164,19 @@ public final class LibC {
 
         public int poll(long descriptors, long count, int milliseconds) {
             return (int) CALL.invokeNNNrN(poll, descriptors, count, milliseconds);
+        }
+
+        public int epoll_create1(int flags) {
+            return (int) CALL.invokeNrN(epollCreate1, flags);
+        }
+
+        /** Adds a descriptor to an epoll or removes it; {@code event} is a direct buffer. */
+        public int epoll_ctl(int epoll, int operation, int fd, ByteBuffer event) {
+            return with(event, at -> CALL.invokeNNNNrN(epollCtl, epoll, operation, fd, at));
+        }
+
+        public int epoll_wait(int epoll, long events, int most, int milliseconds) {
+            return (int) CALL.invokeNNNNrN(epollWait, epoll, events, most, milliseconds);
         }
 
         public long syscall(long number, long first, long second, long third) {

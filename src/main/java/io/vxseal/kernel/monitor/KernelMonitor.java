@@ -11,7 +11,7 @@ import io.vxseal.kernel.xfrm.XfrmMessages;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
-import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.slf4j.Logger;
@@ -19,9 +19,10 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A monitor of changes in a network namespace, by this or any other process: firewall rules of nf_tables, and removals of
- * IPsec states and policies. The kernel does not report changes of iptables-legacy.
+ * IPsec states and policies. Firewall rules of more namespaces can be added. The kernel does not report changes of
+ * iptables-legacy.
  *
- * <p>For one thread.
+ * <p>One thread waits. Others may add and close watches meanwhile.
  */
 public final class KernelMonitor implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(KernelMonitor.class);
@@ -29,49 +30,58 @@ public final class KernelMonitor implements AutoCloseable {
     private static final int MSG_DONTWAIT = 0x40;
 
     /*
-     * struct pollfd {          // poll.h
-     *     int fd;              // 0
-     *     short int events;    // 4
-     *     short int revents;   // 6
-     * };                       // 8
+     * struct epoll_event {     // sys/epoll.h, packed on x86
+     *     uint32_t events;     // 0
+     *     epoll_data_t data;   // 4 or 8: unused, all sockets are read after each wait
+     * };                       // 12 or 16
      */
-    private static final int POLLFD_LENGTH = 8;
-    private static final int POLLIN = 1;
+    private static final int EPOLL_EVENT_LENGTH = 16;
 
     private static final int RECEIVE_BUFFER = 1 << 15;
 
     /** Wait for the rest of a change: a reload of a firewall is many messages in a row. */
     private static final Duration SETTLE = Duration.ofMillis(100);
 
-    private final List<Subscription> subscriptions;
+    private final int epoll;
+
+    /** Guarded by this, also while their sockets are read: a closed socket's number may be another file's at once. */
+    private final Set<Watch> watches = new HashSet<>();
+
     private final ByteBuffer received = direct(RECEIVE_BUFFER);
     private final long receivedMemory = LibC.address(received);
-    private final ByteBuffer polled;
-    private final long polledMemory;
+    private final ByteBuffer readable = direct(EPOLL_EVENT_LENGTH).putInt(0, LibC.EPOLLIN);
+    private final ByteBuffer waited = direct(EPOLL_EVENT_LENGTH);
+    private final long waitedMemory = LibC.address(waited);
 
     /**
-     * A socket that joined multicast groups.
-     *
-     * @param types messages that report a change
+     * A socket that joined multicast groups. It holds its namespace open until it is closed, and may be closed more than once, also after
+     * the monitor.
      */
-    private record Subscription(NetlinkDescriptor socket, Set<Integer> types) {
-        static Subscription open(Namespace namespace, int protocol, Set<Integer> groups, Set<Integer> types)
-                throws KernelException {
-            NetlinkDescriptor socket = NetlinkDescriptor.open(namespace, protocol);
-            try {
-                socket.join(groups);
-            } catch (KernelException failure) {
-                socket.close();
-                throw failure;
+    public final class Watch implements AutoCloseable {
+        private final NetlinkDescriptor socket;
+
+        /** Messages that report a change. */
+        private final Set<Integer> types;
+
+        private Watch(NetlinkDescriptor socket, Set<Integer> types) {
+            this.socket = socket;
+            this.types = types;
+        }
+
+        @Override
+        public void close() {
+            synchronized (KernelMonitor.this) {
+                if (watches.remove(this)) {
+                    // A child between fork and exec has a copy of the socket, which would stay in the epoll.
+                    LibC.INSTANCE.epoll_ctl(epoll, LibC.EPOLL_CTL_DEL, socket.fd(), readable);
+                    socket.close();
+                }
             }
-            return new Subscription(socket, types);
         }
     }
 
-    private KernelMonitor(List<Subscription> subscriptions) {
-        this.subscriptions = subscriptions;
-        this.polled = direct(subscriptions.size() * POLLFD_LENGTH);
-        this.polledMemory = LibC.address(polled);
+    private KernelMonitor(int epoll) {
+        this.epoll = epoll;
     }
 
     private static ByteBuffer direct(int octets) {
@@ -80,23 +90,51 @@ public final class KernelMonitor implements AutoCloseable {
 
     /** Opens a monitor of the namespace, which may be closed afterwards. On a kernel without nf_tables it reports IPsec only. */
     public static KernelMonitor in(Namespace namespace) throws KernelException {
-        var subscriptions = new ArrayList<Subscription>();
-        subscriptions.add(Subscription.open(
-                namespace,
-                NetlinkDescriptor.NETLINK_XFRM,
-                XfrmMessages.GROUPS,
-                XfrmMessages.REMOVALS));
+        int epoll = LibC.INSTANCE.epoll_create1(LibC.EPOLL_CLOEXEC);
+        if (epoll < 0) {
+            throw LibC.failure("open epoll");
+        }
+        KernelMonitor monitor = new KernelMonitor(epoll);
         try {
-            subscriptions.add(Subscription.open(
-                    namespace,
-                    NetlinkDescriptor.NETLINK_NETFILTER,
-                    NftMessages.GROUPS,
-                    NftMessages.CHANGES));
+            monitor.watch(namespace, NetlinkDescriptor.NETLINK_XFRM, XfrmMessages.GROUPS, XfrmMessages.REMOVALS);
+        } catch (KernelException failure) {
+            monitor.close();
+            throw failure;
+        }
+        try {
+            monitor.watch(namespace);
         } catch (KernelException absent) {
             log.info("the kernel does not report changes of firewall rules, relying on the periodic check: {}",
                     absent.getMessage());
         }
-        return new KernelMonitor(List.copyOf(subscriptions));
+        return monitor;
+    }
+
+    /**
+     * Adds the firewall rules of a namespace, which may be closed afterwards. What changes once this has returned is reported, also to a
+     * thread that waits already.
+     */
+    public Watch watch(Namespace namespace) throws KernelException {
+        return watch(namespace, NetlinkDescriptor.NETLINK_NETFILTER, NftMessages.GROUPS, NftMessages.CHANGES);
+    }
+
+    private Watch watch(Namespace namespace, int protocol, Set<Integer> groups, Set<Integer> types) throws KernelException {
+        NetlinkDescriptor socket = NetlinkDescriptor.open(namespace, protocol);
+        try {
+            socket.join(groups);
+            return add(new Watch(socket, types));
+        } catch (KernelException failure) {
+            socket.close();
+            throw failure;
+        }
+    }
+
+    private synchronized Watch add(Watch watch) throws KernelException {
+        if (LibC.INSTANCE.epoll_ctl(epoll, LibC.EPOLL_CTL_ADD, watch.socket.fd(), readable) < 0) {
+            throw LibC.failure("add netlink socket to epoll");
+        }
+        watches.add(watch);
+        return watch;
     }
 
     /**
@@ -108,7 +146,8 @@ public final class KernelMonitor implements AutoCloseable {
     public boolean await(Duration timeout) throws InterruptedException {
         long end = System.nanoTime() + timeout.toNanos();
         for (long left = timeout.toNanos(); left > 0; left = end - System.nanoTime()) {
-            poll(left);
+            // Rounded up: a timeout of 0 ms would make this spin during the last millisecond.
+            LibC.INSTANCE.epoll_wait(epoll, waitedMemory, 1, (int) (left / 1_000_000 + 1));
             if (drain()) {
                 Thread.sleep(SETTLE);
                 drain();
@@ -121,30 +160,22 @@ public final class KernelMonitor implements AutoCloseable {
         return false;
     }
 
-    private void poll(long nanos) {
-        polled.clear();
-        subscriptions.forEach(subscription ->
-                polled.putInt(subscription.socket.fd()).putShort((short) POLLIN).putShort((short) 0));
-        // Rounded up: a timeout of 0 ms would make await() spin during the last millisecond.
-        LibC.INSTANCE.poll(polledMemory, subscriptions.size(), (int) (nanos / 1_000_000 + 1));
-    }
-
     /** Reads all queued messages and returns whether one reported a change, or the kernel dropped some. */
-    private boolean drain() {
+    private synchronized boolean drain() {
         boolean changed = false;
-        for (Subscription subscription : subscriptions) {
-            changed |= drain(subscription);
+        for (Watch watch : watches) {
+            changed |= drain(watch);
         }
         return changed;
     }
 
-    private boolean drain(Subscription subscription) {
+    private boolean drain(Watch watch) {
         boolean changed = false;
         while (true) {
-            long length = LibC.INSTANCE.recv(subscription.socket.fd(), receivedMemory, RECEIVE_BUFFER, MSG_DONTWAIT);
+            long length = LibC.INSTANCE.recv(watch.socket.fd(), receivedMemory, RECEIVE_BUFFER, MSG_DONTWAIT);
             if (length >= 0) {
                 for (int at = 0; at + NetlinkHeader.NLMSG_HDRLEN <= length; at = NetlinkHeader.next(received, at)) {
-                    changed |= subscription.types.contains(NetlinkHeader.type(received, at));
+                    changed |= watch.types.contains(NetlinkHeader.type(received, at));
                 }
                 continue;
             }
@@ -156,8 +187,10 @@ public final class KernelMonitor implements AutoCloseable {
         }
     }
 
+    /** Closes the monitor and all its watches. No thread may wait. */
     @Override
-    public void close() {
-        subscriptions.forEach(subscription -> subscription.socket.close());
+    public synchronized void close() {
+        List.copyOf(watches).forEach(Watch::close);
+        LibC.INSTANCE.close(epoll);
     }
 }

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.vxseal.kernel.TestHost;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -51,6 +54,54 @@ class KernelMonitorTest {
             assertThat(watch.await(LONG)).isTrue();
             assertThat(watch.await(SHORT)).isFalse();
         }
+    }
+
+    @Test
+    void awaitReportsChangeInAddedNamespaceUntilItsWatchIsClosed() throws Exception {
+        try (KernelMonitor monitor = KernelMonitor.in(host.namespace);
+                TestHost other = new TestHost(folder.resolve("other"))) {
+            other.run("nft add table inet first");
+            other.run("nft add table inet second");
+            other.run("nft add table inet third");
+            KernelMonitor.Watch watch = monitor.watch(other.namespace);
+            assertThat(monitor.await(SHORT)).isFalse();
+            other.run("nft delete table inet first");
+            assertThat(monitor.await(LONG)).isTrue();
+            other.run("nft delete table inet second");
+            watch.close();
+            watch.close();
+            other.run("nft delete table inet third");
+            assertThat(monitor.await(SHORT)).isFalse();
+            host.run("nft flush ruleset");
+            assertThat(monitor.await(LONG)).isTrue();
+        }
+    }
+
+    /** The thread sees a namespace that is added while it waits, and goes on after that is removed. */
+    @Test
+    void awaitReportsNamespaceAddedMeanwhile() throws Exception {
+        try (KernelMonitor monitor = KernelMonitor.in(host.namespace);
+                TestHost other = new TestHost(folder.resolve("other"));
+                ExecutorService waiting = Executors.newSingleThreadExecutor()) {
+            other.run("nft add table inet first");
+            Future<Boolean> changed = waiting.submit(() -> monitor.await(LONG));
+            KernelMonitor.Watch watch = monitor.watch(other.namespace);
+            other.run("nft delete table inet first");
+            assertThat(changed.get()).isTrue();
+            Future<Boolean> changedAgain = waiting.submit(() -> monitor.await(LONG));
+            watch.close();
+            host.run("nft flush ruleset");
+            assertThat(changedAgain.get()).isTrue();
+        }
+    }
+
+    @Test
+    void watchCanBeClosedAfterMonitor() throws Exception {
+        KernelMonitor monitor = KernelMonitor.in(host.namespace);
+        KernelMonitor.Watch watch = monitor.watch(host.namespace);
+        monitor.close();
+        watch.close();
+        assertThat(host.run("cat /proc/net/netlink").lines().filter(line -> line.contains(" 00000040 "))).isEmpty();
     }
 
     @Test
