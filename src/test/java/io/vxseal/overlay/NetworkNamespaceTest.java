@@ -2,6 +2,7 @@ package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.kernel.TestHost;
@@ -14,7 +15,7 @@ import io.vxseal.kernel.route.Vxlan;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -50,7 +51,7 @@ class NetworkNamespaceTest {
                 KernelMonitor monitor = KernelMonitor.in(underlay.namespace)) {
             Network network = encrypted();
             Host host = new Host(underlay.namespace, underlay.route, folder.resolve("pins"), PORT, Optional.of(monitor));
-            NetworkNamespace created = NetworkNamespace.create(network, host, InetAddress.ofLiteral("10.55.0.1"));
+            NetworkNamespace created = NetworkNamespace.create(network, host);
             String sockets = "nsenter --net=" + host.pins().resolve("n1") + " cat /proc/net/netlink";
             try {
                 long before = underlay.run(sockets).lines().count();
@@ -72,14 +73,11 @@ class NetworkNamespaceTest {
         try (TestHost underlay = new TestHost(folder.resolve("underlay"));
                 KernelMonitor monitor = KernelMonitor.in(underlay.namespace)) {
             Host host = new Host(underlay.namespace, underlay.route, folder.resolve("pins"), PORT, Optional.of(monitor));
-            NetworkNamespace created = NetworkNamespace.create(encrypted(), host, InetAddress.ofLiteral("10.55.0.1"));
+            NetworkNamespace created = NetworkNamespace.create(encrypted(), host);
+            created.build(InetAddress.ofLiteral("10.55.0.1"));
             underlay.run("ip link add near type veth peer name far netns " + host.pins().resolve("n1"));
             created.delete();
-            Instant end = Instant.now().plusSeconds(20);
-            while (underlay.run("ip -o link").contains("near") && Instant.now().isBefore(end)) {
-                Thread.sleep(50);
-            }
-            assertThat(underlay.run("ip -o link")).doesNotContain("near");
+            await("the end of the namespace").atMost(Duration.ofSeconds(20)).until(() -> !underlay.run("ip -o link").contains("near"));
         }
     }
 

@@ -64,11 +64,6 @@ public final class Wire implements AutoCloseable {
         Network.inside("bridge", "link", "set", "dev", Network.tap(guest.number()), "state", state);
     }
 
-    /** Drops what is sent to a guest in larger packets. Nobody is told, as by a router whose messages are lost. */
-    public void setMtu(Guest guest, int octets) {
-        Network.inside("ip", "link", "set", Network.tap(guest.number()), "mtu", Integer.toString(octets));
-    }
-
     /** Sends a complete Ethernet frame to the hosts, as a stranger on their network would. */
     public void inject(byte[] frame) {
         try (RawSocket socket = RawSocket.open(Network.NAMESPACE, Network.BRIDGE)) {
