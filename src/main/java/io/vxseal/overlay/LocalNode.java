@@ -41,13 +41,13 @@ final class LocalNode {
      * @return the new addresses; empty if they are as before
      */
     Optional<NodeAddresses> refresh() {
-        Optional<InetAddress> came = addresses.map(NodeAddresses::advertise)
-                .filter(advertised -> !advertised.equals(addresses.get().bind()) && isHosts(advertised));
-        came.ifPresent(advertised -> {
-            log.info("the advertised address {} is this host's now: VXLAN datagrams leave from it", advertised.getHostAddress());
-            addresses = Optional.of(new NodeAddresses(advertised, advertised));
-        });
-        return came.flatMap(_ -> addresses);
+        Optional<NodeAddresses> before = addresses.filter(known -> !known.bind().equals(known.advertise()));
+        if (before.isEmpty() || set(before.get()).equals(before.get())) {
+            return Optional.empty();
+        }
+        log.info("the advertised address {} is this host's now: VXLAN datagrams leave from it",
+                before.get().advertise().getHostAddress());
+        return addresses;
     }
 
     private boolean isHosts(InetAddress address) {

@@ -116,11 +116,15 @@ final class Protection implements AutoCloseable {
      * @throws IOException naming what the kernel lacks, if that is the reason; what was in force before still is
      */
     void raise(Set<Segment> segments) throws IOException {
+        protect(segments);
+        priority().restore();
+        encryption.block();
+    }
+
+    private void protect(Set<Segment> segments) throws IOException {
         look();
         firewall().protect(segments);
         inForce.addAll(segments);
-        priority().restore();
-        encryption.block();
     }
 
     /** Removes the rules of segments that have no device any more, unless a device that is not known here may need them. */
@@ -144,9 +148,7 @@ final class Protection implements AutoCloseable {
      */
     int restore(Set<Segment> devices, Set<Integer> vnis) throws IOException {
         if (keepsAll) {
-            look();
-            firewall().protect(devices);
-            inForce.addAll(devices);
+            protect(devices);
             return priority().restore() ? 1 : 0;
         }
         if (devices.isEmpty() && inForce.isEmpty() && swept && !blocksUnexplained()) {

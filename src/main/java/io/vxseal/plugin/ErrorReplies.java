@@ -18,16 +18,10 @@ record ErrorReplies(Pending<Driver> driver) {
 
     /** Sets the reply to each kind of failure. */
     void configure(JavalinConfig config) {
-        config.routes.exception(DriverException.class, (refused, context) -> {
-            log.warn("{}: {}", context.path(), refused.getMessage());
-            recordError(context, refused.getMessage());
-            fail(context, status(refused.kind()), refused.getMessage());
-        });
-        config.routes.exception(BadRequest.class, (bad, context) -> {
-            log.warn("{}: {}", context.path(), bad.getMessage());
-            recordError(context, bad.getMessage());
-            fail(context, bad.status, bad.getMessage());
-        });
+        config.routes.exception(
+                DriverException.class,
+                (refused, context) -> refuse(context, status(refused.kind()), refused.getMessage()));
+        config.routes.exception(BadRequest.class, (bad, context) -> refuse(context, bad.status, bad.getMessage()));
         config.routes.exception(MethodNotAllowedResponse.class, (wrong, context) -> {
             String allowed = String.join(", ", wrong.getDetails().values());
             fail(
@@ -40,6 +34,12 @@ record ErrorReplies(Pending<Driver> driver) {
             fail(context, HttpStatus.NOT_FOUND, "no such method: " + context.path());
         });
         config.routes.exception(Exception.class, (failure, context) -> failUnexpectedly(context, failure));
+    }
+
+    private void refuse(Context context, HttpStatus status, String why) {
+        log.warn("{}: {}", context.path(), why);
+        recordError(context, why);
+        fail(context, status, why);
     }
 
     private void failUnexpectedly(Context context, Throwable failure) {
