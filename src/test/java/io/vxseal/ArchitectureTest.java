@@ -6,6 +6,7 @@ import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.Dependency;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaMethodCall;
 import com.tngtech.archunit.core.domain.Source;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import java.io.IOException;
@@ -38,6 +39,19 @@ class ArchitectureTest {
 
     /** Circles that are still to be opened. An entry is removed together with its circle, and none is added. */
     private static final Set<Set<String>> KNOWN_CIRCLES = Set.of();
+
+    /** Show the time to people, or compare it with another host's or with that in a certificate or a key ring. */
+    private static final Set<String> WALL_CLOCK_READERS = Set.of(
+            "check/HostCheck.java",
+            "cluster/ClusterThread.java",
+            "cluster/link/Session.java",
+            "cluster/link/Sessions.java",
+            "command/Support.java",
+            "encryption/Encryption.java",
+            "journal/Journal.java",
+            "overlay/ErrorLog.java",
+            "overlay/Observer.java",
+            "plugin/OperatorRequests.java");
 
     private static final Path SOURCES = Path.of("src", "main", "java", "io", "vxseal");
 
@@ -73,6 +87,21 @@ class ArchitectureTest {
     @Test
     void filesFormNoCircleButTheKnownOnes() {
         assertThat(circles(dependencies())).isEqualTo(KNOWN_CIRCLES);
+    }
+
+    /** The wall clock steps, at boot and when it is set, so that whatever lasts a time is measured by the monotonic one. */
+    @Test
+    void onlyTheNamedClassesReadTheWallClock() {
+        assertThat(CLASSES.stream()
+                .filter(reader -> reader.getMethodCallsFromSelf().stream().anyMatch(ArchitectureTest::readsWallClock))
+                .map(ArchitectureTest::file)
+                .collect(Collectors.toSet())).isEqualTo(WALL_CLOCK_READERS);
+    }
+
+    private static boolean readsWallClock(JavaMethodCall call) {
+        String method = call.getTargetOwner().getFullName() + "." + call.getName();
+        return method.equals("java.lang.System.currentTimeMillis")
+                || method.startsWith("java.time.") && (method.endsWith(".now") || method.contains(".Clock.system"));
     }
 
     /** Returns the rooms in ARCHITECTURE.md's table, each with those that it uses. */

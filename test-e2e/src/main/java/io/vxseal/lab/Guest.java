@@ -132,6 +132,11 @@ public final class Guest implements AutoCloseable {
         return spawn(command, limit).await();
     }
 
+    /** Steps the host's wall clock by a time, which may be negative. */
+    public void stepClock(Duration by) {
+        sh("date -u -s @$(($(date +%%s) + %d))".formatted(by.toSeconds()));
+    }
+
     /** Returns the time of its clock, in seconds since 1970. */
     public double clock() {
         return Double.parseDouble(sh("date +%s.%N"));

@@ -21,6 +21,8 @@ final class Network implements AutoCloseable {
         Host.run("ip", "netns", "add", NAMESPACE);
         // Keeps the host's side of the bridge from announcing itself on the wire.
         inside("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1");
+        // Engines ask the host for names that they do not know, and wait for seconds where it is too busy refusing.
+        inside("sysctl", "-qw", "net.ipv4.icmp_ratelimit=0");
         inside("ip", "link", "set", "lo", "up");
         inside("ip", "link", "add", BRIDGE, "type", "bridge", "stp_state", "0", "mcast_snooping", "0");
         inside("ip", "addr", "add", "10.55.0.254/24", "dev", BRIDGE);

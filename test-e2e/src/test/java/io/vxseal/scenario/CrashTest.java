@@ -42,6 +42,7 @@ class CrashTest {
     private static final int PER_SECOND = 20;
     private static final int OTHER_PORT = 4801;
     private static final Duration LONGEST = Duration.ofMinutes(30 + 2L * CRASHES);
+    private static final Duration STEP = Duration.ofHours(1);
     private static final String DISCOVER_NEW = "NetworkDriver.DiscoverNew";
 
     /** The activity that a crash interrupts. */
@@ -134,12 +135,13 @@ class CrashTest {
     }
 
     private static void awaitBack(Lab lab, List<String> processes) {
-        Together.each(IntStream.range(0, processes.size()).boxed().toList(), n -> {
-            Guest guest = lab.guests().get(n);
-            Await.until("the engine to start the plugin on " + guest + " again", Duration.ofSeconds(60),
-                    () -> Product.process(guest).filter(now -> !now.equals(processes.get(n))).isPresent());
-        });
+        Together.each(IntStream.range(0, processes.size()).boxed().toList(), n -> awaitBack(lab.guests().get(n), processes.get(n)));
         Product.awaitTogether(lab.guests());
+    }
+
+    private static void awaitBack(Guest guest, String process) {
+        Await.until("the engine to start the plugin on " + guest + " again", Duration.ofSeconds(60),
+                () -> Product.process(guest).filter(now -> !now.equals(process)).isPresent());
     }
 
     /** The networks are in the kernel, and the other node knows this node's endpoints. */
@@ -184,8 +186,35 @@ class CrashTest {
         assertThat(again.count(Wire.CLEARTEXT_VXLAN)).as("in clear").isZero();
     }
 
+    /** What an earlier process sealed for nodes that this one has not heard of is kept for a time, by whatever the clock says. */
     @Test
     @Order(4)
+    void clockThatStepsForwardAfterRestartEndsNoPath(Lab lab) {
+        Guest stepped = lab.guest(2);
+        String unheard = "OUTPUT -p tcp --dport 4788 -j REJECT --reject-with tcp-reset";
+        // It says that it will be back, so the other node keeps its part for longer than this takes.
+        Product.disableByForce(stepped);
+        stepped.sh("iptables -I " + unheard);
+        Product.enable(stepped);
+
+        stepped.stepClock(STEP);
+        Await.until("the plugin on " + stepped + " to say that it hears of no node", Duration.ofMinutes(1), () ->
+                Product.status(stepped).orElseThrow().path("conditions").findValuesAsText("kind").contains("no_hub"));
+
+        stepped.stepClock(STEP.negated());
+        stepped.sh("iptables -D " + unheard);
+        Product.awaitTogether(lab.guests());
+    }
+
+    private static void restart(Guest guest) {
+        String process = Product.process(guest).orElseThrow();
+        guest.sh("kill -9 " + process);
+        awaitBack(guest, process);
+        Await.until("the plugin on " + guest + " to answer", Duration.ofSeconds(60), () -> Product.status(guest).isPresent());
+    }
+
+    @Test
+    @Order(5)
     void losesNoPacketAndSendsNoneInClearThroughout() {
         assertThat(floods).as("the floods still run").allMatch(Task.Flood::isRunning);
         Task.Pings pings = Together.map(floods, Task.Flood::stop).stream().reduce(Task.Pings.NONE, Task.Pings::and);
@@ -201,7 +230,7 @@ class CrashTest {
 
     /** While the networks move to the other port, their traffic stops. */
     @Test
-    @Order(5)
+    @Order(6)
     void changedVxlanPortSendsNothingInClearOnEither(Lab lab) {
         Capture moved = lab.wire().capture("other-port");
         List<Task.Flood> both = List.of(flood(0, 1), flood(1, 0));
@@ -225,8 +254,12 @@ class CrashTest {
     }
 
     @Test
-    @Order(6)
-    void leavesNothingBehind(Lab lab) {
+    @Order(7)
+    void leavesNothingBehindAlthoughClockStepsBack(Lab lab) {
+        Guest stepped = lab.guest(2);
+        stepped.stepClock(STEP);
+        restart(stepped);
+        stepped.stepClock(STEP.negated());
         lab.swarm().removeService("web");
         lab.swarm().removeNetwork("my-net");
         for (int n = 0; n < before.size(); n++) {

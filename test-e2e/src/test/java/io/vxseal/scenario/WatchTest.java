@@ -214,11 +214,11 @@ class WatchTest {
     @Test
     @Order(9)
     void clockThatIsAnHourOffIsFound() {
-        worker.sh("date -u -s @$(($(date +%s) + 3600))");
+        worker.stepClock(Duration.ofHours(1));
         awaitConditions(worker, FOUND, "clock");
         assertThat(log(worker)).contains("behind this node's: set the wrong one");
         assertThat(unfit(worker)).containsExactly("clock");
-        worker.sh("date -u -s @$(($(date +%s) - 3600))");
+        worker.stepClock(Duration.ofHours(-1));
         awaitConditions(worker, FOUND);
     }
 
