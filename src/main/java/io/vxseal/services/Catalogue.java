@@ -34,17 +34,6 @@ final class Catalogue {
     private static final Comparator<InetAddress> BY_OCTETS =
             (one, other) -> Arrays.compareUnsigned(one.getAddress(), other.getAddress());
 
-    /** Interval of questions about a service that has tasks. */
-    private static final long INTERVAL = Duration.ofSeconds(1).toNanos();
-
-    /** Interval of questions about a service's VIPs, which hardly ever change. */
-    private static final long ADDRESS_INTERVAL = Duration.ofSeconds(5).toNanos();
-
-    /** Pauses between questions that the engine may forward to name servers outside. They grow with the time that it takes. */
-    private static final long FIRST_PAUSE = Duration.ofMillis(100).toNanos();
-    private static final long LAST_PAUSE = Duration.ofSeconds(5).toNanos();
-    private static final int PAUSE_OF_TIME = 8;
-
     /** Time in which the engine may still answer for the former endpoint of an address. */
     private static final long NAME_DELAY = Duration.ofSeconds(30).toNanos();
 
@@ -75,12 +64,10 @@ final class Catalogue {
         boolean named;
         /** Whether it was among its service's tasks once. */
         boolean served;
-        long askAt;
 
         Known(String id, long now) {
             this.id = id;
             this.since = now;
-            this.askAt = now;
         }
     }
 
@@ -89,17 +76,28 @@ final class Catalogue {
         Set<InetAddress> tasks = Set.of();
         boolean hasAddresses;
         boolean hasTasks;
-        /** Whether the engine did not have {@code tasks.SERVICE}, and is yet to confirm that it has the service. */
-        boolean denied;
+        /** When the engine last did not have {@code tasks.SERVICE}; empty once it confirms that it has the service. */
+        Optional<Long> denied = Optional.empty();
         /** Number of endpoints that are this service's. */
         int endpoints;
         /** When the question was asked whose answer the tasks are. */
         long tasksAsked;
         long emptySince;
         long lastEndpoint;
-        long askAddressesAt;
-        long askTasksAt;
+
+        boolean isEmpty() {
+            return hasTasks && tasks.isEmpty();
+        }
     }
+
+    /**
+     * What the engine has answered about a service.
+     *
+     * @param addresses whether it has answered with the service's addresses
+     * @param denied when it last did not have {@code tasks.SERVICE}; empty if it has confirmed the service since
+     * @param empty since when no task takes new connections; empty if one does, or that is unknown
+     */
+    record Answered(boolean addresses, Optional<Long> denied, Optional<Long> empty) {}
 
     /**
      * A service in status.
@@ -176,72 +174,37 @@ final class Catalogue {
         return endpoints.containsKey(address);
     }
 
-    /** Makes all questions due: something has changed. */
-    void hurry(long now) {
-        endpoints.values().forEach(known -> known.askAt = Math.min(known.askAt, now));
-        services.values().forEach(service -> {
-            service.askAddressesAt = Math.min(service.askAddressesAt, now);
-            service.askTasksAt = Math.min(service.askTasksAt, now);
-        });
-    }
-
-    /** Returns the questions that are due, and sets when each is due again. */
-    List<Question> due(long now) {
-        List<Question> due = new ArrayList<>();
+    /** Returns the endpoints whose name is unknown, or may be their predecessor's, and when each was added. */
+    Map<InetAddress, Long> unnamed(long now) {
+        Map<InetAddress, Long> unnamed = new HashMap<>();
         endpoints.forEach((address, known) -> {
-            if (isToBeNamed(address, known, now) && known.askAt <= now) {
-                due.add(new Question.NameOf(address));
-                known.askAt = now + pause(known.since, now);
+            if (isUnnamed(address, known, now)) {
+                unnamed.put(address, known.since);
             }
         });
-        for (var named : services.entrySet()) {
-            Service service = named.getValue();
-            if (!isAsked(service)) {
-                continue;
-            }
-            if (service.askAddressesAt <= now) {
-                due.add(new Question.AddressesOf(named.getKey()));
-                service.askAddressesAt = now + (service.denied ? FIRST_PAUSE : service.hasAddresses ? ADDRESS_INTERVAL : INTERVAL);
-            }
-            if (service.askTasksAt <= now) {
-                due.add(new Question.TasksOf(named.getKey()));
-                boolean empty = service.hasTasks && service.tasks.isEmpty();
-                service.askTasksAt = now + (empty ? pause(service.emptySince, now) : INTERVAL);
-            }
-        }
-        return due;
+        return unnamed;
     }
 
-    /** Returns when the next question is due. */
-    long nextDue(long now) {
-        long next = now + ADDRESS_INTERVAL;
-        for (var known : endpoints.entrySet()) {
-            if (isToBeNamed(known.getKey(), known.getValue(), now)) {
-                next = Math.min(next, known.getValue().askAt);
-            }
-        }
-        for (var named : services.entrySet()) {
-            if (isAsked(named.getValue())) {
-                next = Math.min(next, Math.min(named.getValue().askAddressesAt, named.getValue().askTasksAt));
-            }
-        }
-        return next;
-    }
-
-    private static long pause(long since, long now) {
-        return Math.clamp((now - since) / PAUSE_OF_TIME, FIRST_PAUSE, LAST_PAUSE);
-    }
-
-    /** Returns whether an endpoint's name is unknown, or may be its predecessor's. */
-    private boolean isToBeNamed(InetAddress address, Known known, long now) {
+    private boolean isUnnamed(InetAddress address, Known known, long now) {
         return !known.named
                 || known.service.map(services::get)
                         .map(service -> !service.tasks.contains(address))
                         .orElse(now - known.since < NAME_DELAY);
     }
 
-    /** Returns whether the engine can be expected to have a service, instead of forwarding the question. */
-    private boolean isAsked(Service service) {
+    /** Returns the services that the engine can be expected to have, so that it does not forward questions about them. */
+    Map<ServiceName, Answered> expected() {
+        Map<ServiceName, Answered> expected = new TreeMap<>();
+        services.forEach((name, service) -> {
+            if (isExpected(service)) {
+                expected.put(name, new Answered(service.hasAddresses, service.denied,
+                        service.isEmpty() ? Optional.of(service.emptySince) : Optional.empty()));
+            }
+        });
+        return expected;
+    }
+
+    private boolean isExpected(Service service) {
         return partial || service.endpoints > 0;
     }
 
@@ -249,8 +212,6 @@ final class Catalogue {
         return services.computeIfAbsent(name, _ -> {
             Service service = new Service();
             service.lastEndpoint = now;
-            service.askAddressesAt = now;
-            service.askTasksAt = now;
             return service;
         });
     }
@@ -274,9 +235,8 @@ final class Catalogue {
         answered(now);
         service.addresses = Set.copyOf(answer);
         service.hasAddresses = true;
-        service.askAddressesAt = now + ADDRESS_INTERVAL;
-        if (service.denied) {
-            service.denied = false;
+        if (service.denied.isPresent()) {
+            service.denied = Optional.empty();
             setTasks(service, Set.of(), now);
         }
     }
@@ -296,14 +256,13 @@ final class Catalogue {
         Set<InetAddress> tasks = new HashSet<>(answer);
         tasks.removeIf(address -> !isOfNetwork(address));
         if (tasks.isEmpty()) {
-            if (!(service.hasTasks && service.tasks.isEmpty())) {
-                service.denied = true;
-                service.askAddressesAt = Math.min(service.askAddressesAt, now);
+            if (!service.isEmpty()) {
+                service.denied = Optional.of(now);
             }
             return;
         }
         answered(now);
-        service.denied = false;
+        service.denied = Optional.empty();
         setTasks(service, tasks, now);
         for (InetAddress task : tasks) {
             Known known = endpoints.get(task);
@@ -316,7 +275,7 @@ final class Catalogue {
     }
 
     private static void setTasks(Service service, Set<InetAddress> tasks, long now) {
-        if (tasks.isEmpty() && !(service.hasTasks && service.tasks.isEmpty())) {
+        if (tasks.isEmpty() && !service.isEmpty()) {
             service.emptySince = now;
         }
         service.tasks = Set.copyOf(tasks);
@@ -337,7 +296,7 @@ final class Catalogue {
     void forget(long now) {
         left.values().removeIf(since -> now - since > NAME_DELAY);
         services.entrySet().removeIf(named ->
-                !isAsked(named.getValue()) && now - named.getValue().lastEndpoint > LINGER);
+                !isExpected(named.getValue()) && now - named.getValue().lastEndpoint > LINGER);
     }
 
     /**

@@ -219,7 +219,7 @@ public final class ServiceProxy implements AutoCloseable {
             long now = System.nanoTime();
             removed.forEach(address -> services.remove(address, now));
             added.forEach((address, endpoint) -> services.add(address, endpoint, now));
-            services.catalogue().hurry(now);
+            services.hurry();
         }));
         selector.wakeup();
     }
