@@ -1,7 +1,6 @@
 package io.vxseal.kernel.monitor;
 
 import io.vxseal.kernel.firewall.NftMessages;
-import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.libc.LibC;
 import io.vxseal.kernel.netlink.NetlinkDescriptor;
@@ -26,8 +25,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class KernelMonitor implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(KernelMonitor.class);
-
-    private static final int MSG_DONTWAIT = 0x40;
 
     /*
      * struct epoll_event {     // sys/epoll.h, packed on x86
@@ -171,19 +168,21 @@ public final class KernelMonitor implements AutoCloseable {
 
     private boolean drain(Watch watch) {
         boolean changed = false;
-        while (true) {
-            long length = LibC.INSTANCE.recv(watch.socket.fd(), receivedMemory, RECEIVE_BUFFER, MSG_DONTWAIT);
-            if (length >= 0) {
-                for (int at = 0; at + NetlinkHeader.NLMSG_HDRLEN <= length; at = NetlinkHeader.next(received, at)) {
+        try {
+            while (true) {
+                int length = watch.socket.receiveOrOverrun(receivedMemory, RECEIVE_BUFFER);
+                if (length == NetlinkDescriptor.NONE) {
+                    return changed;
+                }
+                changed |= length == NetlinkDescriptor.OVERRUN;
+                int end = Math.min(length, RECEIVE_BUFFER);
+                for (int at = 0; at + NetlinkHeader.NLMSG_HDRLEN <= end; at = NetlinkHeader.next(received, at)) {
                     changed |= watch.types.contains(NetlinkHeader.type(received, at));
                 }
-                continue;
             }
-            int errno = LibC.errno();
-            changed |= errno == Errno.ENOBUFS;
-            if (errno != Errno.ENOBUFS && errno != Errno.EINTR) {
-                return changed;
-            }
+        } catch (KernelException failure) {
+            log.debug("relying on the periodic check: {}", failure.getMessage());
+            return changed;
         }
     }
 
