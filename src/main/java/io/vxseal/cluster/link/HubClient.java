@@ -100,9 +100,9 @@ public final class HubClient implements AutoCloseable {
     }
 
     /**
-     * Opens a session with a hub, which replaces one that stands with the same hub.
+     * Opens a session with a hub, which replaces an earlier one with the same hub.
      *
-     * @return the connection, after the listener was told; fails with an {@link IOException} that says why there is none
+     * @return the connection, after the listener was called; fails with an {@link IOException} that says why there is none
      */
     public CompletableFuture<Connection> dial(InetSocketAddress hub) {
         return new Dial(hub).start();
@@ -182,7 +182,7 @@ public final class HubClient implements AutoCloseable {
                 PeerVerifier.Peer peer =
                         verifier.verify(response.getRequest().getConnection().getSslSessionData().sslSession());
                 Session session = new Session(peer,
-                        new Session.Exchange(source, body, hub.getAddress(), () -> cut("the session ended")),
+                        new Session.Exchange(source, body, () -> cut("the session ended")),
                         context, Session.Pace.UNLIMITED);
                 sessions.start(session);
                 opened.complete(session);

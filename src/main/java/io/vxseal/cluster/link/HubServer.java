@@ -175,7 +175,7 @@ public final class HubServer implements AutoCloseable {
                 PeerVerifier.Peer peer = verifier.verify(endPoint.getSslSessionData().sslSession());
                 sessions.admit(peer.name().node());
                 acceptor.settle(endPoint);
-                open(peer, remote, request, response, callback, endPoint);
+                open(peer, request, response, callback, endPoint);
             } catch (RefusedException refused) {
                 refusals.refused(refused, remote.getHostAddress());
                 refuse(refused, response, callback);
@@ -185,14 +185,13 @@ public final class HubServer implements AutoCloseable {
 
         private void open(
                 PeerVerifier.Peer peer,
-                InetAddress remote,
                 Request request,
                 Response response,
                 Callback callback,
                 EndPoint endPoint) {
             response.setStatus(HttpStatus.OK_200);
             response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/octet-stream");
-            Session.Exchange exchange = new Session.Exchange(request, response, remote, () -> {
+            Session.Exchange exchange = new Session.Exchange(request, response, () -> {
                 endPoint.close();
                 callback.failed(new EofException("the session ended"));
             });

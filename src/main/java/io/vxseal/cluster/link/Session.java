@@ -4,7 +4,6 @@ import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.cluster.refusal.RefusalListener;
 import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.swarm.NodeName;
-import java.net.InetAddress;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -54,10 +53,9 @@ final class Session implements Connection {
      *
      * @param in body that arrives
      * @param out body that is sent
-     * @param remote the peer's address
      * @param cut closes the connection; may be called more than once
      */
-    record Exchange(Content.Source in, Content.Sink out, InetAddress remote, Runnable cut) {}
+    record Exchange(Content.Source in, Content.Sink out, Runnable cut) {}
 
     /**
      * What the sessions of a hub or client have in common.
@@ -147,11 +145,6 @@ final class Session implements Connection {
     @Override
     public NodeName peer() {
         return peer.name();
-    }
-
-    @Override
-    public InetAddress remote() {
-        return exchange.remote();
     }
 
     @Override

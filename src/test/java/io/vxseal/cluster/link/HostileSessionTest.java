@@ -313,7 +313,7 @@ class HostileSessionTest extends LinkTest {
         node.client().identityChanged(authority().node("node-3", Role.MANAGER));
         node.heard().await("closed hub: this node's certificate changed");
         dial(node, hub);
-        atHub.await("a manager", () -> atHub.open.size() == 1 && atHub.open.getFirst().role() == Role.MANAGER);
+        atHub.await("a manager", () -> atHub.open.size() == 1 && atHub.open.getFirst().peer().role() == Role.MANAGER);
     }
 
     @Test
