@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * The services of one network: their virtual addresses (VIPs) and the tasks behind each, as learnt from the network's endpoints and the
  * engine's name server.
  *
- * <p>The name of an endpoint tells its service, the service's name its VIPs, and {@code tasks.SERVICE} the tasks that take new
+ * <p>The name of an endpoint contains its service. The service's name resolves to its VIPs, and {@code tasks.SERVICE} to the tasks that take new
  * connections. The engine forwards a question about a name that it does not have to name servers outside, which may answer anything or
  * nothing. So only known endpoints count as tasks, only addresses of the network's subnets as VIPs, and silence changes nothing.
  *
