@@ -72,32 +72,11 @@ final class Catalogue {
     }
 
     private static final class Service {
-        Set<InetAddress> addresses = Set.of();
-        Set<InetAddress> tasks = Set.of();
-        boolean hasAddresses;
-        boolean hasTasks;
-        /** When the engine last did not have {@code tasks.SERVICE}; empty once it confirms that it has the service. */
-        Optional<Long> denied = Optional.empty();
+        final ServiceAnswers answers = new ServiceAnswers();
         /** Number of endpoints that are this service's. */
         int endpoints;
-        /** When the question was asked whose answer the tasks are. */
-        long tasksAsked;
-        long emptySince;
         long lastEndpoint;
-
-        boolean isEmpty() {
-            return hasTasks && tasks.isEmpty();
-        }
     }
-
-    /**
-     * What the engine has answered about a service.
-     *
-     * @param addresses whether it has answered with the service's addresses
-     * @param denied when it last did not have {@code tasks.SERVICE}; empty if it has confirmed the service since
-     * @param empty since when no task takes new connections; empty if one does, or that is unknown
-     */
-    record Answered(boolean addresses, Optional<Long> denied, Optional<Long> empty) {}
 
     /**
      * A service in status.
@@ -144,8 +123,7 @@ final class Catalogue {
             return;
         }
         left.put(address, now);
-        // Without a VIP a service has its tasks' addresses.
-        services.values().forEach(service -> service.addresses = without(service.addresses, address));
+        services.values().forEach(service -> service.answers.removeAddress(address));
         assign(known, Optional.empty(), now);
     }
 
@@ -158,15 +136,6 @@ final class Catalogue {
             name.ifPresent(next -> service(next, now).endpoints++);
             known.service = name;
         }
-    }
-
-    private static Set<InetAddress> without(Set<InetAddress> some, InetAddress one) {
-        if (!some.contains(one)) {
-            return some;
-        }
-        Set<InetAddress> rest = new HashSet<>(some);
-        rest.remove(one);
-        return rest;
     }
 
     /** Returns whether an endpoint is known at this address. */
@@ -188,17 +157,16 @@ final class Catalogue {
     private boolean isUnnamed(InetAddress address, Known known, long now) {
         return !known.named
                 || known.service.map(services::get)
-                        .map(service -> !service.tasks.contains(address))
+                        .map(service -> !service.answers.tasks().contains(address))
                         .orElse(now - known.since < NAME_DELAY);
     }
 
     /** Returns the services that the engine can be expected to have, so that it does not forward questions about them. */
-    Map<ServiceName, Answered> expected() {
-        Map<ServiceName, Answered> expected = new TreeMap<>();
+    Map<ServiceName, ServiceAnswers> expected() {
+        Map<ServiceName, ServiceAnswers> expected = new TreeMap<>();
         services.forEach((name, service) -> {
             if (isExpected(service)) {
-                expected.put(name, new Answered(service.hasAddresses, service.denied,
-                        service.isEmpty() ? Optional.of(service.emptySince) : Optional.empty()));
+                expected.put(name, service.answers);
             }
         });
         return expected;
@@ -233,37 +201,21 @@ final class Catalogue {
             return;
         }
         answered(now);
-        service.addresses = Set.copyOf(answer);
-        service.hasAddresses = true;
-        if (service.denied.isPresent()) {
-            service.denied = Optional.empty();
-            setTasks(service, Set.of(), now);
-        }
+        service.answers.takeAddresses(answer, now);
     }
 
-    /**
-     * Takes the addresses of a service's tasks. None means that the engine does not have the name, because no task takes new
-     * connections or because the service is gone. The first is certain once the engine has answered for the service's own name.
-     *
-     * @param asked when; name servers outside may answer late, and what is older than the last answer does not count
-     */
+    /** Takes the addresses of a service's tasks ({@link ServiceAnswers#takeTasks}). */
     void tasks(ServiceName name, Collection<InetAddress> answer, long asked, long now) {
         Service service = services.get(name);
-        if (service == null || service.hasTasks && asked < service.tasksAsked) {
+        if (service == null) {
             return;
         }
-        service.tasksAsked = asked;
         Set<InetAddress> tasks = new HashSet<>(answer);
         tasks.removeIf(address -> !isOfNetwork(address));
-        if (tasks.isEmpty()) {
-            if (!service.isEmpty()) {
-                service.denied = Optional.of(now);
-            }
+        if (!service.answers.takeTasks(tasks, asked, now)) {
             return;
         }
         answered(now);
-        service.denied = Optional.empty();
-        setTasks(service, tasks, now);
         for (InetAddress task : tasks) {
             Known known = endpoints.get(task);
             if (known != null) {
@@ -272,14 +224,6 @@ final class Catalogue {
                 assign(known, Optional.of(name), now);
             }
         }
-    }
-
-    private static void setTasks(Service service, Set<InetAddress> tasks, long now) {
-        if (tasks.isEmpty() && !service.isEmpty()) {
-            service.emptySince = now;
-        }
-        service.tasks = Set.copyOf(tasks);
-        service.hasTasks = true;
     }
 
     private void answered(long now) {
@@ -306,7 +250,7 @@ final class Catalogue {
     boolean isConfirmed(long now) {
         return firstAnswer.isPresent()
                 && (now - firstAnswer.get() > CONFIRMATION
-                        || services.values().stream().allMatch(service -> service.hasAddresses && service.hasTasks));
+                        || services.values().stream().allMatch(service -> service.answers.isComplete()));
     }
 
     /** Returns the names of all services. */
@@ -331,14 +275,14 @@ final class Catalogue {
         Set<InetAddress> used = new HashSet<>(endpoints.keySet());
         used.addAll(left.keySet());
         used.addAll(gateways);
-        services.values().forEach(service -> used.addAll(service.tasks));
+        services.values().forEach(service -> used.addAll(service.answers.tasks()));
         NavigableMap<ServiceName, NavigableSet<InetAddress>> vips = new TreeMap<>();
         services.entrySet().stream()
-                .sorted(Comparator.comparingInt((Map.Entry<ServiceName, Service> named) -> named.getValue().addresses.size())
+                .sorted(Comparator.comparingInt((Map.Entry<ServiceName, Service> named) -> named.getValue().answers.addresses().size())
                         .thenComparing(Map.Entry::getKey))
                 .forEach(named -> {
                     NavigableSet<InetAddress> own = new TreeSet<>(BY_OCTETS);
-                    own.addAll(named.getValue().addresses);
+                    own.addAll(named.getValue().answers.addresses());
                     own.removeAll(used);
                     used.addAll(own);
                     vips.put(named.getKey(), own);
@@ -349,7 +293,7 @@ final class Catalogue {
     private NavigableSet<InetAddress> tasks(@Nullable Service service) {
         NavigableSet<InetAddress> tasks = new TreeSet<>(BY_OCTETS);
         if (service != null) {
-            service.tasks.stream()
+            service.answers.tasks().stream()
                     .filter(task -> endpoints.containsKey(task) || partial && !left.containsKey(task))
                     .forEach(tasks::add);
         }

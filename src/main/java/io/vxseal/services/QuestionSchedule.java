@@ -81,11 +81,11 @@ final class QuestionSchedule {
         return Optional.ofNullable(asked.get(question));
     }
 
-    private static long addressInterval(Catalogue.Answered answered) {
+    private static long addressInterval(ServiceAnswers answered) {
         if (answered.denied().isPresent()) {
             return FIRST_PAUSE;
         }
-        return answered.addresses() ? ADDRESS_INTERVAL : INTERVAL;
+        return answered.hasAddresses() ? ADDRESS_INTERVAL : INTERVAL;
     }
 
     private static long pause(long since, long now) {

@@ -58,19 +58,6 @@ class CatalogueTest {
     }
 
     @Test
-    void asksNamesThenServicesAndRestsForSecond() {
-        catalogue.add(address(2), "a", 0);
-        assertThat(schedule.due(0)).containsExactly(new Question.NameOf(address(2)));
-        catalogue.name(address(2), task("web", 1), 0);
-        assertThat(schedule.due(0)).containsExactlyInAnyOrder(new Question.AddressesOf(WEB), new Question.TasksOf(WEB));
-        catalogue.addresses(WEB, List.of(VIP), 0);
-        catalogue.tasks(WEB, List.of(address(2)), 0, 0);
-        assertThat(schedule.due(SECOND - 1)).isEmpty();
-        assertThat(schedule.nextDue(SECOND / 2)).isEqualTo(SECOND);
-        assertThat(schedule.due(SECOND)).containsExactly(new Question.TasksOf(WEB));
-    }
-
-    @Test
     void drainingTaskGetsNoNewConnections() {
         webWithTwoTasks();
         catalogue.tasks(WEB, List.of(address(3)), SECOND, SECOND);
@@ -148,16 +135,6 @@ class CatalogueTest {
         catalogue.addresses(WEB, List.of(InetAddress.ofLiteral("192.0.2.1")), SECOND);
         catalogue.addresses(WEB, List.of(address(1)), SECOND);
         assertThat(catalogue.backends().keySet()).doesNotContain(address(1), InetAddress.ofLiteral("192.0.2.1"));
-    }
-
-    @Test
-    void reusedAddressIsNamedAnew() {
-        webWithTwoTasks();
-        catalogue.add(address(3), "other", SECOND);
-        assertThat(schedule.due(SECOND)).contains(new Question.NameOf(address(3)));
-        catalogue.name(address(3), task("web", 2), SECOND);
-        catalogue.tasks(WEB, List.of(address(2)), SECOND, SECOND);
-        assertThat(schedule.due(2 * SECOND)).as("the name may be the former endpoint's").contains(new Question.NameOf(address(3)));
     }
 
     @Test
