@@ -27,8 +27,6 @@ import org.eclipse.jetty.util.component.LifeCycle;
 /** Node's side of sessions: dials hubs, one session with each. Dialling again is the caller's business. */
 public final class HubClient implements AutoCloseable {
     private static final Duration CONNECT = Duration.ofSeconds(3);
-    private static final int MAX_HEADER = 4096;
-    private static final long TICK_MILLIS = 500;
     private static final long MAX_INCOMING = 8 << 20;
     private static final long MAX_OUTGOING = 8 << 20;
 
@@ -72,7 +70,7 @@ public final class HubClient implements AutoCloseable {
         http.setFollowRedirects(false);
         http.setUserAgentField(null);
         http.setIdleTimeout(0);
-        http.setMaxResponseHeadersSize(MAX_HEADER);
+        http.setMaxResponseHeadersSize(HubServer.MAX_HEADER);
         http.setUseInputDirectByteBuffers(false);
         http.setUseOutputDirectByteBuffers(false);
         try {
@@ -82,7 +80,7 @@ public final class HubClient implements AutoCloseable {
         }
         http.getProtocolHandlers().clear();
         http.getContentDecoderFactories().clear();
-        this.timer = threads.every(TICK_MILLIS, this::tick);
+        this.timer = threads.every(LinkTimes.TICK_MILLIS, this::tick);
     }
 
     private ClientConnector connector(InetAddress bind) {

@@ -36,8 +36,8 @@ public final class HubServer implements AutoCloseable {
     /** Header of a refusal: the reason. */
     static final String REFUSED = "Vxseal-Refused";
 
-    private static final int MAX_HEADER = 4096;
-    private static final long TICK_MILLIS = 500;
+    /** Longest header of a request for a session, and of its response, in octets. */
+    static final int MAX_HEADER = 4096;
 
     /** Octets of incomplete messages of all sessions. */
     private static final long MAX_INCOMING = 16 << 20;
@@ -108,7 +108,7 @@ public final class HubServer implements AutoCloseable {
         } catch (Exception e) {
             throw new IOException("the hub cannot be started: " + e.getMessage(), e);
         }
-        timer = threads.every(TICK_MILLIS, this::tick);
+        timer = threads.every(LinkTimes.TICK_MILLIS, this::tick);
     }
 
     /** Returns the port that it listens on. */
