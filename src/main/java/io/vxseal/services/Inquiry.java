@@ -59,6 +59,11 @@ final class Inquiry implements AutoCloseable {
         schedule.hurry();
     }
 
+    /** Makes the questions about endpoints without a name due. */
+    void hurryNames() {
+        schedule.hurryNames();
+    }
+
     /**
      * Returns when there is something to do next, if nothing happens before.
      *

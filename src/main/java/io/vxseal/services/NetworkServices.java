@@ -128,6 +128,11 @@ final class NetworkServices implements AutoCloseable {
         inquiry.hurry();
     }
 
+    /** Makes the questions about endpoints without a name due. */
+    void hurryNames() {
+        inquiry.hurryNames();
+    }
+
     /** Does what is due. */
     void work(long now) {
         look(now);

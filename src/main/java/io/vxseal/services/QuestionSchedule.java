@@ -39,6 +39,11 @@ final class QuestionSchedule {
         asked.clear();
     }
 
+    /** Makes the questions about endpoints without a name due: a container looks for an address that may be their service's. */
+    void hurryNames() {
+        asked.keySet().removeIf(question -> question instanceof Question.NameOf);
+    }
+
     /** Returns the questions that are due, and counts them as asked. */
     List<Question> due(long now) {
         Map<Question, Long> times = times(now);

@@ -189,6 +189,12 @@ public final class ServiceProxy implements AutoCloseable {
         selector.wakeup();
     }
 
+    /** Asks at once which services the endpoints are of that are known of none: a container looks for an address that nothing has. */
+    public void hurryNames() {
+        locked(() -> networks.values().forEach(NetworkServices::hurryNames));
+        selector.wakeup();
+    }
+
     /**
      * Adds a container. Its rules are there before this returns, if its namespace is; otherwise as soon as it is.
      *

@@ -73,6 +73,19 @@ class QuestionScheduleTest {
     }
 
     @Test
+    void missedAddressMakesQuestionsForNamesDueAndNoOthers() {
+        catalogue.add(address(2), "a", 0);
+        catalogue.name(address(2), task("web", 1), 0);
+        catalogue.addresses(WEB, List.of(VIP), 0);
+        catalogue.tasks(WEB, List.of(address(2)), 0, 0);
+        catalogue.add(address(3), "b", 0);
+        assertThat(schedule.due(0)).hasSize(3);
+        assertThat(schedule.due(1)).isEmpty();
+        schedule.hurryNames();
+        assertThat(schedule.due(1)).containsExactly(new Question.NameOf(address(3)));
+    }
+
+    @Test
     void denialMakesQuestionForAddressesDue() {
         catalogue.add(address(2), "a", 0);
         catalogue.name(address(2), task("web", 1), 0);

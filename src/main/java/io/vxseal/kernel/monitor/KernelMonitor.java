@@ -6,6 +6,7 @@ import io.vxseal.kernel.libc.LibC;
 import io.vxseal.kernel.netlink.NetlinkDescriptor;
 import io.vxseal.kernel.netlink.NetlinkHeader;
 import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.NeighbourMessages;
 import io.vxseal.kernel.xfrm.XfrmMessages;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -18,8 +19,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A monitor of changes in a network namespace, by this or any other process: firewall rules of nf_tables, and removals of
- * IPsec states and policies. Firewall rules of more namespaces can be added. The kernel does not report changes of
- * iptables-legacy.
+ * IPsec states and policies. Firewall rules of more namespaces can be added, and what their VXLAN devices miss. The kernel does not report
+ * changes of iptables-legacy.
  *
  * <p>One thread waits. Others may add and close watches meanwhile.
  */
@@ -85,13 +86,18 @@ public final class KernelMonitor implements AutoCloseable {
         return ByteBuffer.allocateDirect(octets).order(ByteOrder.nativeOrder());
     }
 
-    /** Opens a monitor of the namespace, which may be closed afterwards. On a kernel without nf_tables it reports IPsec only. */
-    public static KernelMonitor in(Namespace namespace) throws KernelException {
+    /** Opens a monitor of nothing, to which watches are added. */
+    public static KernelMonitor open() throws KernelException {
         int epoll = LibC.INSTANCE.epoll_create1(LibC.EPOLL_CLOEXEC);
         if (epoll < 0) {
             throw LibC.failure("open epoll");
         }
-        KernelMonitor monitor = new KernelMonitor(epoll);
+        return new KernelMonitor(epoll);
+    }
+
+    /** Opens a monitor of the namespace, which may be closed afterwards. On a kernel without nf_tables it reports IPsec only. */
+    public static KernelMonitor in(Namespace namespace) throws KernelException {
+        KernelMonitor monitor = open();
         try {
             monitor.watch(namespace, NetlinkDescriptor.NETLINK_XFRM, XfrmMessages.GROUPS, XfrmMessages.REMOVALS);
         } catch (KernelException failure) {
@@ -113,6 +119,14 @@ public final class KernelMonitor implements AutoCloseable {
      */
     public Watch watch(Namespace namespace) throws KernelException {
         return watch(namespace, NetlinkDescriptor.NETLINK_NETFILTER, NftMessages.GROUPS, NftMessages.CHANGES);
+    }
+
+    /**
+     * Adds the addresses that were asked for in a namespace, which may be closed afterwards, and that its VXLAN devices have no entry of.
+     * Reports none again until it is asked for again.
+     */
+    public Watch watchMisses(Namespace namespace) throws KernelException {
+        return watch(namespace, NetlinkDescriptor.NETLINK_ROUTE, NeighbourMessages.GROUPS, NeighbourMessages.MISSES);
     }
 
     private Watch watch(Namespace namespace, int protocol, Set<Integer> groups, Set<Integer> types) throws KernelException {
