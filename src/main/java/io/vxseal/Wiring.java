@@ -86,7 +86,8 @@ final class Wiring {
         ready.complete(driver);
         PluginServer server = serving.join();
         Optional<PageHandler> page = settings.metrics().flatMap(address -> serveMetrics(address, server, driver, log));
-        // The page's streams read the driver. Then the driver, which tells the other nodes: a call that is being answered may take longer than the engine waits.
+        // The page's streams read the driver. Then the driver, which announces to the other nodes that it ends: a call that is being
+        // answered may take longer than the engine waits.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             page.ifPresent(streams -> LifeCycle.stop(streams));
             try {

@@ -6,6 +6,11 @@ import java.net.UnknownHostException;
 
 /** Operations on IP addresses that {@link InetAddress} lacks. */
 public final class IpAddress {
+    /** Lengths of addresses in octets. */
+    public static final int IPV4_LENGTH = 4;
+
+    public static final int IPV6_LENGTH = 16;
+
     private IpAddress() {}
 
     /**

@@ -24,7 +24,7 @@ import java.util.concurrent.CompletableFuture;
  * <ul>
  *   <li>A node announces its own endpoints only, over a session with its own certificate. They go when it leaves the swarm, and half a
  *       minute after it fell silent: a node whose plugin is started again, or that was cut off for a moment, is not missed.
- *   <li>The hubs tell a node of the endpoints in the networks that it {@linkplain #subscribe subscribed} to.
+ *   <li>The hubs send a node the endpoints in the networks that it {@linkplain #subscribe subscribed} to.
  *   <li>The ring is made and rotated by one manager, the first by its id of those that are reached, and signed with its node key. All
  *       others verify the signature, the certificate's way to the swarm's root, its swarm and its role, that its holder is still a
  *       manager, and that the ring is newer than theirs. Of two rings the one with the higher version wins everywhere.
@@ -103,7 +103,7 @@ public final class Cluster implements AutoCloseable {
         process.tell(member -> member.node().unsubscribe(network));
     }
 
-    /** Tells the hubs how this node's engine defines a network of the swarm that may not be on this node. */
+    /** Announces how this node's engine defines a network of the swarm that may not be on this node. */
     public void define(String network, List<SubnetRecord> subnets) {
         process.tell(member -> member.node().define(network, subnets));
     }
@@ -120,7 +120,7 @@ public final class Cluster implements AutoCloseable {
 
     /**
      * Takes keys that the engine delivered to this node (DiscoverNew). An engine is trusted on its own node: they are its
-     * ring from now on. A manager signs them and tells everyone, and no node rotates keys by time any more. A worker, which
+     * ring from now on. A manager signs them and sends them to all nodes, and no node rotates keys by time any more. A worker, which
      * signs no rings, keeps to them alone until a manager's arrive: the engine delivers keys to every node itself.
      */
     public void offer(KeyRing ring) {
@@ -177,8 +177,8 @@ public final class Cluster implements AutoCloseable {
     }
 
     /**
-     * Ends the sessions. No listener is called any more: what the kernel was told stays in force, here, and for some minutes on
-     * the other nodes, which are told that this one may be back.
+     * Ends the sessions. No listener is called any more: what the kernel has stays in force, here, and for some minutes on
+     * the other nodes, which learn that this one may be back.
      */
     @Override
     public void close() {

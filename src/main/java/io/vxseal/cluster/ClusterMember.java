@@ -24,7 +24,6 @@ import io.vxseal.swarm.Managers;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
-import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,8 +33,6 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * This node's part in the cluster: the node, the hub if it is a manager, and the ring.
@@ -43,10 +40,6 @@ import org.slf4j.LoggerFactory;
  * <p>Pure, one thread: time, randomness and sessions come from outside, so that the simulation runs the same code.
  */
 final class ClusterMember {
-    private static final Logger LOG = LoggerFactory.getLogger(ClusterMember.class);
-    /** Time without a majority after which that is logged. */
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
-
     private final Timer timer;
     private final RandomGenerator random;
     private final Retention retention;
@@ -58,6 +51,7 @@ final class ClusterMember {
     private final ClusterNode node;
     private final HubDialer dialer;
     private final FormerManagers formerManagers;
+    private final MajorityWait majorityWait = new MajorityWait();
 
     private Optional<NodeName> self = Optional.empty();
     private Optional<InetAddress> vtep = Optional.empty();
@@ -66,9 +60,6 @@ final class ClusterMember {
     /** The managers of the swarm, by the last list that named all. */
     private Set<String> listed = Set.of();
     private boolean leaving;
-    /** Since when the next ring waits for a majority. */
-    private Optional<Long> waiting = Optional.empty();
-    private boolean waitingLogged;
 
     ClusterMember(KeyAuthority authority, Retention retention, RingStore store, Timer timer, RandomGenerator random,
             Surroundings surroundings, RefusalListener refusals) {
@@ -150,7 +141,7 @@ final class ClusterMember {
     }
 
     private void startHub(NodeName name) {
-        // What sessions with other hubs told went to the directory.
+        // What other hubs sent over sessions went to the directory.
         node.closeAll("this node is a manager now");
         Hub started = new Hub(name.node(), random.nextLong() | 1, retention, timer, managers::isManager, rings, refusals);
         hub = Optional.of(started);
@@ -251,7 +242,7 @@ final class ClusterMember {
                 "this node is no manager, and a manager alone may have all nodes check their paths: run it on one")));
     }
 
-    /** Tells the hubs that this process ends and may be back. */
+    /** Announces that this process ends and may be back. */
     void away() {
         leaving = true;
         node.away();
@@ -350,23 +341,12 @@ final class ClusterMember {
             h.managersHeard().forEach((manager, when) -> heard.merge(manager, when, Math::max));
             quorum.reached(me, heard);
             if (rings.keep(quorum.isKeyMaker(me), quorum.isComplete(), quorum.isMajority(), quorum.still())) {
-                awaitMajority();
+                node.ping();
+                majorityWait.goOn(quorum, timer.nanoTime());
             } else {
-                waiting = Optional.empty();
-                waitingLogged = false;
+                majorityWait.end();
             }
         });
-    }
-
-    private void awaitMajority() {
-        node.ping();
-        long began = waiting.orElseGet(timer::nanoTime);
-        waiting = Optional.of(began);
-        if (!waitingLogged && timer.nanoTime() - began >= PATIENCE.toNanos()) {
-            waitingLogged = true;
-            LOG.warn("the keys are due for rotation, which waits for a majority of the managers: {} of {} are reached; "
-                    + "is the plugin enabled on all of them?", quorum.fresh(), quorum.all());
-        }
     }
 
     // ---- what others read

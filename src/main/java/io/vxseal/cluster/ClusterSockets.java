@@ -133,7 +133,7 @@ final class ClusterSockets {
 
     // ---- hubs
 
-    /** Dials a hub; the member is told how that ends. */
+    /** Dials a hub; the member learns how that ends. */
     void dial(InetAddress hub) {
         if (client.isEmpty()) {
             thread.post(() -> member.hubFailed(hub));
@@ -156,7 +156,7 @@ final class ClusterSockets {
             connection.close("this node left");
             member.hubFailed(hub);
         } else if (connection.hasEnded()) {
-            // The listener was told, or will be, of a session that nobody knew of.
+            // The listener was called, or will be, for a session that nobody knew of.
             member.hubFailed(hub);
         } else {
             dialProblem = Optional.empty();

@@ -15,7 +15,7 @@ import java.util.Optional;
  * @param node this node's id; empty before the certificates were read
  * @param problem what keeps this node from the others, in words; empty when nothing does
  * @param members this node and those that it knows of: on a manager all, on a worker the hubs and the nodes with endpoints on its
- *     networks; none before a hub has told all it knows
+ *     networks; none before a hub has sent all it knows
  * @param hubs the hubs that this node has sessions with
  * @param sessions the nodes that have sessions with this node's hub; none on a worker
  * @param ring the ring in force; empty before any
@@ -48,7 +48,7 @@ public record ClusterStatus(
      * @param node its id
      * @param role by its certificate; empty if a hub did not say
      * @param vtep its address for VXLAN; empty if it is not known
-     * @param endpoints that it announced, as far as this node is told
+     * @param endpoints that it announced, as far as hubs send them to this node
      * @param age since this node first heard of it
      */
     public record Member(String node, Optional<Role> role, Optional<InetAddress> vtep, int endpoints, Duration age) {}
@@ -69,7 +69,7 @@ public record ClusterStatus(
      * A node's session with this hub.
      *
      * @param age of the session
-     * @param lag nodes whose change it is yet to be told of
+     * @param lag nodes whose change has yet to be sent to it
      */
     public record Session(String node, Role role, Duration age, int lag) {}
 }

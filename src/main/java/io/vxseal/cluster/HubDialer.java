@@ -14,7 +14,7 @@ import java.util.random.RandomGenerator;
 /**
  * Dialling of hubs: keeps as many sessions as there should be. Pure, one thread.
  *
- * <p>A worker begins with one session, as any hub tells all. The others follow the more slowly the longer the last took: where a whole
+ * <p>A worker begins with one session, as any hub sends all records. The others follow the more slowly the longer the last took: where a whole
  * swarm starts at once, every node has a first session before the hubs are busy with second ones.
  */
 final class HubDialer {

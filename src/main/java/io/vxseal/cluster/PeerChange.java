@@ -9,6 +9,6 @@ public sealed interface PeerChange {
     /** Endpoint that was not known, or not in this shape. */
     record Added(Peer peer) implements PeerChange {}
 
-    /** Endpoint that ended; the peer as it was told before. */
+    /** Endpoint that ended; the peer as it was before. */
     record Removed(Peer peer) implements PeerChange {}
 }

@@ -115,7 +115,7 @@ final class RunningPlugin {
     }
 
     /**
-     * Follows what the plugin tells until it ends the connection.
+     * Follows what the plugin sends until it ends the connection.
      *
      * @param path answered with server-sent events
      * @param line takes each line of the answer's body

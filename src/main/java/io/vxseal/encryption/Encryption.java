@@ -47,7 +47,6 @@ public final class Encryption {
     private ConflictingPolicies conflicting = ConflictingPolicies.NONE;
     /** Addresses that this node seals from, or did. */
     private Set<InetAddress> own = Set.of();
-    private long arrivals;
     /** Whether the kernel holds what was planned for every node; if not, the next change covers all nodes. */
     private boolean asPlanned = true;
     private boolean needsRotation;
@@ -115,13 +114,7 @@ public final class Encryption {
 
     /** Returns the nodes that the kernel holds states or policies for. */
     public Set<InetAddress> remoteNodes() {
-        Set<InetAddress> addresses = new HashSet<>();
-        for (SealedNode node : nodes.all()) {
-            if (!node.held().isEmpty()) {
-                addresses.add(node.address);
-            }
-        }
-        return addresses;
+        return nodes.held();
     }
 
     /**
@@ -185,43 +178,12 @@ public final class Encryption {
      * @param sealing whether an encrypted network is up here; while it is, nothing marked leaves unsealed
      */
     public void nodes(Set<InetAddress> wanted, boolean sealing) throws KernelException {
-        List<SealedNode> concerned = new ArrayList<>();
-        for (SealedNode node : nodes.all()) {
-            if (node.wanted && !wanted.contains(node.address)) {
-                node.wanted = false;
-                node.plan = Optional.empty();
-                concerned.add(node);
-            }
-        }
-        arrivals++;
-        for (InetAddress address : wanted) {
-            SealedNode node = nodes.get(address);
-            if (!node.wanted) {
-                node.wanted = true;
-                if (node.held().isEmpty()) {
-                    node.arrival = arrivals;
-                }
-                concerned.add(node);
-            }
-        }
-        if (!concerned.isEmpty()) {
-            addSharing(concerned);
-        }
+        List<SealedNode> concerned = nodes.want(wanted);
         if (asPlanned && sealing == desired.sealing()) {
             apply(concerned);
         } else {
             desired.sealing(sealing);
             applyAll();
-        }
-    }
-
-    /** Adds the nodes that share their SPIs with others, because the node whose states open them all may have changed. */
-    private void addSharing(List<SealedNode> concerned) {
-        for (SealedNode node : nodes.sharingSpis()) {
-            node.plan = Optional.empty();
-            if (!concerned.contains(node)) {
-                concerned.add(node);
-            }
         }
     }
 

@@ -1,6 +1,7 @@
 package io.vxseal.encryption;
 
 import java.net.InetAddress;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashSet;
@@ -18,6 +19,9 @@ final class SealedNodes {
     /** Of all nodes, {@link SealedNode#source}; and of those where it is that of several. */
     private final Set<Integer> sources = new HashSet<>();
     private final Set<Integer> shared = new HashSet<>();
+
+    /** Number of calls of {@link #want}, for {@link SealedNode#arrival}. */
+    private long arrivals;
 
     /** Returns all nodes, in the order in which they were added. */
     Collection<SealedNode> all() {
@@ -43,6 +47,63 @@ final class SealedNodes {
         return added;
     }
 
+    /**
+     * Sets which nodes to seal to.
+     *
+     * @return the nodes that come or go, and those whose plans may change with them
+     */
+    List<SealedNode> want(Set<InetAddress> addresses) {
+        List<SealedNode> concerned = new ArrayList<>();
+        for (SealedNode node : byAddress.values()) {
+            if (node.wanted && !addresses.contains(node.address)) {
+                node.wanted = false;
+                node.plan = Optional.empty();
+                concerned.add(node);
+            }
+        }
+        arrivals++;
+        for (InetAddress address : addresses) {
+            SealedNode node = get(address);
+            if (!node.wanted) {
+                node.wanted = true;
+                if (node.held().isEmpty()) {
+                    node.arrival = arrivals;
+                }
+                concerned.add(node);
+            }
+        }
+        if (!concerned.isEmpty()) {
+            addSharing(concerned);
+        }
+        return concerned;
+    }
+
+    /** Adds the nodes that share their SPIs with others, because the node whose states open them all may have changed. */
+    private void addSharing(List<SealedNode> concerned) {
+        if (shared.isEmpty()) {
+            return;
+        }
+        for (SealedNode node : byAddress.values()) {
+            if (node.wanted && sharesSpis(node)) {
+                node.plan = Optional.empty();
+                if (!concerned.contains(node)) {
+                    concerned.add(node);
+                }
+            }
+        }
+    }
+
+    /** Returns the addresses of the nodes that the kernel holds anything for. */
+    Set<InetAddress> held() {
+        Set<InetAddress> held = new HashSet<>();
+        for (SealedNode node : byAddress.values()) {
+            if (!node.held().isEmpty()) {
+                held.add(node.address);
+            }
+        }
+        return held;
+    }
+
     /** Returns whether the kernel holds anything for any node. */
     boolean holdAny() {
         for (SealedNode node : byAddress.values()) {
@@ -56,13 +117,6 @@ final class SealedNodes {
     /** Returns whether another node has, or had, the same SPIs as this one. */
     boolean sharesSpis(SealedNode node) {
         return !shared.isEmpty() && shared.contains(node.source);
-    }
-
-    /** Returns the nodes that are sealed to and share their SPIs with others. */
-    List<SealedNode> sharingSpis() {
-        return shared.isEmpty()
-                ? List.of()
-                : byAddress.values().stream().filter(node -> node.wanted && sharesSpis(node)).toList();
     }
 
     /** Replaces what the kernel is known to hold. */

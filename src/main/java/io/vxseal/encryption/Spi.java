@@ -1,5 +1,6 @@
 package io.vxseal.encryption;
 
+import io.vxseal.address.IpAddress;
 import java.net.InetAddress;
 
 /** Security parameter indices, which both ends of a flow compute alike (moby, {@code buildSPI}). */
@@ -9,7 +10,6 @@ public final class Spi {
 
     private static final int FNV_PRIME = 0x01000193;
     private static final int FNV_PRIME_TO_THE_TENTH = 0x5887be89;
-    private static final int IPV6_LENGTH = 16;
 
     private Spi() {}
 
@@ -37,7 +37,7 @@ public final class Spi {
 
     private static int mapped(int hash, byte[] address) {
         int mapped = hash;
-        if (address.length != IPV6_LENGTH) {
+        if (address.length != IpAddress.IPV6_LENGTH) {
             // ::ffff:0:0/96. An octet of zeros only multiplies.
             mapped *= FNV_PRIME_TO_THE_TENTH;
             mapped = fnv1a(mapped, 0xff);

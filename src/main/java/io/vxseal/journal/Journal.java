@@ -17,7 +17,7 @@ import java.util.concurrent.locks.ReentrantLock;
 /**
  * The last events of this node, in memory. If there are too many, the oldest goes of the kind that has most, so that a flood of one kind
  * leaves the others. Those that follow it keep the number of the last event they have seen and nothing else, so a
- * slow one costs no memory: it is told how many events it missed. Safe for use by several threads.
+ * slow one costs no memory: it learns how many events it missed. Safe for use by several threads.
  */
 public final class Journal {
     /** Events kept. */

@@ -43,7 +43,7 @@ final class ClusterMetrics {
                         (double) cluster.hubs().stream().filter(ClusterStatus.Hub::upToDate).count()),
                 Family.gauge("vxseal_hub_sessions", "Nodes that have a session with this manager.", cluster.sessions().size())));
         metrics.add(Family.gauge("vxseal_hub_session_lag_nodes",
-                "Nodes whose change is yet to be told to the session that is farthest behind.",
+                "Nodes whose change has yet to be sent to the session that is farthest behind.",
                 cluster.sessions().stream().mapToInt(ClusterStatus.Session::lag).max().orElse(0)));
         return metrics;
     }

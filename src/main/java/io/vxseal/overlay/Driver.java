@@ -14,10 +14,8 @@ import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
-import io.vxseal.journal.Event;
 import io.vxseal.journal.Journal;
 import io.vxseal.kernel.firewall.FirewallDetector;
-import io.vxseal.overlay.watch.ClusterChanges;
 import io.vxseal.overlay.watch.Conditions;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
@@ -58,12 +56,10 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private final Reconciler reconciler;
     private final Recovery recovery;
     private final OverviewReader overview;
-    private final Observer observer;
     private final Reporter reporter;
+    private final NodeWatch watch;
     private final PathReporter paths;
     private final NetworkRefusals refusals = new NetworkRefusals(System::nanoTime);
-    private final Conditions conditions = new Conditions();
-    private final ClusterChanges clusterChanges = new ClusterChanges();
 
     private boolean closed;
 
@@ -94,11 +90,13 @@ public final class Driver implements ClusterListener, AutoCloseable {
         reconciler = new Reconciler(
                 encryption, protection, networks, dataPath, local, endpoints, rekeying, this.cluster, services, repairs);
         recovery = new Recovery(host, encryption, protection, store, this.cluster, networks, dataPath, services);
+        Conditions conditions = new Conditions();
         overview = new OverviewReader(
                 host, encryption, protection, networks, dataPath, local, services, conditions, repairs, errors);
         reporter = new Reporter(networks, dataPath, protection, local, repairs, this.cluster);
         paths = new PathReporter(host, lock, networks, local);
-        observer = new Observer(host, encryption, networks, local, this.cluster, refusals, errors);
+        Observer observer = new Observer(host, encryption, networks, local, this.cluster, refusals, errors);
+        watch = new NodeWatch(lock, this.cluster, overview, observer, conditions, reporter, journal);
     }
 
     /**
@@ -125,26 +123,9 @@ public final class Driver implements ClusterListener, AutoCloseable {
         });
     }
 
-    /**
-     * Observes this node, logs which conditions begin and end, and adds what changed to the journal. To be called every few seconds, after
-     * {@link #repair}.
-     */
+    /** Observes this node ({@link NodeWatch#watch}). To be called every few seconds, after {@link #repair}. */
     public void watch() {
-        ClusterStatus status = cluster.status();
-        Conditions.Change change = lock.locked(() -> {
-            clusterChanges.observe(status).forEach(made -> journal.add(made.kind(), made.subject(), made.text()));
-            Conditions.Change made = conditions.observe(observer.observe(overview.inTheWay()));
-            reporter.report(status, conditions.current());
-            return made;
-        });
-        change.begun().forEach(condition -> {
-            journal.add(Event.Kind.CONDITION_BEGAN, condition.subject(), condition.text());
-            log.warn("{}", condition.text());
-        });
-        change.ended().forEach(condition -> {
-            journal.add(Event.Kind.CONDITION_ENDED, condition.subject(), "over: " + condition.text());
-            log.info("over, after it began at {}: {}", condition.since(), condition.text());
-        });
+        watch.watch();
     }
 
     /** Returns whether this node is in no group yet, so that no other node could have announced its endpoints. */

@@ -13,7 +13,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The networks that this node knows, and the VNIs that it allocates as the swarm's leading manager. The cluster is told which networks these
+ * The networks that this node knows, and the VNIs that it allocates as the swarm's leading manager. The cluster learns which networks these
  * are, and what their subnets are.
  */
 final class Networks {

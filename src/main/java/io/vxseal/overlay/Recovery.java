@@ -166,7 +166,7 @@ final class Recovery {
         store.persistentFile.write(rebuilt);
         List<String> ids = found.stream().map(Network::id).toList();
         if (aside.isPresent()) {
-            log.error("{}; moved it to {} and recovered from the kernel: {}. Everything else the engine told this node is lost: restart"
+            log.error("{}; moved it to {} and recovered from the kernel: {}. Everything else that this node knew from the engine is lost: restart"
                     + " the engine when convenient", damage, aside.get(), ids);
         } else {
             log.warn("networks {} are up but not in the state file: recovered from the kernel", ids);

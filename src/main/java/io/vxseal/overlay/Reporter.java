@@ -39,7 +39,7 @@ final class Reporter {
         this.cluster = cluster;
     }
 
-    /** Tells the cluster what to say of this node. The driver's lock guards it. */
+    /** Passes this node's report to the cluster. The driver's lock guards it. */
     void report(ClusterStatus status, List<Condition> conditions) {
         List<Attachment> up = networks.all().stream().filter(Attachment::isUp).toList();
         Drops drops = protection.ruleDrops().plus(protection.priorityDrops()).plus(dataPath.drops());

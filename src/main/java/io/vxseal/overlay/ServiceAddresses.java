@@ -32,6 +32,7 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
     private final Networks networks;
     private final RepairLog repairs;
     private final Optional<ServiceProxy> proxy;
+    private final Optional<MissedAddresses> misses;
 
     ServiceAddresses(Host host, DriverLock lock, Networks networks, RepairLog repairs) {
         this.host = host;
@@ -39,6 +40,7 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
         this.networks = networks;
         this.repairs = repairs;
         this.proxy = host.services() ? open() : Optional.empty();
+        this.misses = proxy.flatMap(_ -> openMisses());
     }
 
     private Optional<ServiceProxy> open() {
@@ -50,9 +52,21 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
         }
     }
 
+    private Optional<MissedAddresses> openMisses() {
+        try {
+            return Optional.of(new MissedAddresses(host.pins()));
+        } catch (IOException failure) {
+            log.warn("cannot watch what containers look for, relying on questions in turn: {}", failure.getMessage());
+            return Optional.empty();
+        }
+    }
+
     /** Starts to ask the engine for services. */
     void start() {
-        proxy.ifPresent(ServiceProxy::start);
+        proxy.ifPresent(services -> {
+            services.start();
+            misses.ifPresent(some -> some.start(services::hurryNames));
+        });
     }
 
     /** Makes the VXLAN devices of a network answer ARP requests for its VIPs. Runs on the thread of the services. */
@@ -75,12 +89,14 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
                     subnets.stream().map(Subnet::pool).toList(),
                     subnets.stream().map(subnet -> subnet.gateway().address()).toList(),
                     endpoints);
+            misses.ifPresent(some -> some.up(attachment.id()));
         });
     }
 
     /** Removes a network that goes down. */
     void down(Attachment attachment) {
         proxy.ifPresent(services -> services.down(attachment.id()));
+        misses.ifPresent(some -> some.down(attachment.id()));
     }
 
     /** Follows changes of a network's peers, those on this node included. */
@@ -188,5 +204,6 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
     @Override
     public void close() {
         proxy.ifPresent(ServiceProxy::close);
+        misses.ifPresent(MissedAddresses::close);
     }
 }

@@ -60,7 +60,7 @@ record StatusReply(
     record Hub(
             String id, @Nullable String address, long ageSeconds, boolean upToDate, @Nullable Long clockAheadSeconds) {}
 
-    /** A node's session with this hub; the lag counts the nodes whose change it is yet to be told of. */
+    /** A node's session with this hub; the lag counts the nodes whose change has yet to be sent to it. */
     record Session(String id, String role, long ageSeconds, int lag) {}
 
     record Member(String id, @Nullable String role, @Nullable String address, int endpoints, long ageSeconds) {}

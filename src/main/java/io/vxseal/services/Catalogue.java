@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * The services of one network: their virtual addresses (VIPs) and the tasks behind each, as learnt from the network's endpoints and the
  * engine's name server.
  *
- * <p>The name of an endpoint tells its service, the service's name its VIPs, and {@code tasks.SERVICE} the tasks that take new
+ * <p>The name of an endpoint contains its service. The service's name resolves to its VIPs, and {@code tasks.SERVICE} to the tasks that take new
  * connections. The engine forwards a question about a name that it does not have to name servers outside, which may answer anything or
  * nothing. So only known endpoints count as tasks, only addresses of the network's subnets as VIPs, and silence changes nothing.
  *
@@ -33,17 +33,6 @@ import org.jspecify.annotations.Nullable;
 final class Catalogue {
     private static final Comparator<InetAddress> BY_OCTETS =
             (one, other) -> Arrays.compareUnsigned(one.getAddress(), other.getAddress());
-
-    /** Interval of questions about a service that has tasks. */
-    private static final long INTERVAL = Duration.ofSeconds(1).toNanos();
-
-    /** Interval of questions about a service's VIPs, which hardly ever change. */
-    private static final long ADDRESS_INTERVAL = Duration.ofSeconds(5).toNanos();
-
-    /** Pauses between questions that the engine may forward to name servers outside. They grow with the time that it takes. */
-    private static final long FIRST_PAUSE = Duration.ofMillis(100).toNanos();
-    private static final long LAST_PAUSE = Duration.ofSeconds(5).toNanos();
-    private static final int PAUSE_OF_TIME = 8;
 
     /** Time in which the engine may still answer for the former endpoint of an address. */
     private static final long NAME_DELAY = Duration.ofSeconds(30).toNanos();
@@ -75,30 +64,18 @@ final class Catalogue {
         boolean named;
         /** Whether it was among its service's tasks once. */
         boolean served;
-        long askAt;
 
         Known(String id, long now) {
             this.id = id;
             this.since = now;
-            this.askAt = now;
         }
     }
 
     private static final class Service {
-        Set<InetAddress> addresses = Set.of();
-        Set<InetAddress> tasks = Set.of();
-        boolean hasAddresses;
-        boolean hasTasks;
-        /** Whether the engine did not have {@code tasks.SERVICE}, and is yet to confirm that it has the service. */
-        boolean denied;
+        final ServiceAnswers answers = new ServiceAnswers();
         /** Number of endpoints that are this service's. */
         int endpoints;
-        /** When the question was asked whose answer the tasks are. */
-        long tasksAsked;
-        long emptySince;
         long lastEndpoint;
-        long askAddressesAt;
-        long askTasksAt;
     }
 
     /**
@@ -146,8 +123,7 @@ final class Catalogue {
             return;
         }
         left.put(address, now);
-        // Without a VIP a service has its tasks' addresses.
-        services.values().forEach(service -> service.addresses = without(service.addresses, address));
+        services.values().forEach(service -> service.answers.removeAddress(address));
         assign(known, Optional.empty(), now);
     }
 
@@ -162,86 +138,41 @@ final class Catalogue {
         }
     }
 
-    private static Set<InetAddress> without(Set<InetAddress> some, InetAddress one) {
-        if (!some.contains(one)) {
-            return some;
-        }
-        Set<InetAddress> rest = new HashSet<>(some);
-        rest.remove(one);
-        return rest;
-    }
-
     /** Returns whether an endpoint is known at this address. */
     boolean has(InetAddress address) {
         return endpoints.containsKey(address);
     }
 
-    /** Makes all questions due: something has changed. */
-    void hurry(long now) {
-        endpoints.values().forEach(known -> known.askAt = Math.min(known.askAt, now));
-        services.values().forEach(service -> {
-            service.askAddressesAt = Math.min(service.askAddressesAt, now);
-            service.askTasksAt = Math.min(service.askTasksAt, now);
-        });
-    }
-
-    /** Returns the questions that are due, and sets when each is due again. */
-    List<Question> due(long now) {
-        List<Question> due = new ArrayList<>();
+    /** Returns the endpoints whose name is unknown, or may be their predecessor's, and when each was added. */
+    Map<InetAddress, Long> unnamed(long now) {
+        Map<InetAddress, Long> unnamed = new HashMap<>();
         endpoints.forEach((address, known) -> {
-            if (isToBeNamed(address, known, now) && known.askAt <= now) {
-                due.add(new Question.NameOf(address));
-                known.askAt = now + pause(known.since, now);
+            if (isUnnamed(address, known, now)) {
+                unnamed.put(address, known.since);
             }
         });
-        for (var named : services.entrySet()) {
-            Service service = named.getValue();
-            if (!isAsked(service)) {
-                continue;
-            }
-            if (service.askAddressesAt <= now) {
-                due.add(new Question.AddressesOf(named.getKey()));
-                service.askAddressesAt = now + (service.denied ? FIRST_PAUSE : service.hasAddresses ? ADDRESS_INTERVAL : INTERVAL);
-            }
-            if (service.askTasksAt <= now) {
-                due.add(new Question.TasksOf(named.getKey()));
-                boolean empty = service.hasTasks && service.tasks.isEmpty();
-                service.askTasksAt = now + (empty ? pause(service.emptySince, now) : INTERVAL);
-            }
-        }
-        return due;
+        return unnamed;
     }
 
-    /** Returns when the next question is due. */
-    long nextDue(long now) {
-        long next = now + ADDRESS_INTERVAL;
-        for (var known : endpoints.entrySet()) {
-            if (isToBeNamed(known.getKey(), known.getValue(), now)) {
-                next = Math.min(next, known.getValue().askAt);
-            }
-        }
-        for (var named : services.entrySet()) {
-            if (isAsked(named.getValue())) {
-                next = Math.min(next, Math.min(named.getValue().askAddressesAt, named.getValue().askTasksAt));
-            }
-        }
-        return next;
-    }
-
-    private static long pause(long since, long now) {
-        return Math.clamp((now - since) / PAUSE_OF_TIME, FIRST_PAUSE, LAST_PAUSE);
-    }
-
-    /** Returns whether an endpoint's name is unknown, or may be its predecessor's. */
-    private boolean isToBeNamed(InetAddress address, Known known, long now) {
+    private boolean isUnnamed(InetAddress address, Known known, long now) {
         return !known.named
                 || known.service.map(services::get)
-                        .map(service -> !service.tasks.contains(address))
+                        .map(service -> !service.answers.tasks().contains(address))
                         .orElse(now - known.since < NAME_DELAY);
     }
 
-    /** Returns whether the engine can be expected to have a service, instead of forwarding the question. */
-    private boolean isAsked(Service service) {
+    /** Returns the services that the engine can be expected to have, so that it does not forward questions about them. */
+    Map<ServiceName, ServiceAnswers> expected() {
+        Map<ServiceName, ServiceAnswers> expected = new TreeMap<>();
+        services.forEach((name, service) -> {
+            if (isExpected(service)) {
+                expected.put(name, service.answers);
+            }
+        });
+        return expected;
+    }
+
+    private boolean isExpected(Service service) {
         return partial || service.endpoints > 0;
     }
 
@@ -249,8 +180,6 @@ final class Catalogue {
         return services.computeIfAbsent(name, _ -> {
             Service service = new Service();
             service.lastEndpoint = now;
-            service.askAddressesAt = now;
-            service.askTasksAt = now;
             return service;
         });
     }
@@ -272,39 +201,21 @@ final class Catalogue {
             return;
         }
         answered(now);
-        service.addresses = Set.copyOf(answer);
-        service.hasAddresses = true;
-        service.askAddressesAt = now + ADDRESS_INTERVAL;
-        if (service.denied) {
-            service.denied = false;
-            setTasks(service, Set.of(), now);
-        }
+        service.answers.takeAddresses(answer, now);
     }
 
-    /**
-     * Takes the addresses of a service's tasks. None means that the engine does not have the name, because no task takes new
-     * connections or because the service is gone. The first is certain once the engine has answered for the service's own name.
-     *
-     * @param asked when; name servers outside may answer late, and what is older than the last answer does not count
-     */
+    /** Takes the addresses of a service's tasks ({@link ServiceAnswers#takeTasks}). */
     void tasks(ServiceName name, Collection<InetAddress> answer, long asked, long now) {
         Service service = services.get(name);
-        if (service == null || service.hasTasks && asked < service.tasksAsked) {
+        if (service == null) {
             return;
         }
-        service.tasksAsked = asked;
         Set<InetAddress> tasks = new HashSet<>(answer);
         tasks.removeIf(address -> !isOfNetwork(address));
-        if (tasks.isEmpty()) {
-            if (!(service.hasTasks && service.tasks.isEmpty())) {
-                service.denied = true;
-                service.askAddressesAt = Math.min(service.askAddressesAt, now);
-            }
+        if (!service.answers.takeTasks(tasks, asked, now)) {
             return;
         }
         answered(now);
-        service.denied = false;
-        setTasks(service, tasks, now);
         for (InetAddress task : tasks) {
             Known known = endpoints.get(task);
             if (known != null) {
@@ -313,14 +224,6 @@ final class Catalogue {
                 assign(known, Optional.of(name), now);
             }
         }
-    }
-
-    private static void setTasks(Service service, Set<InetAddress> tasks, long now) {
-        if (tasks.isEmpty() && !(service.hasTasks && service.tasks.isEmpty())) {
-            service.emptySince = now;
-        }
-        service.tasks = Set.copyOf(tasks);
-        service.hasTasks = true;
     }
 
     private void answered(long now) {
@@ -337,7 +240,7 @@ final class Catalogue {
     void forget(long now) {
         left.values().removeIf(since -> now - since > NAME_DELAY);
         services.entrySet().removeIf(named ->
-                !isAsked(named.getValue()) && now - named.getValue().lastEndpoint > LINGER);
+                !isExpected(named.getValue()) && now - named.getValue().lastEndpoint > LINGER);
     }
 
     /**
@@ -347,7 +250,7 @@ final class Catalogue {
     boolean isConfirmed(long now) {
         return firstAnswer.isPresent()
                 && (now - firstAnswer.get() > CONFIRMATION
-                        || services.values().stream().allMatch(service -> service.hasAddresses && service.hasTasks));
+                        || services.values().stream().allMatch(service -> service.answers.isComplete()));
     }
 
     /** Returns the names of all services. */
@@ -372,14 +275,14 @@ final class Catalogue {
         Set<InetAddress> used = new HashSet<>(endpoints.keySet());
         used.addAll(left.keySet());
         used.addAll(gateways);
-        services.values().forEach(service -> used.addAll(service.tasks));
+        services.values().forEach(service -> used.addAll(service.answers.tasks()));
         NavigableMap<ServiceName, NavigableSet<InetAddress>> vips = new TreeMap<>();
         services.entrySet().stream()
-                .sorted(Comparator.comparingInt((Map.Entry<ServiceName, Service> named) -> named.getValue().addresses.size())
+                .sorted(Comparator.comparingInt((Map.Entry<ServiceName, Service> named) -> named.getValue().answers.addresses().size())
                         .thenComparing(Map.Entry::getKey))
                 .forEach(named -> {
                     NavigableSet<InetAddress> own = new TreeSet<>(BY_OCTETS);
-                    own.addAll(named.getValue().addresses);
+                    own.addAll(named.getValue().answers.addresses());
                     own.removeAll(used);
                     used.addAll(own);
                     vips.put(named.getKey(), own);
@@ -390,7 +293,7 @@ final class Catalogue {
     private NavigableSet<InetAddress> tasks(@Nullable Service service) {
         NavigableSet<InetAddress> tasks = new TreeSet<>(BY_OCTETS);
         if (service != null) {
-            service.tasks.stream()
+            service.answers.tasks().stream()
                     .filter(task -> endpoints.containsKey(task) || partial && !left.containsKey(task))
                     .forEach(tasks::add);
         }

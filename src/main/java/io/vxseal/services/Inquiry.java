@@ -12,7 +12,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** The catalogue's questions about one network, asked of the engine's name server from within one of the network's containers here. */
+/** Questions about the services of one network, asked of the engine's name server from within one of the network's containers here. */
 final class Inquiry implements AutoCloseable {
     /** Time that an answer is waited for: the engine asks name servers outside for up to twelve seconds. */
     private static final long ANSWER_TIMEOUT = Duration.ofSeconds(12).toNanos();
@@ -27,6 +27,7 @@ final class Inquiry implements AutoCloseable {
     private static final int NUMBERS = 1 << 16;
 
     private final Catalogue catalogue;
+    private final QuestionSchedule schedule;
     private final Selector selector;
     private Optional<NameServer> server = Optional.empty();
 
@@ -42,6 +43,7 @@ final class Inquiry implements AutoCloseable {
 
     Inquiry(Catalogue catalogue, Selector selector) {
         this.catalogue = catalogue;
+        this.schedule = new QuestionSchedule(catalogue);
         this.selector = selector;
     }
 
@@ -52,6 +54,16 @@ final class Inquiry implements AutoCloseable {
         }
     }
 
+    /** Makes all questions due: something has changed. */
+    void hurry() {
+        schedule.hurry();
+    }
+
+    /** Makes the questions about endpoints without a name due. */
+    void hurryNames() {
+        schedule.hurryNames();
+    }
+
     /**
      * Returns when there is something to do next, if nothing happens before.
      *
@@ -59,7 +71,7 @@ final class Inquiry implements AutoCloseable {
      */
     long nextWork(boolean possible, long now) {
         if (server.isPresent()) {
-            return catalogue.nextDue(now);
+            return schedule.nextDue(now);
         }
         return possible ? openAt : Long.MAX_VALUE;
     }
@@ -76,7 +88,7 @@ final class Inquiry implements AutoCloseable {
         if (server.isEmpty()) {
             return;
         }
-        List<Question> due = catalogue.due(now);
+        List<Question> due = schedule.due(now);
         if (asked.isEmpty() && !due.isEmpty()) {
             lastAnswer = now;
         }
@@ -98,7 +110,7 @@ final class Inquiry implements AutoCloseable {
         try {
             server = Optional.of(NameServer.open(Objects.requireNonNull(namespaces.get(endpoint)), selector, this));
             lastAnswer = now;
-            catalogue.hurry(now);
+            schedule.hurry();
         } catch (IOException failure) {
             reopenSoon(now);
         }

@@ -93,7 +93,7 @@ final class NetworkServices implements AutoCloseable {
         dirty = true;
         look(now);
         apply(now);
-        catalogue.hurry(now);
+        inquiry.hurry();
     }
 
     /** Removes a container and its table. */
@@ -121,6 +121,16 @@ final class NetworkServices implements AutoCloseable {
             gone.add(address);
             dirty = true;
         }
+    }
+
+    /** Makes all questions about the services due: something has changed. */
+    void hurry() {
+        inquiry.hurry();
+    }
+
+    /** Makes the questions about endpoints without a name due. */
+    void hurryNames() {
+        inquiry.hurryNames();
     }
 
     /** Does what is due. */
@@ -168,7 +178,7 @@ final class NetworkServices implements AutoCloseable {
                 if (container.open()) {
                     container.setProblem("");
                     dirty = true;
-                    catalogue.hurry(now);
+                    inquiry.hurry();
                     continue;
                 }
                 if (now - attached.getValue().since > MISSING) {

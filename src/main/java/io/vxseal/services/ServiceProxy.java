@@ -3,7 +3,6 @@ package io.vxseal.services;
 import io.vxseal.address.Cidr;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.services.Question.ServiceName;
-import io.vxseal.state.StateFile;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.channels.Selector;
@@ -11,7 +10,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -36,15 +34,14 @@ public final class ServiceProxy implements AutoCloseable {
 
     private final Path namespaces;
     private final Listener listener;
-    private final StateFile<Remembered> file;
     private final Selector selector;
 
     /** Guards everything below, and the networks. */
     private final ReentrantLock lock = new ReentrantLock();
 
     private final Map<String, NetworkServices> networks = new TreeMap<>();
-    private Map<String, List<String>> remembered = Map.of();
-    private final Map<String, Set<InetAddress>> announced = new HashMap<>();
+    private final KnownServices known;
+    private final VipChanges changes = new VipChanges();
     private boolean partial;
     private volatile boolean closed;
 
@@ -57,13 +54,6 @@ public final class ServiceProxy implements AutoCloseable {
          */
         void vipsChanged(String network, Set<InetAddress> vips);
     }
-
-    /**
-     * The services that are known, so that a later process knows them at once.
-     *
-     * @param services names by network id
-     */
-    record Remembered(Map<String, List<String>> services) {}
 
     /**
      * A service for status.
@@ -84,13 +74,8 @@ public final class ServiceProxy implements AutoCloseable {
     public ServiceProxy(Path namespaces, Path state, Listener listener) throws IOException {
         this.namespaces = namespaces;
         this.listener = listener;
-        this.file = new StateFile<>(state, Remembered.class);
+        this.known = new KnownServices(state);
         this.selector = Selector.open();
-        try {
-            file.read().ifPresent(read -> remembered = read.services());
-        } catch (IOException damaged) {
-            log.warn("{}; the services are looked up anew", damaged.getMessage());
-        }
     }
 
     /** Returns the name of the table for a network's services in each of its containers. */
@@ -129,7 +114,7 @@ public final class ServiceProxy implements AutoCloseable {
 
     /** Does what is due, and returns the milliseconds until something is due again. */
     private long step() {
-        Map<String, Set<InetAddress>> changed = new HashMap<>();
+        Map<String, Set<InetAddress>> changed;
         long next = Long.MAX_VALUE;
         lock.lock();
         try {
@@ -139,13 +124,12 @@ public final class ServiceProxy implements AutoCloseable {
             long now = System.nanoTime();
             for (var network : networks.entrySet()) {
                 network.getValue().work(now);
-                Set<InetAddress> vips = Set.copyOf(network.getValue().vips());
-                if (!vips.equals(announced.getOrDefault(network.getKey(), Set.of()))) {
-                    announced.put(network.getKey(), vips);
-                    changed.put(network.getKey(), vips);
-                }
+                changes.observe(network.getKey(), network.getValue().vips());
             }
-            remember();
+            changed = changes.take();
+            Map<String, List<ServiceName>> names = new TreeMap<>();
+            networks.forEach((id, network) -> names.put(id, network.catalogue().names()));
+            known.update(names);
             for (NetworkServices network : networks.values()) {
                 next = Math.min(next, network.nextWork(now));
             }
@@ -155,24 +139,6 @@ public final class ServiceProxy implements AutoCloseable {
         }
         changed.forEach(listener::vipsChanged);
         return next;
-    }
-
-    private void remember() {
-        Map<String, List<String>> now = new TreeMap<>();
-        networks.forEach((id, network) -> {
-            List<String> names = network.catalogue().names().stream().map(ServiceName::toString).toList();
-            if (!names.isEmpty()) {
-                now.put(id, names);
-            }
-        });
-        if (!now.equals(remembered)) {
-            remembered = now;
-            try {
-                file.write(new Remembered(now));
-            } catch (IOException failure) {
-                log.warn("could not write the known services: {}", failure.getMessage());
-            }
-        }
     }
 
     /**
@@ -185,8 +151,7 @@ public final class ServiceProxy implements AutoCloseable {
     public void up(String network, List<Cidr> pools, Collection<InetAddress> gateways, Map<InetAddress, String> endpoints) {
         locked(() -> {
             long now = System.nanoTime();
-            List<ServiceName> names = remembered.getOrDefault(network, List.of()).stream().map(ServiceName::parse).toList();
-            Catalogue catalogue = new Catalogue(pools, gateways, partial ? names : List.of(), now);
+            Catalogue catalogue = new Catalogue(pools, gateways, partial ? known.of(network) : List.of(), now);
             catalogue.setPartial(partial);
             NetworkServices added = new NetworkServices(network, catalogue, selector);
             endpoints.forEach((address, endpoint) -> added.add(address, endpoint, now));
@@ -201,7 +166,7 @@ public final class ServiceProxy implements AutoCloseable {
     public void down(String network) {
         locked(() -> {
             NetworkServices removed = networks.remove(network);
-            announced.remove(network);
+            changes.remove(network);
             if (removed != null) {
                 removed.close();
             }
@@ -219,8 +184,14 @@ public final class ServiceProxy implements AutoCloseable {
             long now = System.nanoTime();
             removed.forEach(address -> services.remove(address, now));
             added.forEach((address, endpoint) -> services.add(address, endpoint, now));
-            services.catalogue().hurry(now);
+            services.hurry();
         }));
+        selector.wakeup();
+    }
+
+    /** Asks at once which services the endpoints are of that are known of none: a container looks for an address that nothing has. */
+    public void hurryNames() {
+        locked(() -> networks.values().forEach(NetworkServices::hurryNames));
         selector.wakeup();
     }
 

@@ -70,7 +70,7 @@ public final class ManagerAddresses {
             listing = Listing.EMPTY;
             seen = Optional.empty();
         } catch (IOException _) {
-            // Being written: the next look will tell.
+            // Being written: the next look reads it.
         }
         return listing;
     }

@@ -213,7 +213,7 @@ public final class SwarmIdentity {
         String text = new String(octets(file), StandardCharsets.US_ASCII);
         if (LOCKED.matcher(text).find()) {
             throw new IdentityException(false, file + " is encrypted: the swarm is autolocked, and only the engine has the "
-                    + "key that unlocks it. Until `docker swarm update --autolock=false` this manager is told of no "
+                    + "key that unlocks it. Until `docker swarm update --autolock=false` this manager learns of no "
                     + "endpoints of other nodes, and makes no keys; when that is done, it joins the others by itself");
         }
         Matcher pem = PEM.matcher(text);

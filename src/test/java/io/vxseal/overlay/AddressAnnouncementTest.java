@@ -4,14 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.vxseal.address.NodeAddresses;
-import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.ClusterStatus;
-import io.vxseal.encryption.Encryption;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
-import io.vxseal.kernel.firewall.FirewallDetector;
-import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.TestSwarm;
 import java.net.InetAddress;
@@ -36,16 +32,11 @@ class AddressAnnouncementTest {
         try (ServerSocket free = new ServerSocket(0, 1, HERE)) {
             clusterPort = free.getLocalPort();
         }
-        return new Driver(
-                new Host(host.namespace(), host.route(), folder.resolve("run/netns"), 4800),
-                new Encryption(Xfrm.in(host.namespace()), 4800, (_, _) -> {}),
-                new FirewallDetector(Firewall.Backend.NFTABLES, host.namespace(), List.of("sh", firewall.toString())),
-                new StateStore(folder.resolve("state"), folder.resolve("run")),
-                Duration.ZERO,
-                listener -> new Cluster(
-                        new ClusterSettings(
-                                certificates, folder.resolve("managers.json"), clusterPort, Duration.ofHours(12), 0, Optional.empty()),
-                        listener));
+        return new DriverParts(host, folder)
+                .firewall(Firewall.Backend.NFTABLES, List.of("sh", firewall.toString()))
+                .cluster(new ClusterSettings(
+                        certificates, folder.resolve("managers.json"), clusterPort, Duration.ofHours(12), 0, Optional.empty()))
+                .driver();
     }
 
     /** A lock of xtables that is held for long, or a module that is missing. */

@@ -8,11 +8,7 @@ import io.vxseal.StandardError;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.address.NodeAddresses;
-import io.vxseal.cluster.Cluster;
-import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
-import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Key;
 import io.vxseal.journal.Event;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Drops;
@@ -22,7 +18,6 @@ import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.monitor.KernelMonitor;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.route.Route;
-import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
 import java.net.DatagramSocket;
@@ -33,7 +28,6 @@ import java.time.Duration;
 import java.util.AbstractList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -45,7 +39,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Protection of encrypted networks across lost state, changed settings and addresses. Needs no ESP: it checks rules and policies. */
 class ProtectionTest {
-    private static final int PORT = 4800;
+    private static final int PORT = DriverParts.PORT;
     private static final int OTHER_PORT = 4801;
     private static final int VNI = 4242;
     private static final String NETWORK = "abcdefgh";
@@ -93,16 +87,8 @@ class ProtectionTest {
 
     /** Starts a process of the plugin, up to the engine's first call. */
     private void recover(int port, String run) throws Exception {
-        driver = new Driver(
-                new Host(host.namespace(), host.route(), folder.resolve(run + "/netns"), port, Optional.of(monitor)),
-                new Encryption(Xfrm.in(host.namespace()), port, (_, _) -> {}),
-                new FirewallDetector(Firewall.Backend.NFTABLES, host.namespace(), firewall()),
-                new StateStore(folder.resolve("state"), folder.resolve(run)),
-                Duration.ZERO,
-                listener -> new Cluster(
-                        new ClusterSettings(
-                                folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
-                        listener));
+        driver = new DriverParts(host, folder)
+                .port(port).run(run).monitor(monitor).firewall(Firewall.Backend.NFTABLES, firewall()).driver();
         driver.recover();
     }
 
@@ -127,25 +113,16 @@ class ProtectionTest {
         return folder.resolve("run/netns").resolve(NETWORK);
     }
 
-    private static Network network(String id, int vni, boolean encrypted) throws DriverException {
-        Map<String, String> options = encrypted
-                ? Map.of(NetworkOptions.VXLANID_LIST, "" + vni, NetworkOptions.ENCRYPTED, "")
-                : Map.of(NetworkOptions.VXLANID_LIST, "" + vni);
-        return Network.of(id, options, List.of(new Network.Pool(Cidr.parse("10.44.0.0/24"), Cidr.parse("10.44.0.1/24"))));
-    }
-
     private void serve() throws Exception {
-        driver.createNetwork(network(NETWORK, VNI, true));
+        driver.createNetwork(DriverParts.network(NETWORK, VNI, true));
         keys();
         driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
         driver.join(NETWORK, "here", "container");
-        InetAddress address = InetAddress.ofLiteral("10.44.0.3");
-        driver.peersChanged(List.of(new PeerChange.Added(
-                new Peer(NETWORK, "there", new Cidr(address, 24), MacAddress.of(address), THERE))));
+        driver.peersChanged(List.of(new PeerChange.Added(DriverParts.peer(NETWORK, "there", "10.44.0.3", THERE))));
     }
 
     private void keys() throws DriverException {
-        driver.initialKeys(List.of(new Key(new byte[16], 1), new Key(new byte[16], 2), new Key(new byte[16], 3)));
+        driver.initialKeys(DriverParts.keys());
     }
 
     private String inside(String command) {
@@ -178,7 +155,7 @@ class ProtectionTest {
         delete("state");
         start(PORT, "run");
         assertThat(driver.status().networks()).extracting(Overview.Attached::network)
-                .containsExactly(network(NETWORK, VNI, true));
+                .containsExactly(DriverParts.network(NETWORK, VNI, true));
         assertThat(isProtected(PORT)).isTrue();
         assertThat(isBlocked()).isTrue();
         keys();
@@ -476,7 +453,7 @@ class ProtectionTest {
     @Test
     void retriesRemovalOfNamespaceThatCouldNotBeBuilt() throws Exception {
         host.run("ip link add taken type vxlan id %d dstport %d local 10.55.0.1".formatted(VNI, PORT));
-        Network network = network(NETWORK, VNI, true);
+        Network network = DriverParts.network(NETWORK, VNI, true);
         Subnet subnet = network.subnets().getFirst();
         driver.createNetwork(new Network(NETWORK, true, network.linkMtu(), new AbstractList<>() {
             private boolean mounted;
@@ -510,17 +487,18 @@ class ProtectionTest {
 
     @Test
     void replacesUnusedNetworkByOneOfTheSwarm() throws Exception {
-        driver.createNetwork(network("ghost", VNI, false));
-        driver.createNetwork(network("newer", VNI, true));
+        driver.createNetwork(DriverParts.network("ghost", VNI, false));
+        driver.createNetwork(DriverParts.network("newer", VNI, true));
         assertThat(driver.status().networks()).extracting(attached -> attached.network().id()).containsExactly("newer");
-        driver.createNetwork(network("newer", VNI + 1, true));
-        assertThat(driver.status().networks()).extracting(attached -> attached.network()).containsExactly(network("newer", VNI + 1, true));
+        driver.createNetwork(DriverParts.network("newer", VNI + 1, true));
+        assertThat(driver.status().networks()).extracting(attached -> attached.network())
+                .containsExactly(DriverParts.network("newer", VNI + 1, true));
     }
 
     @Test
     void refusesVniOfNetworkWithContainersHere() throws Exception {
         serve();
-        assertThatThrownBy(() -> driver.createNetwork(network("newer", VNI, false)))
+        assertThatThrownBy(() -> driver.createNetwork(DriverParts.network("newer", VNI, false)))
                 .hasMessageContaining("" + VNI).hasMessageContaining(NETWORK);
         assertThat(driver.status().networks()).extracting(attached -> attached.network().id()).containsExactly(NETWORK);
     }

@@ -7,7 +7,6 @@ import io.vxseal.address.MacAddress;
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterListener;
-import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.KeyRing;
@@ -17,13 +16,10 @@ import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.netns.Namespace;
-import io.vxseal.kernel.xfrm.Xfrm;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -32,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Repairs while the kernel refuses to remove a VXLAN device: the socket in the network's namespace is closed. */
 class ReconcilerTest {
-    private static final int PORT = 4800;
+    private static final int PORT = DriverParts.PORT;
     private static final int OTHER_PORT = 4801;
     private static final int VNI = 4242;
     private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
@@ -54,22 +50,21 @@ class ReconcilerTest {
     @BeforeEach
     void open() throws Exception {
         underlay = new TestHost(folder.resolve("host"));
-        host = new Host(underlay.namespace(), underlay.route(), folder.resolve("run/netns"), PORT);
-        detector = new FirewallDetector(Firewall.Backend.NFTABLES, host.namespace(), List.of());
-        Encryption encryption = new Encryption(Xfrm.in(host.namespace()), PORT, (_, _) -> {});
+        DriverParts parts = new DriverParts(underlay, folder);
+        host = parts.host();
+        detector = parts.detector();
+        Encryption encryption = parts.encryption();
         Journal journal = new Journal();
         RepairLog repairs = new RepairLog(new ErrorLog(journal), journal);
         DriverLock lock = new DriverLock();
-        cluster = new Cluster(
-                new ClusterSettings(folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
-                new ClusterListener() {
-                    @Override
-                    public void peersChanged(List<PeerChange> changes) {}
+        cluster = parts.cluster(new ClusterListener() {
+            @Override
+            public void peersChanged(List<PeerChange> changes) {}
 
-                    @Override
-                    public void ring(KeyRing ring) {}
-                });
-        Networks networks = new Networks(new StateStore(folder.resolve("state"), folder.resolve("run")), cluster);
+            @Override
+            public void ring(KeyRing ring) {}
+        });
+        Networks networks = new Networks(parts.store(), cluster);
         local = new LocalNode(host);
         protection = new Protection(host, encryption, detector);
         ServiceAddresses services = new ServiceAddresses(host, lock, networks, repairs);
@@ -81,8 +76,7 @@ class ReconcilerTest {
                 new Rekeying(lock, encryption, dataPath, readiness, cluster, repairs), cluster, services, repairs);
 
         reconciler.moveTo(local.set(new NodeAddresses(HERE, HERE)));
-        networks.add(Network.of("abcdefgh", Map.of(NetworkOptions.VXLANID_LIST, "" + VNI, NetworkOptions.ENCRYPTED, ""),
-                List.of(new Network.Pool(Cidr.parse("10.44.0.0/24"), Cidr.parse("10.44.0.1/24")))));
+        networks.add(DriverParts.network("abcdefgh", VNI, true));
         attachment = networks.get("abcdefgh");
         Cidr address = Cidr.parse("10.44.0.2/24");
         Endpoint endpoint = new Endpoint("here", "abcdefgh", address, MacAddress.of(address.address()), true);
@@ -97,7 +91,7 @@ class ReconcilerTest {
         attachment.namespace.ifPresent(NetworkNamespace::close);
         protection.close();
         cluster.close();
-        Namespace.unpin(folder.resolve("run/netns/abcdefgh"));
+        Namespace.unpin(host.pins().resolve("abcdefgh"));
         underlay.close();
     }
 

@@ -5,26 +5,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
 import io.vxseal.address.Cidr;
-import io.vxseal.address.MacAddress;
 import io.vxseal.address.NodeAddresses;
-import io.vxseal.cluster.Cluster;
-import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
-import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.EspProbe;
-import io.vxseal.encryption.Key;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
-import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.firewall.FrameMark;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
-import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -42,7 +34,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Repairs of what others remove or change in the kernel, and recovery from damaged state files. */
 class RepairTest {
-    private static final int PORT = 4800;
     private static final String NETWORK = "abcdefgh";
     private static final InetAddress HERE = InetAddress.ofLiteral("10.55.0.1");
     private static final InetAddress THERE = InetAddress.ofLiteral("10.55.0.2");
@@ -52,27 +43,21 @@ class RepairTest {
     Path folder;
 
     private TestHost host;
+    private DriverParts parts;
     private Driver driver;
 
     @BeforeEach
     void open() throws Exception {
         host = new TestHost(folder.resolve("host"));
-        driver = driver();
-        driver.recover();
-        driver.self(new NodeAddresses(HERE, HERE));
+        parts = new DriverParts(host, folder).probe(EspProbe::check).firewall(Firewall.Backend.AUTO, List.of());
+        start();
     }
 
-    private Driver driver() throws Exception {
-        return new Driver(
-                new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
-                new Encryption(Xfrm.in(host.namespace()), PORT, EspProbe::check),
-                new FirewallDetector(Firewall.Backend.AUTO, host.namespace(), List.of()),
-                store(),
-                Duration.ZERO,
-                listener -> new Cluster(
-                        new ClusterSettings(
-                                folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
-                        listener));
+    /** Starts a process of the plugin. */
+    private void start() throws Exception {
+        driver = parts.driver();
+        driver.recover();
+        driver.self(new NodeAddresses(HERE, HERE));
     }
 
     @AfterEach
@@ -83,17 +68,14 @@ class RepairTest {
     }
 
     private Path pin() {
-        return folder.resolve("netns").resolve(NETWORK);
+        return parts.pin(NETWORK);
     }
 
     /** Creates a network with an endpoint here, 10.44.0.2, and one on another node, 10.44.0.3. */
     private void serve(boolean encrypted) throws Exception {
-        Map<String, String> options = Map.of(NetworkOptions.VXLANID_LIST, "4242");
-        Map<String, String> sealed = Map.of(NetworkOptions.VXLANID_LIST, "4242", NetworkOptions.ENCRYPTED, "");
-        driver.createNetwork(Network.of(NETWORK, encrypted ? sealed : options,
-                List.of(new Network.Pool(Cidr.parse("10.44.0.0/24"), Cidr.parse("10.44.0.1/24")))));
+        driver.createNetwork(DriverParts.network(NETWORK, 4242, encrypted));
         if (encrypted) {
-            driver.initialKeys(List.of(new Key(new byte[16], 1), new Key(new byte[16], 2), new Key(new byte[16], 3)));
+            driver.initialKeys(DriverParts.keys());
         }
         driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
         driver.join(NETWORK, "here", "");
@@ -101,8 +83,7 @@ class RepairTest {
     }
 
     private static Peer peer(String id, String address, InetAddress node) {
-        InetAddress own = InetAddress.ofLiteral(address);
-        return new Peer(NETWORK, id, new Cidr(own, 24), MacAddress.of(own), node);
+        return DriverParts.peer(NETWORK, id, address, node);
     }
 
     private String inside(String command) {
@@ -228,9 +209,7 @@ class RepairTest {
         driver.leave(NETWORK, "here");
         Namespace.create(pin()).close();
         driver.close();
-        driver = driver();
-        driver.recover();
-        driver.self(new NodeAddresses(HERE, HERE));
+        start();
         driver.repair();
         assertThat(Namespace.open(pin())).isEmpty();
     }
@@ -273,7 +252,7 @@ class RepairTest {
     @Test
     void readsEncryptionOfVersion010FromMarkOrPolicies() throws Exception {
         serve(false);
-        Host here = new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT);
+        Host here = parts.host();
         inside("ip link set vx-001092-abcde alias none");
         assertThat(encrypted(here, false)).isFalse();
         assertThat(encrypted(here, true)).isTrue();
@@ -302,14 +281,14 @@ class RepairTest {
     @Test
     void recoversEndpointThatOthersKnowIfItHasALink() throws Exception {
         serve(false);
-        StateStore.Ephemeral before = store().ephemeralFile.read().orElseThrow();
+        StateStore.Ephemeral before = parts.store().ephemeralFile.read().orElseThrow();
         driver.close();
         Files.writeString(folder.resolve("run/endpoints.json"), "");
         again();
         // A hostile node can name others' endpoints, but not change what the kernel has.
         driver.recalled(List.of(peer("here", "10.44.0.66", HERE), peer("here", "10.44.0.2", HERE), peer("here", "10.44.0.2", HERE),
                 peer("gone", "10.44.0.4", HERE)));
-        assertThat(store().ephemeralFile.read()).contains(before);
+        assertThat(parts.store().ephemeralFile.read()).contains(before);
         driver.leave(NETWORK, "here");
         driver.deleteEndpoint(NETWORK, "here");
         assertThat(Namespace.open(pin())).isEmpty();
@@ -322,7 +301,7 @@ class RepairTest {
 
     private void assertRecoveredFromKernel(boolean encrypted) throws Exception {
         serve(encrypted);
-        StateStore.Persistent before = store().persistentFile.read().orElseThrow();
+        StateStore.Persistent before = parts.store().persistentFile.read().orElseThrow();
         String links = sameLinks();
         driver.close();
         for (String file : List.of("state/state.json", "run/endpoints.json")) {
@@ -334,7 +313,7 @@ class RepairTest {
         assertThat(sameLinks()).isEqualTo(links);
         assertThat(folder.resolve("state/state.json.damaged")).exists();
         assertThat(folder.resolve("run/endpoints.json.damaged")).exists();
-        assertThat(store().persistentFile.read().orElseThrow().networks()).isEqualTo(before.networks());
+        assertThat(parts.store().persistentFile.read().orElseThrow().networks()).isEqualTo(before.networks());
         // An engine that restarts does the same.
         driver.createNetwork(before.networks().getFirst());
         again();
@@ -349,13 +328,7 @@ class RepairTest {
 
     private void again() throws Exception {
         driver.close();
-        driver = driver();
-        driver.recover();
-        driver.self(new NodeAddresses(HERE, HERE));
-    }
-
-    private StateStore store() {
-        return new StateStore(folder.resolve("state"), folder.resolve("run"));
+        start();
     }
 
     @Tag("esp")
@@ -393,8 +366,7 @@ class RepairTest {
                 List.of(new Network.Pool(Cidr.parse("10.45.0.0/24"), Cidr.parse("10.45.0.1/24")))));
         driver.createEndpoint("other", "second", Cidr.parse("10.45.0.2/24"), Optional.empty());
         driver.join("other", "second", "");
-        InetAddress address = InetAddress.ofLiteral("10.45.0.3");
-        added(new Peer("other", "far", new Cidr(address, 24), MacAddress.of(address), THERE));
+        added(DriverParts.peer("other", "far", "10.45.0.3", THERE));
         assertThat(host.run("ip xfrm state")).isEqualTo(one);
         driver.leave(NETWORK, "here");
         assertThat(host.run("ip xfrm state")).isEqualTo(one);

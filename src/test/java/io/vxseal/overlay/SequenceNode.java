@@ -7,7 +7,6 @@ import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
-import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.EspProbe;
@@ -191,10 +190,7 @@ final class SequenceNode implements AutoCloseable {
                 new FirewallDetector(backend, host.namespace(), prefix),
                 new StateStore(state, run),
                 Duration.ZERO,
-                listener -> new Cluster(
-                        new ClusterSettings(
-                                folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
-                        listener));
+                listener -> new Cluster(DriverParts.noSwarm(folder), listener));
     }
 
     private NodeAddresses ends() {

@@ -6,21 +6,13 @@ import static org.awaitility.Awaitility.await;
 
 import io.vxseal.StandardError;
 import io.vxseal.address.Cidr;
-import io.vxseal.address.MacAddress;
 import io.vxseal.address.NodeAddresses;
-import io.vxseal.cluster.Cluster;
-import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
-import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.Key;
 import io.vxseal.journal.Event;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
-import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.netns.Namespace;
-import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.overlay.watch.Condition;
-import io.vxseal.peers.Peer;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -43,6 +35,7 @@ class WatchTest {
     private Path folder;
 
     private TestHost host;
+    private DriverParts parts;
     private Driver driver;
 
     @BeforeEach
@@ -52,16 +45,8 @@ class WatchTest {
         host.run("ip link set wire up");
         host.run("ip link set other up");
         host.run("ip address add 10.55.0.1/24 dev wire");
-        driver = new Driver(
-                new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
-                new Encryption(Xfrm.in(host.namespace()), PORT, (_, _) -> {}),
-                new FirewallDetector(Firewall.Backend.AUTO, host.namespace(), List.of()),
-                new StateStore(folder, folder),
-                Duration.ZERO,
-                listener -> new Cluster(
-                        new ClusterSettings(
-                                folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
-                        listener));
+        parts = new DriverParts(host, folder).firewall(Firewall.Backend.AUTO, List.of());
+        driver = parts.driver();
         driver.recover();
         driver.self(new NodeAddresses(HERE, HERE));
     }
@@ -69,23 +54,17 @@ class WatchTest {
     @AfterEach
     void close() throws Exception {
         driver.close();
-        Namespace.unpin(folder.resolve("netns").resolve(NETWORK));
+        Namespace.unpin(parts.pin(NETWORK));
         host.close();
-    }
-
-    private static List<Network.Pool> pools() {
-        return List.of(new Network.Pool(Cidr.parse("10.44.0.0/24"), Cidr.parse("10.44.0.1/24")));
     }
 
     /** Creates an encrypted network with an endpoint here, 10.44.0.2, and one on another node, 10.44.0.3. */
     private void serve(Map<String, String> options) throws Exception {
-        driver.createNetwork(Network.of(NETWORK, options, pools()));
-        driver.initialKeys(List.of(new Key(new byte[16], 1), new Key(new byte[16], 2), new Key(new byte[16], 3)));
+        driver.createNetwork(Network.of(NETWORK, options, DriverParts.pools()));
+        driver.initialKeys(DriverParts.keys());
         driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
         driver.join(NETWORK, "here", "");
-        InetAddress peer = InetAddress.ofLiteral("10.44.0.3");
-        driver.peersChanged(List.of(new PeerChange.Added(
-                new Peer(NETWORK, "there", new Cidr(peer, 24), MacAddress.of(peer), THERE))));
+        driver.peersChanged(List.of(new PeerChange.Added(DriverParts.peer(NETWORK, "there", "10.44.0.3", THERE))));
     }
 
     /** Returns whether a condition is there whose text has these words. */
@@ -98,7 +77,7 @@ class WatchTest {
 
     @Test
     void networkGetsMtuOfSmallLinkAndAnotherIsReported() throws Exception {
-        Map<String, String> allocated = driver.allocateNetwork(NETWORK, Map.of(NetworkOptions.ENCRYPTED, ""), pools());
+        Map<String, String> allocated = driver.allocateNetwork(NETWORK, Map.of(NetworkOptions.ENCRYPTED, ""), DriverParts.pools());
         assertThat(allocated).containsEntry(NetworkOptions.MTU, "1400");
         serve(allocated);
         assertThat(isWatched(Condition.Kind.PATH_MTU, "")).isFalse();
@@ -115,7 +94,7 @@ class WatchTest {
     }
 
     private String endpoint(Map<String, String> options) throws Exception {
-        driver.createNetwork(Network.of(NETWORK, options, pools()));
+        driver.createNetwork(Network.of(NETWORK, options, DriverParts.pools()));
         driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
         return "here";
     }
@@ -127,7 +106,7 @@ class WatchTest {
         assertThatThrownBy(() -> driver.join(NETWORK, endpoint, "")).isInstanceOf(DriverException.class);
         assertThat(isWatched(Condition.Kind.REFUSED, "network abcdefgh was refused here")).isTrue();
         assertThat(isWatched(Condition.Kind.REFUSED, "encryption key is not present")).isTrue();
-        driver.initialKeys(List.of(new Key(new byte[16], 1), new Key(new byte[16], 2), new Key(new byte[16], 3)));
+        driver.initialKeys(DriverParts.keys());
         driver.join(NETWORK, endpoint, "");
         assertThat(isWatched(Condition.Kind.REFUSED, "")).isFalse();
     }

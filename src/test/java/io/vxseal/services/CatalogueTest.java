@@ -25,6 +25,7 @@ class CatalogueTest {
 
     private final Catalogue catalogue = new Catalogue(
             List.of(Cidr.parse("10.0.1.0/24")), List.of(address(1)), List.of(), 0);
+    private final QuestionSchedule schedule = new QuestionSchedule(catalogue);
 
     private static InetAddress address(int last) {
         return InetAddress.ofLiteral("10.0.1." + last);
@@ -57,19 +58,6 @@ class CatalogueTest {
     }
 
     @Test
-    void asksNamesThenServicesAndRestsForSecond() {
-        catalogue.add(address(2), "a", 0);
-        assertThat(catalogue.due(0)).containsExactly(new Question.NameOf(address(2)));
-        catalogue.name(address(2), task("web", 1), 0);
-        assertThat(catalogue.due(0)).containsExactlyInAnyOrder(new Question.AddressesOf(WEB), new Question.TasksOf(WEB));
-        catalogue.addresses(WEB, List.of(VIP), 0);
-        catalogue.tasks(WEB, List.of(address(2)), 0, 0);
-        assertThat(catalogue.due(SECOND - 1)).isEmpty();
-        assertThat(catalogue.nextDue(SECOND / 2)).isEqualTo(SECOND);
-        assertThat(catalogue.due(SECOND)).containsExactly(new Question.TasksOf(WEB));
-    }
-
-    @Test
     void drainingTaskGetsNoNewConnections() {
         webWithTwoTasks();
         catalogue.tasks(WEB, List.of(address(3)), SECOND, SECOND);
@@ -91,7 +79,7 @@ class CatalogueTest {
         webWithTwoTasks();
         catalogue.tasks(WEB, List.of(), SECOND, SECOND);
         assertThat(catalogue.backends().get(VIP)).hasSize(2);
-        assertThat(catalogue.due(SECOND)).contains(new Question.AddressesOf(WEB));
+        assertThat(schedule.due(SECOND)).contains(new Question.AddressesOf(WEB));
         catalogue.addresses(WEB, List.of(VIP), SECOND);
         assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of()));
     }
@@ -111,7 +99,7 @@ class CatalogueTest {
         catalogue.remove(address(2), SECOND);
         catalogue.remove(address(3), SECOND);
         assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of()));
-        assertThat(catalogue.due(60 * SECOND)).isEmpty();
+        assertThat(schedule.due(60 * SECOND)).isEmpty();
         catalogue.forget(300 * SECOND);
         assertThat(catalogue.backends()).hasSize(1);
         catalogue.forget(700 * SECOND);
@@ -150,20 +138,10 @@ class CatalogueTest {
     }
 
     @Test
-    void reusedAddressIsNamedAnew() {
-        webWithTwoTasks();
-        catalogue.add(address(3), "other", SECOND);
-        assertThat(catalogue.due(SECOND)).contains(new Question.NameOf(address(3)));
-        catalogue.name(address(3), task("web", 2), SECOND);
-        catalogue.tasks(WEB, List.of(address(2)), SECOND, SECOND);
-        assertThat(catalogue.due(2 * SECOND)).as("the name may be the former endpoint's").contains(new Question.NameOf(address(3)));
-    }
-
-    @Test
     void rememberedServiceIsServedBeforeEndpointsAreKnown() {
         Catalogue later = new Catalogue(List.of(Cidr.parse("10.0.1.0/24")), List.of(), List.of(WEB), 0);
         later.setPartial(true);
-        assertThat(later.due(0)).containsExactlyInAnyOrder(new Question.AddressesOf(WEB), new Question.TasksOf(WEB));
+        assertThat(new QuestionSchedule(later).due(0)).containsExactlyInAnyOrder(new Question.AddressesOf(WEB), new Question.TasksOf(WEB));
         assertThat(later.isConfirmed(SECOND)).isFalse();
         later.addresses(WEB, List.of(VIP), SECOND);
         later.tasks(WEB, List.of(address(2)), SECOND, SECOND);
@@ -178,6 +156,7 @@ class CatalogueTest {
     void endpointsAreNeverVipsAndOnlyTheyAreBackends(@ForAll long seed) {
         Random random = new Random(seed);
         Catalogue some = new Catalogue(List.of(Cidr.parse("10.0.1.0/24")), List.of(address(1)), List.of(), 0);
+        QuestionSchedule questions = new QuestionSchedule(some);
         Map<InetAddress, Integer> present = new HashMap<>();
         for (int step = 1; step < 200; step++) {
             long now = step * SECOND / 4;
@@ -195,7 +174,7 @@ class CatalogueTest {
                 case 2 -> some.name(one, random.nextInt(4) == 0 ? "alone.my.net" : task(service.service(), step), now);
                 case 3 -> some.addresses(service, addresses(random), now);
                 case 4 -> some.tasks(service, addresses(random), now, now);
-                default -> some.due(now);
+                default -> questions.due(now);
             }
             var backends = some.backends();
             assertThat(backends.keySet()).doesNotContain(address(1)).noneMatch(present::containsKey);
@@ -220,10 +199,10 @@ class CatalogueTest {
         long now = 0;
         for (int step = 0; step < 100; step++) {
             now += random.nextLong(SECOND);
-            catalogue.due(now);
+            schedule.due(now);
             catalogue.forget(now);
             if (random.nextBoolean()) {
-                catalogue.hurry(now);
+                schedule.hurry();
             }
         }
         assertThat(catalogue.backends()).isEqualTo(before);

@@ -196,10 +196,6 @@ final class Admission {
         return pending.size();
     }
 
-    int connections() {
-        return count;
-    }
-
     /** Returns the oldest pending connection of the source with the most, if it has more than its share; else an old one. */
     private Optional<Entry> displaceable(long now) {
         Source largest = pending.stream()

@@ -1,8 +1,6 @@
 package io.vxseal.cluster.link;
 
 import io.vxseal.swarm.NodeName;
-import io.vxseal.swarm.Role;
-import java.net.InetAddress;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -11,15 +9,7 @@ public interface Connection {
     /** Returns the name in the peer's certificate. */
     NodeName peer();
 
-    /** Returns the role in the peer's certificate. */
-    default Role role() {
-        return peer().role();
-    }
-
-    /** Returns the address that the peer's packets come from. */
-    InetAddress remote();
-
-    /** Returns whether the session has ended; its listener is told after that. */
+    /** Returns whether the session has ended; its listener is called after that. */
     boolean hasEnded();
 
     /** Returns when the last octet of any kind came from the peer, as of {@link System#nanoTime}. */
@@ -46,6 +36,6 @@ public interface Connection {
     /** Notes that a message is handled for which {@link #hold} was called. */
     void release(int octets);
 
-    /** Closes the session and tells the peer the reason; drops what is still queued. */
+    /** Closes the session and sends the peer the reason; drops what is still queued. */
     void close(String reason);
 }

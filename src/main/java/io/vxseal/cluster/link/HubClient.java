@@ -27,8 +27,6 @@ import org.eclipse.jetty.util.component.LifeCycle;
 /** Node's side of sessions: dials hubs, one session with each. Dialling again is the caller's business. */
 public final class HubClient implements AutoCloseable {
     private static final Duration CONNECT = Duration.ofSeconds(3);
-    private static final int MAX_HEADER = 4096;
-    private static final long TICK_MILLIS = 500;
     private static final long MAX_INCOMING = 8 << 20;
     private static final long MAX_OUTGOING = 8 << 20;
 
@@ -72,7 +70,7 @@ public final class HubClient implements AutoCloseable {
         http.setFollowRedirects(false);
         http.setUserAgentField(null);
         http.setIdleTimeout(0);
-        http.setMaxResponseHeadersSize(MAX_HEADER);
+        http.setMaxResponseHeadersSize(HubServer.MAX_HEADER);
         http.setUseInputDirectByteBuffers(false);
         http.setUseOutputDirectByteBuffers(false);
         try {
@@ -82,7 +80,7 @@ public final class HubClient implements AutoCloseable {
         }
         http.getProtocolHandlers().clear();
         http.getContentDecoderFactories().clear();
-        this.timer = threads.every(TICK_MILLIS, this::tick);
+        this.timer = threads.every(LinkTimes.TICK_MILLIS, this::tick);
     }
 
     private ClientConnector connector(InetAddress bind) {
@@ -100,9 +98,9 @@ public final class HubClient implements AutoCloseable {
     }
 
     /**
-     * Opens a session with a hub, which replaces one that stands with the same hub.
+     * Opens a session with a hub, which replaces an earlier one with the same hub.
      *
-     * @return the connection, after the listener was told; fails with an {@link IOException} that says why there is none
+     * @return the connection, after the listener was called; fails with an {@link IOException} that says why there is none
      */
     public CompletableFuture<Connection> dial(InetSocketAddress hub) {
         return new Dial(hub).start();
@@ -182,7 +180,7 @@ public final class HubClient implements AutoCloseable {
                 PeerVerifier.Peer peer =
                         verifier.verify(response.getRequest().getConnection().getSslSessionData().sslSession());
                 Session session = new Session(peer,
-                        new Session.Exchange(source, body, hub.getAddress(), () -> cut("the session ended")),
+                        new Session.Exchange(source, body, () -> cut("the session ended")),
                         context, Session.Pace.UNLIMITED);
                 sessions.start(session);
                 opened.complete(session);

@@ -36,8 +36,8 @@ public final class HubServer implements AutoCloseable {
     /** Header of a refusal: the reason. */
     static final String REFUSED = "Vxseal-Refused";
 
-    private static final int MAX_HEADER = 4096;
-    private static final long TICK_MILLIS = 500;
+    /** Longest header of a request for a session, and of its response, in octets. */
+    static final int MAX_HEADER = 4096;
 
     /** Octets of incomplete messages of all sessions. */
     private static final long MAX_INCOMING = 16 << 20;
@@ -108,7 +108,7 @@ public final class HubServer implements AutoCloseable {
         } catch (Exception e) {
             throw new IOException("the hub cannot be started: " + e.getMessage(), e);
         }
-        timer = threads.every(TICK_MILLIS, this::tick);
+        timer = threads.every(LinkTimes.TICK_MILLIS, this::tick);
     }
 
     /** Returns the port that it listens on. */
@@ -175,7 +175,7 @@ public final class HubServer implements AutoCloseable {
                 PeerVerifier.Peer peer = verifier.verify(endPoint.getSslSessionData().sslSession());
                 sessions.admit(peer.name().node());
                 acceptor.settle(endPoint);
-                open(peer, remote, request, response, callback, endPoint);
+                open(peer, request, response, callback, endPoint);
             } catch (RefusedException refused) {
                 refusals.refused(refused, remote.getHostAddress());
                 refuse(refused, response, callback);
@@ -185,14 +185,13 @@ public final class HubServer implements AutoCloseable {
 
         private void open(
                 PeerVerifier.Peer peer,
-                InetAddress remote,
                 Request request,
                 Response response,
                 Callback callback,
                 EndPoint endPoint) {
             response.setStatus(HttpStatus.OK_200);
             response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/octet-stream");
-            Session.Exchange exchange = new Session.Exchange(request, response, remote, () -> {
+            Session.Exchange exchange = new Session.Exchange(request, response, () -> {
                 endPoint.close();
                 callback.failed(new EofException("the session ended"));
             });

@@ -13,4 +13,7 @@ import java.time.Duration;
 public record LinkTimes(Duration handshake, Duration keepAlive, Duration silence) {
     public static final LinkTimes DEFAULT =
             new LinkTimes(Duration.ofSeconds(15), Duration.ofSeconds(4), Duration.ofSeconds(13));
+
+    /** Interval at which sessions are checked against these times. */
+    static final long TICK_MILLIS = 500;
 }

@@ -43,8 +43,4 @@ final class MemoryBudget {
             }
         }
     }
-
-    long used() {
-        return used.get();
-    }
 }

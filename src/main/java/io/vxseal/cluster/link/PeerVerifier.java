@@ -18,7 +18,7 @@ import javax.net.ssl.SSLSession;
 
 /**
  * Judgement of peers' certificates. The TLS handshake checks a full chain, but a resumed TLS session checks none, and
- * certificates, roots and the list of nodes change while sessions stand: so every session is judged here when it opens,
+ * certificates, roots and the list of nodes change while sessions last: so every session is judged here when it opens,
  * and again with each change.
  */
 final class PeerVerifier {

@@ -4,13 +4,10 @@ import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.cluster.refusal.RefusalListener;
 import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.swarm.NodeName;
-import java.net.InetAddress;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.io.Content;
-import org.eclipse.jetty.util.IteratingCallback;
 import org.eclipse.jetty.util.thread.SerializedInvoker;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -18,16 +15,10 @@ import org.slf4j.LoggerFactory;
 
 /**
  * One full-duplex HTTP exchange: frames in the request's body one way, in the response's the other. The same class serves
- * both ends. Everything that the listener is called for, and all reading, runs through one {@link SerializedInvoker}.
+ * both ends. Every call of the listener, and all reading, runs through one {@link SerializedInvoker}; a {@link FrameWriter} writes.
  */
 final class Session implements Connection {
     private static final Logger log = LoggerFactory.getLogger(Session.class);
-    private static final int MAX_QUEUED_OCTETS = 1 << 20;
-    private static final int MAX_QUEUED_MESSAGES = 256;
-
-    /** Messages that the listener may hold, and octets: more than a busy member has waiting of an honest peer. */
-    static final int MAX_HELD_MESSAGES = 64;
-    static final int MAX_HELD_OCTETS = 2 << 20;
 
     /** How long the peer has to take the reason before the connection is cut. */
     private static final long CLOSE_MILLIS = 1_000;
@@ -38,30 +29,13 @@ final class Session implements Connection {
     private final FrameReader reader;
 
     private final SerializedInvoker invoker = new SerializedInvoker(Session.class);
-    private final Writer writer = new Writer();
+    private final FrameWriter writer;
+    private final HeldMessages held = new HeldMessages();
     private final Object lock = new Object();
 
-    /** Guarded by {@link #lock}. */
-    private final OutgoingQueue queue;
-
-    /** Guarded by {@link #lock}. */
-    private boolean keepAliveDue;
-
-    /** Messages that the listener holds, and their octets. Guarded by {@link #lock}. */
-    private int heldMessages;
-
-    private int heldOctets;
-
-    /** Whether reading goes on once the listener holds fewer. Guarded by {@link #lock}. */
-    private boolean readingWaits;
-
-    /** Why the session ended; null while it stands. Written under {@link #lock}. */
+    /** Why the session ended; null while it lasts. Written under {@link #lock}. */
     private volatile @Nullable String ended;
 
-    /** Whether the peer is to be told the reason. Guarded by {@link #lock}. */
-    private boolean closeFrameDue;
-
-    private volatile long writtenAt;
     private volatile long receivedAt;
 
     /** When the last whole frame arrived. */
@@ -79,10 +53,9 @@ final class Session implements Connection {
      *
      * @param in body that arrives
      * @param out body that is sent
-     * @param remote the peer's address
      * @param cut closes the connection; may be called more than once
      */
-    record Exchange(Content.Source in, Content.Sink out, InetAddress remote, Runnable cut) {}
+    record Exchange(Content.Source in, Content.Sink out, Runnable cut) {}
 
     /**
      * What the sessions of a hub or client have in common.
@@ -115,26 +88,47 @@ final class Session implements Connection {
         this.context = context;
         this.pace = pace;
         this.reader = new FrameReader(Messages.MAX_OCTETS, context.incoming());
-        this.queue = new OutgoingQueue(MAX_QUEUED_OCTETS, MAX_QUEUED_MESSAGES, context.outgoing());
-        this.writtenAt = System.nanoTime();
-        this.receivedAt = writtenAt;
-        this.frameAt = writtenAt;
+        this.writer = new FrameWriter(exchange.out(), context.outgoing(), new WriterEvents());
+        this.receivedAt = System.nanoTime();
+        this.frameAt = receivedAt;
     }
 
-    /** Tells the listener, sends the first frame and begins to read. */
+    private final class WriterEvents implements FrameWriter.Events {
+        @Override
+        public void drained() {
+            later(() -> {
+                if (ended == null) {
+                    context.listener().drained(Session.this);
+                }
+            });
+        }
+
+        @Override
+        public void closed() {
+            exchange.cut().run();
+        }
+
+        @Override
+        public void failed(Throwable failure) {
+            lost(failure);
+            exchange.cut().run();
+        }
+    }
+
+    /** Reports the session to the listener, sends the first frame and begins to read. */
     void start() {
         invoker.run(() -> {
             if (ended == null) {
                 context.listener().opened(this);
             } else {
-                closed = true; // Ended before it began: the listener is told nothing.
+                closed = true; // Ended before it began: the listener is not called at all.
             }
-            sendKeepAlive();
+            writer.keepAlive();
             read();
         });
     }
 
-    /** Runs a task once the listener has been told of the end of this session, which must have ended. */
+    /** Runs a task after the listener was called for the end of this session, which must have ended. */
     void afterClose(Runnable task) {
         later(task);
     }
@@ -154,11 +148,6 @@ final class Session implements Connection {
     }
 
     @Override
-    public InetAddress remote() {
-        return exchange.remote();
-    }
-
-    @Override
     public long lastReceived() {
         return receivedAt;
     }
@@ -170,57 +159,18 @@ final class Session implements Connection {
 
     @Override
     public boolean send(byte[] message) {
-        if (message.length > Messages.MAX_OCTETS) {
-            throw new IllegalArgumentException(
-                    "message of %d octets, at most %d".formatted(message.length, Messages.MAX_OCTETS));
-        }
-        synchronized (lock) {
-            if (ended != null) {
-                return false;
-            }
-            if (!queue.offer(message)) {
-                if (queue.isEmpty()) {
-                    context.outgoing().callWhenFree(this::tellDrained);
-                }
-                return false;
-            }
-        }
-        writer.iterate();
-        return true;
+        return writer.send(message);
     }
 
     @Override
     public void hold(int octets) {
-        synchronized (lock) {
-            heldMessages++;
-            heldOctets += octets;
-        }
+        held.hold(octets);
     }
 
     @Override
     public void release(int octets) {
-        boolean goOn;
-        synchronized (lock) {
-            heldMessages--;
-            heldOctets -= octets;
-            goOn = readingWaits && !holdsTooMuch();
-            readingWaits &= !goOn;
-        }
-        if (goOn) {
+        if (held.release(octets)) {
             later(this::readOn);
-        }
-    }
-
-    private boolean holdsTooMuch() {
-        return heldMessages >= MAX_HELD_MESSAGES || heldOctets >= MAX_HELD_OCTETS;
-    }
-
-    /** Returns whether reading has to wait; if so, {@link #release} goes on. */
-    private boolean mustWait() {
-        synchronized (lock) {
-            readingWaits = holdsTooMuch();
-            paused = readingWaits;
-            return readingWaits;
         }
     }
 
@@ -233,8 +183,8 @@ final class Session implements Connection {
     void tick(long now) {
         if (now - frameAt > context.times().silence().toNanos() && !paused) {
             reject(new RefusedException(Refusal.SILENCE, "nothing whole for " + context.times().silence().toSeconds() + " s"));
-        } else if (now - writtenAt >= context.times().keepAlive().toNanos()) {
-            sendKeepAlive();
+        } else if (now - writer.writtenAt() >= context.times().keepAlive().toNanos()) {
+            writer.keepAlive();
         }
     }
 
@@ -245,13 +195,6 @@ final class Session implements Connection {
         }
     }
 
-    private void sendKeepAlive() {
-        synchronized (lock) {
-            keepAliveDue = true;
-        }
-        writer.iterate();
-    }
-
     /** Runs a task in order with the others, on a thread of the pool: callers may hold locks of their own. */
     private void later(Runnable task) {
         Runnable todo = invoker.offer(task);
@@ -260,29 +203,21 @@ final class Session implements Connection {
         }
     }
 
-    private void tellDrained() {
-        later(() -> {
-            if (ended == null) {
-                context.listener().drained(this);
-            }
-        });
-    }
-
     /** Returns whether this call ended the session. */
-    private boolean end(String reason, boolean tellPeer) {
+    private boolean end(String reason, boolean withReason) {
         Runnable todo;
         synchronized (lock) {
             if (ended != null) {
                 return false;
             }
             ended = reason;
-            closeFrameDue = queue.clear() && tellPeer;
-            todo = invoker.offer(() -> tellClosed(reason));
+            writer.end(reason, withReason);
+            todo = invoker.offer(() -> reportEnd(reason));
         }
         if (todo != null) {
             context.threads().pool().execute(todo);
         }
-        if (tellPeer) {
+        if (withReason) {
             context.threads().scheduler().schedule(exchange.cut(), CLOSE_MILLIS, TimeUnit.MILLISECONDS);
             writer.iterate();
         } else {
@@ -291,7 +226,7 @@ final class Session implements Connection {
         return true;
     }
 
-    private void tellClosed(String reason) {
+    private void reportEnd(String reason) {
         reader.release();
         if (!closed) {
             closed = true;
@@ -306,7 +241,7 @@ final class Session implements Connection {
     /** Reads until nothing is left, the listener holds too much, or the pace wants a pause. Runs in {@link #invoker}. */
     private void read() {
         try {
-            while (ended == null && !mustWait()) {
+            while (ended == null && !waitsForRelease()) {
                 Content.Chunk chunk = exchange.in().read();
                 if (chunk == null) {
                     exchange.in().demand(() -> invoker.run(this::read));
@@ -328,6 +263,12 @@ final class Session implements Connection {
             log.error("unexpected error in the session with {}, closing it", peer.name().node(), failure);
             end("internal error", true);
         }
+    }
+
+    /** Returns whether reading has to wait; if so, {@link #release} goes on. */
+    private boolean waitsForRelease() {
+        paused = held.mustWait();
+        return paused;
     }
 
     /** Hands on the frames in a chunk and returns the nanoseconds to wait. */
@@ -371,51 +312,5 @@ final class Session implements Connection {
         frameAt = System.nanoTime();
         paused = false;
         read();
-    }
-
-    /** Writes what is queued, one write at a time. */
-    private final class Writer extends IteratingCallback {
-        @Override
-        protected Action process() {
-            ByteBuffer next;
-            boolean drained;
-            synchronized (lock) {
-                if (ended != null) {
-                    if (!closeFrameDue) {
-                        return Action.SUCCEEDED;
-                    }
-                    closeFrameDue = false;
-                    next = Frame.close(ended);
-                    drained = false;
-                } else {
-                    next = queue.next();
-                    drained = queue.takeDrained();
-                    if (next == null && keepAliveDue) {
-                        next = Frame.keepAlive(System.currentTimeMillis());
-                    }
-                    keepAliveDue = false;
-                }
-            }
-            if (drained) {
-                tellDrained();
-            }
-            if (next == null) {
-                return Action.IDLE;
-            }
-            writtenAt = System.nanoTime();
-            exchange.out().write(false, next, this);
-            return Action.SCHEDULED;
-        }
-
-        @Override
-        protected void onCompleteSuccess() {
-            exchange.cut().run();
-        }
-
-        @Override
-        protected void onCompleteFailure(Throwable failure) {
-            lost(failure);
-            exchange.cut().run();
-        }
     }
 }

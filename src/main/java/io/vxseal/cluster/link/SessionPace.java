@@ -12,7 +12,7 @@ final class SessionPace implements Session.Pace {
         octets = new TokenBucket(octetsPerSecond, octetBurst, now);
     }
 
-    /** Returns the pace for a node of this role: managers pass on the records of all nodes, workers tell their own. */
+    /** Returns the pace for a node of this role: managers pass on the records of all nodes, workers send their own. */
     static SessionPace of(Role role, long now) {
         return role == Role.MANAGER
                 ? new SessionPace(5_000, 20_000, 32 << 20, 64 << 20, now)

@@ -4,7 +4,6 @@ import io.vxseal.swarm.SwarmIdentity;
 import io.vxseal.swarm.SwarmKeys;
 import io.vxseal.swarm.SwarmTrust;
 import java.util.function.BiConsumer;
-import javax.net.ssl.SSLContext;
 import nl.altindag.ssl.SSLFactory;
 import nl.altindag.ssl.util.SSLFactoryUtils;
 import org.eclipse.jetty.util.ssl.SslContextFactory;
@@ -45,10 +44,6 @@ final class TlsContext {
     /** Uses another identity from the next handshake on, and resumes no TLS session of the one before. */
     void reload(SwarmIdentity identity) {
         SSLFactoryUtils.reload(ssl, builder(identity).build());
-    }
-
-    SSLContext context() {
-        return ssl.getSslContext();
     }
 
     /** Configures the hub's side. */

@@ -54,8 +54,8 @@ public sealed interface Message {
      *
      * @param networks ids, in place of those before
      * @param everything whether the sender is a hub itself and wants all that its receiver hears from nodes
-     * @param held records that hubs told before their sessions broke, and that no hub tells now. A hub that knows a later one of these
-     *     nodes tells it, without networks if the node has nothing in those that the sender wants
+     * @param held records that hubs sent before their sessions broke, and that no hub has sent since. A hub that knows a later one of these
+     *     nodes sends it, without networks if the node has nothing in those that the sender wants
      */
     record Subscribe(Set<String> networks, boolean everything, List<RecordMark> held) implements Message {
         /** Most held records in one message. */
@@ -104,11 +104,11 @@ public sealed interface Message {
     }
 
     /**
-     * Tells of other nodes; from a hub to a node.
+     * Records of other nodes; from a hub to a node.
      *
      * @param records in place of those before
-     * @param gone nodes of which the hub tells nothing any more
-     * @param complete whether the hub has now told all that the receiver subscribed to
+     * @param gone nodes whose records the receiver must forget
+     * @param complete whether the hub has now sent all that the receiver subscribed to
      */
     record Records(List<NodeRecord> records, List<String> gone, boolean complete) implements Message {
         public Records {

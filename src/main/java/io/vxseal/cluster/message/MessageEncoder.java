@@ -10,7 +10,7 @@ import java.util.IdentityHashMap;
  * identity, because comparing would cost as much. Not thread-safe.
  */
 public final class MessageEncoder {
-    /** Characters of records that are kept: those of a round of telling, not of all nodes. */
+    /** Characters of records that are kept: those that are sent in one round, not those of all nodes. */
     private static final int MOST_CHARACTERS = 1 << 20;
 
     private final IdentityHashMap<NodeRecord, SerializableString> records = new IdentityHashMap<>();
@@ -34,7 +34,8 @@ public final class MessageEncoder {
         return encoded;
     }
 
-    private SerializableString encode(NodeRecord record) {
+    /** Returns the record's text, of which no copy is made as long as it is kept. */
+    SerializableString encode(NodeRecord record) {
         SerializableString known = records.get(record);
         if (known != null) {
             return known;
@@ -47,10 +48,5 @@ public final class MessageEncoder {
         characters += encoded.charLength();
         records.put(record, encoded);
         return encoded;
-    }
-
-    /** Returns how many records are kept. */
-    int kept() {
-        return records.size();
     }
 }

@@ -93,7 +93,7 @@ public final class ClusterNode {
         }
     }
 
-    /** Tells the hubs how the engine defined a network for the swarm. */
+    /** Announces how the engine defined a network for the swarm. */
     public void define(String network, List<SubnetRecord> subnets) {
         announceIf(own.define(network, subnets));
     }
@@ -259,7 +259,7 @@ public final class ClusterNode {
         recall.closed(up.hub());
     }
 
-    /** Tells the hubs that the ring changed, or that it is to be replaced. */
+    /** Reports to the hubs that the ring changed, or that it should be replaced. */
     public void ringChanged() {
         rings.changed();
     }
@@ -298,7 +298,7 @@ public final class ClusterNode {
         uplinks.all().stream().filter(up -> up.welcomed && !up.feedsHub && !up.held.equals(held)).forEach(this::sendSubscription);
     }
 
-    /** Forgets the node at this address, which the engine calls lost, unless a hub tells of it. */
+    /** Forgets the node at this address, which the engine calls lost, unless a hub has its record. */
     public void lost(InetAddress address) {
         listener.changed(directory.lost(address));
     }
@@ -329,7 +329,7 @@ public final class ClusterNode {
         return uplinks.all().stream().allMatch(up -> up.goodbyeHeard);
     }
 
-    /** Returns whether some hub is reached that has told all it knows. */
+    /** Returns whether some hub is reached that has sent all it knows. */
     public boolean isReached() {
         return directory.isReached();
     }
@@ -344,7 +344,7 @@ public final class ClusterNode {
         return directory.peers();
     }
 
-    /** Returns the other nodes that hubs tell of. */
+    /** Returns the records of other nodes that hubs sent. */
     public Collection<NodeRecord> nodes() {
         return directory.nodes();
     }

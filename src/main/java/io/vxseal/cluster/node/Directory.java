@@ -30,10 +30,10 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The endpoints of other nodes, from what the hubs tell. A node's record stands while one hub tells it. What a hub told outlives its
+ * The endpoints of other nodes, from the records that hubs send. A node's record is valid while one hub has it. What a hub sent outlives its
  * session: without any end while no hub is reached, because then nothing new starts and what runs goes on; for some time after that.
  *
- * <p>Pure, one thread. Methods return the changes to tell, removals first.
+ * <p>Pure, one thread. Methods return the changes for the listener, removals first.
  */
 final class Directory {
     private final Retention retention;
@@ -45,7 +45,7 @@ final class Directory {
     /** Claims that contradict what this node's engine says of the network. */
     private final Set<Claim> refused = new HashSet<>();
     private String self = "";
-    /** Since when some hub is reached that has told all it knows. */
+    /** Since when some hub is reached that has sent all it knows. */
     private Optional<Long> reached = Optional.empty();
 
     private record Place(String network, InetAddress address) {}
@@ -65,7 +65,7 @@ final class Directory {
         this.retention = retention;
     }
 
-    /** Sets this node's id; what hubs tell of it is not taken. */
+    /** Sets this node's id; what hubs send about it is ignored. */
     void self(String node) {
         self = node;
     }
@@ -102,7 +102,7 @@ final class Directory {
         return choose(view.nodes());
     }
 
-    /** Takes what a hub tells of other nodes. */
+    /** Takes the records of other nodes that a hub sent. */
     List<PeerChange> received(String hub, Message.Records records, long now) {
         HubView view = hubs.get(hub);
         if (view == null) {
@@ -120,7 +120,7 @@ final class Directory {
         return choose(changed);
     }
 
-    /** Several hubs tell the same: it is kept once. */
+    /** Several hubs send the same record: it is kept once. */
     private NodeRecord share(NodeRecord record) {
         NodeRecord same = chosen.getOrDefault(record.node(), record);
         return record.equals(same) ? same : record;
@@ -139,7 +139,7 @@ final class Directory {
         return choose(view.nodes());
     }
 
-    /** Forgets what was told by hubs that are not reached, once its time has passed and another hub is. */
+    /** Forgets what hubs sent that are not reached, once its time has passed and another hub is reached. */
     List<PeerChange> expire(long now) {
         if (reached.isEmpty()) {
             return List.of();
@@ -160,7 +160,7 @@ final class Directory {
         return choose(changed);
     }
 
-    /** Forgets the node at this address, which the engine calls lost, unless a hub tells of it. */
+    /** Forgets the node at this address, which the engine calls lost, unless a hub has its record. */
     List<PeerChange> lost(InetAddress vtep) {
         Set<String> changed = new HashSet<>();
         for (HubView view : hubs.values()) {
@@ -268,7 +268,7 @@ final class Directory {
         return removed;
     }
 
-    /** Returns the records that hubs told before their sessions broke, and that no hub tells now. */
+    /** Returns the records that hubs sent before their sessions broke, and that no hub has sent since. */
     List<RecordMark> held() {
         SortedMap<String, RecordMark> held = new TreeMap<>();
         for (HubView view : hubs.values()) {
@@ -287,7 +287,7 @@ final class Directory {
         return List.copyOf(known.values());
     }
 
-    /** Returns the nodes that are known, as they were told. */
+    /** Returns the records of the nodes that are known, as hubs sent them. */
     Collection<NodeRecord> nodes() {
         return List.copyOf(chosen.values());
     }
@@ -303,7 +303,7 @@ final class Directory {
         return refused.size();
     }
 
-    /** Returns whether some hub is reached that has told all it knows. */
+    /** Returns whether some hub is reached that has sent all it knows. */
     boolean isReached() {
         return reached.isPresent();
     }

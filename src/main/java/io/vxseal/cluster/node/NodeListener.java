@@ -27,10 +27,10 @@ public interface NodeListener {
      */
     void checkPaths(Consumer<Optional<PathReport>> then);
 
-    /** Begins a session with a hub that tells what it hears from nodes itself. */
+    /** Begins a session with a hub that sends what it hears from nodes itself. */
     void hubOpened(String hub, long process);
 
-    /** Takes what such a hub tells. */
+    /** Takes what such a hub sends. */
     void recordsReceived(String hub, Message.Records records);
 
     /** Ends such a session. */

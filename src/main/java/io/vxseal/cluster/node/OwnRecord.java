@@ -21,7 +21,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * This node's record: its endpoints, networks and address, and the version by which hubs tell the newer from the older.
+ * This node's record: its endpoints, networks and address, and the version by which hubs distinguish the newer from the older.
  *
  * <p>Pure, one thread. Methods that change it return whether there is something new to announce.
  */

@@ -53,7 +53,7 @@ final class RingExchange {
         }
     }
 
-    /** Tells the hubs that the ring changed, or that it is to be replaced. */
+    /** Reports to the hubs that the ring changed, or that it should be replaced. */
     void changed() {
         for (Uplink up : uplinks.all()) {
             sendHeartbeat(up);

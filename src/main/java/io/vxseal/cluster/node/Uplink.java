@@ -11,12 +11,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 
-/** This node's session with one hub, and what the hub is yet to be told. A kind of message that waits is made when it is sent. */
+/** This node's session with one hub, and what has yet to be sent to the hub. A kind of message that waits is made when it is sent. */
 final class Uplink {
     final MessageChannel channel;
     /** Address at which the hub was dialled; empty for this process's own. */
     final Optional<InetAddress> address;
-    /** Set if what the hub tells goes to this process's hub, not to the directory. */
+    /** Set if what the hub sends goes to this process's hub, not to the directory. */
     final boolean feedsHub;
     final long opened;
     boolean welcomed;

@@ -12,7 +12,7 @@ import java.net.InetAddress;
  * @param address with its subnet's prefix
  * @param mac of the container's interface
  * @param since when a hub first admitted this claim, epoch milliseconds by that hub's clock; the earlier of two claims of one address
- *     stands. Set by hubs, ignored where a node sends it
+ *     is valid. Set by hubs, ignored where a node sends it
  */
 public record EndpointRecord(String id, Cidr address, MacAddress mac, long since) {
     /** Longest id that is taken; Docker's have 64 characters. */

@@ -9,7 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * What one hub tells of the nodes, and what it told before its session broke. That outlives the session: a hub that is started again has
+ * Records of nodes that one hub sent, and those that it sent before its session broke. That outlives the session: a hub that is started again has
  * to hear from the nodes first.
  *
  * <p>Pure, one thread.
@@ -26,15 +26,15 @@ public final class HubView {
     private boolean restarted;
     private long closed;
 
-    /** A view of a hub that has told nothing yet. */
+    /** A view of a hub that has sent nothing yet. */
     public HubView(Retention retention) {
         this.retention = retention;
     }
 
     /**
-     * Begins a session: what the hub told before stays until it has told all again.
+     * Begins a session: what the hub sent before stays until it has sent all again.
      *
-     * @param process of the hub; another than before has told nothing from memory
+     * @param process of the hub; another than before has sent nothing from memory
      * @param ready since when that process has known what other hubs know
      */
     public void opened(long process, long ready) {
@@ -59,9 +59,9 @@ public final class HubView {
     }
 
     /**
-     * Takes what the hub tells.
+     * Takes what the hub sends.
      *
-     * @param all whether the hub has told all it knows with this
+     * @param all whether the hub has sent all it knows with this
      * @return the nodes of which this changes what is known
      */
     public Set<String> tell(List<NodeRecord> records, List<String> gone, boolean all) {
@@ -88,7 +88,7 @@ public final class HubView {
     }
 
     /**
-     * Forgets what was told before the session broke, once its time has passed.
+     * Forgets what was sent before the session broke, once its time has passed.
      *
      * @param reached when another hub was reached, at the earliest
      * @param witness whether a hub is reached that was there before the session broke: it would know of a node that is away
@@ -107,36 +107,36 @@ public final class HubView {
         return gone;
     }
 
-    /** Forgets a node that this hub does not tell of now. */
+    /** Forgets a node whose record this hub does not have now. */
     public boolean forgetStale(String node) {
         return stale.remove(node) != null;
     }
 
-    /** Forgets what this hub told of a node before its session broke, if the node has announced a later record since. */
+    /** Forgets what this hub sent about a node before its session broke, if the node has announced a later record since. */
     public void forgetOutdated(NodeRecord later) {
         if (stale(later.node()).filter(later::isNewerThan).isPresent()) {
             stale.remove(later.node());
         }
     }
 
-    /** Returns what the hub tells of a node. */
+    /** Returns what the hub sent about a node. */
     public Optional<NodeRecord> current(String node) {
         return Optional.ofNullable(current.get(node));
     }
 
-    /** Returns what the hub told of a node before its session broke. */
+    /** Returns what the hub sent about a node before its session broke. */
     public Optional<NodeRecord> stale(String node) {
         return Optional.ofNullable(stale.get(node));
     }
 
-    /** Returns the nodes of which the hub tells, or told before. */
+    /** Returns the nodes whose records the hub sent, now or before its session broke. */
     public Set<String> nodes() {
         Set<String> all = new HashSet<>(current.keySet());
         all.addAll(stale.keySet());
         return all;
     }
 
-    /** Returns whether something is known that the hub told before its session broke, and not again. */
+    /** Returns whether something is known that the hub sent before its session broke, and not again. */
     public boolean isStale() {
         return !stale.isEmpty();
     }
@@ -146,12 +146,12 @@ public final class HubView {
         return connected;
     }
 
-    /** Returns whether the hub has told all it knows since the session began. */
+    /** Returns whether the hub has sent all it knows since the session began. */
     public boolean isComplete() {
         return complete;
     }
 
-    /** Returns whether this hub is reached, has told all it knows, and was there when a session of another broke. */
+    /** Returns whether this hub is reached, has sent all it knows, and was there when a session of another broke. */
     public boolean isWitness(HubView of) {
         return connected && complete && since < of.closed;
     }
@@ -162,7 +162,7 @@ public final class HubView {
     }
 
     /**
-     * How long a record outlives the silence of its node, or of the hub that told it.
+     * How long a record outlives the silence of its node, or of the hub that sent it.
      *
      * @param silent of a node that fell silent
      * @param away of one that said that it would be back

@@ -6,7 +6,7 @@ import java.util.List;
  * A node's part of one network.
  *
  * @param id Docker's id of the network
- * @param subnets as the node's engine defined them; empty if it did not, or where a hub tells nodes of others
+ * @param subnets as the node's engine defined them; empty if it did not, or where a hub sends it to other nodes
  * @param endpoints on the node
  */
 public record NetworkRecord(String id, List<SubnetRecord> subnets, List<EndpointRecord> endpoints) {

@@ -20,7 +20,7 @@ import java.util.function.Predicate;
  * @param vtep its address for VXLAN
  * @param vtepSince when a hub first admitted that address for this node, epoch milliseconds; set by hubs
  * @param away whether the process was stopped in good order, to be replaced perhaps
- * @param silent whether the hub that tells this record has no session with the node; set by hubs
+ * @param silent whether the hub that sends this record has no session with the node; set by hubs
  * @param ended whether this is no record any more, but says that the ones before it ended; set by hubs, see {@link #ended(long, long)}
  * @param networks that its engine defined on it
  */
@@ -149,7 +149,7 @@ public record NodeRecord(
         return with(List.of());
     }
 
-    /** Returns this record as told by a hub that has a session with the node, or has none. */
+    /** Returns this record as sent by a hub that has a session with the node, or has none. */
     public NodeRecord silent(boolean now) {
         return now == silent ? this : new NodeRecord(node, role, incarnation, revision, vtep, vtepSince, away, now, ended, networks);
     }

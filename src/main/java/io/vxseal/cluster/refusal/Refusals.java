@@ -93,11 +93,6 @@ public final class Refusals implements RefusalListener {
         return counts.get(reason.ordinal());
     }
 
-    /** Returns how much was refused since the start, for any reason. */
-    public long total() {
-        return counts().values().stream().mapToLong(Long::longValue).sum();
-    }
-
     /** Returns the reasons that occurred, with their counts. */
     public Map<Refusal, Long> counts() {
         Map<Refusal, Long> all = new EnumMap<>(Refusal.class);

@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The ring in force, kept on a tmpfs so that a crash does not lose it. Without the file the node still gets the ring
- * from the others; so trouble with it is told, not thrown.
+ * from the others; so a failure is logged, not thrown.
  */
 public final class RingFile implements RingStore {
     private static final Logger LOG = LoggerFactory.getLogger(RingFile.class);

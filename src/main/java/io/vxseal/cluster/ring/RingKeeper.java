@@ -65,7 +65,7 @@ public final class RingKeeper implements Rings {
         /** Takes keys that are in force from now on. */
         void keys(KeyRing keys);
 
-        /** Tells others that the ring changed, or that it is to be replaced. */
+        /** The ring changed, or should be replaced. */
         void changed();
     }
 

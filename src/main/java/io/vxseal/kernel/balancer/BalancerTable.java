@@ -77,7 +77,7 @@ public final class BalancerTable implements AutoCloseable {
         socket.transact("remove table " + table, transaction);
     }
 
-    /** Returns the number of the namespace's ruleset, which changes with each change of any table; empty if it is not told. */
+    /** Returns the number of the namespace's ruleset, which changes with each change of any table; empty if the kernel does not report it. */
     public OptionalInt generation() throws KernelException {
         return socket.get(
                         "read the generation of the ruleset",

@@ -59,7 +59,7 @@ record NftContent(List<DropCounter> counters, List<NamedSet> sets, List<Chain> c
                 .toList());
     }
 
-    /** Returns the counters, sets and chains as they stand in the braces of a table. */
+    /** Returns the counters, sets and chains as nft lists them between the braces of a table. */
     String text() {
         return counters.stream().map(counter -> "counter %s { }\n".formatted(counter.id)).collect(Collectors.joining())
                 + sets.stream().map(NamedSet::text).collect(Collectors.joining())

@@ -48,6 +48,15 @@ public final class LibC {
     /** {@code linux/nsfs.h}: an ioctl(2) that returns the kind of a namespace's descriptor as its CLONE_ flag. */
     public static final long NS_GET_NSTYPE = 0xb703;
 
+    /** {@code bits/socket.h}: socket(2), recv(2). */
+    public static final int SOCK_RAW = 3;
+
+    public static final int SOCK_CLOEXEC = 0x80000;
+    public static final int MSG_DONTWAIT = 0x40;
+
+    /** {@code asm-generic/socket.h}: setsockopt(2). */
+    public static final int SOL_SOCKET = 1;
+
     /** {@code sys/epoll.h}. */
     public static final int EPOLL_CLOEXEC = 0x80000;
 

@@ -1,12 +1,12 @@
 package io.vxseal.kernel.monitor;
 
 import io.vxseal.kernel.firewall.NftMessages;
-import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.libc.LibC;
 import io.vxseal.kernel.netlink.NetlinkDescriptor;
 import io.vxseal.kernel.netlink.NetlinkHeader;
 import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.NeighbourMessages;
 import io.vxseal.kernel.xfrm.XfrmMessages;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -19,15 +19,13 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A monitor of changes in a network namespace, by this or any other process: firewall rules of nf_tables, and removals of
- * IPsec states and policies. Firewall rules of more namespaces can be added. The kernel does not report changes of
- * iptables-legacy.
+ * IPsec states and policies. Firewall rules of more namespaces can be added, and what their VXLAN devices miss. The kernel does not report
+ * changes of iptables-legacy.
  *
  * <p>One thread waits. Others may add and close watches meanwhile.
  */
 public final class KernelMonitor implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(KernelMonitor.class);
-
-    private static final int MSG_DONTWAIT = 0x40;
 
     /*
      * struct epoll_event {     // sys/epoll.h, packed on x86
@@ -88,13 +86,18 @@ public final class KernelMonitor implements AutoCloseable {
         return ByteBuffer.allocateDirect(octets).order(ByteOrder.nativeOrder());
     }
 
-    /** Opens a monitor of the namespace, which may be closed afterwards. On a kernel without nf_tables it reports IPsec only. */
-    public static KernelMonitor in(Namespace namespace) throws KernelException {
+    /** Opens a monitor of nothing, to which watches are added. */
+    public static KernelMonitor open() throws KernelException {
         int epoll = LibC.INSTANCE.epoll_create1(LibC.EPOLL_CLOEXEC);
         if (epoll < 0) {
             throw LibC.failure("open epoll");
         }
-        KernelMonitor monitor = new KernelMonitor(epoll);
+        return new KernelMonitor(epoll);
+    }
+
+    /** Opens a monitor of the namespace, which may be closed afterwards. On a kernel without nf_tables it reports IPsec only. */
+    public static KernelMonitor in(Namespace namespace) throws KernelException {
+        KernelMonitor monitor = open();
         try {
             monitor.watch(namespace, NetlinkDescriptor.NETLINK_XFRM, XfrmMessages.GROUPS, XfrmMessages.REMOVALS);
         } catch (KernelException failure) {
@@ -116,6 +119,14 @@ public final class KernelMonitor implements AutoCloseable {
      */
     public Watch watch(Namespace namespace) throws KernelException {
         return watch(namespace, NetlinkDescriptor.NETLINK_NETFILTER, NftMessages.GROUPS, NftMessages.CHANGES);
+    }
+
+    /**
+     * Adds the addresses that were asked for in a namespace, which may be closed afterwards, and that its VXLAN devices have no entry of.
+     * Reports none again until it is asked for again.
+     */
+    public Watch watchMisses(Namespace namespace) throws KernelException {
+        return watch(namespace, NetlinkDescriptor.NETLINK_ROUTE, NeighbourMessages.GROUPS, NeighbourMessages.MISSES);
     }
 
     private Watch watch(Namespace namespace, int protocol, Set<Integer> groups, Set<Integer> types) throws KernelException {
@@ -171,19 +182,21 @@ public final class KernelMonitor implements AutoCloseable {
 
     private boolean drain(Watch watch) {
         boolean changed = false;
-        while (true) {
-            long length = LibC.INSTANCE.recv(watch.socket.fd(), receivedMemory, RECEIVE_BUFFER, MSG_DONTWAIT);
-            if (length >= 0) {
-                for (int at = 0; at + NetlinkHeader.NLMSG_HDRLEN <= length; at = NetlinkHeader.next(received, at)) {
+        try {
+            while (true) {
+                int length = watch.socket.receiveOrOverrun(receivedMemory, RECEIVE_BUFFER);
+                if (length == NetlinkDescriptor.NONE) {
+                    return changed;
+                }
+                changed |= length == NetlinkDescriptor.OVERRUN;
+                int end = Math.min(length, RECEIVE_BUFFER);
+                for (int at = 0; at + NetlinkHeader.NLMSG_HDRLEN <= end; at = NetlinkHeader.next(received, at)) {
                     changed |= watch.types.contains(NetlinkHeader.type(received, at));
                 }
-                continue;
             }
-            int errno = LibC.errno();
-            changed |= errno == Errno.ENOBUFS;
-            if (errno != Errno.ENOBUFS && errno != Errno.EINTR) {
-                return changed;
-            }
+        } catch (KernelException failure) {
+            log.debug("relying on the periodic check: {}", failure.getMessage());
+            return changed;
         }
     }
 

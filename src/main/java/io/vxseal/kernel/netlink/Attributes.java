@@ -18,8 +18,6 @@ public final class Attributes {
     /** Clears the flags NLA_F_NESTED and NLA_F_NET_BYTEORDER of an attribute's type. */
     private static final int NLA_TYPE_MASK = 0x3fff;
 
-    private static final int IPV4_LENGTH = 4;
-    private static final int IPV6_LENGTH = 16;
 
     private final Map<Integer, ByteBuffer> byType;
 
@@ -105,7 +103,9 @@ public final class Attributes {
     }
 
     public Optional<InetAddress> address(int type) {
-        return get(type).filter(p -> p.limit() == IPV4_LENGTH || p.limit() == IPV6_LENGTH).map(p -> IpAddress.of(octets(p)));
+        return get(type)
+                .filter(p -> p.limit() == IpAddress.IPV4_LENGTH || p.limit() == IpAddress.IPV6_LENGTH)
+                .map(p -> IpAddress.of(octets(p)));
     }
 
     private static byte[] octets(ByteBuffer payload) {

@@ -26,22 +26,21 @@ public record NetlinkDescriptor(int fd) implements AutoCloseable {
     static final int NETLINK_EXT_ACK = 11;
 
     // asm-generic/socket.h
-    static final int SOL_SOCKET = 1;
     static final int SO_SNDBUFFORCE = 32;
     static final int SO_RCVBUFFORCE = 33;
 
     // bits/socket.h
     private static final int AF_NETLINK = 16;
-    private static final int SOCK_RAW = 3;
-    private static final int SOCK_CLOEXEC = 0x80000;
     private static final int MSG_TRUNC = 0x20;
-    private static final int MSG_DONTWAIT = 0x40;
 
-    /** Result of {@link #receive} if no datagram is queued. */
-    static final int NONE = -1;
+    /** Result of a receive if no datagram is queued. */
+    public static final int NONE = -1;
 
-    /** Result of {@link #receiveMany} if the kernel dropped datagrams that did not fit the receive buffer. */
-    static final int OVERRUN = -1;
+    /** Result of a receive, once, if the kernel dropped datagrams that did not fit the receive buffer. Others are still queued. */
+    public static final int OVERRUN = -2;
+
+    /** Result of a receive that a signal interrupted. */
+    private static final int INTERRUPTED = -3;
 
     /*
      * struct sockaddr_nl {                   // linux/netlink.h
@@ -58,7 +57,7 @@ public record NetlinkDescriptor(int fd) implements AutoCloseable {
     /** Opens a socket of a netlink protocol in the namespace. */
     public static NetlinkDescriptor open(Namespace namespace, int protocol) throws KernelException {
         return new NetlinkDescriptor(namespace.within(() -> {
-            int opened = LibC.INSTANCE.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+            int opened = LibC.INSTANCE.socket(AF_NETLINK, LibC.SOCK_RAW | LibC.SOCK_CLOEXEC, protocol);
             if (opened < 0) {
                 int errno = LibC.errno();
                 String remedy = protocol == NETLINK_XFRM && errno == Errno.EPROTONOSUPPORT
@@ -99,62 +98,63 @@ public record NetlinkDescriptor(int fd) implements AutoCloseable {
     }
 
     /**
-     * Receives one datagram without waiting.
+     * Receives one datagram without waiting, whether or not the kernel dropped others.
      *
      * @param memory address of {@code size} octets
      * @return the datagram's length in octets, or {@link #NONE}
      * @throws KernelException EMSGSIZE if the datagram is longer than the memory
      */
     int receive(long memory, int size) throws KernelException {
-        while (true) {
-            long length = LibC.INSTANCE.recv(fd, memory, size, MSG_DONTWAIT | MSG_TRUNC);
-            if (length > size) {
-                throw new KernelException(
-                        "read netlink socket", Errno.EMSGSIZE, "an answer of " + length + " octets is too long");
-            }
-            if (length >= 0) {
-                return (int) length;
-            }
-            if (isEmpty()) {
-                return NONE;
-            }
+        int length;
+        do {
+            length = receiveOrOverrun(memory, size);
+        } while (length == OVERRUN);
+        if (length > size) {
+            throw new KernelException(
+                    "read netlink socket", Errno.EMSGSIZE, "an answer of " + length + " octets is too long");
         }
+        return length;
+    }
+
+    /**
+     * Receives one datagram without waiting.
+     *
+     * @param memory address of {@code size} octets
+     * @return the datagram's length in octets, of which there may be more than the memory holds; {@link #NONE}, or {@link #OVERRUN}
+     */
+    public int receiveOrOverrun(long memory, int size) throws KernelException {
+        int result;
+        do {
+            long length = LibC.INSTANCE.recv(fd, memory, size, LibC.MSG_DONTWAIT | MSG_TRUNC);
+            result = length >= 0 ? (int) length : failedReceive();
+        } while (result == INTERRUPTED);
+        return result;
     }
 
     /**
      * Receives up to {@code most} datagrams in one call without waiting.
      *
      * @param headers address of as many mmsghdr
-     * @return the number of datagrams, 0 if none is queued, or {@link #OVERRUN}
+     * @return the number of datagrams, {@link #NONE}, or {@link #OVERRUN}
      */
     int receiveMany(long headers, int most) throws KernelException {
-        while (true) {
-            int count = LibC.INSTANCE.recvmmsg(fd, headers, most, MSG_DONTWAIT, 0);
-            if (count >= 0) {
-                return count;
-            }
-            if (LibC.errno() == Errno.ENOBUFS) {
-                return OVERRUN;
-            }
-            if (isEmpty()) {
-                return 0;
-            }
-        }
+        int result;
+        do {
+            int count = LibC.INSTANCE.recvmmsg(fd, headers, most, LibC.MSG_DONTWAIT, 0);
+            result = count >= 0 ? count : failedReceive();
+        } while (result == INTERRUPTED);
+        return result;
     }
 
-    /**
-     * Returns whether a receive failed because nothing is queued; false if it is to be repeated. ENOBUFS reports an overrun
-     * once; what did fit is still queued.
-     */
-    private static boolean isEmpty() throws KernelException {
+    /** Returns the result of a receive that returned an error. */
+    private static int failedReceive() throws KernelException {
         int errno = LibC.errno();
-        if (errno == Errno.EAGAIN) {
-            return true;
-        }
-        if (errno != Errno.EINTR && errno != Errno.ENOBUFS) {
-            throw LibC.failure("read netlink socket", errno);
-        }
-        return false;
+        return switch (errno) {
+            case Errno.EAGAIN -> NONE;
+            case Errno.ENOBUFS -> OVERRUN;
+            case Errno.EINTR -> INTERRUPTED;
+            default -> throw LibC.failure("read netlink socket", errno);
+        };
     }
 
     @Override

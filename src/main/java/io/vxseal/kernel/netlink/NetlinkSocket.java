@@ -60,8 +60,8 @@ public final class NetlinkSocket implements AutoCloseable {
     static NetlinkSocket open(Namespace namespace, int protocol, int receiveBuffer) throws KernelException {
         NetlinkDescriptor descriptor = NetlinkDescriptor.open(namespace, protocol);
         // Refused to a process without CAP_NET_ADMIN in the initial user namespace; the default sizes suffice then.
-        descriptor.set(NetlinkDescriptor.SOL_SOCKET, NetlinkDescriptor.SO_RCVBUFFORCE, receiveBuffer);
-        descriptor.set(NetlinkDescriptor.SOL_SOCKET, NetlinkDescriptor.SO_SNDBUFFORCE, SOCKET_BUFFER);
+        descriptor.set(LibC.SOL_SOCKET, NetlinkDescriptor.SO_RCVBUFFORCE, receiveBuffer);
+        descriptor.set(LibC.SOL_SOCKET, NetlinkDescriptor.SO_SNDBUFFORCE, SOCKET_BUFFER);
         // Answers without a copy of the request, and with the kernel's explanation of an error.
         descriptor.set(NetlinkDescriptor.SOL_NETLINK, NetlinkDescriptor.NETLINK_CAP_ACK, 1);
         descriptor.set(NetlinkDescriptor.SOL_NETLINK, NetlinkDescriptor.NETLINK_EXT_ACK, 1);
@@ -263,7 +263,7 @@ public final class NetlinkSocket implements AutoCloseable {
         boolean overrun = false;
         while (given[requests - 1] == null) {
             int received = descriptor.receiveMany(buffers.answers, requests);
-            if (received == 0) {
+            if (received == NetlinkDescriptor.NONE) {
                 break;
             }
             overrun |= received == NetlinkDescriptor.OVERRUN;

@@ -29,12 +29,8 @@ import java.util.Optional;
  */
 public final class FrameSocket implements AutoCloseable {
     private static final int AF_PACKET = 17;
-    private static final int SOCK_RAW = 3;
-    private static final int SOCK_CLOEXEC = 0x80000;
-    private static final int SOL_SOCKET = 1;
     private static final int SO_PRIORITY = 12;
     private static final int SO_MARK = 36;
-    private static final int MSG_DONTWAIT = 0x40;
     private static final short POLLIN = 1;
     /** A socket for one protocol would hear nothing of a bridge's port, because the bridge takes the frames before. */
     private static final short ETH_P_ALL = 3;
@@ -66,11 +62,12 @@ public final class FrameSocket implements AutoCloseable {
      */
     public static FrameSocket open(Namespace namespace, int link, int mark, int priority) throws KernelException {
         // Without a protocol it hears nothing until it is bound, and then of its link only.
-        int fd = namespace.within(() -> checked(LibC.INSTANCE.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "open packet socket"));
+        int fd = namespace.within(() ->
+                checked(LibC.INSTANCE.socket(AF_PACKET, LibC.SOCK_RAW | LibC.SOCK_CLOEXEC, 0), "open packet socket"));
         FrameSocket socket = new FrameSocket(fd);
         try {
-            checked(LibC.INSTANCE.setsockopt(fd, SOL_SOCKET, SO_MARK, number(mark)), "set SO_MARK");
-            checked(LibC.INSTANCE.setsockopt(fd, SOL_SOCKET, SO_PRIORITY, number(priority)), "set SO_PRIORITY");
+            checked(LibC.INSTANCE.setsockopt(fd, LibC.SOL_SOCKET, SO_MARK, number(mark)), "set SO_MARK");
+            checked(LibC.INSTANCE.setsockopt(fd, LibC.SOL_SOCKET, SO_PRIORITY, number(priority)), "set SO_PRIORITY");
             checked(LibC.INSTANCE.bind(fd, direct(SOCKADDR_LL_LENGTH)
                     .putShort(SLL_FAMILY, (short) AF_PACKET)
                     .putShort(SLL_PROTOCOL, Short.reverseBytes(ETH_P_ALL))
@@ -86,7 +83,7 @@ public final class FrameSocket implements AutoCloseable {
     public boolean send(byte[] frame) {
         octets.clear().put(frame);
         try {
-            return LibC.INSTANCE.send(fd, LibC.address(octets), frame.length, MSG_DONTWAIT) == frame.length;
+            return LibC.INSTANCE.send(fd, LibC.address(octets), frame.length, LibC.MSG_DONTWAIT) == frame.length;
         } finally {
             Reference.reachabilityFence(this);
         }
@@ -99,7 +96,7 @@ public final class FrameSocket implements AutoCloseable {
             if (LibC.INSTANCE.poll(LibC.address(descriptor), 1, (int) patience.toMillis()) <= 0) {
                 return Optional.empty();
             }
-            long length = LibC.INSTANCE.recv(fd, LibC.address(octets), LONGEST_FRAME, MSG_DONTWAIT);
+            long length = LibC.INSTANCE.recv(fd, LibC.address(octets), LONGEST_FRAME, LibC.MSG_DONTWAIT);
             return length < 0 ? Optional.empty() : Optional.of(octets.slice(0, (int) length).order(ByteOrder.BIG_ENDIAN));
         } finally {
             Reference.reachabilityFence(this);

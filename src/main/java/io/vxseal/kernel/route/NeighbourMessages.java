@@ -12,13 +12,21 @@ import io.vxseal.kernel.netlink.NetlinkMessage;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.util.Optional;
+import java.util.Set;
 
 /** Messages about neighbours and forwarding entries (FDB), in the layout of {@code linux/neighbour.h}. */
-final class NeighbourMessages {
+public final class NeighbourMessages {
     // linux/rtnetlink.h
     private static final int RTM_NEWNEIGH = 28;
     private static final int RTM_DELNEIGH = 29;
     private static final int RTM_GETNEIGH = 30;
+    private static final int RTNLGRP_NEIGH = 3;
+
+    /** Multicast groups in which the kernel reports neighbours. */
+    public static final Set<Integer> GROUPS = Set.of(RTNLGRP_NEIGH);
+
+    /** Reports that a VXLAN device lacks the neighbour or forwarding entry of an address (drivers/net/vxlan, vxlan_ip_miss, vxlan_fdb_miss). */
+    public static final Set<Integer> MISSES = Set.of(RTM_GETNEIGH);
 
     // linux/neighbour.h
     private static final int NDA_DST = 1;

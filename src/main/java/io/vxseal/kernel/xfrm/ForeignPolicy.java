@@ -73,7 +73,7 @@ public record ForeignPolicy(
 
     /**
      * Returns whether it may take precedence over a policy with this priority. Of equal ones the older does, and the kernel
-     * does not tell their age.
+     * does not report their age.
      */
     public boolean mayPrecede(int otherPriority) {
         return Integer.compareUnsigned(priority, otherPriority) <= 0;

@@ -42,7 +42,6 @@ public final class XfrmMessages {
      * };                           // 16
      */
     static final int ADDRESS_LENGTH = 16;
-    private static final int IPV4_LENGTH = 4;
 
     /*
      * struct xfrm_selector {
@@ -136,7 +135,7 @@ public final class XfrmMessages {
     }
 
     static InetAddress address(ByteBuffer payload, int at, int family) {
-        byte[] octets = new byte[family == AddressFamily.AF_INET ? IPV4_LENGTH : ADDRESS_LENGTH];
+        byte[] octets = new byte[family == AddressFamily.AF_INET ? IpAddress.IPV4_LENGTH : ADDRESS_LENGTH];
         payload.get(at, octets);
         return IpAddress.of(octets);
     }

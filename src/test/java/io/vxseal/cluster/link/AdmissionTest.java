@@ -29,8 +29,16 @@ class AdmissionTest {
         assertThat(admission.enter(A, 3)).isInstanceOfSatisfying(Admission.Answer.Enter.class, answer ->
                 assertThat(answer.displaced()).isEqualTo(Optional.of(entries.getFirst())));
         assertThat(admission.pending()).isEqualTo(3);
-        admission.leave(entries.getFirst());
-        assertThat(admission.connections()).as("a displaced one leaves once").isEqualTo(3);
+    }
+
+    @Test
+    void displacedConnectionLeavesOnce() {
+        Admission.Entry displaced = enter(A, 0);
+        List<Admission.Entry> others = List.of(enter(A, 1), enter(A, 2), enter(A, 3));
+        admission.leave(displaced);
+        others.forEach(entry -> admission.settle(entry, 3));
+        enter(A, 4);
+        assertThat(admission.enter(A, 5)).as("a fifth connection").isEqualTo(new Admission.Answer.Refuse(Refusal.CONNECTIONS_OF_SOURCE));
     }
 
     @Test

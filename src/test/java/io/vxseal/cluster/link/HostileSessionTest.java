@@ -200,18 +200,18 @@ class HostileSessionTest extends LinkTest {
         };
         HubServer hub = hub(counter, QUICK);
         Connection up = dial(node(3, Role.MANAGER), hub);
-        int messages = 2 * Session.MAX_HELD_MESSAGES;
+        int messages = 2 * HeldMessages.MAX_MESSAGES;
         for (int sent = 0; sent < messages; sent++) {
             assertThat(up.send(new byte[5_000])).isTrue();
         }
-        counter.await("some received", () -> counter.messages.get() >= Session.MAX_HELD_MESSAGES);
+        counter.await("some received", () -> counter.messages.get() >= HeldMessages.MAX_MESSAGES);
         // Longer than a silent session stands.
         Thread.sleep(QUICK.silence().plusSeconds(1));
         assertThat(counter.messages.get()).as("those of the last octets that were read included").isBetween(64, 75);
         Connection down = counter.open.getFirst();
-        for (int released = 0; released < messages - Session.MAX_HELD_MESSAGES; released++) {
+        for (int released = 0; released < messages - HeldMessages.MAX_MESSAGES; released++) {
             down.release(5_000);
-            int least = Session.MAX_HELD_MESSAGES + released;
+            int least = HeldMessages.MAX_MESSAGES + released;
             counter.await("the next", () -> counter.messages.get() >= least);
         }
         down.release(5_000);
@@ -313,7 +313,7 @@ class HostileSessionTest extends LinkTest {
         node.client().identityChanged(authority().node("node-3", Role.MANAGER));
         node.heard().await("closed hub: this node's certificate changed");
         dial(node, hub);
-        atHub.await("a manager", () -> atHub.open.size() == 1 && atHub.open.getFirst().role() == Role.MANAGER);
+        atHub.await("a manager", () -> atHub.open.size() == 1 && atHub.open.getFirst().peer().role() == Role.MANAGER);
     }
 
     @Test

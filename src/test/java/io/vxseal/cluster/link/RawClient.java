@@ -19,7 +19,7 @@ final class RawClient implements AutoCloseable {
     RawClient(InetAddress from, InetSocketAddress hub, SwarmIdentity identity) throws IOException {
         Socket plain = connect(from, hub);
         try {
-            socket = (SSLSocket) new TlsContext(identity, (_, _) -> { }).context().getSocketFactory()
+            socket = (SSLSocket) new TlsContext(identity, (_, _) -> { }).client().getSslContext().getSocketFactory()
                     .createSocket(plain, hub.getAddress().getHostAddress(), hub.getPort(), true);
             socket.setSoTimeout(20_000);
             socket.startHandshake();

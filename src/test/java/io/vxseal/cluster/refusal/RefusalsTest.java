@@ -3,6 +3,7 @@ package io.vxseal.cluster.refusal;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.StandardError;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class RefusalsTest {
@@ -23,7 +24,7 @@ class RefusalsTest {
             assertThat(log.said().lines().filter(line -> line.contains("refused from"))).hasSize(21).last().asString()
                     .contains("refused from hostilenode");
         }
-        assertThat(refusals.total()).isEqualTo(2001);
+        assertThat(refusals.counts()).isEqualTo(Map.of(Refusal.HANDSHAKE, 2001L));
     }
 
     @Test

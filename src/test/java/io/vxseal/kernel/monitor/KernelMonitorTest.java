@@ -77,6 +77,23 @@ class KernelMonitorTest {
         }
     }
 
+    @Test
+    void reportsAddressThatVxlanDeviceHasNoNeighbourOf() throws Exception {
+        try (KernelMonitor monitor = KernelMonitor.open();
+                TestHost network = new TestHost(folder.resolve("network"))) {
+            network.run("ip link add br0 type bridge");
+            network.run("ip addr add 10.44.0.1/24 dev br0");
+            network.run("ip link set br0 up");
+            network.run("ip link add vx0 type vxlan id 4097 dstport 4789 nolearning proxy l2miss l3miss");
+            network.run("ip link set vx0 master br0 up");
+            network.run("ip neigh add 10.44.0.2 lladdr 02:00:00:00:00:02 dev vx0 nud permanent");
+            monitor.watchMisses(network.namespace);
+            assertThat(monitor.await(SHORT)).isFalse();
+            assertThat(network.failure("ping -c 1 -W 1 10.44.0.9")).isPresent();
+            assertThat(monitor.await(LONG)).isTrue();
+        }
+    }
+
     /** The thread sees a namespace that is added while it waits, and goes on after that is removed. */
     @Test
     void awaitReportsNamespaceAddedMeanwhile() throws Exception {

@@ -1,0 +1,99 @@
+package io.vxseal.services;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Times at which the engine's name server is asked what a catalogue does not know, or what may have changed since.
+ *
+ * <p>Pure: time is a parameter, in nanoseconds. For one thread at a time.
+ */
+final class QuestionSchedule {
+    /** Interval of questions about a service that has tasks. */
+    private static final long INTERVAL = Duration.ofSeconds(1).toNanos();
+
+    /** Interval of questions about a service's VIPs, which hardly ever change. */
+    private static final long ADDRESS_INTERVAL = Duration.ofSeconds(5).toNanos();
+
+    /** Pauses between questions that the engine may forward to name servers outside. They grow with the time that it takes. */
+    private static final long FIRST_PAUSE = Duration.ofMillis(100).toNanos();
+    private static final long LAST_PAUSE = Duration.ofSeconds(5).toNanos();
+    private static final int PAUSE_OF_TIME = 8;
+
+    private final Catalogue catalogue;
+
+    /** When each question was last asked. */
+    private final Map<Question, Long> asked = new HashMap<>();
+
+    QuestionSchedule(Catalogue catalogue) {
+        this.catalogue = catalogue;
+    }
+
+    /** Makes all questions due: something has changed. */
+    void hurry() {
+        asked.clear();
+    }
+
+    /** Makes the questions about endpoints without a name due: a container looks for an address that may be their service's. */
+    void hurryNames() {
+        asked.keySet().removeIf(question -> question instanceof Question.NameOf);
+    }
+
+    /** Returns the questions that are due, and counts them as asked. */
+    List<Question> due(long now) {
+        Map<Question, Long> times = times(now);
+        asked.keySet().retainAll(times.keySet());
+        List<Question> due = new ArrayList<>();
+        times.forEach((question, time) -> {
+            if (time <= now) {
+                due.add(question);
+                asked.put(question, now);
+            }
+        });
+        return due;
+    }
+
+    /** Returns when the next question is due. */
+    long nextDue(long now) {
+        return times(now).values().stream().reduce(now + ADDRESS_INTERVAL, Math::min);
+    }
+
+    /** Returns the time of each question. One not asked since the catalogue changed its subject is due now. */
+    private Map<Question, Long> times(long now) {
+        Map<Question, Long> times = new LinkedHashMap<>();
+        catalogue.unnamed(now).forEach((address, since) -> {
+            Question name = new Question.NameOf(address);
+            times.put(name, last(name).filter(at -> at >= since).map(at -> at + pause(since, at)).orElse(now));
+        });
+        catalogue.expected().forEach((service, answered) -> {
+            Question addresses = new Question.AddressesOf(service);
+            times.put(addresses, last(addresses)
+                    .filter(at -> answered.denied().isEmpty() || at >= answered.denied().get())
+                    .map(at -> at + addressInterval(answered)).orElse(now));
+            Question tasks = new Question.TasksOf(service);
+            times.put(tasks, last(tasks)
+                    .map(at -> at + answered.empty().map(since -> pause(since, at)).orElse(INTERVAL)).orElse(now));
+        });
+        return times;
+    }
+
+    private Optional<Long> last(Question question) {
+        return Optional.ofNullable(asked.get(question));
+    }
+
+    private static long addressInterval(ServiceAnswers answered) {
+        if (answered.denied().isPresent()) {
+            return FIRST_PAUSE;
+        }
+        return answered.hasAddresses() ? ADDRESS_INTERVAL : INTERVAL;
+    }
+
+    private static long pause(long since, long now) {
+        return Math.clamp((now - since) / PAUSE_OF_TIME, FIRST_PAUSE, LAST_PAUSE);
+    }
+}

@@ -1,0 +1,34 @@
+package io.vxseal.services;
+
+import java.net.InetAddress;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+
+/** Changes of the networks' VIPs since the last report of them. */
+final class VipChanges {
+    private final Map<String, Set<InetAddress>> last = new HashMap<>();
+    private final Map<String, Set<InetAddress>> changed = new HashMap<>();
+
+    /** Compares a network's VIPs with those that it had before. */
+    void observe(String network, Set<InetAddress> vips) {
+        if (!vips.equals(last.getOrDefault(network, Set.of()))) {
+            Set<InetAddress> now = Set.copyOf(vips);
+            last.put(network, now);
+            changed.put(network, now);
+        }
+    }
+
+    /** Forgets a network that has gone down. */
+    void remove(String network) {
+        last.remove(network);
+        changed.remove(network);
+    }
+
+    /** Returns the VIPs of the networks where they changed since the last call. */
+    Map<String, Set<InetAddress>> take() {
+        Map<String, Set<InetAddress>> taken = Map.copyOf(changed);
+        changed.clear();
+        return taken;
+    }
+}
