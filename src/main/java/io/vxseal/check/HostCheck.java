@@ -81,13 +81,8 @@ public record HostCheck(Namespace host, int port, Path plugins, Path swarm, Path
 
     /** Runs a probe in a network namespace that ends with it. */
     private static Finding apart(NamespaceProbe probe) throws IOException {
-        Path folder = Files.createTempDirectory("vxseal-check");
-        Path pin = folder.resolve("net");
-        try (Namespace scratch = Namespace.create(pin)) {
+        try (Namespace scratch = Namespace.create()) {
             return probe.run(scratch);
-        } finally {
-            Namespace.unpin(pin);
-            Files.deleteIfExists(folder);
         }
     }
 

@@ -95,7 +95,7 @@ final class DataPath {
         }
         seal();
         if (attachment.network.encrypted()) {
-            protection.lower(attachment.network.segments(host.port()));
+            protection.lower(attachment.network.segments(host.port()), protectedSegments());
         }
     }
 
@@ -127,6 +127,11 @@ final class DataPath {
                 .filter(Attachment::needsProtection)
                 .forEach(attachment -> segments.addAll(attachment.network.segments(host.port())));
         return segments;
+    }
+
+    /** Returns the segments of all networks that are up, encrypted or not. */
+    Set<Segment> segmentsUp() {
+        return networks.segmentsUp(host.port());
     }
 
     /** Programs states and policies for the nodes that the encrypted networks here reach. */

@@ -245,8 +245,12 @@ final class NetworkNamespace implements AutoCloseable {
         return mark.map(FrameMark::drops).orElse(Drops.NONE);
     }
 
-    /** Deletes the namespace and everything in it. Can be repeated after a failure. */
+    /**
+     * Deletes the namespace and everything in it, its VXLAN devices first, even if somebody unmounted it from its file. Can be repeated after
+     * a failure.
+     */
     void delete() throws KernelException {
+        deleteTunnels(route);
         delete(pin(network, host));
         close();
     }
@@ -260,14 +264,18 @@ final class NetworkNamespace implements AutoCloseable {
         Optional<Namespace> pinned = Namespace.open(pin);
         if (pinned.isPresent()) {
             try (Namespace namespace = pinned.get(); Route route = Route.in(namespace)) {
-                for (Link link : route.links().list()) {
-                    if (link.tunnel().isPresent()) {
-                        route.links().delete(link.name());
-                    }
-                }
+                deleteTunnels(route);
             }
         }
         Namespace.unpin(pin);
+    }
+
+    private static void deleteTunnels(Route route) throws KernelException {
+        for (Link link : route.links().list()) {
+            if (link.tunnel().isPresent()) {
+                route.links().delete(link.name());
+            }
+        }
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.vxseal.overlay;
 
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.record.SubnetRecord;
+import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.libc.KernelException;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -60,11 +61,15 @@ final class Networks {
         return byId.values().stream().anyMatch(Attachment::needsProtection);
     }
 
-    /** Returns the VNIs of the networks that are up. */
-    Set<Integer> vnisUp() {
-        Set<Integer> up = new HashSet<>();
-        byId.values().stream().filter(Attachment::isUp)
-                .forEach(attachment -> attachment.network.subnets().forEach(subnet -> up.add(subnet.vni())));
+    /**
+     * Returns the segments of the networks that are up, encrypted or not.
+     *
+     * @param port UDP port of VXLAN
+     */
+    Set<Segment> segmentsUp(int port) {
+        Set<Segment> up = new HashSet<>();
+        byId.values().stream().filter(attachment -> attachment.isUp() && !attachment.incomplete)
+                .forEach(attachment -> up.addAll(attachment.network.segments(port)));
         return up;
     }
 

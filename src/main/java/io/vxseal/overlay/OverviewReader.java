@@ -84,6 +84,7 @@ final class OverviewReader {
     /** Returns what keeps packets from being sealed or opened, a line each. */
     List<String> inTheWay() {
         List<String> lines = new ArrayList<>(encryption.conflictingPolicies());
+        protection.outOfReach().ifPresent(lines::add);
         encryption.failures().forEach((node, why) -> lines.add("node %s: %s".formatted(node.getHostAddress(), why)));
         Set<InetAddress> unreachable = new LinkedHashSet<>();
         networks.all().forEach(attachment -> attachment.peers.vteps().stream()

@@ -5,8 +5,10 @@ import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.Firewall.Transport;
 import io.vxseal.kernel.firewall.FirewallDetector;
+import io.vxseal.kernel.firewall.InstalledRules;
 import io.vxseal.kernel.firewall.SealedPriority;
 import io.vxseal.kernel.firewall.Segment;
+import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.UdpPorts;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.io.IOException;
@@ -27,7 +29,7 @@ import org.slf4j.LoggerFactory;
  * comes up ({@link #raise}), and lowered after it is gone ({@link #lower}). If it cannot be raised the device is set down.
  *
  * <p>A previous process may have protected segments of which this one knows no device, because the run folder or the state file was
- * lost. These stay protected while a VXLAN device may still use their port.
+ * lost. These stay protected while there is a VXLAN device with their VNI and port.
  *
  * <p>Not safe for use by several threads at once; the driver's lock guards it.
  */
@@ -48,14 +50,20 @@ final class Protection implements AutoCloseable {
     /** Whether rules of a previous process were looked for since the firewall was detected. */
     private boolean looked;
 
+    /** Whether all those rules could be listed. */
+    private boolean listedAll;
+
     /** Whether rules that nothing needs were removed since the firewall was detected. */
     private boolean swept;
 
     /** Segments whose rules this process knows to be in force. */
     private final Set<Segment> inForce = new HashSet<>();
 
-    /** Segments that a previous process protected: until the first {@link #restore} all, then those that have no known device. */
+    /** Segments that a previous process protected: until the first {@link #restore} all, then those whose device is out of reach. */
     private Set<Segment> unexplained = Set.of();
+
+    /** Segments of {@link #unexplained} whose device is out of reach, as of the last {@link #restore}. */
+    private Set<Segment> outOfReach = Set.of();
 
     /** Whether a previous process blocked marked datagrams for networks of which none is up here. */
     private boolean blockUnexplained;
@@ -127,13 +135,20 @@ final class Protection implements AutoCloseable {
         inForce.addAll(segments);
     }
 
-    /** Removes the rules of segments that have no device any more, unless a device that is not known here may need them. */
-    void lower(Set<Segment> segments) throws IOException {
+    /**
+     * Removes the rules of segments that have no device any more, unless a device that is not known here needs them.
+     *
+     * @param devices segments of all known devices of encrypted networks that are left
+     */
+    void lower(Set<Segment> segments, Set<Segment> devices) throws IOException {
+        look();
         Set<Segment> surplus = new HashSet<>(segments);
-        surplus.removeAll(unexplained);
+        surplus.removeIf(segment -> unexplained.contains(segment) && mayHaveDevice(segment));
         firewall().unprotect(surplus);
         inForce.removeAll(surplus);
-        if (inForce.isEmpty()) {
+        unexplained = without(unexplained, surplus);
+        outOfReach = without(outOfReach, surplus);
+        if (devices.isEmpty() && inForce.isEmpty() && !blocksUnexplained()) {
             priority().remove();
         }
     }
@@ -143,19 +158,20 @@ final class Protection implements AutoCloseable {
      * device that is not known here may need them. While all are kept ({@link #keepAll}), it only adds what is missing.
      *
      * @param devices segments of all known devices of encrypted networks
-     * @param vnis VNIs of all networks that are up: where their devices are is known
+     * @param up segments of all networks that are up, encrypted or not: where their devices are is known
      * @return how many segments had missing, wrong or surplus rules
      */
-    int restore(Set<Segment> devices, Set<Integer> vnis) throws IOException {
+    int restore(Set<Segment> devices, Set<Segment> up) throws IOException {
         if (keepsAll) {
             protect(devices);
             return priority().restore() ? 1 : 0;
         }
-        if (devices.isEmpty() && inForce.isEmpty() && swept && !blocksUnexplained()) {
+        if (devices.isEmpty() && inForce.isEmpty() && swept && listedAll && !blocksUnexplained()) {
             return 0;
         }
+        looked &= listedAll;
         look();
-        Set<Segment> wanted = new HashSet<>(unexplained(vnis));
+        Set<Segment> wanted = new HashSet<>(unexplained(up));
         wanted.addAll(devices);
         int repaired = firewall().restore(wanted);
         swept = true;
@@ -172,24 +188,54 @@ final class Protection implements AutoCloseable {
     /** Looks for what a previous process protected, before that changes. */
     private void look() throws IOException {
         if (!looked) {
-            unexplained = Set.copyOf(firewall().protectedSegments());
+            InstalledRules found = firewall().installed();
+            Set<Segment> all = new HashSet<>(unexplained);
+            all.addAll(found.segments());
+            unexplained = Set.copyOf(all);
+            listedAll = found.complete();
             looked = true;
         }
     }
 
-    private Set<Segment> unexplained(Set<Integer> vnis) throws IOException {
+    private Set<Segment> unexplained(Set<Segment> up) throws IOException {
         if (!swept || blocksUnexplained()) {
-            Set<Integer> bound = UdpPorts.bound(host.namespace());
             Set<Segment> kept = new HashSet<>(unexplained);
-            kept.removeIf(segment -> vnis.contains(segment.vni()) || !bound.contains(segment.port()));
-            if (!kept.isEmpty() && !(swept && kept.equals(unexplained))) {
-                log.warn("keeping the firewall rules of {}: a previous run protected them, and a device may still use their port", kept);
-            }
+            kept.removeIf(segment -> up.contains(segment) || !mayHaveDevice(segment));
             unexplained = Set.copyOf(kept);
-            blockUnexplained &= !Collections.disjoint(bound, encryption.ports());
+            if (!kept.isEmpty() && !kept.equals(outOfReach)) {
+                log.warn("{}", describe(kept));
+            }
+            outOfReach = unexplained;
+            blockUnexplained = blockUnexplained
+                    && !Collections.disjoint(UdpPorts.bound(host.namespace()), encryption.ports());
             keepBlocks();
         }
         return unexplained;
+    }
+
+    private boolean mayHaveDevice(Segment segment) {
+        try {
+            return host.route().links().hasVxlan(segment.vni(), segment.port());
+        } catch (KernelException failure) {
+            log.debug("cannot determine whether there is a device of {}: {}", segment, failure.getMessage());
+            return true;
+        }
+    }
+
+    /** Returns a line on devices that a previous process protected and this one cannot find, as of the last {@link #restore}. */
+    Optional<String> outOfReach() {
+        return outOfReach.isEmpty() ? Optional.empty() : Optional.of(describe(outOfReach));
+    }
+
+    private static String describe(Set<Segment> kept) {
+        return ("keeping the firewall rules that a previous run made for %s: VXLAN devices that need them are in network namespaces"
+                + " out of reach; remove their containers, or restart the host").formatted(Segment.summary(kept));
+    }
+
+    private static Set<Segment> without(Set<Segment> all, Set<Segment> some) {
+        Set<Segment> left = new HashSet<>(all);
+        left.removeAll(some);
+        return Set.copyOf(left);
     }
 
     /** Returns the name of the firewall that has the rules; empty before the first rule. */

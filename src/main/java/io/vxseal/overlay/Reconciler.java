@@ -105,7 +105,7 @@ final class Reconciler {
         takeDownUnused();
         removeUnprotectedDevices();
         boolean guarded = repairs.attempt(RepairLog.Kind.RULES, THIS_HOST, () ->
-                protection.restore(dataPath.protectedSegments(), networks.vnisUp()));
+                protection.restore(dataPath.protectedSegments(), dataPath.segmentsUp()));
         repairs.attempt(RepairLog.Kind.SEALING, THIS_HOST, () -> {
             dataPath.seal();
             return encryption.repair();

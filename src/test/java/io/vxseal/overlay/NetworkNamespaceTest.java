@@ -86,6 +86,22 @@ class NetworkNamespaceTest {
         return new Network("n1", true, 1450, List.of(new Subnet(gateway.network(), gateway, 4097)));
     }
 
+    /** Somebody unmounted it, and a process still holds the namespace. */
+    @Test
+    void deletesDevicesOfNamespaceThatIsNoLongerPinned() throws Exception {
+        try (TestHost underlay = new TestHost(folder.resolve("underlay"))) {
+            Host host = new Host(underlay.namespace, underlay.route, folder.resolve("pins"), PORT);
+            NetworkNamespace created = NetworkNamespace.create(encrypted(), host);
+            created.build(InetAddress.ofLiteral("10.55.0.1"));
+            Path pin = host.pins().resolve("n1");
+            try (Namespace held = Namespace.open(pin).orElseThrow(); Route route = Route.in(held)) {
+                Namespace.unpin(pin);
+                created.delete();
+                assertThat(route.links().list()).noneMatch(link -> link.tunnel().isPresent());
+            }
+        }
+    }
+
     /** A process that is about to end still holds the namespace. */
     @Test
     void deleteFreesVnisOfNamespaceStillHeldOpen() throws Exception {

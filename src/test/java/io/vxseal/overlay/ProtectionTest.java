@@ -58,6 +58,7 @@ class ProtectionTest {
     @TempDir
     Path folder;
 
+    private Firewall.Backend backend = Firewall.Backend.NFTABLES;
     private TestHost host;
     private KernelMonitor monitor;
     private Driver driver;
@@ -88,7 +89,7 @@ class ProtectionTest {
     /** Starts a process of the plugin, up to the engine's first call. */
     private void recover(int port, String run) throws Exception {
         driver = new DriverParts(host, folder)
-                .port(port).run(run).monitor(monitor).firewall(Firewall.Backend.NFTABLES, firewall()).driver();
+                .port(port).run(run).monitor(monitor).firewall(backend, firewall()).driver();
         driver.recover();
     }
 
@@ -192,7 +193,7 @@ class ProtectionTest {
         try (StandardError log = new StandardError()) {
             driver.repair();
             driver.repair();
-            assertThat(log.said()).containsOnlyOnce("keeping the firewall rules of");
+            assertThat(log.said()).containsOnlyOnce("keeping the firewall rules that a previous run made for VNI " + VNI);
         }
         assertThat(isProtected(PORT)).isTrue();
         assertThat(isBlocked()).isTrue();
@@ -259,6 +260,85 @@ class ProtectionTest {
         driver.repair();
         assertThat(isBlocked()).isFalse();
         assertThat(isProtected(PORT)).isFalse();
+    }
+
+    /** The same network again, at another port: its VNI is free there, and the device out of sight sends on. */
+    @Test
+    void keepsProtectionOfAnotherPortBesideTheSameNetwork() throws Exception {
+        serve();
+        driver.close();
+        delete("state");
+        host.run("ip link set " + NetworkNamespace.linkName("here") + " name taken");
+        start(OTHER_PORT, "elsewhere");
+        serve();
+        driver.repair();
+        driver.repair();
+        assertThat(isProtected(OTHER_PORT)).isTrue();
+        assertThat(isProtected(PORT)).isTrue();
+        assertThat(host.run("ip xfrm policy")).contains("dport " + PORT);
+        inside("ip link delete " + DEVICE);
+        driver.repair();
+        driver.repair();
+        assertThat(isProtected(OTHER_PORT)).isTrue();
+        assertThat(isProtected(PORT)).isFalse();
+        driver.leave(NETWORK, "here");
+        driver.repair();
+        assertThat(isProtected(OTHER_PORT)).isFalse();
+        assertThat(isBlocked()).isFalse();
+    }
+
+    /** The swarm's ingress network has a device on the usual port on every node. */
+    @Test
+    void lowersProtectionOfDeviceThatItCouldNotSeeOnPortThatOthersStillUse() throws Exception {
+        host.run("ip link add ingress type vxlan id 4096 dstport %d local 10.55.0.1".formatted(PORT));
+        host.run("ip link set ingress up");
+        serve();
+        driver.close();
+        delete("state");
+        start(PORT, "elsewhere");
+        driver.repair();
+        assertThat(isProtected(PORT)).isTrue();
+        assertThat(driver.status().inTheWay()).singleElement().asString().contains("VNI " + VNI + " on port " + PORT);
+        inside("ip link delete " + DEVICE);
+        driver.repair();
+        assertThat(isProtected(PORT)).isFalse();
+        assertThat(driver.status().inTheWay()).isEmpty();
+    }
+
+    /** What iptables cannot list for now is not gone. */
+    @Test
+    void keepsRulesThatIptablesCouldNotListAtTheStart() throws Exception {
+        driver.close();
+        backend = Firewall.Backend.IPTABLES;
+        start(PORT, "run");
+        serve();
+        driver.close();
+        delete("state");
+        host.run("nft add chain ip filter OPS");
+        host.run("nft add rule ip filter OPS ct state established accept");
+        start(PORT, "elsewhere");
+        driver.repair();
+        host.run("nft delete chain ip filter OPS");
+        driver.repair();
+        driver.repair();
+        assertThat(isProtected(PORT)).isTrue();
+        inside("ip link delete " + DEVICE);
+        driver.repair();
+        assertThat(isProtected(PORT)).isFalse();
+    }
+
+    /** The engine repeats a Leave that the previous process did not answer, maybe before it names this node's address. */
+    @Test
+    void keepsPriorityTableWhenOneOfTwoNetworksGoesBeforeTheFirstRepair() throws Exception {
+        serve();
+        driver.createNetwork(network("other", VNI + 1, true));
+        driver.createEndpoint("other", "second", Cidr.parse("10.44.0.4/24"), Optional.empty());
+        driver.join("other", "second", "container");
+        driver.close();
+        recover(PORT, "run");
+        driver.leave("other", "second");
+        assertThat(host.run("nft list tables")).contains("vxseal-priority");
+        assertThat(isProtected(PORT)).isTrue();
     }
 
     /** Its networks ended while no plugin ran; a port of another program says nothing of theirs. */

@@ -109,6 +109,7 @@ final class FailoverFirewall implements Firewall {
         try {
             Set<Segment> found = new TreeSet<>(earlier.segments());
             boolean any = true;
+            boolean complete = true;
             try {
                 InstalledRules rules = preferred.installed();
                 found.addAll(rules.segments());
@@ -116,8 +117,9 @@ final class FailoverFirewall implements Firewall {
             } catch (UnreadableRulesException unreadable) {
                 found.addAll(known);
                 found.addAll(nftables.installed().segments());
+                complete = false;
             }
-            return new InstalledRules(found, any || !found.isEmpty());
+            return new InstalledRules(found, any || !found.isEmpty(), complete);
         } finally {
             lock.unlock();
         }

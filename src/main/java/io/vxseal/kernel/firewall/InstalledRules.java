@@ -9,8 +9,9 @@ import java.util.TreeSet;
  *
  * @param segments those that have rules, complete or not
  * @param any whether anything of the plugin's is left, be it an empty chain
+ * @param complete whether all could be listed; if not, there may be more
  */
-public record InstalledRules(Set<Segment> segments, boolean any) {
+public record InstalledRules(Set<Segment> segments, boolean any, boolean complete) {
     public InstalledRules {
         segments = Collections.unmodifiableSortedSet(new TreeSet<>(segments));
     }

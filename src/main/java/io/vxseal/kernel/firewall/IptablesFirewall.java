@@ -113,7 +113,7 @@ final class IptablesFirewall implements Firewall {
     @Override
     public InstalledRules installed() throws FirewallException {
         Map<String, IptablesTable> tables = read();
-        return new InstalledRules(segments(tables), !script(tables, Set.of()).isEmpty());
+        return new InstalledRules(segments(tables), !script(tables, Set.of()).isEmpty(), true);
     }
 
     @Override

@@ -102,7 +102,7 @@ final class NftablesFirewall implements Firewall, AutoCloseable {
     @Override
     public InstalledRules installed() throws FirewallException {
         NftListing listing = table.list();
-        return new InstalledRules(segments(listing), !listing.isEmpty());
+        return new InstalledRules(segments(listing), !listing.isEmpty(), true);
     }
 
     @Override

@@ -22,7 +22,7 @@ public record Segment(int port, int vni) implements Comparable<Segment> {
     }
 
     /** Describes segments for a message: the only one, or their number. */
-    static String summary(Set<Segment> segments) {
+    public static String summary(Set<Segment> segments) {
         return segments.size() == 1 ? segments.iterator().next().toString() : segments.size() + " segments";
     }
 

@@ -21,6 +21,9 @@ public final class Namespace implements AutoCloseable {
     /** Mounts on one pin that are removed at most: more are not this program's. */
     private static final int STACKED_MOUNTS = 16;
 
+    /** Not /proc/self: that is the process's first thread, which stays in its namespace. */
+    private static final Path OF_THREAD = Path.of("/proc/thread-self/ns/net");
+
     private final int fd;
     private volatile boolean closed;
 
@@ -31,6 +34,18 @@ public final class Namespace implements AutoCloseable {
     /** Opens the namespace of this process. */
     public static Namespace own() throws KernelException {
         return new Namespace(descriptor(Path.of("/proc/self/ns/net"), "open the process's network namespace"));
+    }
+
+    /** Creates a namespace that ends once nothing holds it open. Its loopback is down. */
+    public static Namespace create() throws KernelException {
+        return new Namespace(onNewThread(Namespace::unshare));
+    }
+
+    /** Moves this thread to a new namespace, and returns a descriptor of it. */
+    private static int unshare() throws KernelException {
+        String what = "create network namespace";
+        check(LibC.INSTANCE.unshare(LibC.CLONE_NEWNET), what);
+        return descriptor(OF_THREAD, what);
     }
 
     /**
@@ -57,11 +72,14 @@ public final class Namespace implements AutoCloseable {
         }
         try {
             return new Namespace(onNewThread(() -> {
-                check(LibC.INSTANCE.unshare(LibC.CLONE_NEWNET), what);
-                // Not /proc/self: that is the process's first thread, which is still in the old namespace.
-                String here = "/proc/thread-self/ns/net";
-                check(LibC.INSTANCE.mount(here, pin.toString(), "none", LibC.MS_BIND, null), what);
-                return descriptor(Path.of(here), what);
+                int created = unshare();
+                try {
+                    check(LibC.INSTANCE.mount(OF_THREAD.toString(), pin.toString(), "none", LibC.MS_BIND, null), what);
+                } catch (KernelException refused) {
+                    LibC.INSTANCE.close(created);
+                    throw refused;
+                }
+                return created;
             }));
         } catch (KernelException e) {
             try {

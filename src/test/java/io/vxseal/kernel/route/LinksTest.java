@@ -7,9 +7,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.address.Cidr;
 import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
+import java.net.InetAddress;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tests of links, read with iproute2. */
 class LinksTest extends UnderlayAndOverlay {
@@ -92,6 +95,25 @@ class LinksTest extends UnderlayAndOverlay {
                 .hasMessageContaining("add VXLAN device vx1 with VNI 4097: EEXIST")
                 .hasMessageContaining("already exists");
         assertThat(overlay.route.links().find("vx1")).isEmpty();
+    }
+
+    /** The namespace of the device is not asked, and each VNI stays free that was. */
+    @ParameterizedTest
+    @ValueSource(strings = {"0.0.0.0", "10.55.0.1", "fd00:55::1"})
+    void hasVxlanFindsDeviceInAnyNamespace(String local) throws Exception {
+        Links links = underlay.route.links();
+        for (int asked = 0; asked < 5; asked++) {
+            assertThat(links.hasVxlan(4097, 4789)).isFalse();
+        }
+        vxlan(local.equals("0.0.0.0") ? Optional.empty() : Optional.of(InetAddress.ofLiteral(local)));
+        assertThat(links.hasVxlan(4097, 4789)).isTrue();
+        assertThat(links.hasVxlan(4097, 4790)).isFalse();
+        assertThat(links.hasVxlan(4098, 4789)).isFalse();
+        overlay.run("ip link set vx0 down");
+        assertThat(links.hasVxlan(4097, 4789)).as("down").isTrue();
+        overlay.route.links().delete("vx0");
+        assertThat(links.hasVxlan(4097, 4789)).isFalse();
+        assertThat(links.list()).extracting(Link::name).doesNotContain("probe");
     }
 
     @Test
