@@ -3,7 +3,6 @@ package io.vxseal.cluster.hub;
 import static io.vxseal.cluster.record.TestRecords.NET;
 import static io.vxseal.cluster.record.TestRecords.endpoint;
 import static io.vxseal.cluster.record.TestRecords.manager;
-import static io.vxseal.cluster.record.TestRecords.vtep;
 import static io.vxseal.cluster.record.TestRecords.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -39,8 +38,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Random and mutated messages of a worker that holds a certificate: each is taken or refused with a reason, and none changes what honest
@@ -65,11 +66,8 @@ class RandomMessagesTest {
                 refused++;
             });
 
-    private final Map<String, NodeRecord> honest = Map.of(
-            "m1", manager("m1", 1, TestRecords.SUBNETS),
-            "m2", manager("m2", 2, TestRecords.SUBNETS),
-            "w1", worker("w1", 1, 3, endpoint(3), endpoint(4)),
-            "w2", worker("w2", 1, 4, endpoint(5), endpoint(6), endpoint(7)));
+    private String addresses = "";
+    private final Map<String, NodeRecord> honest = new TreeMap<>();
     private final List<RecordedChannel> sessions = new ArrayList<>();
     private RecordedChannel hostile = new RecordedChannel(HOSTILE, Role.WORKER, timer);
     private long round;
@@ -106,8 +104,27 @@ class RandomMessagesTest {
         }
     }
 
-    @Test
-    void randomMessagesChangeNothingOfHonestNodes() {
+    private InetAddress vtep(int number) {
+        return InetAddress.ofLiteral(addresses + number);
+    }
+
+    private void know(NodeRecord record, int number) {
+        honest.put(record.node(), at(record, vtep(number)));
+    }
+
+    private static NodeRecord at(NodeRecord record, InetAddress vtep) {
+        return new NodeRecord(record.node(), record.role(), record.incarnation(), record.revision(), vtep, 0, false, false, false,
+                record.networks());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"10.0.0.", "fd00::"})
+    void randomMessagesChangeNothingOfHonestNodes(String prefix) {
+        addresses = prefix;
+        know(manager("m1", 1, TestRecords.SUBNETS), 1);
+        know(manager("m2", 2, TestRecords.SUBNETS), 2);
+        know(worker("w1", 1, 3, endpoint(3), endpoint(4)), 3);
+        know(worker("w2", 1, 4, endpoint(5), endpoint(6), endpoint(7)), 4);
         hub.self(vtep(1));
         honest.forEach((node, record) -> {
             RecordedChannel session = open(node, record.role());
@@ -273,7 +290,7 @@ class RandomMessagesTest {
 
     private NodeRecord record(String node) {
         return new NodeRecord(node, one(Role.values()), 1 + random.nextInt(9), 1 + random.nextInt(1000),
-                one(vtep(66), vtep(66), vtep(1 + random.nextInt(9)), InetAddress.ofLiteral(one("224.0.0.1", "::", "2001:db8::1", "127.0.0.1"))),
+                one(vtep(66), vtep(66), vtep(1 + random.nextInt(9)), InetAddress.ofLiteral(one("224.0.0.1", "ff02::1", "::", "2001:db8::1", "10.9.9.9", "127.0.0.1", "::1"))),
                 random.nextInt(9), random.nextBoolean(), random.nextBoolean(), random.nextInt(9) == 0, networks());
     }
 

@@ -125,6 +125,16 @@ class HostileConnectionTest extends LinkTest {
     }
 
     @Test
+    void honestNodeJoinsBesideIdleConnectionsOverIpv6() throws Exception {
+        hubAddress = HUB_IPV6;
+        honestNodeJoinsBeside("20 idle connections of its own IPv6 address", 20, hub -> {
+            idle(hub, HUB_IPV6, new byte[0]);
+            Thread.sleep(500);
+        });
+        assertThat(refusals.count(Refusal.DISPLACED)).isPositive();
+    }
+
+    @Test
     void honestNodeJoinsBesideHalfOpenHandshakes() throws Exception {
         byte[] hello = clientHello();
         honestNodeJoinsBeside("300 half-open handshakes", 300, hub -> {
