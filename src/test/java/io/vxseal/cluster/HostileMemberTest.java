@@ -36,6 +36,8 @@ class HostileMemberTest extends Hosts {
             List.of(new SubnetRecord(Cidr.parse("10.44.0.0/16"), InetAddress.ofLiteral("10.44.0.1")));
     private static final int HOSTILE = 20;
     private static final int JOINS = 5;
+    /** Of each node that rewrites its record without end. */
+    private static final int ENDPOINTS = 200;
 
     /** What the scheduler of a busy machine adds to a join. */
     private static final long NOISE_MILLIS = 300;
@@ -243,6 +245,60 @@ class HostileMemberTest extends Hosts {
     private static void flood(Rogue rogue, List<byte[]> messages) {
         for (int n = 0; !Thread.currentThread().isInterrupted(); n++) {
             if (!rogue.offer(messages.get(n % messages.size()))) {
+                try {
+                    Thread.sleep(1);
+                } catch (InterruptedException _) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /** Each of its records counts, and is told to everyone on the network. */
+    @Test
+    void honestEndpointsAreKnownBesideChurnOfRecords() throws Exception {
+        long before = heap();
+        List<Rogue> flooding = new ArrayList<>();
+        for (int number = HOSTILE; number < HOSTILE + 3; number++) {
+            flooding.add(rogue(number, Role.WORKER, hub));
+        }
+        List<Thread> floods = new ArrayList<>();
+        for (int n = 0; n < flooding.size(); n++) {
+            Rogue rogue = flooding.get(n);
+            rogue.send(new Message.Hello(RingMark.NONE, false));
+            int number = HOSTILE + n;
+            floods.add(Thread.ofPlatform().start(() -> churn(rogue, number)));
+        }
+        try {
+            await("records held back", () -> hub.cluster().status().refusals().containsKey(Refusal.RECORD_RATE.text()));
+            for (int n = 0; n < JOINS; n++) {
+                announce("beside-the-churn-" + n);
+                await("honest endpoint beside the churn", () -> watcher.cluster().peers("net").containsAll(honest));
+            }
+            long growth = heap() - before;
+            System.out.printf("measured: beside a churn of records the heap grew by %d KiB%n", growth >> 10);
+            assertThat(growth).isLessThan(MOST_GROWTH);
+        } finally {
+            for (Thread flood : floods) {
+                flood.interrupt();
+                flood.join();
+            }
+        }
+        flooding.forEach(Rogue::close);
+        await("the newest records", () -> watcher.cluster().peers("net").stream().filter(peer -> !honest.contains(peer)).count()
+                == (long) flooding.size() * ENDPOINTS);
+        assertThat(sameRing(hub, victim, watcher)).isTrue();
+    }
+
+    private static void churn(Rogue rogue, int number) {
+        for (long revision = 1; !Thread.currentThread().isInterrupted(); revision++) {
+            // One endpoint is another each time; the whole record is told.
+            String changing = number + "-" + revision;
+            List<EndpointRecord> all = IntStream.range(0, ENDPOINTS).mapToObj(n ->
+                    endpoint(n == 0 ? changing : number + "--" + n, "10.44.%d.%d/16".formatted(200 + number - HOSTILE, 1 + n))).toList();
+            byte[] message = MessageCodec.encode(new Message.Announce(new NodeRecord("node-" + number, Role.WORKER, 1, revision, address(number), 0,
+                    false, false, false, List.of(new NetworkRecord("net", SUBNETS, all)))));
+            while (!rogue.offer(message)) {
                 try {
                     Thread.sleep(1);
                 } catch (InterruptedException _) {

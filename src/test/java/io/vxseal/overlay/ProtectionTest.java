@@ -331,7 +331,7 @@ class ProtectionTest {
     @Test
     void keepsPriorityTableWhenOneOfTwoNetworksGoesBeforeTheFirstRepair() throws Exception {
         serve();
-        driver.createNetwork(network("other", VNI + 1, true));
+        driver.createNetwork(DriverParts.network("other", VNI + 1, true));
         driver.createEndpoint("other", "second", Cidr.parse("10.44.0.4/24"), Optional.empty());
         driver.join("other", "second", "container");
         driver.close();

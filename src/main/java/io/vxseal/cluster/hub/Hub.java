@@ -52,6 +52,7 @@ public final class Hub {
     private final HubSession.Source source;
     private final ReportRounds reports;
     private final CheckRounds checks;
+    private final RecordRates rates = new RecordRates();
     private boolean scheduled;
 
     /**
@@ -142,6 +143,7 @@ public final class Hub {
                 boolean again = session.left;
                 session.left = true;
                 session.answer(new Message.Acknowledge(0, 0, List.of()));
+                rates.count(session.node(), 0, timer.nanoTime());
                 changed(records.goodbye(session.node(), incarnation, revision, timer.nanoTime()));
                 if (!again) {
                     rings.onRemoval(session.node());
@@ -209,7 +211,9 @@ public final class Hub {
     public void closed(MessageChannel channel) {
         sessions.over(channel).ifPresent(session -> {
             sessions.remove(session);
-            look(session);
+            if (rates.mayBeLast(session.node(), timer.nanoTime())) {
+                take(session);
+            }
             subscriptions.remove(session);
             changed(records.closed(session.node(), channel.lastReceived(), timer.nanoTime()));
             reports.forget(session);
@@ -257,10 +261,29 @@ public final class Hub {
         return !session.left && !sessions.isUnlistedManager(session);
     }
 
+    /** Takes what a node announced, or holds it back: until its turn has come, newer records may replace it. */
     private void look(HubSession session) {
+        if (session.announced.isEmpty() || session.isHeldBack) {
+            return;
+        }
+        Duration wait = rates.untilNext(session.node(), timer.nanoTime());
+        if (wait.isZero()) {
+            take(session);
+        } else {
+            session.isHeldBack = true;
+            refusals.refused(Refusal.RECORD_RATE, session.node(), "held back for %d ms".formatted(wait.toMillis()));
+            timer.after(wait, () -> {
+                session.isHeldBack = false;
+                sessions.over(session.channel).ifPresent(this::touch);
+            });
+        }
+    }
+
+    private void take(HubSession session) {
         session.announced.ifPresent(record -> {
             session.announced = Optional.empty();
             session.acknowledging = true;
+            rates.count(session.node(), record.octets(), timer.nanoTime());
             changed(records.announce(record, sessions.role(session), timer.wallTime().toEpochMilli()));
         });
     }
@@ -369,6 +392,7 @@ public final class Hub {
     /** Does periodic work; to be called each second. */
     public void tick() {
         sessions.touch(subscriptions.outdated());
+        rates.forgetIdle(timer.nanoTime());
         changed(records.expire(timer.nanoTime()));
         synchronize();
     }

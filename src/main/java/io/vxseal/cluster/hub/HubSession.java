@@ -45,6 +45,8 @@ final class HubSession {
     Set<String> networks = Set.of();
     /** The record that the node announced and that was not looked at yet. */
     Optional<NodeRecord> announced = Optional.empty();
+    /** Set while what the node announced has to wait. */
+    boolean isHeldBack;
     /** Nodes that it is yet to be told of. */
     final Set<String> pending = new LinkedHashSet<>();
     /** Set while it is yet to be told that it knows all that it subscribed to. */

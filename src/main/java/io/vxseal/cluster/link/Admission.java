@@ -11,16 +11,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Limits on connections by source address, before the peer has authenticated. Pure; not thread-safe.
  *
  * <p>A connection is pending until it is a session. If one source has too many pending, its oldest gives way to its
  * newest, not the other way round: an honest handshake takes milliseconds, so it is over before its turn comes, while
- * idle connections cannot occupy the places. If all sources together have too many, a source with more than its share
- * loses its oldest; if there is none, as when a swarm's nodes start at once, newcomers wait in the kernel's queue, but no
- * longer than some times what connections have lately needed to become sessions. So idle connections from many addresses
- * give way within a second, while handshakes on a busy machine, which all finish late, are not cut off in vain.
+ * idle connections cannot occupy the places. If all sources together have too many, a source that has one replaces its
+ * oldest, and one that has none takes the place of the oldest of the source with the most. If none has more than one, as
+ * when a swarm's nodes start at once, newcomers wait in the kernel's queue, but no longer than some times what connections
+ * have lately needed to become sessions. So idle connections from many addresses give way, while handshakes on a
+ * busy machine, which all finish late, are not cut off in vain.
  *
  * <p>A session counts for its own address, not for the /64 that it is in: the nodes of one network share that, and each showed a certificate.
  */
@@ -30,8 +32,7 @@ final class Admission {
      *
      * @param pendingPerSource connections of one source that are no sessions yet
      * @param pending those of all sources
-     * @param share pending connections of one source that others wait for
-     * @param minPatience nanoseconds that others wait for them at least
+     * @param minPatience nanoseconds that others wait for a source's only one at least
      * @param maxPatience and at most
      * @param perSource connections of one source, with the sessions of the same address
      * @param all connections of all sources
@@ -41,7 +42,6 @@ final class Admission {
     record Limits(
             int pendingPerSource,
             int pending,
-            int share,
             long minPatience,
             long maxPatience,
             int perSource,
@@ -49,7 +49,7 @@ final class Admission {
             double attemptsPerSecond,
             double burst) {
         /** Few pending ones at a time, as handshakes that share a processor finish late together. */
-        static final Limits DEFAULT = new Limits(16, 64, 4, 1_000_000_000L, 15_000_000_000L, 64, 4096, 50, 100);
+        static final Limits DEFAULT = new Limits(16, 64, 1_000_000_000L, 15_000_000_000L, 64, 4096, 50, 100);
     }
 
     /** Times the average that others wait, and the weight of one connection in that average: as of TCP's retransmission. */
@@ -128,7 +128,7 @@ final class Admission {
         } else if (connectionsOf(address, key) >= limits.perSource()) {
             return new Answer.Refuse(Refusal.CONNECTIONS_OF_SOURCE);
         } else if (pending.size() >= limits.pending()) {
-            displaced = displaceable(now);
+            displaced = displaceable(source, now);
             if (displaced.isEmpty()) {
                 return new Answer.Wait();
             }
@@ -196,13 +196,16 @@ final class Admission {
         return pending.size();
     }
 
-    /** Returns the oldest pending connection of the source with the most, if it has more than its share; else an old one. */
-    private Optional<Entry> displaceable(long now) {
+    /** Returns the pending connection that gives way to one of this source, which may have none yet; empty if the newcomer waits. */
+    private Optional<Entry> displaceable(@Nullable Source newcomer, long now) {
+        if (newcomer != null && !newcomer.pending.isEmpty()) {
+            return Optional.of(newcomer.pending.getFirst());
+        }
         Source largest = pending.stream()
                 .map(entry -> entry.source)
                 .max(Comparator.comparingInt(source -> source.pending.size()))
                 .orElseThrow();
-        if (largest.pending.size() > limits.share()) {
+        if (largest.pending.size() > 1) {
             return Optional.of(largest.pending.getFirst());
         }
         Entry oldest = pending.getFirst();

@@ -96,7 +96,7 @@ final class FrameReader {
         }
         int length = Frame.length(header);
         int size = needed == length ? length : Math.min(length, Math.max(FIRST_OCTETS, Integer.highestOneBit(needed) * 2));
-        if (!budget.tryReserve(size - reserved)) {
+        if (!budget.tryReserve(size - reserved, reserved)) {
             throw new RefusedException(Refusal.MEMORY, "message of %d octets".formatted(length));
         }
         reserved = size;

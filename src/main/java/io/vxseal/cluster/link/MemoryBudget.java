@@ -4,8 +4,19 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Octets that all sessions of a process may hold together. */
+/**
+ * Octets that all sessions of a process may hold together. One session gets at most a quarter of what the others leave, so some is left
+ * however many hold all they can; and a little whatever is left, so hostile peers delay no ordinary message of others.
+ */
 final class MemoryBudget {
+    /** Octets that a session may hold whatever the others do: a ring, a record of some hundred endpoints. */
+    static final int ASSURED = 16 << 10;
+
+    private static final int SHARE = 4;
+
+    /** One that waits is called when such a part of the limit is free. */
+    private static final int CALLED = 8;
+
     private final long limit;
     private final AtomicLong used = new AtomicLong();
     private final Queue<Runnable> waiting = new ConcurrentLinkedQueue<>();
@@ -14,16 +25,26 @@ final class MemoryBudget {
         this.limit = limit;
     }
 
-    /** Reserves octets if there is room. */
-    boolean tryReserve(long octets) {
-        if (used.addAndGet(octets) <= limit) {
+    /**
+     * Reserves octets for a session if it has room for them.
+     *
+     * @param held octets that it has reserved already
+     */
+    boolean tryReserve(long octets, long held) {
+        long free = limit - used.addAndGet(octets) + octets;
+        if (held + octets <= Math.max(ASSURED, free / SHARE)) {
             return true;
         }
         used.addAndGet(-octets);
         return false;
     }
 
-    /** Gives octets back, and calls the one that has waited for longest if a quarter is free. */
+    /** Returns the octets that are reserved. */
+    long used() {
+        return used.get();
+    }
+
+    /** Gives octets back, and calls the one that has waited for longest if enough is free. */
     void release(long octets) {
         used.addAndGet(-octets);
         callNext();
@@ -36,7 +57,7 @@ final class MemoryBudget {
 
     /** Calls one that waits if there is room; for a timer, as nothing is released while nothing is held. */
     void callNext() {
-        if (used.get() <= limit / 4 * 3) {
+        if (limit - used.get() >= limit / CALLED) {
             Runnable next = waiting.poll();
             if (next != null) {
                 next.run();

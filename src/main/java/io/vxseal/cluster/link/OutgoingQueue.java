@@ -30,11 +30,11 @@ final class OutgoingQueue {
         this.budget = budget;
     }
 
-    /** Adds a message unless the queue is full; an empty queue has room for one of any size. */
+    /** Adds a message unless the queue is full; an empty queue has room for one of any size that the budget has. */
     boolean offer(byte[] message) {
         int size = message.length + Frame.HEADER;
         boolean empty = octets == 0;
-        if (!empty && (messages.size() >= maxMessages || octets + size > maxOctets) || !budget.tryReserve(size)) {
+        if (!empty && (messages.size() >= maxMessages || octets + size > maxOctets) || !budget.tryReserve(size, octets)) {
             refused = true;
             return false;
         }

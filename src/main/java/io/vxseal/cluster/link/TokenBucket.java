@@ -34,19 +34,19 @@ public final class TokenBucket {
     }
 
     /** Takes tokens whether they are there or not. */
-    void take(double amount, long now) {
+    public void take(double amount, long now) {
         fill(now);
         tokens -= amount;
     }
 
     /** Returns the nanoseconds until the debt is paid; 0 if there is none. */
-    long nanosInDebt(long now) {
+    public long nanosInDebt(long now) {
         fill(now);
         return tokens >= 0 ? 0 : (long) Math.ceil(-tokens / perSecond * NANOS);
     }
 
     /** Returns whether the bucket is full, so that it holds no more than a new one would. */
-    boolean isFull(long now) {
+    public boolean isFull(long now) {
         fill(now);
         return tokens >= burst;
     }

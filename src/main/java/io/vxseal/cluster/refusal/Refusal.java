@@ -41,6 +41,8 @@ public enum Refusal {
     FOREIGN_RECORD("record of another node"),
     /** An answer to a recall of a node that has answered, or that names more than a node can have. */
     RECALL("answer to a recall that was not asked for"),
+    /** A node changes its record too fast: the newest waits. */
+    RECORD_RATE("records of one node come too fast"),
 
     // ---- rings
     /** The octets are no ring, or not signed by a manager of this swarm. */

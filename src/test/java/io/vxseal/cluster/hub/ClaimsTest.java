@@ -89,9 +89,14 @@ class ClaimsTest {
 
     @Test
     void refusesVtepThatIsNoUnicastAddress() {
-        claims.self(vtep(200));
+        refusesVteps(vtep(200), "0.0.0.0", "224.0.0.1", "255.255.255.255", "127.0.0.1", "2001:db8::1");
+        refusesVteps(InetAddress.ofLiteral("fd00::200"), "::", "ff02::1", "::1", "10.0.0.1", "::ffff:10.0.0.1");
+    }
+
+    private void refusesVteps(InetAddress own, String... all) {
+        claims.self(own);
         int n = 0;
-        for (String bad : List.of("0.0.0.0", "224.0.0.1", "255.255.255.255", "127.0.0.1", "2001:db8::1")) {
+        for (String bad : all) {
             NodeRecord record = new NodeRecord("w" + n++, Role.WORKER, 1, 1, InetAddress.ofLiteral(bad), 0, false, false, false,
                     worker("w", 1, 1, endpoint(7)).networks());
             claim(record);

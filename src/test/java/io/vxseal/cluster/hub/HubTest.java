@@ -446,4 +446,66 @@ class HubTest {
         managers.remove("m2");
         assertThat(hub.unlistedManagers()).containsExactly("m2");
     }
+
+    /** Rewrites its record as fast as its frames are read, for half a minute. */
+    private void churn(RecordedChannel hostile, long from, int changes) {
+        for (int n = 0; n < changes; n++) {
+            hub.received(hostile, new Message.Announce(worker("w3", from + n, 3, endpoint("of-" + (from + n), 7))));
+            timer.pass(Duration.ofMillis(10));
+        }
+    }
+
+    @Test
+    void holdsBackRecordThatChangesWithoutEnd() {
+        RecordedChannel other = subscriber("w1", NET);
+        RecordedChannel hostile = open("w3", Role.WORKER);
+        churn(hostile, 1, 3000);
+        assertThat(other.take(Message.Records.class).size()).as("told").isBetween(300, 1000);
+        assertThat(refused).isNotEmpty().allMatch(line -> line.startsWith("w3: "));
+        timer.pass(Duration.ofSeconds(1));
+        assertThat(endpoints(other.take(Message.Records.class))).as("the newest is told in the end").containsExactly("of-3000");
+        say(open("w4", Role.WORKER), new Message.Announce(worker("w4", 1, 4, endpoint(8))));
+        assertThat(endpoints(other.take(Message.Records.class))).containsExactly("ep8");
+    }
+
+    @Test
+    void newSessionDoesNotRefillTheRateOfRecords() {
+        RecordedChannel other = subscriber("w1", NET);
+        churn(open("w3", Role.WORKER), 1, 1000);
+        other.take();
+        for (int session = 1; session <= 20; session++) {
+            RecordedChannel next = open("w3", Role.WORKER);
+            churn(next, 1 + 1000 * session, 10);
+            hub.closed(next);
+        }
+        assertThat(other.take(Message.Records.class).size()).as("told").isLessThan(100);
+    }
+
+    @Test
+    void takesLastWordsOfNodeWhoseRecordIsHeldBack() {
+        RecordedChannel other = subscriber("w1", NET);
+        RecordedChannel node = open("w3", Role.WORKER);
+        churn(node, 1, 1000);
+        timer.pass(Duration.ofSeconds(1));
+        other.take();
+        churn(node, 2000, 30);
+        hub.received(node, new Message.Announce(TestRecords.away(worker("w3", 3000, 3, endpoint("last", 7)))));
+        hub.closed(node);
+        timer.pass(BATCH);
+        NodeRecord told = other.take(Message.Records.class).getLast().records().getLast();
+        assertThat(told.away()).isTrue();
+        assertThat(told.networks().getFirst().endpoints()).extracting(EndpointRecord::id).containsExactly("last");
+    }
+
+    @Test
+    void burstOfJoinsIsToldAtOnce() {
+        RecordedChannel other = subscriber("w1", NET);
+        RecordedChannel node = open("w3", Role.WORKER);
+        for (int joined = 1; joined <= 100; joined++) {
+            say(node, new Message.Announce(worker("w3", joined, 3,
+                    IntStream.rangeClosed(2, 1 + joined).mapToObj(TestRecords::endpoint).toArray(EndpointRecord[]::new))));
+            assertThat(endpoints(other.take(Message.Records.class))).contains("ep" + (1 + joined));
+        }
+        assertThat(refused).isEmpty();
+    }
 }

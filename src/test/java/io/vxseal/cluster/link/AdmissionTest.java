@@ -14,7 +14,7 @@ class AdmissionTest {
     private static final InetAddress A = InetAddress.ofLiteral("192.0.2.1");
     private static final InetAddress B = InetAddress.ofLiteral("192.0.2.2");
 
-    private final Admission admission = new Admission(new Admission.Limits(3, 6, 2, SECOND, 15 * SECOND, 4, 10, 5, 5));
+    private final Admission admission = new Admission(new Admission.Limits(3, 6, SECOND, 15 * SECOND, 4, 10, 5, 5));
 
     private Admission.Entry enter(InetAddress address, long now) {
         return ((Admission.Answer.Enter) admission.enter(address, now)).entry();
@@ -52,17 +52,28 @@ class AdmissionTest {
     }
 
     @Test
-    void sourceBeyondItsShareGivesWayToOthers() {
-        List<Admission.Entry> ofA = List.of(enter(A, 0), enter(A, 1), enter(A, 2));
-        for (int i = 0; i < 3; i++) {
+    void sourceWithTheMostGivesWayToOneThatHasNone() {
+        List<Admission.Entry> ofA = List.of(enter(A, 0), enter(A, 1));
+        for (int i = 0; i < 4; i++) {
             enter(InetAddress.ofLiteral("192.0.2." + (10 + i)), 3);
         }
         assertThat(admission.enter(B, 4)).isInstanceOfSatisfying(Admission.Answer.Enter.class, answer ->
                 assertThat(answer.displaced()).isEqualTo(Optional.of(ofA.getFirst())));
     }
 
+    /** Else it would have others wait behind it. */
     @Test
-    void newcomersWaitForSourcesWithinTheirShare() {
+    void sourceThatHasOneReplacesItIfAllPlacesAreTaken() {
+        List<Admission.Entry> entries = new ArrayList<>();
+        for (int i = 0; i < 6; i++) {
+            entries.add(enter(InetAddress.ofLiteral("192.0.2." + (10 + i)), i));
+        }
+        assertThat(admission.enter(InetAddress.ofLiteral("192.0.2.12"), 7)).isInstanceOfSatisfying(Admission.Answer.Enter.class, answer ->
+                assertThat(answer.displaced()).isEqualTo(Optional.of(entries.get(2))));
+    }
+
+    @Test
+    void newcomersWaitForSourcesThatHaveOneEach() {
         List<Admission.Entry> entries = new ArrayList<>();
         for (int i = 0; i < 6; i++) {
             entries.add(enter(InetAddress.ofLiteral("192.0.2." + (10 + i)), i));
@@ -115,7 +126,7 @@ class AdmissionTest {
         }
         InetAddress busy = InetAddress.ofLiteral("2001:db8::1");
         admission.leave(enter(busy, 9));
-        Admission other = new Admission(new Admission.Limits(3, 6, 2, SECOND, 15 * SECOND, 4, 10, 5, 5));
+        Admission other = new Admission(new Admission.Limits(3, 6, SECOND, 15 * SECOND, 4, 10, 5, 5));
         for (int i = 0; i < 4; i++) {
             other.settle(((Admission.Answer.Enter) other.enter(busy, i)).entry(), i);
         }

@@ -10,7 +10,6 @@ import java.util.List;
 /** Fuzz target: octets of a session, in pieces of any size. */
 public final class FrameFuzzer {
     private static final int MAX_BUDGET = 4 << 20;
-    private static final int SMALL_BUDGET = 10_000;
 
     private FrameFuzzer() {}
 
@@ -20,16 +19,18 @@ public final class FrameFuzzer {
         int maxOctets = data.consumeInt(0, Messages.MAX_OCTETS);
         int[] pieces = data.consumeInts(8);
         byte[] stream = data.consumeRemainingAsBytes();
-        List<String> whole = read(stream, new int[0], maxOctets, MAX_BUDGET);
-        List<String> cut = read(stream, pieces, maxOctets, small ? SMALL_BUDGET : MAX_BUDGET);
+        MemoryBudget budget = new MemoryBudget(small ? 10_000 : MAX_BUDGET);
+        List<String> whole = read(stream, new int[0], maxOctets, new MemoryBudget(MAX_BUDGET), stream.length);
+        List<String> cut = read(stream, pieces, maxOctets, budget, stream.length);
         if (!small && !whole.equals(cut)) {
             throw new IllegalStateException("read whole " + whole + ", in pieces " + cut);
         }
+        if (budget.used() != 0) {
+            throw new IllegalStateException(budget.used() + " octets are still reserved");
+        }
     }
 
-    private static List<String> read(byte[] stream, int[] pieces, int maxOctets, int limit) {
-        MemoryBudget budget = new MemoryBudget(limit);
-        long most = Math.min(limit, 2L * stream.length + 4096);
+    private static List<String> read(byte[] stream, int[] pieces, int maxOctets, MemoryBudget budget, int arrived) {
         FrameReader reader = new FrameReader(maxOctets, budget);
         List<String> seen = new ArrayList<>();
         int from = 0;
@@ -39,18 +40,14 @@ public final class FrameFuzzer {
                 int to = Math.min(stream.length, from + size);
                 reader.read(ByteBuffer.wrap(stream, from, to - from), (type, payload) -> seen.add(type + ":" + Arrays.toString(payload)));
                 from = to;
-                if (!budget.tryReserve(limit - most)) {
-                    throw new IllegalStateException("more than " + most + " octets reserved, " + stream.length + " arrived");
+                if (budget.used() > 2L * arrived + 4096) {
+                    throw new IllegalStateException(budget.used() + " octets reserved, " + arrived + " arrived");
                 }
-                budget.release(limit - most);
             }
         } catch (RefusedException refused) {
             seen.add("refused: " + refused.reason());
         }
         reader.release();
-        if (budget.tryReserve(limit + 1L) || !budget.tryReserve(limit)) {
-            throw new IllegalStateException("what is reserved in the end is not nothing");
-        }
         return seen;
     }
 }

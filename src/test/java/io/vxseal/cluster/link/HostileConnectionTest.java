@@ -18,6 +18,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
 import org.junit.jupiter.api.Test;
@@ -124,6 +125,16 @@ class HostileConnectionTest extends LinkTest {
     }
 
     @Test
+    void honestNodeJoinsBesideIdleConnectionsOverIpv6() throws Exception {
+        hubAddress = HUB_IPV6;
+        honestNodeJoinsBeside("20 idle connections of its own IPv6 address", 20, hub -> {
+            idle(hub, HUB_IPV6, new byte[0]);
+            Thread.sleep(500);
+        });
+        assertThat(refusals.count(Refusal.DISPLACED)).isPositive();
+    }
+
+    @Test
     void honestNodeJoinsBesideHalfOpenHandshakes() throws Exception {
         byte[] hello = clientHello();
         honestNodeJoinsBeside("300 half-open handshakes", 300, hub -> {
@@ -152,6 +163,24 @@ class HostileConnectionTest extends LinkTest {
             idle(hub, address(70 + (int) (Thread.currentThread().threadId() % 8)), new byte[0]);
             Thread.sleep(200);
         });
+    }
+
+    /** As many as fill all places, none with more than four of them. */
+    @Test
+    void honestNodeJoinsBesideFewIdleConnectionsOfEachOfManyAddresses() throws Exception {
+        AtomicInteger next = new AtomicInteger();
+        honestNodeJoinsBeside("64 idle connections of 16 addresses", 64, hub -> {
+            InetAddress from = address(70 + next.getAndIncrement() % 16);
+            while (!over) {
+                try {
+                    idle(hub, from, new byte[0]);
+                } catch (IOException _) {
+                    // It gave way, and is back.
+                }
+                Thread.sleep(20);
+            }
+        });
+        assertThat(refusals.count(Refusal.DISPLACED)).isPositive();
     }
 
     @Test

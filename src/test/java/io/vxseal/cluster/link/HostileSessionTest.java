@@ -354,4 +354,36 @@ class HostileSessionTest extends LinkTest {
         dial(node, hub).send(new byte[Messages.MAX_OCTETS]);
         atHub.await("received " + Messages.MAX_OCTETS);
     }
+
+    @Test
+    void honestMessagesArriveBesideIncompleteOnesOfMany() throws Exception {
+        HubServer hub = hub(atHub, LinkTimes.DEFAULT);
+        Connection honest = dial(node(2, Role.WORKER), hub);
+        List<RawClient> hostile = new ArrayList<>();
+        try {
+            for (int i = 3; i < 23; i++) {
+                RawClient client = raw(i, hub);
+                hostile.add(client);
+                client.open();
+                Thread.ofVirtual().start(() -> {
+                    try {
+                        client.chunk(RawClient.frame(
+                                Frame.MESSAGE, Messages.MAX_OCTETS, new byte[Messages.MAX_OCTETS - 1]));
+                    } catch (IOException _) {
+                        // Closed by the hub meanwhile.
+                    }
+                });
+            }
+            atHub.await("one closed", () -> refusals.count(Refusal.MEMORY) > 0);
+            assertThat(honest.send(new byte[100_000])).isTrue();
+            atHub.await("received 100000");
+            assertThat(honest.send(octets("and a small one"))).isTrue();
+            atHub.await("received and a small one");
+            assertThat(honest.hasEnded()).isFalse();
+        } finally {
+            for (RawClient client : hostile) {
+                client.close();
+            }
+        }
+    }
 }

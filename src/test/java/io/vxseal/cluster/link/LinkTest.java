@@ -5,6 +5,7 @@ import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
 import io.vxseal.swarm.TestAuthority;
 import java.io.IOException;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -21,12 +22,15 @@ abstract class LinkTest {
     static final LinkTimes QUICK =
             new LinkTimes(Duration.ofSeconds(4), Duration.ofMillis(500), Duration.ofSeconds(4));
     static final InetAddress HUB = address(1);
+    /** There is one loopback address of IPv6, which all nodes have then. */
+    static final InetAddress HUB_IPV6 = InetAddress.ofLiteral("::1");
 
     @TempDir
     static Path folder;
 
     static TestAuthority authority;
 
+    InetAddress hubAddress = HUB;
     final LinkThreads threads = new LinkThreads();
     final Recorder atHub = new Recorder();
     final Refusals refusals = new Refusals();
@@ -79,7 +83,7 @@ abstract class LinkTest {
 
     HubServer hub(SwarmIdentity identity, ConnectionListener listener, LinkTimes times) throws IOException {
         HubServer hub = closing(new HubServer(
-                new InetSocketAddress(HUB, 0), identity, threads, times, listener, refusals));
+                new InetSocketAddress(hubAddress, 0), identity, threads, times, listener, refusals));
         hub.start();
         return hub;
     }
@@ -94,15 +98,16 @@ abstract class LinkTest {
 
     Node node(int number, SwarmIdentity identity, LinkTimes times, Recorder heard) {
         Refusals own = new Refusals();
-        HubClient client = closing(new HubClient(address(number), identity, threads, times, heard, own));
+        InetAddress bind = hubAddress instanceof Inet6Address ? hubAddress : address(number);
+        HubClient client = closing(new HubClient(bind, identity, threads, times, heard, own));
         return new Node(client, heard, own, identity);
     }
 
-    static InetSocketAddress at(HubServer hub) {
-        return new InetSocketAddress(HUB, hub.port());
+    InetSocketAddress at(HubServer hub) {
+        return new InetSocketAddress(hubAddress, hub.port());
     }
 
-    static Connection dial(Node node, HubServer hub) throws Exception {
+    Connection dial(Node node, HubServer hub) throws Exception {
         return node.client().dial(at(hub)).get(20, TimeUnit.SECONDS);
     }
 }

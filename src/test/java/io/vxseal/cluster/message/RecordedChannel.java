@@ -12,6 +12,7 @@ public final class RecordedChannel implements MessageChannel {
     private List<Message> sent = new ArrayList<>();
     public int room = Integer.MAX_VALUE;
     public boolean closed;
+    public String reason = "";
 
     public RecordedChannel(String peer, Role role, Timer timer) {
         this.peer = new NodeName("swarm", role, peer);
@@ -46,8 +47,9 @@ public final class RecordedChannel implements MessageChannel {
     }
 
     @Override
-    public void close(String reason) {
+    public void close(String why) {
         closed = true;
+        reason = why;
     }
 
     @Override
