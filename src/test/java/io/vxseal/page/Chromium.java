@@ -174,9 +174,10 @@ final class Chromium implements AutoCloseable {
             return nodes;
         }
 
-        /** Writes a picture of the whole page. */
+        /** Writes a picture of the whole page, in the format WebP. */
         void screenshot(Path file) throws Exception {
-            ObjectNode parameters = JSON.createObjectNode().put("format", "png").put("captureBeyondViewport", true);
+            ObjectNode parameters =
+                    JSON.createObjectNode().put("format", "webp").put("quality", 80).put("captureBeyondViewport", true);
             JsonNode size = evaluate("({width: document.documentElement.clientWidth, height: document.documentElement.scrollHeight})");
             parameters.putObject("clip").put("x", 0).put("y", 0).put("scale", 1)
                     .put("width", size.path("width").asInt()).put("height", size.path("height").asInt());

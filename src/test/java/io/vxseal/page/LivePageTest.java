@@ -164,10 +164,10 @@ class LivePageTest {
         assertThat(tab.text("#verdict")).startsWith("▲ ");
         manager.driver.errors().add("/NetworkDriver.Join", "no such network: <b>nowhere</b>");
         awaitText(tab, "#errors tbody", "no such network: <b>nowhere</b>");
-        tab.screenshot(PageTest.PICTURES.resolve("fault.png"));
+        tab.screenshot(PageTest.PICTURES.resolve("fault.webp"));
         tab.resize(390, 844);
         assertThat(tab.evaluate("document.documentElement.scrollWidth").asInt()).isEqualTo(390);
-        tab.screenshot(PageTest.PICTURES.resolve("fault-phone.png"));
+        tab.screenshot(PageTest.PICTURES.resolve("fault-phone.webp"));
         assertThat(PageTest.violations(tab)).isEmpty();
 
         host.run("ip xfrm policy delete dir out src 0.0.0.0/0 dst 127.0.0.0/8 proto udp");

@@ -101,7 +101,7 @@ class PageTest {
         swarm.sealed.addAndGet(500_000);
         awaitText(tab, "#paths tbody", "KiB/s");
 
-        tab.screenshot(PICTURES.resolve(picture + ".png"));
+        tab.screenshot(PICTURES.resolve(picture + ".webp"));
         assertThat(tab.evaluate("document.documentElement.scrollWidth").asInt()).as("no scrolling to the side").isEqualTo(width);
         assertThat(violations(tab)).isEmpty();
         assertThat(tab.complaints()).isEmpty();

@@ -99,13 +99,14 @@ public record Observations(Set<String> lines, Set<String> clients) {
 
     /** Returns the answers of all observers on one host. */
     private static Map<Observer, String> ask(List<Observer> observers) {
-        String mark = "observer ";
+        String mark = "--- observer";
         // Containers have no locales.
         String script = "export LC_ALL=C\n" + IntStream.range(0, observers.size()).mapToObj(n -> "%s > %s/answers-%d 2>&1 <<'END' &\n%sEND\n".formatted(
                 observers.get(n).prefix(), Stack.FOLDER, n, observers.get(n).questions())).collect(Collectors.joining())
                 + "wait\nfor n in $(seq 0 %d); do echo '%s'; cat %s/answers-$n; done"
                         .formatted(observers.size() - 1, mark, Stack.FOLDER);
-        String[] answers = observers.getFirst().guest().run(script, LIMIT).require().split(mark + "\n?");
+        // The last ones may have nothing to say.
+        String[] answers = observers.getFirst().guest().run(script, LIMIT).require().split(mark + "\n?", -1);
         Map<Observer, String> byObserver = new HashMap<>();
         for (int n = 0; n < observers.size(); n++) {
             byObserver.put(observers.get(n), answers[n + 1]);

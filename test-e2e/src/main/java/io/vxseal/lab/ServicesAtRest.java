@@ -35,7 +35,7 @@ final class ServicesAtRest {
         Await.until(SERVICES + " services in the status", Duration.ofMinutes(2), () ->
                 Product.status(guest).filter(status -> status.path("services").size() == SERVICES).isPresent());
         double with = processorPercent(guest);
-        stack.remove();
+        stack.close();
         progress.accept("%.2f %% of a processor with %d services, %.2f %% without".formatted(with, SERVICES, without));
         return new ObjectMapper().createObjectNode().put("services", SERVICES).put("processorPercent", with)
                 .put("processorPercentWithout", without);

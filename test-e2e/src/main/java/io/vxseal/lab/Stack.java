@@ -14,7 +14,7 @@ import java.util.List;
  * A stack of services on the swarm, deployed from the text of its file. Its image is {@code server}, of which each container answers on
  * the port that is its first argument.
  */
-public final class Stack {
+public final class Stack implements AutoCloseable {
     private static final Duration COMMAND = Duration.ofSeconds(90);
     private static final Duration START = Duration.ofMinutes(5);
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -67,8 +67,14 @@ public final class Stack {
     /** Deploys a stack, and waits until all tasks of its services run and its jobs are done. */
     public static Stack deploy(Lab lab, String name, String text) {
         Stack stack = new Stack(lab, name);
-        stack.deploy(text);
-        return stack;
+        try {
+            stack.deploy(text);
+            return stack;
+        } catch (RuntimeException | Error failure) {
+            try (stack) {
+                throw failure;
+            }
+        }
     }
 
     /** Deploys it again with another text, and waits until all updates are done. */
@@ -168,7 +174,8 @@ public final class Stack {
     }
 
     /** Removes it, and waits until its containers and networks are gone. */
-    public void remove() {
+    @Override
+    public void close() {
         String containers = "docker ps -aq --filter %s%s".formatted(NAMESPACE, name);
         Together.each(lab.guests(), guest -> guest.run(containers + " --filter name=attached | xargs -r docker rm -f", COMMAND).require());
         Await.until("the removal of " + name, START, () ->

@@ -100,7 +100,12 @@ class StacksTest {
     @Test
     void stackThatMovesToPluginFailsNoRequest(Lab lab) {
         String before = read("moving");
-        Stack stack = Stack.deploy(lab, "moving", before);
+        try (Stack stack = Stack.deploy(lab, "moving", before)) {
+            move(lab, stack, before);
+        }
+    }
+
+    private static void move(Lab lab, Stack stack, String before) {
         String ask = "while [ ! -e /run/moved ]; do exec 3<>/dev/tcp/%s/8000 && read -t 20 answer <&3 && echo \"$answer\" || echo failed; done";
         List<Guest.Spawned> loads = lab.guests().stream().map(guest -> guest.spawn(ask.formatted(guest.address()), LOAD)).toList();
         stack.deploy(before.replace(BUILT_IN, "driver: " + Product.DRIVER));
@@ -115,7 +120,6 @@ class StacksTest {
             System.out.println("lab: " + answers.size() + " requests while the stack moved");
             assertThat(answers).hasSizeGreaterThan(100).allMatch(answer -> answer.matches(".* web=[0-9a-f]{12}"));
         }
-        stack.remove();
     }
 
     private static void compare(Lab lab, String name, Function<Stack, List<Observations>> observing) {
@@ -133,10 +137,12 @@ class StacksTest {
     private static List<Observations> observe(
             Lab lab, String name, String text, String driver, Function<Stack, List<Observations>> observing) {
         Capture capture = lab.wire().capture(name + "-" + driver);
-        Stack stack = Stack.deploy(lab, name, text);
-        List<Observations> all = observing.apply(stack);
-        List<Integer> encrypted = stack.encryptedNetworks().stream().map(lab.swarm()::vni).toList();
-        stack.remove();
+        List<Observations> all;
+        List<Integer> encrypted;
+        try (Stack stack = Stack.deploy(lab, name, text)) {
+            all = observing.apply(stack);
+            encrypted = stack.encryptedNetworks().stream().map(lab.swarm()::vni).toList();
+        }
         keep(name + "-" + driver, all);
         capture.stop();
         assertThat(encrypted).isNotEmpty();
