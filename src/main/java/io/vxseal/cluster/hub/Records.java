@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
@@ -46,6 +47,8 @@ final class Records {
         boolean live;
         /** Time at which it ends, unless the node is back by then; of one that ended, at which it is forgotten. */
         long until;
+        /** The record that ended because another node took its VTEP: if this node returns, its claims are as old as they were. */
+        Optional<NodeRecord> displaced = Optional.empty();
 
         Direct(NodeRecord record) {
             this.record = record;
@@ -85,6 +88,7 @@ final class Records {
             direct.put(node, known);
         }
         known.record = admitted;
+        known.displaced = Optional.empty();
         known.live = true;
         directChanges.add(node);
         return choose(Set.of(node));
@@ -109,7 +113,10 @@ final class Records {
     /** The earliest admission of each claim in all copies of a node's record. */
     private Times times(String node) {
         Times times = new Times();
-        Optional.ofNullable(direct.get(node)).ifPresent(each -> times.add(each.record));
+        Optional.ofNullable(direct.get(node)).ifPresent(each -> {
+            times.add(each.record);
+            each.displaced.ifPresent(times::add);
+        });
         for (HubView hub : hubs.values()) {
             hub.current(node).ifPresent(times::add);
             hub.stale(node).ifPresent(times::add);
@@ -255,7 +262,10 @@ final class Records {
             boolean over = now - known.until >= 0;
             if (known.record.ended()) {
                 changed.addAll(over ? forget(each.getKey()) : Set.of());
-            } else if (!known.live && (over || claims.isReplaced(each.getKey()))) {
+            } else if (!known.live && claims.isReplaced(each.getKey())) {
+                changed.addAll(giveUp(known.record, now));
+                Objects.requireNonNull(direct.get(each.getKey()), "what is left of it").displaced = Optional.of(known.record);
+            } else if (!known.live && over) {
                 changed.addAll(giveUp(known.record, now));
             }
         }

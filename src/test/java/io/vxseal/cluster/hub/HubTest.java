@@ -508,4 +508,23 @@ class HubTest {
         }
         assertThat(refused).isEmpty();
     }
+
+    /** One that waits for a node to fall silent would have its endpoints for good otherwise. */
+    @Test
+    void nodeThatReturnsHasItsEndpointsBackFromOneThatTookItsVtep() {
+        RecordedChannel other = subscriber("w1", NET);
+        RecordedChannel node = open("w3", Role.WORKER);
+        say(node, new Message.Announce(worker("w3", 1, 3, endpoint(7))));
+        RecordedChannel hostile = open("w4", Role.WORKER);
+        hub.closed(node);
+        timer.pass(Duration.ofSeconds(1));
+        say(hostile, new Message.Announce(worker("w4", 1, 3, endpoint("stolen", 7))));
+        hub.tick();
+        timer.pass(BATCH);
+        other.take();
+        say(open("w3", Role.WORKER), new Message.Announce(incarnation(worker("w3", 1, 3, endpoint(7)), 2)));
+        List<Message.Records> told = other.take(Message.Records.class);
+        assertThat(endpoints(told)).containsExactly("ep7");
+        assertThat(told.getLast().gone()).containsExactly("w4");
+    }
 }
