@@ -523,6 +523,17 @@ class ProtectionTest {
         assertThat(inside("ip -o link show " + DEVICE)).contains("UP");
     }
 
+    /** The next Join may come before the next repair. */
+    @Test
+    void joinsNetworkWhoseRemovalFailed() throws Exception {
+        serve();
+        mountOftenOnPin();
+        assertThatThrownBy(() -> driver.leave(NETWORK, "here")).hasMessageContaining("more than 16 mounts");
+        driver.join(NETWORK, "here", "container");
+        assertThat(inside("ip -o link show " + DEVICE)).contains("UP");
+        assertThat(isProtected(PORT)).isTrue();
+    }
+
     private void mountOftenOnPin() throws Exception {
         for (int mount = 0; mount < 20; mount++) {
             new ProcessBuilder("mount", "--bind", pin().toString(), pin().toString()).inheritIO().start().waitFor();
