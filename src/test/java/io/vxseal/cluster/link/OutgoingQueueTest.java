@@ -28,7 +28,7 @@ class OutgoingQueueTest {
             }
         }
         List<Integer> written = new ArrayList<>();
-        FrameReader reader = new FrameReader(50_000, new MemoryBudget(100_000));
+        FrameReader reader = new FrameReader(50_000, new MemoryBudget(BUDGET));
         for (ByteBuffer next = any.next(); next != null; next = any.next()) {
             reader.read(next, (_, payload) -> written.add(payload.length));
         }
