@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.PeerChange;
@@ -200,6 +201,24 @@ class RepairTest {
         removed(peer("there", "10.44.0.3", THERE));
         assertThat(inside("bridge fdb show dev vx-001092-abcde")).doesNotContain("dst");
         assertThat(inside("ip neigh show nud permanent")).isBlank();
+    }
+
+    /** Devices of version 0.1.0 learn, and their ports. */
+    @Test
+    void vxlanDeviceAndItsPortStopLearning() throws Exception {
+        serve(false);
+        inside("ip link set vx-001092-abcde type vxlan learning");
+        inside("bridge link set dev vx-001092-abcde learning on");
+        assertThat(learning()).containsExactly(true, true);
+        driver.repair();
+        assertThat(learning()).containsExactly(false, false);
+        assertThat(repaired(RepairLog.Kind.LINKS)).isEqualTo(2);
+    }
+
+    /** Returns whether the VXLAN device learns, and whether its bridge learns by it. */
+    private List<Boolean> learning() {
+        JsonNode device = host.json("nsenter --net=" + pin() + " ip -d -j link show dev vx-001092-abcde").path(0).path("linkinfo");
+        return List.of(device.at("/info_data/learning").asBoolean(), device.at("/info_slave_data/learning").asBoolean());
     }
 
     /** A process that dies in the middle of the first Join leaves such a network. */
