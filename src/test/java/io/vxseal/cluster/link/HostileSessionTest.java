@@ -333,15 +333,7 @@ class HostileSessionTest extends LinkTest {
             for (int i = 3; i < 25; i++) {
                 RawClient client = raw(i, hub);
                 hostile.add(client);
-                client.open();
-                Thread.ofVirtual().start(() -> {
-                    try {
-                        client.chunk(RawClient.frame(
-                                Frame.MESSAGE, Messages.MAX_OCTETS, new byte[Messages.MAX_OCTETS - 1]));
-                    } catch (IOException _) {
-                        // Closed by the hub meanwhile.
-                    }
-                });
+                sendAllButLastOctet(client);
             }
             atHub.await("one closed", () -> refusals.count(Refusal.MEMORY) > 0);
         } finally {
@@ -355,6 +347,18 @@ class HostileSessionTest extends LinkTest {
         atHub.await("received " + Messages.MAX_OCTETS);
     }
 
+    /** Opens a session and sends the largest message but for its last octet, in the background. */
+    private static void sendAllButLastOctet(RawClient client) throws Exception {
+        client.open();
+        Thread.ofVirtual().start(() -> {
+            try {
+                client.chunk(RawClient.frame(Frame.MESSAGE, Messages.MAX_OCTETS, new byte[Messages.MAX_OCTETS - 1]));
+            } catch (IOException _) {
+                // Closed by the hub meanwhile.
+            }
+        });
+    }
+
     @Test
     void honestMessagesArriveBesideIncompleteOnesOfMany() throws Exception {
         HubServer hub = hub(atHub, LinkTimes.DEFAULT);
@@ -364,15 +368,7 @@ class HostileSessionTest extends LinkTest {
             for (int i = 3; i < 23; i++) {
                 RawClient client = raw(i, hub);
                 hostile.add(client);
-                client.open();
-                Thread.ofVirtual().start(() -> {
-                    try {
-                        client.chunk(RawClient.frame(
-                                Frame.MESSAGE, Messages.MAX_OCTETS, new byte[Messages.MAX_OCTETS - 1]));
-                    } catch (IOException _) {
-                        // Closed by the hub meanwhile.
-                    }
-                });
+                sendAllButLastOctet(client);
             }
             atHub.await("one closed", () -> refusals.count(Refusal.MEMORY) > 0);
             assertThat(honest.send(new byte[100_000])).isTrue();
