@@ -1,6 +1,8 @@
 package io.vxseal.lab;
 
 import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
@@ -68,12 +70,38 @@ public record Task(Guest guest, String container, int process, String address) {
                 Duration.ofSeconds(60)));
     }
 
-    /** Pings under way. */
-    public record Flood(Guest.Spawned pings) {
+    /**
+     * Pings under way. Gaps of a second and more in the answers are printed at the end, by the clock of the pinging host.
+     *
+     * @param way whose pings to whom
+     */
+    public record Flood(String way, Guest.Spawned pings) {
+
+        /** A line of iputils' ping before it sends the next one. */
+        private static final Pattern UNANSWERED = Pattern.compile("\\[([\\d.]+)] no answer yet for icmp_seq=\\d+");
+
+        /** Pings between which more time passes belong to two gaps. */
+        private static final double APART = 0.5;
 
         /** Waits for the last answer. */
         public Pings await() {
-            return Pings.of(pings.await());
+            Outcome outcome = pings.await();
+            printGaps(UNANSWERED.matcher(outcome.out()).results().map(line -> Double.valueOf(line.group(1))).toList());
+            return Pings.of(outcome);
+        }
+
+        private void printGaps(List<Double> unanswered) {
+            int begin = 0;
+            for (int n = 1; n <= unanswered.size(); n++) {
+                if (n == unanswered.size() || Math.abs(unanswered.get(n) - unanswered.get(n - 1)) > APART) {
+                    double from = unanswered.get(begin);
+                    double seconds = unanswered.get(n - 1) - from;
+                    if (seconds >= 1) {
+                        System.out.printf("%s: late or no answers from %s for %.1f s%n", way, Instant.ofEpochMilli(Math.round(from * 1000)), seconds);
+                    }
+                    begin = n;
+                }
+            }
         }
 
         public boolean isRunning() {
@@ -90,7 +118,7 @@ public record Task(Guest guest, String container, int process, String address) {
     /** Starts to ping another task at a steady rate in the background, whether answers come or not. */
     public Flood flood(Task other, int perSecond, int count) {
         String pause = "%.4f".formatted(1.0 / perSecond);
-        return new Flood(guest.spawn("%s ping -q -i %s -W 2 -c %d %s".formatted(inside(), pause, count, other.address),
+        return new Flood(this + " to " + other, guest.spawn("%s ping -q -n -D -O -i %s -W 2 -c %d %s".formatted(inside(), pause, count, other.address),
                 Duration.ofSeconds(60 + 2L * count / perSecond)));
     }
 
