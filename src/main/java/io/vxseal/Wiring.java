@@ -117,13 +117,14 @@ final class Wiring {
     }
 
     private static Driver driver(Settings settings, Namespace own, KernelMonitor monitor, Logger log) throws IOException {
+        Optional<Path> keys = keyFolder(settings, log);
         ClusterSettings cluster = new ClusterSettings(
                 settings.swarm().resolve("certificates"),
                 settings.swarm().resolve("state.json"),
                 settings.clusterPort(),
                 settings.keyRotation(),
                 settings.replayWindow(),
-                ringFolder(settings, log));
+                keys);
         return new Driver(
                 new Host(
                         own,
@@ -135,7 +136,7 @@ final class Wiring {
                         Optional.of(monitor)),
                 new Encryption(Xfrm.in(own), settings.vxlanPort(), EspProbe::check),
                 new FirewallDetector(settings.firewall(), own, List.of()),
-                new StateStore(settings.state(), settings.run()),
+                new StateStore(settings.state(), settings.run(), keys),
                 JOIN_PATIENCE,
                 listener -> new Cluster(cluster, listener));
     }
@@ -154,7 +155,7 @@ final class Wiring {
     }
 
     /** Mounts the folder in which the keys survive a crash: keys are never written to a disk. */
-    private static Optional<Path> ringFolder(Settings settings, Logger log) {
+    private static Optional<Path> keyFolder(Settings settings, Logger log) {
         Path folder = settings.run().resolve("ring");
         try {
             Tmpfs.mount(folder);

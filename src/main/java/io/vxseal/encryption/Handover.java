@@ -12,7 +12,8 @@ import java.util.Optional;
  * rotations. Nodes learn of the ring a moment apart. A node that changed everything at once could neither decrypt what the
  * others still send nor send what they can decrypt. So it first accepts the keys of both rings and sends as before, then
  * sends with the new primary key, and drops the old keys when all nodes have had time for the same. Where each ring has
- * the other's primary key, as in every rotation, there is one step.
+ * the other's primary key, as in every rotation, there is one step. A process that ends in between leaves the ring of its last step;
+ * the next one begins with that.
  *
  * <p>Pure: the caller passes the time.
  */
@@ -26,22 +27,34 @@ public final class Handover {
     private record Step(KeyRing ring, long due) {}
 
     private final Deque<Step> ahead = new ArrayDeque<>();
+    private boolean begun;
 
     /**
      * Starts a transition, and drops the rest of one in progress.
      *
-     * @param from the ring in force
+     * @param from the ring in force; at the first call of a process the one that the process before it left
      * @param now {@link System#nanoTime()}
      * @return the ring to put in force at once
      */
     public KeyRing start(KeyRing from, KeyRing to, long now) {
         List<KeyRing> rings = rings(from, to);
         ahead.clear();
+        boolean continues = !begun && isBeforeLastStep(from, to);
+        begun = true;
+        if (continues) {
+            ahead.add(new Step(to, now + DRAIN.toNanos()));
+            return from;
+        }
         if (rings.size() > 1) {
             ahead.add(new Step(rings.get(1), now + PROPAGATION.toNanos()));
             ahead.add(new Step(to, now + PROPAGATION.plus(DRAIN).toNanos()));
         }
         return rings.getFirst();
+    }
+
+    /** Returns whether a ring only lacks the removal of old keys to be the other. */
+    private static boolean isBeforeLastStep(KeyRing from, KeyRing to) {
+        return from.keys().size() > to.keys().size() && from.keys().containsAll(to.keys()) && from.primary().equals(to.primary());
     }
 
     /** Returns and removes the next ring if it is due. */

@@ -85,7 +85,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
         dataPath = new DataPath(host, encryption, protection, networks, local, services, journal);
         readiness = new Readiness(lock, patience, local, encryption);
         endpoints = new Endpoints(networks, dataPath, local, readiness, this.cluster, services);
-        rekeying = new Rekeying(lock, encryption, dataPath, readiness, this.cluster, repairs);
+        rekeying = new Rekeying(lock, encryption, dataPath, readiness, this.cluster, repairs, store.keysInForce);
         events = new ClusterEvents(networks, dataPath, local, rekeying, this.cluster, services, repairs, journal);
         reconciler = new Reconciler(
                 encryption, protection, networks, dataPath, local, endpoints, rekeying, this.cluster, services, repairs);

@@ -20,6 +20,7 @@ final class Rekeying {
     private final Readiness readiness;
     private final Cluster cluster;
     private final RepairLog repairs;
+    private final KeysInForce kept;
     private final Handover handover = new Handover();
 
     /** The ring in force, or the one that a handover leads to. */
@@ -28,13 +29,20 @@ final class Rekeying {
     private boolean closed;
 
     Rekeying(
-            DriverLock lock, Encryption encryption, DataPath dataPath, Readiness readiness, Cluster cluster, RepairLog repairs) {
+            DriverLock lock,
+            Encryption encryption,
+            DataPath dataPath,
+            Readiness readiness,
+            Cluster cluster,
+            RepairLog repairs,
+            KeysInForce kept) {
         this.lock = lock;
         this.encryption = encryption;
         this.dataPath = dataPath;
         this.readiness = readiness;
         this.cluster = cluster;
         this.repairs = repairs;
+        this.kept = kept;
     }
 
     /** Changes to another ring. Joins that wait for keys are woken even if the kernel refuses some of its states. */
@@ -42,14 +50,24 @@ final class Rekeying {
         ring = now;
         try {
             // With no node to exchange packets with, for example after a long partition, there is nothing to hand over.
-            KeyRing before = dataPath.sealedNodes().isEmpty() ? KeyRing.EMPTY : encryption.ring();
-            encryption.ring(handover.start(before, now, System.nanoTime()));
+            KeyRing before = dataPath.sealedNodes().isEmpty() ? KeyRing.EMPTY : inForce();
+            apply(handover.start(before, now, System.nanoTime()));
             // A repair would take the next step as well, but seconds late, and until then packets of a node that was cut off are lost.
             handover.dueIn(System.nanoTime()).ifPresent(due ->
                     CompletableFuture.delayedExecutor(due.toNanos(), TimeUnit.NANOSECONDS).execute(() -> lock.runLocked(this::advance)));
         } finally {
             readiness.signal();
         }
+    }
+
+    /** Returns the ring in force; before this process's first change the one that the process before it left in the kernel. */
+    private KeyRing inForce() {
+        return encryption.ring().isEmpty() ? kept.read() : encryption.ring();
+    }
+
+    private void apply(KeyRing step) throws KernelException {
+        kept.write(step);
+        encryption.ring(step);
     }
 
     /** Takes the next step of a handover if it is due. */
@@ -59,7 +77,7 @@ final class Rekeying {
         }
         Optional<KeyRing> next = handover.advance(System.nanoTime());
         if (next.isPresent()) {
-            repairs.tryOnce("change all nodes to the next keys", () -> encryption.ring(next.get()));
+            repairs.tryOnce("change all nodes to the next keys", () -> apply(next.get()));
         }
     }
 

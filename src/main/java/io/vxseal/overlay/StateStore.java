@@ -11,9 +11,10 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
- * Store of what the engine says once and does not repeat to a plugin that it restarts, in two files.
+ * Store of what the engine says once and does not repeat to a plugin that it restarts, in two files. Beside them the keys in force.
  *
  * <p>Networks, VNIs and nodes survive a reboot, and are on the disk before the engine gets its answer. Endpoints come and go with
  * every container, and their links do not survive a reboot. They are kept in the run folder, in memory, so no container waits for a
@@ -22,6 +23,7 @@ import java.util.Map;
 public final class StateStore {
     final StateFile<Persistent> persistentFile;
     final StateFile<Ephemeral> ephemeralFile;
+    final KeysInForce keysInForce;
     private final Path run;
 
     private Persistent persistent = Persistent.EMPTY;
@@ -29,10 +31,12 @@ public final class StateStore {
     /**
      * @param state folder that survives the process and reboots
      * @param run folder that survives the process but no reboot
+     * @param keys folder on a tmpfs; without one no key is kept
      */
-    public StateStore(Path state, Path run) {
+    public StateStore(Path state, Path run, Optional<Path> keys) {
         this.persistentFile = new StateFile<>(state.resolve("state.json"), Persistent.class);
         this.ephemeralFile = new StateFile<>(run.resolve("endpoints.json"), Ephemeral.class);
+        this.keysInForce = new KeysInForce(keys);
         this.run = run;
     }
 

@@ -78,7 +78,7 @@ public final class LoneManager implements AutoCloseable {
                 host,
                 encryption,
                 firewall,
-                new StateStore(folder, folder),
+                new StateStore(folder, folder, Optional.empty()),
                 Duration.ZERO,
                 listener -> new Cluster(settings, listener));
         Path socket = folder.resolve("vxseal.sock");

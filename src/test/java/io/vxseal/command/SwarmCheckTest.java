@@ -81,7 +81,7 @@ class SwarmCheckTest {
                     new Host(host.namespace(), host.route(), files.resolve("netns"), 4789),
                     new Encryption(Xfrm.in(host.namespace()), 4789, EspProbe::check),
                     new FirewallDetector(Firewall.Backend.NFTABLES, host.namespace(), List.of()),
-                    new StateStore(files, files),
+                    new StateStore(files, files, Optional.empty()),
                     Duration.ofSeconds(5),
                     listener -> new Cluster(settings, listener));
             socket = files.resolve("vxseal.sock");

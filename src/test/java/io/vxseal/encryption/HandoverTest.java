@@ -59,6 +59,27 @@ class HandoverTest {
         assertThat(handover.advance(after(Handover.DRAIN.multipliedBy(2)))).isEmpty();
     }
 
+    @Test
+    void newProcessBeginsAnewWhereOldKeysWereUsedStill() {
+        KeyRing halfway = new Handover().start(OLD, STRANGE, START);
+        Handover handover = new Handover();
+        assertThat(handover.start(halfway, STRANGE, START).keys()).startsWith(OLD.keys().getFirst()).containsAll(OLD.keys())
+                .containsAll(STRANGE.keys());
+        assertThat(handover.advance(after(Handover.PROPAGATION)).orElseThrow().primary()).isEqualTo(STRANGE.primary());
+        assertThat(handover.advance(after(Handover.PROPAGATION.plus(Handover.DRAIN)))).contains(STRANGE);
+    }
+
+    @Test
+    void newProcessAcceptsOldKeysForAsLongAsTheOneBeforeWouldHave() {
+        Handover first = new Handover();
+        first.start(OLD, STRANGE, START);
+        KeyRing sending = first.advance(after(Handover.PROPAGATION)).orElseThrow();
+        Handover handover = new Handover();
+        assertThat(handover.start(sending, STRANGE, START)).isEqualTo(sending);
+        assertThat(handover.advance(after(Handover.DRAIN) - 1)).isEmpty();
+        assertThat(handover.advance(after(Handover.DRAIN))).contains(STRANGE);
+    }
+
     /** Two authors' keys may have one tag: then there is no place for both. */
     @Test
     void changesAtOnceIfAKeyTakesThePrimarysTag() {

@@ -106,7 +106,7 @@ final class DriverParts {
     }
 
     StateStore store() {
-        return new StateStore(folder.resolve("state"), folder.resolve(run));
+        return new StateStore(folder.resolve("state"), folder.resolve(run), Optional.of(folder.resolve(run).resolve("ring")));
     }
 
     Cluster cluster(ClusterListener listener) {

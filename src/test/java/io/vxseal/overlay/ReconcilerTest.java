@@ -73,7 +73,7 @@ class ReconcilerTest {
         reconciler = new Reconciler(
                 encryption, protection, networks, dataPath, local,
                 new Endpoints(networks, dataPath, local, readiness, cluster, services),
-                new Rekeying(lock, encryption, dataPath, readiness, cluster, repairs), cluster, services, repairs);
+                new Rekeying(lock, encryption, dataPath, readiness, cluster, repairs, parts.store().keysInForce), cluster, services, repairs);
 
         reconciler.moveTo(local.set(new NodeAddresses(HERE, HERE)));
         networks.add(DriverParts.network("abcdefgh", VNI, true));

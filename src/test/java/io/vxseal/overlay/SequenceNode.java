@@ -188,7 +188,7 @@ final class SequenceNode implements AutoCloseable {
                 new Host(host.namespace(), host.route(), run.resolve("netns"), port),
                 seals ? new Encryption(xfrm, port, EspProbe::check) : new Encryption(xfrm, port, (_, _) -> {}),
                 new FirewallDetector(backend, host.namespace(), prefix),
-                new StateStore(state, run),
+                new StateStore(state, run, Optional.of(run.resolve("ring"))),
                 Duration.ZERO,
                 listener -> new Cluster(DriverParts.noSwarm(folder), listener));
     }

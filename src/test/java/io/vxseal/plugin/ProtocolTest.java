@@ -85,7 +85,7 @@ class ProtocolTest {
                 new Host(host.namespace(), host.route(), folder.resolve("netns"), PORT),
                 new Encryption(Xfrm.in(host.namespace()), PORT, EspProbe::check),
                 new FirewallDetector(Firewall.Backend.IPTABLES, host.namespace(), List.of()),
-                new StateStore(folder, folder),
+                new StateStore(folder, folder, Optional.empty()),
                 Duration.ZERO,
                 listener -> new Cluster(
                         new ClusterSettings(

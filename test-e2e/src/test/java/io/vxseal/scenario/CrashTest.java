@@ -43,7 +43,7 @@ class CrashTest {
     private static final String DISCOVER_NEW = "NetworkDriver.DiscoverNew";
 
     /** The activity that a crash interrupts. */
-    private enum Moment { JOIN, ROTATION, LEAVE, REST }
+    private enum Moment { JOIN, OTHER_KEYS, ROTATION, LEAVE, REST }
 
     private final Random random = new Random();
     private final SecureRandom octets = new SecureRandom();
@@ -122,6 +122,15 @@ class CrashTest {
             case REST -> { }
             case JOIN -> lab.swarm().startEverywhere("more", "my-net");
             case LEAVE -> lab.swarm().manager().sh("docker service rm more");
+            case OTHER_KEYS -> {
+                keys.clear();
+                keys.addAll(List.of(key(), key(), key()));
+                firstTag += keys.size();
+                deliver(lab, 2, "'Keys':['%s','%s','%s'],'Tags':[%d,%d,%d]".formatted(
+                        nth(1), nth(0), nth(2), firstTag + 1, firstTag, firstTag + 2));
+                // The other host has them as well then; both still accept the old ones.
+                Product.awaitTogether(lab.guests());
+            }
             case ROTATION -> {
                 String pruned = keys.removeFirst();
                 keys.addLast(key());
