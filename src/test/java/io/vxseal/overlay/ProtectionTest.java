@@ -501,6 +501,7 @@ class ProtectionTest {
         Files.createFile(folder.resolve(NO_FIREWALL));
         driver.self(new NodeAddresses(HERE, HERE));
         assertThat(driver.status().addresses()).contains(new NodeAddresses(HERE, HERE));
+        assertThat(inside("ip -o link show " + DEVICE)).as("before the first repair").doesNotContain("UP");
         driver.repair();
         assertThat(inside("ip -o link show " + DEVICE)).as("without rules that can be looked after").doesNotContain("UP");
         Files.delete(folder.resolve(NO_FIREWALL));
