@@ -298,6 +298,28 @@ class ProtectionTest {
         }
     }
 
+    /** The state file alone tells that the device out of reach belongs to an encrypted network. */
+    @Test
+    void protectsKnownNetworkOutOfReachAfterAllRulesAreGone() throws Exception {
+        serve();
+        driver.close();
+        try (Namespace lost = Namespace.open(pin()).orElseThrow(); Route links = Route.in(lost)) {
+            Namespace.unpin(pin());
+            host.run("nft flush ruleset");
+            host.run("ip xfrm policy flush");
+            start(PORT, "run");
+            driver.repair();
+            assertThat(isProtected(PORT)).isTrue();
+            assertThat(isBlocked()).isTrue();
+            assertThat(host.run("nft list tables")).contains("vxseal-priority");
+            links.links().delete(DEVICE);
+            driver.repair();
+            driver.repair();
+            assertThat(isProtected(PORT)).isFalse();
+            assertThat(isBlocked()).isFalse();
+        }
+    }
+
     /** A namespace in the other run folder still sends to the port that it was made with. */
     @Test
     void keepsBlockOfAnotherPortForDevicesThatItCannotSee() throws Exception {
