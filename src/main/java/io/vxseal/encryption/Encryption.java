@@ -132,6 +132,11 @@ public final class Encryption {
         }
     }
 
+    /** Returns whether an encrypted network is up and the kernel lacks the policy that blocks, as far as it has answered. */
+    public boolean lacksBlock() {
+        return desired.local().filter(local -> !blocks.containsAll(desired.block(local))).isPresent();
+    }
+
     /** Sets this node's addresses, and moves states and policies to them. */
     public void addresses(NodeAddresses now) throws KernelException {
         desired.local(now);

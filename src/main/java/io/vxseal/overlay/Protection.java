@@ -59,7 +59,10 @@ final class Protection implements AutoCloseable {
     /** Segments whose rules this process knows to be in force. */
     private final Set<Segment> inForce = new HashSet<>();
 
-    /** Segments that a previous process protected: until the first {@link #restore} all, then those whose device is out of reach. */
+    /**
+     * Segments that a previous process protected, or should have: until the first {@link #restore} all, then those whose device is out of
+     * reach.
+     */
     private Set<Segment> unexplained = Set.of();
 
     /** Segments of {@link #unexplained} whose device is out of reach, as of the last {@link #restore}. */
@@ -96,6 +99,17 @@ final class Protection implements AutoCloseable {
     /** Keeps the block policy of a previous process, although no encrypted network is up here. */
     void keepBlock() {
         blockUnexplained = true;
+        keepBlocks();
+    }
+
+    /**
+     * Protects segments of networks without a namespace in reach, as long as there is a VXLAN device with their VNI and port. Nothing else
+     * may tell of it: the rules that a previous process made are gone if somebody flushed them.
+     */
+    void protectIfPresent(Set<Segment> segments) {
+        Set<Segment> all = new HashSet<>(unexplained);
+        segments.stream().filter(this::mayHaveDevice).forEach(all::add);
+        unexplained = Set.copyOf(all);
         keepBlocks();
     }
 

@@ -4,6 +4,7 @@ import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.kernel.route.Link;
+import io.vxseal.overlay.RepairLog.Outcome;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -66,7 +67,7 @@ final class Reconciler {
                 }
             }
         }
-        repairs.tryOnce("protect the networks that are up", () -> {
+        Outcome guarded = repairs.tryOnce("protect the networks that are up", () -> {
             removeUnprotectedDevices();
             if (networks.needProtection()) {
                 protection.raise(dataPath.protectedSegments());
@@ -76,6 +77,9 @@ final class Reconciler {
         networks.all().stream().filter(Attachment::needsProtection).forEach(this::mark);
         repairs.tryOnce("move IPsec states and policies to this node's address", () -> encryption.addresses(addresses));
         repairs.tryOnce("program IPsec for the nodes of the networks that are up", dataPath::seal);
+        if (guarded == Outcome.FAILED || encryption.lacksBlock()) {
+            networks.all().stream().filter(Attachment::needsProtection).forEach(this::setDown);
+        }
     }
 
     /** Marks the frames of an encrypted network, or sets its VXLAN devices down: it must not send unmarked frames. */
@@ -104,12 +108,9 @@ final class Reconciler {
         rekeying.advance();
         takeDownUnused();
         removeUnprotectedDevices();
-        boolean guarded = repairs.attempt(RepairLog.Kind.RULES, THIS_HOST, () ->
-                protection.restore(dataPath.protectedSegments(), dataPath.segmentsUp()));
-        repairs.attempt(RepairLog.Kind.SEALING, THIS_HOST, () -> {
-            dataPath.seal();
-            return encryption.repair();
-        });
+        Outcome guarded = repairs.attempt(RepairLog.Kind.RULES, THIS_HOST, () ->
+                        protection.restore(dataPath.protectedSegments(), dataPath.segmentsUp()))
+                .and(repairSealing());
         if (encryption.needsRotation()) {
             cluster.rotate();
         }
@@ -120,25 +121,43 @@ final class Reconciler {
         }
     }
 
-    /** @param guarded whether the host's firewall rules are in force */
-    private void repair(Attachment attachment, boolean guarded, InetAddress vtep) {
+    private Outcome repairSealing() {
+        Outcome outcome = repairs.attempt(RepairLog.Kind.SEALING, THIS_HOST, () -> {
+            dataPath.seal();
+            return encryption.repair();
+        });
+        return encryption.lacksBlock() ? Outcome.FAILED : outcome;
+    }
+
+    /** @param guarded whether the host's firewall rules and the policy that blocks are in force */
+    private void repair(Attachment attachment, Outcome guarded, InetAddress vtep) {
         NetworkNamespace namespace = attachment.namespace.orElseThrow();
         String id = attachment.id();
-        if (attachment.network.encrypted() && !(guarded && repairs.attempt(RepairLog.Kind.RULES, id, namespace::repairMark))) {
-            // Without the host's rules the network would accept packets in clear, and without its mark it would send them.
-            repairs.attempt(RepairLog.Kind.LINKS, id, () -> {
-                namespace.devices().setDown();
-                return 0;
-            });
-            return;
+        if (attachment.network.encrypted()) {
+            Outcome ready = guarded.and(repairs.attempt(RepairLog.Kind.RULES, id, namespace::repairMark));
+            if (ready == Outcome.FAILED) {
+                // Without the host's rules the network would accept packets in clear, and without its mark or the block it would send them.
+                setDown(attachment);
+            }
+            if (ready != Outcome.DONE) {
+                // A device that is down must not come up before it is known to be protected.
+                return;
+            }
         }
-        if (repairs.attempt(RepairLog.Kind.LINKS, id, () -> repairLinks(attachment, vtep)) && attachment.isUp()) {
+        if (repairs.attempt(RepairLog.Kind.LINKS, id, () -> repairLinks(attachment, vtep)) == Outcome.DONE && attachment.isUp()) {
             repairs.attempt(RepairLog.Kind.ENTRIES, id, () -> {
                 namespace.entries().addVips();
                 return namespace.entries().repair(dataPath.remotePeers(attachment), !dataPath.expectsPeers());
             });
             repairs.attempt(RepairLog.Kind.RULES, id + " in containers", () -> services.repair(attachment));
         }
+    }
+
+    private void setDown(Attachment attachment) {
+        repairs.attempt(RepairLog.Kind.LINKS, attachment.id(), () -> {
+            attachment.namespace.orElseThrow().devices().setDown();
+            return 0;
+        });
     }
 
     /** Takes down networks that a previous process left up without endpoints when it died in the middle of a Join or Leave. */
@@ -160,7 +179,7 @@ final class Reconciler {
             if (attachment.needsProtection()) {
                 SubnetDevices devices = attachment.namespace.orElseThrow().devices();
                 removed &= repairs.attempt(RepairLog.Kind.LINKS, attachment.id() + " without protection", () ->
-                        devices.removeUnprotected(local.addresses().map(NodeAddresses::bind)));
+                        devices.removeUnprotected(local.addresses().map(NodeAddresses::bind))) == Outcome.DONE;
             }
         }
         protection.keepAll(!removed);

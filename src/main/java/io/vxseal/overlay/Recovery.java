@@ -2,6 +2,7 @@ package io.vxseal.overlay;
 
 import io.vxseal.cluster.Cluster;
 import io.vxseal.encryption.Encryption;
+import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.UdpPorts;
 import java.io.IOException;
@@ -67,6 +68,7 @@ final class Recovery {
         for (NetworkScan.Pinned found : pinned) {
             open(found);
         }
+        protection.protectIfPresent(outOfReach());
         for (Endpoint endpoint : readEndpoints()) {
             Optional<Attachment> attachment = networks.find(endpoint.network());
             if (attachment.isPresent()) {
@@ -86,6 +88,17 @@ final class Recovery {
         if (!networks.all().isEmpty()) {
             log.info("recovered {} networks from a previous run", networks.all().size());
         }
+    }
+
+    /** Returns the segments of encrypted networks that have no namespace in the run folder, on each port that devices may have. */
+    private Set<Segment> outOfReach() {
+        Set<Integer> ports = new HashSet<>(encryption.ports());
+        ports.add(host.port());
+        Set<Segment> segments = new HashSet<>();
+        networks.all().stream()
+                .filter(attachment -> attachment.network.encrypted() && !attachment.isUp())
+                .forEach(attachment -> ports.forEach(port -> segments.addAll(attachment.network.segments(port))));
+        return segments;
     }
 
     private void open(NetworkScan.Pinned found) throws KernelException {

@@ -2,6 +2,7 @@ package io.vxseal.overlay;
 
 import io.vxseal.journal.Event;
 import io.vxseal.journal.Journal;
+import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.text.Line;
 import java.io.IOException;
 import java.util.EnumMap;
@@ -34,6 +35,28 @@ final class RepairLog {
         }
     }
 
+    /** Outcome of a repair or a step, the better ones first. */
+    enum Outcome {
+        DONE,
+        /** The kernel could not be read for now. Whether it is as it should be is unknown. */
+        INTERRUPTED,
+        FAILED;
+
+        /** Returns the worse of this and another. */
+        Outcome and(Outcome other) {
+            return compareTo(other) >= 0 ? this : other;
+        }
+
+        private static Outcome of(Throwable failure) {
+            for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+                if (cause instanceof KernelException refused && refused.isInterruption()) {
+                    return INTERRUPTED;
+                }
+            }
+            return FAILED;
+        }
+    }
+
     /** A repair, which returns how many things it changed. */
     interface Step {
         int run() throws Exception;
@@ -47,8 +70,14 @@ final class RepairLog {
     /** Kinds of failure that are logged per place. After as many it is known that something is wrong there. */
     private static final int MAX_LOGGED = 8;
 
+    /** Repairs of a place in a row that may be interrupted. After as many, what is unknown counts as wrong. */
+    static final int MAX_INTERRUPTED = 3;
+
     private final Map<Kind, Long> counts = new EnumMap<>(Kind.class);
     private final Map<Place, Set<String>> failing = new HashMap<>();
+
+    /** How many of a place's last repairs were interrupted in a row. */
+    private final Map<Place, Integer> interrupted = new HashMap<>();
 
     private final ErrorLog errors;
     private final Journal journal;
@@ -68,10 +97,21 @@ final class RepairLog {
      * Runs a repair, counts what it changed, and logs its failure.
      *
      * @param where the network's id, or "this host"
-     * @return whether it succeeded
      */
-    boolean attempt(Kind kind, String where, Step step) {
+    Outcome attempt(Kind kind, String where, Step step) {
         Place place = new Place(kind, where);
+        Outcome outcome = run(place, step);
+        if (outcome != Outcome.INTERRUPTED) {
+            interrupted.remove(place);
+        } else if (interrupted.merge(place, 1, Integer::sum) > MAX_INTERRUPTED) {
+            return Outcome.FAILED;
+        }
+        return outcome;
+    }
+
+    private Outcome run(Place place, Step step) {
+        Kind kind = place.kind;
+        String where = place.where;
         try {
             int repaired = step.run();
             if (repaired > 0) {
@@ -83,18 +123,19 @@ final class RepairLog {
             if (failing.remove(place) != null) {
                 log.info("{} of {} are correct again", kind.words, where);
             }
-            return true;
+            return Outcome.DONE;
         } catch (IOException | DriverException failure) {
             if (isNew(place, failure.getMessage())) {
                 log.error("cannot repair {} of {}, retrying: {}", kind.words, where, Line.of(failure.getMessage()));
             }
+            return Outcome.of(failure);
         } catch (Throwable unexpected) {
             // A fault in one repair must not keep the others from being made.
             if (isNew(place, unexpected.toString())) {
                 log.error("cannot repair {} of {}, retrying", kind.words, where, unexpected);
             }
+            return Outcome.FAILED;
         }
-        return false;
     }
 
     /**
@@ -102,12 +143,14 @@ final class RepairLog {
      *
      * @param what the step, as in "could not ..."
      */
-    void tryOnce(String what, Action step) {
+    Outcome tryOnce(String what, Action step) {
         try {
             step.run();
+            return Outcome.DONE;
         } catch (Exception failure) {
             errors.add(what, failure.getMessage());
             log.error("could not {}, retrying: {}", what, failure.getMessage());
+            return Outcome.of(failure);
         }
     }
 

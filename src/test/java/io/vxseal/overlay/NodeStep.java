@@ -55,6 +55,12 @@ record NodeStep(Kind kind, int variant) {
         RUN_FILES_DELETED(2, Plugin.EITHER),
         REINSTALLED(3, Plugin.EITHER),
         SECOND_PLUGIN(2, Plugin.EITHER),
+        RUN_FOLDER_CHANGED(2, Plugin.EITHER),
+        /** A network's namespace is out of reach, until it is found or another one takes its place. */
+        NAMESPACE_LOST(3, Plugin.EITHER),
+        NAMESPACE_FOUND(6, Plugin.EITHER),
+        /** The engine calls a plugin that has recovered before it names this node's address. */
+        CALLED_BEFORE_SELF(4, Plugin.EITHER),
         ENGINE_TELLS_AGAIN(2, Plugin.RUNS),
         LINGERING_FORGOTTEN(2, Plugin.RUNS),
         KEYS_REPLACED(2, Plugin.RUNS),

@@ -26,9 +26,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.AbstractList;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -147,6 +149,57 @@ class ProtectionTest {
         }
     }
 
+    @Test
+    void protectsNetworkBeforeItsFirstDevice() throws Exception {
+        Network network = DriverParts.network(NETWORK, VNI, true);
+        List<String> missing = new ArrayList<>();
+        AtomicBoolean marked = new AtomicBoolean();
+        driver.createNetwork(new Network(NETWORK, true, network.linkMtu(), new AbstractList<>() {
+            // The frames are marked and there is no device: the first one is about to be added.
+            @Override
+            public Subnet get(int index) {
+                if (!marked.get() && Files.exists(pin()) && inside("nft list tables").contains("table bridge vxseal")) {
+                    marked.set(true);
+                    missing.addAll(missingProtection());
+                }
+                return network.subnets().getFirst();
+            }
+
+            @Override
+            public int size() {
+                return 1;
+            }
+        }));
+        keys();
+        driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
+        driver.join(NETWORK, "here", "container");
+        assertThat(marked).isTrue();
+        assertThat(missing).isEmpty();
+        assertThat(inside("ip -o link show " + DEVICE)).contains("UP");
+    }
+
+    /** Returns the parts of the protection that are not in force. */
+    private List<String> missingProtection() {
+        List<String> missing = new ArrayList<>();
+        try {
+            if (!isProtected(PORT)) {
+                missing.add("rules");
+            }
+        } catch (Exception failure) {
+            throw new AssertionError(failure);
+        }
+        if (!isBlocked()) {
+            missing.add("block policy");
+        }
+        if (!host.run("nft list tables").contains("vxseal-priority")) {
+            missing.add("priority table");
+        }
+        if (inside("ip -o link").contains(DEVICE)) {
+            missing.add("time before the first device");
+        }
+        return missing;
+    }
+
     /** As after {@code docker plugin rm -f} and an installation. */
     @Test
     void recoversPinnedNetworkWithoutStateFile() throws Exception {
@@ -242,6 +295,28 @@ class ProtectionTest {
             driver.join(NETWORK, "here", "container");
             assertThat(isProtected(PORT)).isTrue();
             assertThat(isBlocked()).isTrue();
+        }
+    }
+
+    /** The state file alone tells that the device out of reach belongs to an encrypted network. */
+    @Test
+    void protectsKnownNetworkOutOfReachAfterAllRulesAreGone() throws Exception {
+        serve();
+        driver.close();
+        try (Namespace lost = Namespace.open(pin()).orElseThrow(); Route links = Route.in(lost)) {
+            Namespace.unpin(pin());
+            host.run("nft flush ruleset");
+            host.run("ip xfrm policy flush");
+            start(PORT, "run");
+            driver.repair();
+            assertThat(isProtected(PORT)).isTrue();
+            assertThat(isBlocked()).isTrue();
+            assertThat(host.run("nft list tables")).contains("vxseal-priority");
+            links.links().delete(DEVICE);
+            driver.repair();
+            driver.repair();
+            assertThat(isProtected(PORT)).isFalse();
+            assertThat(isBlocked()).isFalse();
         }
     }
 
@@ -501,6 +576,7 @@ class ProtectionTest {
         Files.createFile(folder.resolve(NO_FIREWALL));
         driver.self(new NodeAddresses(HERE, HERE));
         assertThat(driver.status().addresses()).contains(new NodeAddresses(HERE, HERE));
+        assertThat(inside("ip -o link show " + DEVICE)).as("before the first repair").doesNotContain("UP");
         driver.repair();
         assertThat(inside("ip -o link show " + DEVICE)).as("without rules that can be looked after").doesNotContain("UP");
         Files.delete(folder.resolve(NO_FIREWALL));

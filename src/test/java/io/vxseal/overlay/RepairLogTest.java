@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.StandardError;
 import io.vxseal.journal.Journal;
+import io.vxseal.overlay.RepairLog.Outcome;
 import java.io.IOException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -18,7 +19,7 @@ class RepairLogTest {
         log.close();
     }
 
-    private boolean fails(String where, String why) {
+    private Outcome fails(String where, String why) {
         return repairs.attempt(RepairLog.Kind.RULES, where, () -> {
             throw new IOException(why);
         });
@@ -32,7 +33,7 @@ class RepairLogTest {
     @Test
     void logsFailureOnceHoweverItsWordsChange() {
         for (int i = 0; i < 50; i++) {
-            assertThat(fails("this host", "iptables-save failed with 1: rule " + i + "\n-A X -j Y" + i)).isFalse();
+            assertThat(fails("this host", "iptables-save failed with 1: rule " + i + "\n-A X -j Y" + i)).isEqualTo(Outcome.FAILED);
         }
         assertThat(logged()).isOne();
         assertThat(errors.last()).hasSize(1);
@@ -48,7 +49,7 @@ class RepairLogTest {
         assertThat(logged()).as("kinds that take turns").isEqualTo(2);
         fails("network", "one thing");
         assertThat(logged()).isEqualTo(3);
-        assertThat(repairs.attempt(RepairLog.Kind.RULES, "this host", () -> 0)).isTrue();
+        assertThat(repairs.attempt(RepairLog.Kind.RULES, "this host", () -> 0)).isEqualTo(Outcome.DONE);
         assertThat(log.said()).contains("sets of firewall rules of this host are correct again");
         fails("this host", "one thing");
         assertThat(logged()).isEqualTo(4);
@@ -64,10 +65,10 @@ class RepairLogTest {
 
     @Test
     void logsUnexpectedErrorWithStackTrace() {
-        boolean right = repairs.attempt(RepairLog.Kind.LINKS, "network", () -> {
+        Outcome outcome = repairs.attempt(RepairLog.Kind.LINKS, "network", () -> {
             throw new StackOverflowError("deep");
         });
-        assertThat(right).isFalse();
+        assertThat(outcome).isEqualTo(Outcome.FAILED);
         assertThat(log.said())
                 .contains("cannot repair links of network")
                 .contains("at io.vxseal.overlay.RepairLogTest");

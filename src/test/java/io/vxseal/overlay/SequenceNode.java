@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.vxseal.address.Cidr;
@@ -15,6 +16,7 @@ import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.libc.LibC;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.xfrm.Xfrm;
 import io.vxseal.overlay.NodeStep.Barrier;
@@ -110,9 +112,18 @@ final class SequenceNode implements AutoCloseable {
     /** Whether a rule of somebody else's gives our datagrams another mark, by which the kernel finds no policy. */
     private boolean markedOtherwise;
 
+    private final Map<Membership, Lost> lost = new java.util.LinkedHashMap<>();
+
     private Optional<Driver> driver = Optional.empty();
     private Optional<Xfrm> xfrm = Optional.empty();
     private final List<Held> held = new ArrayList<>();
+
+    /**
+     * A namespace that is not in the run folder any more, and sends on.
+     *
+     * @param port of its VXLAN device
+     */
+    private record Lost(Namespace namespace, int port) {}
 
     /**
      * A plugin that was killed in the middle.
@@ -207,6 +218,11 @@ final class SequenceNode implements AutoCloseable {
      * @param variant of that order
      */
     private void start(int variant) throws Exception {
+        start(variant, () -> {});
+    }
+
+    /** @param early the engine's calls before it names this node's address */
+    private void start(int variant, Damage early) throws Exception {
         Xfrm own = Xfrm.in(host.namespace());
         Driver started = driver(folder.resolve("state"), folder.resolve("run"), own, List.of());
         driver = Optional.of(started);
@@ -216,6 +232,8 @@ final class SequenceNode implements AutoCloseable {
             started.repair();
             traffic.flow();
         }
+        early.run();
+        traffic.flow();
         started.self(ends());
         if ((variant & 2) != 0) {
             started.repair();
@@ -277,7 +295,17 @@ final class SequenceNode implements AutoCloseable {
         tellPeers();
         String endpoint = "e%d".formatted(++endpoints);
         running.createEndpoint(on.network(), endpoint, new Cidr(on.line().here(), 24), Optional.empty());
-        String link = running.join(on.network(), endpoint, "container").link();
+        String link;
+        try {
+            link = running.join(on.network(), endpoint, "container").link();
+        } catch (DriverException refused) {
+            running.deleteEndpoint(on.network(), endpoint);
+            if (lost.containsKey(on)) {
+                // The VNI is that of the device out of reach.
+                return;
+            }
+            throw refused;
+        }
         host.run("ip link set %s netns %s name %s up".formatted(link, folder.resolve("container"), on.link()));
         container.run("ip -batch " + Files.writeString(folder.resolve("attach"), """
                 address add %2$s/24 dev %1$s
@@ -285,7 +313,9 @@ final class SequenceNode implements AutoCloseable {
                 """.formatted(on.link(), on.line().here().getHostAddress(), on.line().there().getHostAddress(),
                 MacAddress.of(on.line().there()))));
         joined.put(on, endpoint);
-        awaitForwarding(on);
+        if (!lost.containsKey(on)) {
+            awaitForwarding(on);
+        }
     }
 
     /**
@@ -332,7 +362,7 @@ final class SequenceNode implements AutoCloseable {
         traffic.flow();
         if (running()) {
             driver.get().repair();
-            open.clear();
+            closeBarriers();
             if (markedOtherwise) {
                 open.add(Barrier.POLICIES);
             }
@@ -340,6 +370,19 @@ final class SequenceNode implements AutoCloseable {
         }
         assertThat(traffic.clear()).as("datagrams of encrypted networks in clear").isEmpty();
         return true;
+    }
+
+    /** Notes what a repair restores: all of what is in reach, and the host's part for networks out of reach that the plugin knows. */
+    private void closeBarriers() {
+        Set<String> known = new HashSet<>();
+        driver.orElseThrow().status().networks().forEach(attached -> known.add(attached.network().id()));
+        boolean allKnown = lost.entrySet().stream()
+                .allMatch(each -> known.contains(each.getKey().network()) && each.getValue().port() == port);
+        if (lost.isEmpty()) {
+            open.clear();
+        } else if (allKnown) {
+            open.retainAll(Set.of(Barrier.NAMESPACE));
+        }
     }
 
     @SuppressWarnings("EnumOrdinal") // any other one will do
@@ -368,6 +411,24 @@ final class SequenceNode implements AutoCloseable {
                 }
             });
             case SECOND_PLUGIN -> trySecond();
+            case RUN_FOLDER_CHANGED -> whileStopped(step.variant(), this::tryOtherRunFolder);
+            case NAMESPACE_LOST -> {
+                return lose(step.bit(0) ? ON_OTHER : ON_SEALED, step.bit(1));
+            }
+            case NAMESPACE_FOUND -> {
+                if (lost.isEmpty()) {
+                    return false;
+                }
+                if (step.bit(0)) {
+                    findAll();
+                } else {
+                    whileStopped(step.variant(), this::findAll);
+                }
+            }
+            case CALLED_BEFORE_SELF -> {
+                kill();
+                start(step.variant() >> 3, () -> callEarly(step.of(7)));
+            }
             case ENGINE_TELLS_AGAIN -> {
                 for (Membership on : joined.keySet()) {
                     driver.orElseThrow().createNetwork(on.definition());
@@ -473,6 +534,79 @@ final class SequenceNode implements AutoCloseable {
             second.repair();
             traffic.flow();
         }
+    }
+
+    /** Starts the plugin with another run folder. While networks are up it refuses that. */
+    private void tryOtherRunFolder() throws Exception {
+        try (Xfrm own = Xfrm.in(host.namespace());
+                Driver other = driver(folder.resolve("state"), folder.resolve("run3"), own, List.of())) {
+            other.recover();
+            other.self(ends());
+            other.repair();
+            traffic.flow();
+        } catch (DriverException refused) {
+            assertThat(refused).hasMessageContaining("run.source");
+        }
+    }
+
+    /** Unmounts a network's namespace, which lives on. */
+    private boolean lose(Membership on, boolean withFile) throws Exception {
+        if (lost.containsKey(on)) {
+            return false;
+        }
+        Optional<Namespace> namespace = Namespace.open(pin(on));
+        if (namespace.isEmpty()) {
+            return false;
+        }
+        lost.put(on, new Lost(namespace.get(), port));
+        Namespace.unpin(pin(on));
+        if (!withFile) {
+            Files.createFile(pin(on));
+        }
+        return true;
+    }
+
+    /** Mounts all lost namespaces again, unless another one is in their place: then they end. */
+    private void findAll() throws Exception {
+        for (Map.Entry<Membership, Lost> each : lost.entrySet()) {
+            Path pin = pin(each.getKey());
+            try (Namespace namespace = each.getValue().namespace()) {
+                Optional<Namespace> other = Namespace.open(pin);
+                other.ifPresent(Namespace::close);
+                if (other.isEmpty()) {
+                    if (Files.notExists(pin)) {
+                        Files.createFile(pin);
+                    }
+                    assertThat(LibC.INSTANCE.mount("/proc/self/fd/" + namespace.fd(), pin.toString(), "none", LibC.MS_BIND, null)).isZero();
+                }
+            }
+        }
+        lost.clear();
+    }
+
+    /** Calls the plugin before it knows this node's address. */
+    private void callEarly(int which) throws Exception {
+        Driver running = driver.orElseThrow();
+        switch (which) {
+            case 0 -> running.createNetwork(ON_OTHER.definition());
+            case 1 -> leaveIfThere(ON_SEALED, false);
+            case 2 -> leaveIfThere(ON_SEALED, true);
+            case 3 -> leaveIfThere(ON_OTHER, true);
+            case 4 -> joinTooEarly(ON_SEALED);
+            case 5 -> joinTooEarly(ON_OTHER);
+            default -> {
+                keys++;
+                running.initialKeys(keys());
+            }
+        }
+    }
+
+    private void joinTooEarly(Membership on) throws Exception {
+        Driver running = driver.orElseThrow();
+        running.createNetwork(on.definition());
+        running.createEndpoint(on.network(), "early", new Cidr(on.line().there(), 24), Optional.empty());
+        assertThatThrownBy(() -> running.join(on.network(), "early", "container")).isInstanceOf(DriverException.class);
+        running.deleteEndpoint(on.network(), "early");
     }
 
     /** Starts a plugin whose commands stop coming back after a while, and another one in its place. */
@@ -645,6 +779,7 @@ final class SequenceNode implements AutoCloseable {
             // As long as it stands, datagrams that were to be sealed are dropped.
             removeForeign();
         }
+        whileStopped(0, this::findAll);
         if (!running()) {
             start(0);
         }
@@ -700,6 +835,7 @@ final class SequenceNode implements AutoCloseable {
             plugin.driver().close();
             plugin.xfrm().close();
         }
+        lost.values().forEach(each -> each.namespace().close());
         for (Membership on : ALL) {
             Namespace.unpin(pin(on));
         }

@@ -1,9 +1,12 @@
 package io.vxseal.kernel.libc;
 
 import java.io.IOException;
+import java.util.Set;
 
 /** A step that the kernel refused. The message names the object, the errno and the kernel's own explanation. */
 public final class KernelException extends IOException {
+    private static final Set<Integer> INTERRUPTIONS = Set.of(Errno.EAGAIN, Errno.EINTR, Errno.ENOBUFS);
+
     private final int errno;
 
     /**
@@ -19,5 +22,10 @@ public final class KernelException extends IOException {
     /** Returns the positive error number. */
     public int errno() {
         return errno;
+    }
+
+    /** Returns whether the kernel refused nothing: its list changed while it was read, or some of its answers were lost. */
+    public boolean isInterruption() {
+        return INTERRUPTIONS.contains(errno);
     }
 }
