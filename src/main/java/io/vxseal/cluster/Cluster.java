@@ -33,8 +33,8 @@ import java.util.concurrent.CompletableFuture;
  * </ul>
  *
  * <p>All methods return at once, from any thread. What they set off happens on a thread of the cluster's own, in order; listeners are
- * called on another, in order too, so that a listener may take its time. When a listener is called, {@link #peers} and {@link #ring} know
- * at least as much as it is told.
+ * called on another, in order too, so that a listener may take its time. When a listener is called, {@link #peers} knows at
+ * least as much as it is told.
  */
 public final class Cluster implements AutoCloseable {
 
@@ -128,7 +128,7 @@ public final class Cluster implements AutoCloseable {
     }
 
     /**
-     * Requests other keys than {@link #ring()}'s, soon: see {@link io.vxseal.encryption.SequenceNumbers}. Any
+     * Requests other keys than those in force, soon: see {@link io.vxseal.encryption.SequenceNumbers}. Any
      * node may, as often as it likes and for as long as it sees cause: however many want the same ring replaced, the key
      * maker rotates once, as soon as all have had the time to learn the one they have, a minute, and most managers are
      * there. Where the engine delivered the keys, nobody here can rotate them; the log says so once.
@@ -159,11 +159,6 @@ public final class Cluster implements AutoCloseable {
     /** Returns how long a key is in use, by this node's settings. */
     public Duration rotation() {
         return rotation;
-    }
-
-    /** Returns the ring in force; {@link KeyRing#EMPTY} before any. */
-    public KeyRing ring() {
-        return process.view().ring();
     }
 
     /** Returns other nodes' endpoints in a network, in no order. */

@@ -33,10 +33,6 @@ final class ClusterView implements AutoCloseable {
                 Thread.ofPlatform().daemon().name("vxseal-cluster-events").factory());
     }
 
-    KeyRing ring() {
-        return ring;
-    }
-
     Set<Peer> peers(String network) {
         return Set.copyOf(peers.getOrDefault(network, Set.of()));
     }

@@ -339,11 +339,6 @@ public final class ClusterNode {
         return uplinks.heard();
     }
 
-    /** Returns the other nodes' endpoints that have effect. */
-    public Collection<Peer> peers() {
-        return directory.peers();
-    }
-
     /** Returns the records of other nodes that hubs sent. */
     public Collection<NodeRecord> nodes() {
         return directory.nodes();
