@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Store of what the engine says once and does not repeat to a plugin that it restarts, in two files.
+ * Store of what the engine sends once and does not repeat to a plugin that it restarts, in two files.
  *
  * <p>Networks, VNIs and nodes survive a reboot, and are on the disk before the engine gets its answer. Endpoints come and go with
  * every container, and their links do not survive a reboot. They are kept in the run folder, in memory, so no container waits for a

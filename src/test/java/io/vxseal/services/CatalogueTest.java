@@ -10,7 +10,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.vxseal.address.Cidr;
 import io.vxseal.services.Question.ServiceName;
 import java.net.InetAddress;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;

@@ -7,10 +7,6 @@ import static io.vxseal.services.KnownNetwork.address;
 import static io.vxseal.services.KnownNetwork.task;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.address.Cidr;
-import io.vxseal.services.Question.ServiceName;
-import java.net.InetAddress;
-import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
