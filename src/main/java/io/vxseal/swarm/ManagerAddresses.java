@@ -20,7 +20,7 @@ import java.util.Set;
  * The swarm's managers and their addresses, as every node's engine writes them down for its own use (swarmkit, node/node.go,
  * persistentRemotes): {@code [{"node_id":"…","addr":"10.55.0.1:2377"}]}.
  *
- * <p>An engine tells a plugin of other nodes only as they come; to one that is installed on a running swarm, or started
+ * <p>An engine names other nodes to a plugin only as they come; to one that is installed on a running swarm, or started
  * again, it names none. Through the managers every node finds all others. And since the swarm itself keeps the list
  * current (a manager that is down is on it, one that was demoted or removed is not), it has the number of which a majority is needed.
  */

@@ -31,8 +31,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * This node in its swarm: what the engine keeps in {@code swarm/certificates}. It signs in this node's name and tells
- * whose signature it looks at. Immutable; a renewal is a new one.
+ * This node in its swarm: what the engine keeps in {@code swarm/certificates}. It signs in this node's name and returns
+ * whose a signature is. Immutable; a renewal is a new one.
  */
 public final class SwarmIdentity {
     public static final String CERTIFICATE = "swarm-node.crt";

@@ -129,7 +129,7 @@ public final class Hub {
                 }
                 rings.take(octets);
             }
-            case Message.Subscribe wanted -> subscribe(session, wanted);
+            case Message.Subscribe wanted -> subscriptions.replace(session, wanted, sessions.role(session));
             case Message.Announce(var record) -> {
                 if (!record.node().equals(session.node())) {
                     throw new RefusedException(Refusal.FOREIGN_RECORD, "a record of node " + record.node() + ", of which the session is not");
@@ -184,16 +184,6 @@ public final class Hub {
         if (rotate) {
             rings.onRotationRequest(ring);
         }
-    }
-
-    private void subscribe(HubSession session, Message.Subscribe wanted) throws RefusedException {
-        if (wanted.everything() && session.channel.peer().role() != Role.MANAGER) {
-            throw new RefusedException(Refusal.SENDER, "a worker's subscription to everything");
-        }
-        session.wantsEverything = wanted.everything();
-        // One that was just promoted may not be on the engine's list yet.
-        subscriptions.replace(session, wanted, wanted.everything() && sessions.role(session) == Role.MANAGER);
-        session.completing = !wanted.everything() || session.everything;
     }
 
     /** Goes on sending: the session's queue has room again. */
@@ -287,7 +277,7 @@ public final class Hub {
 
     private void resubscribe(HubSession session) {
         try {
-            subscribe(session, new Message.Subscribe(session.networks, true));
+            subscriptions.replace(session, new Message.Subscribe(session.networks, true), sessions.role(session));
             touch(session);
         } catch (RefusedException e) {
             refusals.refused(e, session.node());
@@ -378,8 +368,8 @@ public final class Hub {
     }
 
     /** Returns when managers that have a session here last gave a sign of life. */
-    public Map<String, Long> managersHeard() {
-        return sessions.managersHeard();
+    public Map<String, Long> managersLastReceived() {
+        return sessions.managersLastReceived();
     }
 
     /** Returns the nodes with a session that show a manager's certificate and are not on the engine's list of managers. */

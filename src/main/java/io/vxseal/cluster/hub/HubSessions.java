@@ -58,7 +58,7 @@ final class HubSessions {
     }
 
     /** Returns when managers last gave a sign of life. */
-    Map<String, Long> managersHeard() {
+    Map<String, Long> managersLastReceived() {
         Map<String, Long> times = new HashMap<>();
         byNode.values().stream().filter(session -> role(session) == Role.MANAGER)
                 .forEach(session -> times.put(session.node(), session.channel.lastReceived()));

@@ -4,6 +4,9 @@ import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RecordMark;
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusedException;
+import io.vxseal.swarm.Role;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -36,18 +39,24 @@ final class Subscriptions {
     }
 
     /**
-     * Replaces a session's subscription.
+     * Replaces a session's subscription. A manager may subscribe to everything: the records of all this hub's sessions.
      *
-     * @param everything whether it is sent the records of all this hub's sessions
+     * @param role that counts for the session: one that was just promoted may not be on the engine's list yet
      */
-    void replace(HubSession session, Message.Subscribe wanted, boolean everything) {
+    void replace(HubSession session, Message.Subscribe wanted, Role role) throws RefusedException {
+        if (wanted.everything() && session.channel.peer().role() != Role.MANAGER) {
+            throw new RefusedException(Refusal.SENDER, "a worker's subscription to everything");
+        }
+        boolean everything = wanted.everything() && role == Role.MANAGER;
         // Networks that are no longer wanted count as well: the node is sent that their nodes are gone.
         Set<String> changed = new HashSet<>(wanted.networks());
         changed.removeAll(session.networks);
         session.networks.stream().filter(network -> !wanted.networks().contains(network)).forEach(changed::add);
         remove(session);
         session.networks = wanted.networks();
+        session.wantsEverything = wanted.everything();
         session.everything = everything;
+        session.completing = !wanted.everything() || everything;
         session.hold(wanted.held());
         session.networks.forEach(network -> byNetwork.computeIfAbsent(network, _ -> new LinkedHashSet<>()).add(session));
         if (everything) {

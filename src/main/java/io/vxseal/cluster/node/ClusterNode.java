@@ -335,7 +335,7 @@ public final class ClusterNode {
     }
 
     /** Returns the hubs of other processes that are reached, and when they last gave a sign of life. */
-    public Map<String, Long> hubsHeard() {
+    public Map<String, Long> hubsLastReceived() {
         return uplinks.lastReceived();
     }
 

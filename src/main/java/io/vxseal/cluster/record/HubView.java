@@ -9,8 +9,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Records of nodes that one hub sent, and those that it sent before its session broke. That outlives the session: a hub that is started again has
- * to hear from the nodes first.
+ * Records of nodes that one hub sent, and those that it sent before its session broke. Those outlive the session: a hub that is started again has
+ * to receive the nodes' records first.
  *
  * <p>Pure, one thread.
  */
