@@ -3,7 +3,7 @@
 #   docker build --output target/plugin/rootfs . && cp config.json target/plugin/
 FROM debian:trixie-slim AS build
 WORKDIR /src
-COPY pom.xml config.json ./
+COPY pom.xml parent.xml config.json ./
 COPY .mvn .mvn
 COPY plugin plugin
 COPY src/main src/main

@@ -9,7 +9,7 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Watch over the certificates that the engine keeps for this node: what they say now, why they cannot be read, and that they are gone. */
+/** Watch over the certificates that the engine keeps for this node: what they contain, why they cannot be read, and that they are gone. */
 final class CertificateWatch {
     private static final Logger LOG = LoggerFactory.getLogger(CertificateWatch.class);
 

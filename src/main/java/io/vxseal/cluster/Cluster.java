@@ -33,8 +33,7 @@ import java.util.concurrent.CompletableFuture;
  * </ul>
  *
  * <p>All methods return at once, from any thread. What they set off happens on a thread of the cluster's own, in order; listeners are
- * called on another, in order too, so that a listener may take its time. When a listener is called, {@link #peers} and {@link #ring} know
- * at least as much as it is told.
+ * called on another, in order too, so that a listener may take its time. What a listener is called with, {@link #peers} has already.
  */
 public final class Cluster implements AutoCloseable {
 
@@ -65,7 +64,7 @@ public final class Cluster implements AutoCloseable {
 
     /** Notes that the engine has found another node at this address. */
     public void found(InetAddress other) {
-        process.tell(member -> member.found(other));
+        process.submit(member -> member.found(other));
     }
 
     /**
@@ -73,12 +72,12 @@ public final class Cluster implements AutoCloseable {
      * of a node whose gossip it lost.
      */
     public void lost(InetAddress other) {
-        process.tell(member -> member.lost(other));
+        process.submit(member -> member.lost(other));
     }
 
     /** Announces an endpoint of this node, or its new shape. Its VTEP is ignored. */
     public void announce(Peer own) {
-        process.tell(member -> member.node().announce(own));
+        process.submit(member -> member.node().announce(own));
     }
 
     /**
@@ -86,7 +85,7 @@ public final class Cluster implements AutoCloseable {
      * have answered, or some seconds went by.
      */
     public void recall() {
-        process.tell(member -> member.node().recall());
+        process.submit(member -> member.node().recall());
     }
 
     /**
@@ -95,27 +94,27 @@ public final class Cluster implements AutoCloseable {
      * @param subnets as this node's engine defines them; claims of other addresses are not taken
      */
     public void subscribe(String network, List<SubnetRecord> subnets) {
-        process.tell(member -> member.node().subscribe(network, subnets));
+        process.submit(member -> member.node().subscribe(network, subnets));
     }
 
     /** Ends the subscription to a network. */
     public void unsubscribe(String network) {
-        process.tell(member -> member.node().unsubscribe(network));
+        process.submit(member -> member.node().unsubscribe(network));
     }
 
     /** Announces how this node's engine defines a network of the swarm that may not be on this node. */
     public void define(String network, List<SubnetRecord> subnets) {
-        process.tell(member -> member.node().define(network, subnets));
+        process.submit(member -> member.node().define(network, subnets));
     }
 
     /** Takes back such a definition. */
     public void undefine(String network) {
-        process.tell(member -> member.node().undefine(network));
+        process.submit(member -> member.node().undefine(network));
     }
 
     /** Withdraws an endpoint of this node. */
     public void withdraw(String network, String endpoint) {
-        process.tell(member -> member.node().withdraw(network, endpoint));
+        process.submit(member -> member.node().withdraw(network, endpoint));
     }
 
     /**
@@ -124,46 +123,41 @@ public final class Cluster implements AutoCloseable {
      * signs no rings, keeps to them alone until a manager's arrive: the engine delivers keys to every node itself.
      */
     public void offer(KeyRing ring) {
-        process.tell(member -> member.offer(ring));
+        process.submit(member -> member.offer(ring));
     }
 
     /**
-     * Requests other keys than {@link #ring()}'s, soon: see {@link io.vxseal.encryption.SequenceNumbers}. Any
+     * Requests other keys than those in force, soon: see {@link io.vxseal.encryption.SequenceNumbers}. Any
      * node may, as often as it likes and for as long as it sees cause: however many want the same ring replaced, the key
      * maker rotates once, as soon as all have had the time to learn the one they have, a minute, and most managers are
-     * there. Where the engine delivered the keys, nobody here can rotate them; the log says so once.
+     * there. Where the engine delivered the keys, nobody here can rotate them, which is logged once.
      */
     public void rotate() {
-        process.tell(ClusterMember::requestRotation);
+        process.submit(ClusterMember::requestRotation);
     }
 
-    /** Sets what this node says of itself when an operator asks all nodes. */
+    /** Sets this node's part of the answer when an operator asks all nodes. */
     public void report(NodeReport report) {
-        process.tell(member -> member.node().report(report));
+        process.submit(member -> member.node().report(report));
     }
 
     /** Asks all nodes for their reports, through a hub. Fails if none is reached, or none answers. */
     public CompletableFuture<SwarmInquiry.Answer> inquire() {
         CompletableFuture<SwarmInquiry.Answer> answered = new CompletableFuture<>();
-        process.tell(member -> member.node().inquire(answered));
+        process.submit(member -> member.node().inquire(answered));
         return answered;
     }
 
     /** Has all nodes check their paths to each other. Fails if this node is no manager. */
     public CompletableFuture<PathMatrix> checkPaths() {
         CompletableFuture<PathMatrix> checked = new CompletableFuture<>();
-        process.tell(member -> member.checkSwarm(checked));
+        process.submit(member -> member.checkSwarm(checked));
         return checked;
     }
 
     /** Returns how long a key is in use, by this node's settings. */
     public Duration rotation() {
         return rotation;
-    }
-
-    /** Returns the ring in force; {@link KeyRing#EMPTY} before any. */
-    public KeyRing ring() {
-        return process.view().ring();
     }
 
     /** Returns other nodes' endpoints in a network, in no order. */

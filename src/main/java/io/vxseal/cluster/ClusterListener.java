@@ -14,7 +14,7 @@ public interface ClusterListener {
     void peersChanged(List<PeerChange> changes);
 
     /**
-     * Takes, after {@link Cluster#recall}, this node's endpoints as it announced them before, by the word of a hub. Those that it
+     * Takes, after {@link Cluster#recall}, this node's endpoints as it announced them before, according to a hub. Those that it
      * announces in answer, it still has.
      */
     default void recalled(List<Peer> own) {}

@@ -337,9 +337,9 @@ final class ClusterMember {
                 surroundings.refuseFormerManagers(formerManagers.refused());
             }
             String me = self.orElseThrow().node();
-            Map<String, Long> heard = new HashMap<>(node.hubsHeard());
-            h.managersHeard().forEach((manager, when) -> heard.merge(manager, when, Math::max));
-            quorum.reached(me, heard);
+            Map<String, Long> lastReceived = new HashMap<>(node.hubsLastReceived());
+            h.managersLastReceived().forEach((manager, when) -> lastReceived.merge(manager, when, Math::max));
+            quorum.reached(me, lastReceived);
             if (rings.keep(quorum.isKeyMaker(me), quorum.isComplete(), quorum.isMajority(), quorum.still())) {
                 node.ping();
                 majorityWait.goOn(quorum, timer.nanoTime());

@@ -40,9 +40,9 @@ final class ClusterProcess implements AutoCloseable {
     /** Times for which a record outlives the silence of its node; replacing a plugin by another build may take the longer one. */
     static final Retention RETENTION = new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10));
     private static final Duration TICK = Duration.ofSeconds(1);
-    /** Long enough for the driver to say what it remembers before the first session opens. */
+    /** Long enough for the driver to announce what it remembers before the first session opens. */
     private static final Duration FIRST_TICK = Duration.ofMillis(50);
-    /** Longest time for all hubs to hear that this node goes. */
+    /** Longest time for all hubs to receive this node's good-bye. */
     private static final Duration FAREWELL = Duration.ofSeconds(2);
     private static final Duration FAREWELL_CHECK = Duration.ofMillis(20);
     /** For all of {@link #close}: the engine kills a plugin 10 s after it asked it to end. */
@@ -129,7 +129,7 @@ final class ClusterProcess implements AutoCloseable {
     }
 
     /** Runs a task on the cluster's member, on its thread. */
-    void tell(Consumer<ClusterMember> task) {
+    void submit(Consumer<ClusterMember> task) {
         thread.post(() -> task.accept(member));
     }
 
@@ -218,7 +218,7 @@ final class ClusterProcess implements AutoCloseable {
     }
 
     /**
-     * Says good-bye, and forgets the other nodes once the hubs have heard it. The ring and this node's own endpoints stay.
+     * Sends a good-bye, and forgets the other nodes once the hubs have received that. The ring and this node's own endpoints stay.
      *
      * @param then run after that
      */
@@ -277,13 +277,13 @@ final class ClusterProcess implements AutoCloseable {
         }
         view.close();
         try {
-            CompletableFuture<Void> heard = new CompletableFuture<>();
+            CompletableFuture<Void> received = new CompletableFuture<>();
             thread.post(() -> {
                 leaving = true;
                 member.away();
-                awaitHeard(heard, System.nanoTime() + FAREWELL.toNanos());
+                awaitReceived(received, System.nanoTime() + FAREWELL.toNanos());
             });
-            heard.get(CLOSE.toMillis(), TimeUnit.MILLISECONDS);
+            received.get(CLOSE.toMillis(), TimeUnit.MILLISECONDS);
             thread.ask(() -> {
                 disconnect("this node's plugin ends");
                 return true;
@@ -297,11 +297,11 @@ final class ClusterProcess implements AutoCloseable {
         sockets.end();
     }
 
-    private void awaitHeard(CompletableFuture<Void> heard, long limit) {
+    private void awaitReceived(CompletableFuture<Void> received, long limit) {
         if (member.node().isHeard() || System.nanoTime() - limit >= 0) {
-            heard.complete(null);
+            received.complete(null);
         } else {
-            thread.after(FAREWELL_CHECK, () -> awaitHeard(heard, limit));
+            thread.after(FAREWELL_CHECK, () -> awaitReceived(received, limit));
         }
     }
 }

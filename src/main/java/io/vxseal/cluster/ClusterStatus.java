@@ -15,7 +15,7 @@ import java.util.Optional;
  * @param node this node's id; empty before the certificates were read
  * @param problem what keeps this node from the others, in words; empty when nothing does
  * @param members this node and those that it knows of: on a manager all, on a worker the hubs and the nodes with endpoints on its
- *     networks; none before a hub has sent all it knows
+ *     networks; none before a hub has sent all its records
  * @param hubs the hubs that this node has sessions with
  * @param sessions the nodes that have sessions with this node's hub; none on a worker
  * @param ring the ring in force; empty before any
@@ -46,10 +46,10 @@ public record ClusterStatus(
      * A node.
      *
      * @param node its id
-     * @param role by its certificate; empty if a hub did not say
+     * @param role by its certificate; empty if no hub named it
      * @param vtep its address for VXLAN; empty if it is not known
      * @param endpoints that it announced, as far as hubs send them to this node
-     * @param age since this node first heard of it
+     * @param age since this node first received its record
      */
     public record Member(String node, Optional<Role> role, Optional<InetAddress> vtep, int endpoints, Duration age) {}
 
@@ -60,7 +60,7 @@ public record ClusterStatus(
      * @param address where it was dialled; empty for this node's own
      * @param age of the session
      * @param upToDate whether the hub has this node's present record
-     * @param clockAhead by how much the hub's wall clock is ahead of this node's, negative if it is behind; empty if it has not said
+     * @param clockAhead by how much the hub's wall clock is ahead of this node's, negative if it is behind; empty if it has not sent it
      */
     public record Hub(
             String node, Optional<InetAddress> address, Duration age, boolean upToDate, Optional<Duration> clockAhead) {}

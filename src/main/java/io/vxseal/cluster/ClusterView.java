@@ -14,9 +14,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the rest of the plugin sees of the cluster: the state to read, from any thread, and the changes as the listener
- * hears them, one at a time on a thread of its own. Written by the cluster's thread only; the state first, so that a
- * listener never hears of what cannot be read yet.
+ * What the rest of the plugin sees of the cluster: the state to read, from any thread, and the changes, with which the listener is
+ * called one at a time on a thread of its own. Written by the cluster's thread only; the state first, so that a listener is never
+ * called with what cannot be read yet.
  */
 final class ClusterView implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ClusterView.class);
@@ -31,10 +31,6 @@ final class ClusterView implements AutoCloseable {
         this.listener = listener;
         this.thread = Executors.newSingleThreadExecutor(
                 Thread.ofPlatform().daemon().name("vxseal-cluster-events").factory());
-    }
-
-    KeyRing ring() {
-        return ring;
     }
 
     Set<Peer> peers(String network) {
@@ -57,7 +53,7 @@ final class ClusterView implements AutoCloseable {
             }
         }
         if (pending.add(changes)) {
-            tell(() -> listener.peersChanged(pending.take()));
+            call(() -> listener.peersChanged(pending.take()));
         }
     }
 
@@ -67,13 +63,13 @@ final class ClusterView implements AutoCloseable {
             return false;
         }
         ring = now;
-        tell(() -> listener.ring(now));
+        call(() -> listener.ring(now));
         return true;
     }
 
     /** @param then run when the listener has dealt with it */
     void recalled(List<Peer> own, Runnable then) {
-        tell(() -> {
+        call(() -> {
             try {
                 listener.recalled(own);
             } finally {
@@ -82,7 +78,7 @@ final class ClusterView implements AutoCloseable {
         });
     }
 
-    private void tell(Runnable call) {
+    private void call(Runnable call) {
         try {
             thread.execute(() -> {
                 try {
@@ -98,7 +94,7 @@ final class ClusterView implements AutoCloseable {
         }
     }
 
-    /** Changes that the listener is yet to hear of: what comes while it is busy, it hears at once. */
+    /** Changes that the listener has not received: those that come while it is busy are one call. */
     private static final class PendingChanges {
         private List<PeerChange> changes = new ArrayList<>();
 

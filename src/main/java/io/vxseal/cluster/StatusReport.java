@@ -19,7 +19,7 @@ import java.util.TreeMap;
 /** Makes the {@link ClusterStatus} of a member, on the cluster's thread. */
 final class StatusReport {
     private final ClusterMember member;
-    /** Time at which each node was first heard of. */
+    /** Time at which each node was first in a record. */
     private final Map<String, Long> since = new HashMap<>();
 
     StatusReport(ClusterMember member) {

@@ -17,7 +17,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** What this host's own tools say of it, without keys. A tool that is not installed, or fails, says so in its place. */
+/** Output of this host's own tools, without keys. Of a tool that is not installed, or fails, the reason is in its place. */
 final class HostTools {
     private static final int PATIENCE_SECONDS = 30;
 
@@ -47,7 +47,7 @@ final class HostTools {
     private HostTools() {}
 
     /**
-     * Returns what the tools say, by the name of a file.
+     * Returns the tools' output, by the name of a file.
      *
      * @param pins folder in which the networks' namespaces are mounted
      */

@@ -21,7 +21,7 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
 /**
- * What the running plugin's status and the engine's list of managers say of this node and of the others, for checks.
+ * What the running plugin's status and the engine's list of managers have of this node and of the others, for checks.
  *
  * @param status the answer to {@code GET /status}
  * @param listed the engine's list of managers, which it has without reaching any
@@ -31,17 +31,17 @@ record KnownSwarm(JsonNode status, ManagerAddresses.Listing listed) {
     private static final String NETWORKS = "networks";
 
     /**
-     * Returns the addresses of the other managers: as they say themselves, and those on the engine's list if that has a manager which this
-     * node has not heard from.
+     * Returns the addresses of the other managers: as they announce them, and those on the engine's list if that has a manager which this
+     * node has no session or record of.
      */
     List<InetAddress> managers() {
         Set<InetAddress> managers = new LinkedHashSet<>();
-        Set<String> heard = new HashSet<>(Set.of(status.path("node").path("id").asText()));
+        Set<String> known = new HashSet<>(Set.of(status.path("node").path("id").asText()));
         members().filter(member -> member.path("role").asText().equals("manager") && member.has(ADDRESS)).forEach(member -> {
-            heard.add(member.path("id").asText());
+            known.add(member.path("id").asText());
             managers.add(InetAddress.ofLiteral(member.path(ADDRESS).asText()));
         });
-        if (listed.isPartial() || !heard.containsAll(listed.nodes())) {
+        if (listed.isPartial() || !known.containsAll(listed.nodes())) {
             managers.addAll(listed.addresses());
         }
         managers.removeAll(own());

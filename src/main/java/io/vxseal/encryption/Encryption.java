@@ -118,7 +118,7 @@ public final class Encryption {
     }
 
     /**
-     * Blocks everything marked that is not sealed, until {@link #nodes} says otherwise, and checks that this kernel can
+     * Blocks everything marked that is not sealed, until {@link #nodes} changes that, and checks that this kernel can
      * seal. The first node to seal to may come when no call is there that could fail.
      *
      * @throws KernelException naming what the kernel lacks, ESP or AES-GCM, and the remedy
@@ -259,7 +259,7 @@ public final class Encryption {
             nodes.removeUnneeded();
             blocks = nextBlocks;
         } else {
-            // Only the kernel knows what it holds now; the next change starts from there.
+            // What the kernel holds now is unknown; the next change starts from there.
             read();
             failed = resolveConflicts(failed, refused);
             failed.forEach(failure -> RemoteEnd.of(failure.change(), own)

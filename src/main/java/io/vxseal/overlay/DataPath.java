@@ -30,7 +30,7 @@ final class DataPath {
     private final ServiceAddresses services;
     private final Journal journal;
 
-    /** Nodes that a previous process exchanged sealed packets with. They stay until this process has had time to hear from them. */
+    /** Nodes that a previous process exchanged sealed packets with. They stay until this process has had time to receive their records. */
     private Set<InetAddress> lingering = Set.of();
 
     private boolean expectsPeers;
@@ -177,7 +177,7 @@ final class DataPath {
         return expectsPeers;
     }
 
-    /** Forgets the nodes of a previous process that this one has not heard from. */
+    /** Forgets the nodes of a previous process that this one has received no record of. */
     void forgetLingering() throws DriverException {
         lingering = Set.of();
         expectsPeers = false;

@@ -133,7 +133,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
         return cluster.status().members().isEmpty();
     }
 
-    /** Forgets the nodes of a previous process that this one has not heard from. */
+    /** Forgets the nodes of a previous process that this one has received no record of. */
     public void forgetLingering() throws DriverException {
         lock.runLocked(dataPath::forgetLingering);
     }

@@ -11,7 +11,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a network's namespace says on whether the network is encrypted: the alias of its VXLAN devices. Networks of version 0.1.0 have
+ * Evidence in a network's namespace of whether the network is encrypted: the alias of its VXLAN devices. Networks of version 0.1.0 have
  * no alias, but the frames of the encrypted ones are marked.
  */
 enum EncryptionEvidence {

@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
 public final class ErrorLog {
     private static final int MAX_ENTRIES = 10;
 
-    /** Characters that tell one kind of failure from another. The output of tools comes after them. */
+    /** Characters that distinguish one kind of failure from another. The output of tools comes after them. */
     private static final int MAX_KIND = 100;
 
     /** Numbers, addresses, ids, and quoted values, which differ from one failure to the next of the same kind. */

@@ -2,12 +2,7 @@ package io.vxseal.overlay;
 
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.monitor.KernelMonitor;
-import io.vxseal.kernel.netns.Namespace;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,23 +20,22 @@ final class MissedAddresses implements AutoCloseable {
     /** Pause after a miss: a container may ask for a host that is gone without end. */
     private static final Duration PAUSE = Duration.ofMillis(400);
 
+    /** Longest wait in the kernel, which an interrupt does not end. */
     private static final Duration INTERVAL = Duration.ofSeconds(10);
 
-    private final Path pins;
     private final KernelMonitor monitor;
-    private final Map<String, KernelMonitor.Watch> watches = new HashMap<>();
+    private Optional<Thread> thread = Optional.empty();
+    private boolean closed;
 
-    /** @param pins folder in which the networks' namespaces are mounted */
-    MissedAddresses(Path pins) throws IOException {
-        this.pins = pins;
+    MissedAddresses() throws KernelException {
         this.monitor = KernelMonitor.open();
     }
 
-    /** Calls {@code missed} after each miss, on a thread of its own, until the process ends. */
+    /** Calls {@code missed} after each miss, on a thread of its own, until this is closed. */
     void start(Runnable missed) {
         // It waits in the kernel, where a virtual thread would block its carrier.
-        Thread.ofPlatform().daemon().name("vxseal-misses").start(() -> {
-            try {
+        thread = Optional.of(Thread.ofPlatform().daemon().name("vxseal-misses").start(() -> {
+            try (monitor) {
                 while (true) {
                     if (monitor.await(INTERVAL)) {
                         missed.run();
@@ -51,36 +45,26 @@ final class MissedAddresses implements AutoCloseable {
             } catch (InterruptedException stopped) {
                 Thread.currentThread().interrupt();
             }
-        });
+        }));
     }
 
-    /** Adds a network that has come up. */
-    void up(String network) {
-        down(network);
+    /** Adds a network that has come up. Its watch ends with the namespace. */
+    void watch(String network, NetworkNamespace namespace) {
+        if (closed) {
+            return;
+        }
         try {
-            Optional<Namespace> opened = Namespace.open(pins.resolve(network));
-            if (opened.isPresent()) {
-                try (Namespace namespace = opened.get()) {
-                    watches.put(network, monitor.watchMisses(namespace));
-                }
-            }
+            namespace.watchMisses(monitor);
         } catch (KernelException failure) {
             log.warn("cannot watch what containers of network {} look for, relying on questions in turn: {}", network, failure.getMessage());
         }
     }
 
-    /** Removes a network that goes down. */
-    void down(String network) {
-        KernelMonitor.Watch watch = watches.remove(network);
-        if (watch != null) {
-            watch.close();
-        }
-    }
-
-    /** Closes all watches. The thread, if there is one, has nothing to wait for any more. */
+    /** Ends the thread, within {@link #INTERVAL}, and with it all watches. */
     @Override
     public void close() {
-        watches.values().forEach(KernelMonitor.Watch::close);
-        watches.clear();
+        closed = true;
+        // The thread may wait in the kernel, so it closes the monitor itself.
+        thread.ifPresentOrElse(Thread::interrupt, monitor::close);
     }
 }

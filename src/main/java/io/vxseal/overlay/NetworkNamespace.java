@@ -47,7 +47,9 @@ final class NetworkNamespace implements AutoCloseable {
     private Optional<FrameMark> mark = Optional.empty();
 
     /** Watch for changes of that mark by others, opened with it. */
-    private Optional<KernelMonitor.Watch> watch = Optional.empty();
+    private Optional<KernelMonitor.Watch> markWatch = Optional.empty();
+
+    private Optional<KernelMonitor.Watch> missesWatch = Optional.empty();
 
     private NetworkNamespace(Network network, Host host, Namespace namespace, Route route) {
         this.network = network;
@@ -221,23 +223,27 @@ final class NetworkNamespace implements AutoCloseable {
             return 0;
         }
         if (mark.isEmpty()) {
-            watch = watch();
+            watchMark();
             mark = Optional.of(FrameMark.in(namespace, SecurityPolicy.MARK));
         }
         return mark.get().restore() ? 1 : 0;
     }
 
     /** Opens the watch before the mark is set, so that it misses no change. Without it the periodic repair notices them. */
-    private Optional<KernelMonitor.Watch> watch() {
-        if (host.monitor().isEmpty()) {
-            return Optional.empty();
+    private void watchMark() {
+        if (host.monitor().isEmpty() || markWatch.isPresent()) {
+            return;
         }
         try {
-            return Optional.of(host.monitor().get().watch(namespace));
+            markWatch = Optional.of(host.monitor().get().watch(namespace));
         } catch (KernelException failure) {
             log.warn("cannot watch the rules of network {}, relying on the periodic check: {}", network.id(), failure.getMessage());
-            return Optional.empty();
         }
+    }
+
+    /** Adds the addresses that are asked for here, and that the VXLAN devices have no entry of, to a monitor. */
+    void watchMisses(KernelMonitor monitor) throws KernelException {
+        missesWatch = Optional.of(monitor.watchMisses(namespace));
     }
 
     /** Returns which frames were dropped because they had not been sealed, as of the last {@link #repairMark}. */
@@ -251,7 +257,7 @@ final class NetworkNamespace implements AutoCloseable {
      */
     void delete() throws KernelException {
         deleteTunnels(route);
-        delete(pin(network, host));
+        Namespace.unpin(pin(network, host));
         close();
     }
 
@@ -280,7 +286,8 @@ final class NetworkNamespace implements AutoCloseable {
 
     @Override
     public void close() {
-        watch.ifPresent(KernelMonitor.Watch::close);
+        markWatch.ifPresent(KernelMonitor.Watch::close);
+        missesWatch.ifPresent(KernelMonitor.Watch::close);
         mark.ifPresent(FrameMark::close);
         route.close();
         namespace.close();

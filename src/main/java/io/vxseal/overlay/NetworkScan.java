@@ -22,7 +22,7 @@ import java.util.stream.Stream;
  * Reader of the networks that a previous process left up.
  *
  * <p>The file that a namespace is pinned on is named after the network's id. Its bridges have the gateways' addresses, and its VXLAN
- * devices the VNIs; {@link EncryptionEvidence} says whether the network is encrypted. The kernel does not tell the endpoints: a link's
+ * devices the VNIs; {@link EncryptionEvidence} says whether the network is encrypted. The endpoints cannot be read from the kernel: a link's
  * name has only seven characters of the endpoint's id.
  */
 final class NetworkScan {

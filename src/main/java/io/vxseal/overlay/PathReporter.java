@@ -52,7 +52,7 @@ final class PathReporter {
         return found.map(finding -> finding.fit() ? PathReport.State.PASSES : PathReport.State.FAILS).orElse(PathReport.State.UNTRIED);
     }
 
-    /** Returns what two ways to one node make together: one that fails says most, one that passes least. */
+    /** Returns what two ways to one node make together: one that fails counts most, one that passes least. */
     private static PathReport.State worse(PathReport.State one, PathReport.State other) {
         for (PathReport.State state : List.of(PathReport.State.FAILS, PathReport.State.UNTRIED)) {
             if (one == state || other == state) {

@@ -54,8 +54,8 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
 
     private Optional<MissedAddresses> openMisses() {
         try {
-            return Optional.of(new MissedAddresses(host.pins()));
-        } catch (IOException failure) {
+            return Optional.of(new MissedAddresses());
+        } catch (KernelException failure) {
             log.warn("cannot watch what containers look for, relying on questions in turn: {}", failure.getMessage());
             return Optional.empty();
         }
@@ -89,14 +89,13 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
                     subnets.stream().map(Subnet::pool).toList(),
                     subnets.stream().map(subnet -> subnet.gateway().address()).toList(),
                     endpoints);
-            misses.ifPresent(some -> some.up(attachment.id()));
+            misses.ifPresent(some -> some.watch(attachment.id(), attachment.namespace.orElseThrow()));
         });
     }
 
     /** Removes a network that goes down. */
     void down(Attachment attachment) {
         proxy.ifPresent(services -> services.down(attachment.id()));
-        misses.ifPresent(some -> some.down(attachment.id()));
     }
 
     /** Follows changes of a network's peers, those on this node included. */
@@ -204,6 +203,6 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
     @Override
     public void close() {
         proxy.ifPresent(ServiceProxy::close);
-        misses.ifPresent(MissedAddresses::close);
+        lock.runLocked(() -> misses.ifPresent(MissedAddresses::close));
     }
 }

@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Store of what the engine says once and does not repeat to a plugin that it restarts, in two files. Beside them the keys in force.
+ * Store of what the engine sends once and does not repeat to a plugin that it restarts, in two files. Beside them the keys in force.
  *
  * <p>Networks, VNIs and nodes survive a reboot, and are on the disk before the engine gets its answer. Endpoints come and go with
  * every container, and their links do not survive a reboot. They are kept in the run folder, in memory, so no container waits for a

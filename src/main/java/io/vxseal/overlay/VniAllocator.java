@@ -12,7 +12,7 @@ import java.util.function.IntPredicate;
 /**
  * Allocator of VXLAN network identifiers for AllocateNetwork and FreeNetwork.
  *
- * <p>The engine calls only the swarm's leading manager, and does not tell a manager of networks that another one removed. So an
+ * <p>The engine calls only the swarm's leading manager, and does not call a manager for networks that another one removed. So an
  * allocation counts against another network's request only if the swarm confirmed it in this term. At the start of each term
  * the engine's allocator asks for the driver's capabilities, then repeats AllocateNetwork for every network with the VNIs that it
  * has (moby, {@code ovmanager}).

@@ -61,7 +61,7 @@ final class LiveStreams {
                 follow(response);
                 response.write(true, BufferUtil.EMPTY_BUFFER, callback);
             } catch (Throwable end) {
-                // A client that is gone is no failure; of the state's the log says.
+                // A client that is gone is no failure; that of the state is logged.
                 callback.failed(end);
             } finally {
                 free.release();

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 record EventStream(Pending<Driver> driver) {
     private static final String MEDIA_TYPE = "text/event-stream";
 
-    /** Name of the message that says how many events a slow client missed. */
+    /** Name of the message with how many events a slow client missed. */
     private static final String MISSED = "missed";
 
     /** Time without an event after which a comment is sent: only what is sent shows that a client is gone. */
@@ -61,7 +61,7 @@ record EventStream(Pending<Driver> driver) {
     private static void follow(SseClient client, Journal journal, long from) {
         long seen = from;
         try {
-            // The head goes out at once, so that a client knows that it is heard.
+            // The head goes out at once, so that a client sees that its request arrived.
             client.sendComment("");
             while (!client.terminated()) {
                 Journal.Batch batch = journal.awaitAfter(seen, HEARTBEAT);

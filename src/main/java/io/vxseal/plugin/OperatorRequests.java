@@ -87,7 +87,7 @@ record OperatorRequests(String version, Pending<Driver> driver, CallStats calls)
         }
     }
 
-    /** Returns whether a client accepts text and not JSON. A client that accepts both, or does not say, gets JSON. */
+    /** Returns whether a client accepts text and not JSON. A client that accepts both, or names neither, gets JSON. */
     private static boolean wantsText(Context context) {
         String accept = String.valueOf(context.header("Accept"));
         return accept.contains("text/plain") && !accept.contains(ContentType.JSON);

@@ -23,7 +23,7 @@ public final class PluginSocket {
     private static final int BACKLOG = 128;
 
     /**
-     * The engine keeps its connections open, however long it has nothing to say. If the server closed one just as the engine sends a call
+     * The engine keeps its connections open, however long it has nothing to send. If the server closed one just as the engine sends a call
      * on it, the engine would repeat the call without its body (moby #39331), and a network whose allocation fails like that has none for
      * five minutes (swarmkit, {@code allocator}).
      */

@@ -81,7 +81,7 @@ final class Catalogue {
     /**
      * A service in status.
      *
-     * @param name as the swarm knows it
+     * @param name as in the swarm
      * @param addresses its VIPs; none for one without, as with {@code --endpoint-mode dnsrr}
      * @param tasks that take new connections
      * @param draining tasks that took new connections, do not any more, and still run
@@ -116,7 +116,7 @@ final class Catalogue {
         }
     }
 
-    /** Removes an endpoint: no service has its task any more, whatever the engine still says. */
+    /** Removes an endpoint: no service has its task any more, whatever the engine still answers. */
     void remove(InetAddress address, long now) {
         Known known = endpoints.remove(address);
         if (known == null) {

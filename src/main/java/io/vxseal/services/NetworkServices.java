@@ -200,7 +200,7 @@ final class NetworkServices implements AutoCloseable {
         }
     }
 
-    /** Brings all tables to what the catalogue says. */
+    /** Makes all tables follow the catalogue. */
     private void apply(long now) {
         if (!dirty && containers.values().stream().noneMatch(attached -> attached.container.isInherited())) {
             return;

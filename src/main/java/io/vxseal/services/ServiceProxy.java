@@ -45,10 +45,10 @@ public final class ServiceProxy implements AutoCloseable {
     private boolean partial;
     private volatile boolean closed;
 
-    /** Hears of changes, on the thread of the services and without its lock. */
+    /** Listener of changes, called on the thread of the services and without its lock. */
     public interface Listener {
         /**
-         * Hears that a network has other VIPs.
+         * Takes the other VIPs that a network has.
          *
          * @param vips all of them
          */
@@ -59,7 +59,7 @@ public final class ServiceProxy implements AutoCloseable {
      * A service for status.
      *
      * @param network the network's id
-     * @param name as the swarm knows it
+     * @param name as in the swarm
      * @param addresses its VIPs
      * @param tasks that take new connections
      * @param draining tasks that took new connections, do not any more, and still run

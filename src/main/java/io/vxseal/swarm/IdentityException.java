@@ -1,6 +1,6 @@
 package io.vxseal.swarm;
 
-/** The swarm's certificates on this node cannot be used; the message says which file, why, and what helps. */
+/** The swarm's certificates on this node cannot be used; the message names the file, the reason and the remedy. */
 public final class IdentityException extends Exception {
     private static final long serialVersionUID = 1;
 

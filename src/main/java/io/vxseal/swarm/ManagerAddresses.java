@@ -20,9 +20,9 @@ import java.util.Set;
  * The swarm's managers and their addresses, as every node's engine writes them down for its own use (swarmkit, node/node.go,
  * persistentRemotes): {@code [{"node_id":"…","addr":"10.55.0.1:2377"}]}.
  *
- * <p>An engine tells a plugin of other nodes only as they come; to one that is installed on a running swarm, or started
+ * <p>An engine names other nodes to a plugin only as they come; to one that is installed on a running swarm, or started
  * again, it names none. Through the managers every node finds all others. And since the swarm itself keeps the list
- * current (a manager that is down is on it, one that was demoted or removed is not), it says of how many a majority is.
+ * current (a manager that is down is on it, one that was demoted or removed is not), it has the number of which a majority is needed.
  */
 public final class ManagerAddresses {
     private static final ObjectMapper JSON = JsonMapper.builder()
@@ -38,7 +38,7 @@ public final class ManagerAddresses {
     private record Remote(String nodeId, String addr) {}
 
     /**
-     * What the file says.
+     * Contents of the file.
      *
      * @param nodes ids of the managers; the one that a node has just joined through may not have its own yet
      * @param addresses that they listen on for the swarm's control

@@ -24,10 +24,10 @@ public final class Managers {
     private Set<String> listed = Set.of();
     /** Set while the engine's list has managers whose ids it does not know yet. */
     private boolean partial;
-    /** By node id, where they said they are. */
+    /** By node id, at the addresses that they announced. */
     private final Map<String, InetAddress> met = new HashMap<>();
 
-    /** Takes the engine's list. An empty one says nothing: it is not written yet, or this node left the swarm. */
+    /** Takes the engine's list. An empty one means nothing: it is not written yet, or this node left the swarm. */
     public void listed(Set<String> now) {
         listed(now, false);
     }

@@ -31,8 +31,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * This node in its swarm: what the engine keeps in {@code swarm/certificates}. It signs in this node's name and tells
- * whose signature it looks at. Immutable; a renewal is a new one.
+ * This node in its swarm: what the engine keeps in {@code swarm/certificates}. It signs in this node's name and returns
+ * whose a signature is. Immutable; a renewal is a new one.
  */
 public final class SwarmIdentity {
     public static final String CERTIFICATE = "swarm-node.crt";
@@ -131,13 +131,13 @@ public final class SwarmIdentity {
     }
 
     /**
-     * Follows a chain to this swarm's root and says whose it is.
+     * Follows a chain to this swarm's root and returns whose it is.
      *
      * @throws CertificateException if it does not lead there now, or its subject is of another swarm
      */
     public Signer signer(List<X509Certificate> theirs) throws CertificateException {
         // A chain may bring its root along, or the root's key signed by the root before it (a root rotation); PKIX wants the path to
-        // end below the anchor. What follows there says nothing.
+        // end below the anchor. What follows there proves nothing.
         List<X509Certificate> path = theirs.stream().takeWhile(c -> !isRoot(c)).toList();
         if (path.isEmpty()) {
             throw new CertificateException("no certificate of a node");

@@ -38,6 +38,7 @@ final class SwarmProcess {
         private final int number;
         private final Cluster cluster;
         private final ConcurrentLinkedQueue<String> probes = new ConcurrentLinkedQueue<>();
+        private volatile KeyRing ring = KeyRing.EMPTY;
         private volatile long ringAt;
 
         PlayedNode(int number, Path folder, int port) {
@@ -51,7 +52,7 @@ final class SwarmProcess {
         }
 
         boolean knowsAll(int swarm) {
-            return !cluster.ring().keys().isEmpty() && layout.networks(number).stream().allMatch(network ->
+            return !ring.isEmpty() && layout.networks(number).stream().allMatch(network ->
                     cluster.peers(SwarmLayout.id(network)).size() >= layout.expected(number, network, swarm));
         }
 
@@ -66,7 +67,8 @@ final class SwarmProcess {
         }
 
         @Override
-        public void ring(KeyRing ring) {
+        public void ring(KeyRing now) {
+            ring = now;
             ringAt = System.nanoTime();
         }
     }

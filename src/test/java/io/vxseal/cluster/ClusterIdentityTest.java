@@ -102,7 +102,7 @@ class ClusterIdentityTest extends Hosts {
         Host b = host(2, Role.WORKER);
         long start = System.nanoTime();
         b.start(a.at());
-        await("joined all the same", () -> b.members() == 2 && !b.cluster().ring().isEmpty());
+        await("joined all the same", () -> b.members() == 2 && !b.ring().isEmpty());
         System.out.printf("measured: joined, with ring, %d ms after self() beside 40 rogue connections%n",
                 millisSince(start));
         assertThat(a.cluster().status().refused()).isGreaterThanOrEqualTo(20);
@@ -116,12 +116,12 @@ class ClusterIdentityTest extends Hosts {
         Host a = host(1, Role.MANAGER);
         managerIds.put(address(9), "node-9");
         a.start(address(9));
-        await("ring", () -> !a.cluster().ring().isEmpty());
+        await("ring", () -> !a.ring().isEmpty());
         byte[] old = Files.readAllBytes(ringFile(a));
 
         Rogue worker = rogue(2, Role.WORKER, a);
         worker.send(new Message.Hello(RingMark.NONE, false));
-        KeyRing before = a.cluster().ring();
+        KeyRing before = a.ring();
         // The product signs no ring with a worker's certificate, so the signer of a manager's ring is replaced.
         SwarmIdentity manager = SwarmIdentity.read(swarm.node("node-9", Role.MANAGER));
         SwarmIdentity evil = SwarmIdentity.read(swarm.node("node-8", Role.WORKER));
@@ -136,7 +136,7 @@ class ClusterIdentityTest extends Hosts {
             worker.send(garbage);
         }
         await("garbage refused", () -> a.cluster().status().refused() == refused + 7);
-        assertThat(a.cluster().ring()).isEqualTo(before);
+        assertThat(a.ring()).isEqualTo(before);
 
         // A record of another node.
         worker.send(new Message.Announce(new NodeRecord("node-1", Role.MANAGER, 1L << 61, 1, address(2), 0, false, false, false, List.of())));
@@ -145,10 +145,10 @@ class ClusterIdentityTest extends Hosts {
 
         // A manager's newer ring is taken from any node; then the older one is a replay.
         worker.send(new Message.Ring(good));
-        await("newer ring taken", () -> a.cluster().ring().equals(keys(1, 2, 3)));
+        await("newer ring taken", () -> a.ring().equals(keys(1, 2, 3)));
         worker.send(new Message.Ring(old));
         await("older ring refused", () -> a.cluster().status().refused() == refused + 9);
-        assertThat(a.cluster().ring()).isEqualTo(keys(1, 2, 3));
+        assertThat(a.ring()).isEqualTo(keys(1, 2, 3));
     }
 
     @Test
@@ -195,7 +195,7 @@ class ClusterIdentityTest extends Hosts {
         Host c = host(3, Role.WORKER);
         c.start(a.at());
         await("the others go on", () -> a.members() == 2 && sameRing(a, c));
-        assertThat(b.cluster().ring().isEmpty()).isTrue();
+        assertThat(b.ring().isEmpty()).isTrue();
         Files.copy(unlocked, key, StandardCopyOption.REPLACE_EXISTING);
         await("unlocked", () -> b.members() == 3 && sameRing(a, b, c) && b.cluster().status().problem().isEmpty());
     }
@@ -204,14 +204,14 @@ class ClusterIdentityTest extends Hosts {
     void movesToAnotherSwarmWithItsNode() throws Exception {
         Host a = host(1, Role.MANAGER);
         a.start();
-        await("ring", () -> !a.cluster().ring().isEmpty());
-        KeyRing before = a.cluster().ring();
+        await("ring", () -> !a.ring().isEmpty());
+        KeyRing before = a.ring();
         TestSwarm next = TestSwarm.make(Files.createDirectories(temp.resolve("next")), "nextnextnextnextnextnextx");
         next.issue("node-x", Role.MANAGER, a.certificates());
         managerIds.put(a.at(), "node-x");
         a.lists();
         await("there", () -> a.cluster().status().swarm().equals(Optional.of("nextnextnextnextnextnextx"))
-                && a.members() == 1 && !a.cluster().ring().isEmpty() && !a.cluster().ring().equals(before));
+                && a.members() == 1 && !a.ring().isEmpty() && !a.ring().equals(before));
         await("heard", () -> a.heard().rings.size() == 3);
         assertThat(a.heard().rings).element(1).isEqualTo(KeyRing.EMPTY);
     }
@@ -225,8 +225,8 @@ class ClusterIdentityTest extends Hosts {
         List.of(a, b, n).forEach(h -> h.cluster().announce(peer("net", "ep" + h.at().getAddress()[3], h)));
         List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
         n.start();
-        await("two swarms", () -> a.cluster().peers("net").size() == 1 && sameRing(a, b) && !n.cluster().ring().isEmpty());
-        KeyRing first = a.cluster().ring();
+        await("two swarms", () -> a.cluster().peers("net").size() == 1 && sameRing(a, b) && !n.ring().isEmpty());
+        KeyRing first = a.ring();
 
         for (String file : List.of(SwarmIdentity.CERTIFICATE, SwarmIdentity.KEY, SwarmIdentity.ROOT)) {
             Files.delete(b.certificates().resolve(file));
@@ -238,7 +238,7 @@ class ClusterIdentityTest extends Hosts {
         await("endpoints", () -> b.cluster().peers("net").equals(Set.of(peer("net", "ep3", n)))
                 && n.cluster().peers("net").equals(Set.of(peer("net", "ep2", b))));
         assertThat(a.members()).isEqualTo(1);
-        assertThat(a.cluster().ring()).isEqualTo(first);
+        assertThat(a.ring()).isEqualTo(first);
     }
 
     /** As after {@code docker swarm leave} and {@code docker swarm init --advertise-addr} with another address. */

@@ -56,21 +56,21 @@ class ClusterKeysTest extends Hosts {
         all.forEach(h -> h.start(a.at(), b.at(), c.at()));
         // A worker is told of nodes that have endpoints in its networks; the manager knows all.
         await("one group with one ring", () -> a.members() == 3 && sameRing(a, b, c));
-        KeyRing before = a.cluster().ring();
+        KeyRing before = a.ring();
         assertThat(before.keys()).allMatch(key -> key.replayWindow() == 64);
 
         for (int i = 0; i < 20; i++) {
             (i % 2 == 0 ? b : c).cluster().rotate();
         }
-        await("rotated everywhere", () -> sameRing(a, b, c) && !a.cluster().ring().equals(before));
-        KeyRing after = a.cluster().ring();
+        await("rotated everywhere", () -> sameRing(a, b, c) && !a.ring().equals(before));
+        KeyRing after = a.ring();
         assertThat(after.keys()).startsWith(before.keys().get(2), before.keys().get(0));
         // Longer than two rotations are apart.
         pause(4000);
-        assertThat(all).allMatch(h -> h.cluster().ring().equals(after));
+        assertThat(all).allMatch(h -> h.ring().equals(after));
 
         a.cluster().rotate();
-        await("the key maker's own wish", () -> sameRing(a, b, c) && !a.cluster().ring().equals(after));
+        await("the key maker's own wish", () -> sameRing(a, b, c) && !a.ring().equals(after));
     }
 
     @Test
@@ -80,11 +80,11 @@ class ClusterKeysTest extends Hosts {
         Host b = host(2, Role.WORKER, swarm, authority);
         List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
         a.cluster().offer(keys(10, 11, 12));
-        await("everyone's", () -> sameRing(a, b) && b.cluster().ring().equals(keys(10, 11, 12)));
+        await("everyone's", () -> sameRing(a, b) && b.ring().equals(keys(10, 11, 12)));
         a.cluster().rotate();
         b.cluster().rotate();
         pause(3000);
-        assertThat(List.of(a, b)).allMatch(h -> h.cluster().ring().equals(keys(10, 11, 12)));
+        assertThat(List.of(a, b)).allMatch(h -> h.ring().equals(keys(10, 11, 12)));
     }
 
     @Test
@@ -97,26 +97,26 @@ class ClusterKeysTest extends Hosts {
                      {"node_id":"node-3","addr":"127.0.0.3:2377"}]""");
         }
         a.start();
-        await("the first ring, all the same", () -> !a.cluster().ring().isEmpty());
-        KeyRing first = a.cluster().ring();
+        await("the first ring, all the same", () -> !a.ring().isEmpty());
+        KeyRing first = a.ring();
         a.cluster().rotate();
         pause(4000);
-        assertThat(a.cluster().ring()).isEqualTo(first);
+        assertThat(a.ring()).isEqualTo(first);
         b.start();
-        await("rotated, two of three", () -> sameRing(a, b) && !a.cluster().ring().equals(first));
+        await("rotated, two of three", () -> sameRing(a, b) && !a.ring().equals(first));
     }
 
     /** Checks that something is refused, and that the members still get the next ring. */
     private void isRefused(Host a, Host b, String what, BooleanSupplier rogue) {
         long refused = a.cluster().status().refused();
-        KeyRing before = a.cluster().ring();
+        KeyRing before = a.ring();
         // Once: rings that come fast end their session.
         await(what, rogue);
         await(what + " refused", () -> a.cluster().status().refused() > refused);
-        assertThat(a.cluster().ring()).isEqualTo(before);
+        assertThat(a.ring()).isEqualTo(before);
         b.cluster().rotate();
-        await("the next ring", () -> sameRing(a, b) && !a.cluster().ring().equals(before));
-        assertThat(a.cluster().ring().keys()).startsWith(before.keys().get(2), before.keys().get(0));
+        await("the next ring", () -> sameRing(a, b) && !a.ring().equals(before));
+        assertThat(a.ring().keys()).startsWith(before.keys().get(2), before.keys().get(0));
     }
 
     private List<Host> pair() {
@@ -193,11 +193,11 @@ class ClusterKeysTest extends Hosts {
             await("version " + version, () -> hosts.getFirst().cluster().status().refused() > refused);
         }
         assertThat(version(hosts.getFirst())).isEqualTo(1);
-        KeyRing before = hosts.getFirst().cluster().ring();
+        KeyRing before = hosts.getFirst().ring();
         managerIds.remove(address(9));
         hosts.forEach(host -> host.lists(hosts.getFirst().at()));
         await("the ring after a manager's removal", () -> version(hosts.getFirst()) == 2 && version(hosts.getLast()) == 2);
-        assertThat(hosts.getLast().cluster().ring().keys()).startsWith(before.keys().get(2), before.keys().get(0));
+        assertThat(hosts.getLast().ring().keys()).startsWith(before.keys().get(2), before.keys().get(0));
     }
 
     @Test
@@ -236,17 +236,17 @@ class ClusterKeysTest extends Hosts {
     void ringOutlivesCrashOfAllNodes() throws Exception {
         Host a = host(1, Role.MANAGER);
         a.start();
-        await("ring", () -> !a.cluster().ring().isEmpty());
-        KeyRing before = a.cluster().ring();
+        await("ring", () -> !a.ring().isEmpty());
+        KeyRing before = a.ring();
         a.cluster().close();
         Host again = host(1, Role.MANAGER);
         long start = System.nanoTime();
         again.start();
-        await("ring from the file", () -> again.cluster().ring().equals(before));
+        await("ring from the file", () -> again.ring().equals(before));
         System.out.printf("measured: ring read back %d ms after self()%n", millisSince(start));
         await("in a group", () -> again.members() == 1);
         pause(2000);
-        assertThat(again.cluster().ring()).isEqualTo(before);
+        assertThat(again.ring()).isEqualTo(before);
     }
 
     @Test
@@ -255,15 +255,15 @@ class ClusterKeysTest extends Hosts {
         Host b = host(2, Role.WORKER, swarm, Duration.ofSeconds(2));
         KeyRing workers = keys(7, 8, 9);
         b.cluster().offer(workers);
-        await("a worker keeps to its engine's", () -> b.cluster().ring().equals(workers));
+        await("a worker keeps to its engine's", () -> b.ring().equals(workers));
         List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
-        await("together", () -> a.members() == 2 && b.members() == 2 && !a.cluster().ring().isEmpty());
-        assertThat(b.cluster().ring()).isEqualTo(workers);
+        await("together", () -> a.members() == 2 && b.members() == 2 && !a.ring().isEmpty());
+        assertThat(b.ring()).isEqualTo(workers);
         KeyRing managers = keys(10, 11, 12);
         a.cluster().offer(managers);
-        await("everyone's", () -> sameRing(a, b) && a.cluster().ring().equals(managers));
+        await("everyone's", () -> sameRing(a, b) && a.ring().equals(managers));
         pause(3000);
-        assertThat(a.cluster().ring()).as("no rotation by time").isEqualTo(managers);
+        assertThat(a.ring()).as("no rotation by time").isEqualTo(managers);
         assertThat(b.cluster().status().ring().orElseThrow().external()).isTrue();
     }
 }

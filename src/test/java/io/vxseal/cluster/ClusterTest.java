@@ -45,8 +45,8 @@ class ClusterTest extends Hosts {
                 && c.cluster().peers("net").equals(Set.of(peer("net", "ep-a", a), peer("net", "ep-b", b)))
                 && a.cluster().peers("other").equals(Set.of(peer("other", "ep-d", c))));
         await("one ring", () -> sameRing(a, b, c));
-        assertThat(a.cluster().ring().keys()).hasSize(3).allMatch(key -> key.octets().length == 16);
-        List<Integer> tags = a.cluster().ring().keys().stream().map(Key::tag).toList();
+        assertThat(a.ring().keys()).hasSize(3).allMatch(key -> key.octets().length == 16);
+        List<Integer> tags = a.ring().keys().stream().map(Key::tag).toList();
         assertThat(tags).containsExactly(tags.getFirst(), tags.getFirst() - 1, tags.getFirst() + 1);
 
         c.cluster().withdraw("net", "ep-c");
@@ -184,9 +184,9 @@ class ClusterTest extends Hosts {
         a.start();
         b.start();
         await("two rings", () -> version(a) == 1 && version(b) == 1);
-        assertThat(a.cluster().ring()).isNotEqualTo(b.cluster().ring());
-        KeyRing first = a.cluster().ring();
-        KeyRing second = b.cluster().ring();
+        assertThat(a.ring()).isNotEqualTo(b.ring());
+        KeyRing first = a.ring();
+        KeyRing second = b.ring();
         Instant firstMade = a.cluster().status().ring().orElseThrow().made();
         Instant secondMade = b.cluster().status().ring().orElseThrow().made();
 
@@ -200,7 +200,7 @@ class ClusterTest extends Hosts {
         // Measured: a third of a second. A failed attempt to dial costs a few seconds more.
         assertThat(millisSince(found)).isLessThan(6000);
         // Both have the same version, so the ring made first wins; of two made at once, node-2's, whose id is greater.
-        assertThat(a.cluster().ring()).isEqualTo(firstMade.isBefore(secondMade) ? first : second);
+        assertThat(a.ring()).isEqualTo(firstMade.isBefore(secondMade) ? first : second);
     }
 
     @Test
@@ -208,7 +208,7 @@ class ClusterTest extends Hosts {
         Host host = host(1, Role.MANAGER);
         host.start();
         host.cluster().announce(peer("net", "ep", host));
-        await("a ring", () -> !host.cluster().ring().isEmpty());
+        await("a ring", () -> !host.ring().isEmpty());
         Rogue node = rogue(2, Role.WORKER, host);
         node.send(new Message.Subscribe(Set.of("net"), false));
         node.send(new Message.Hello(RingMark.NONE, false));

@@ -35,11 +35,11 @@ class EndedMembershipTest extends Hosts {
 
     /** Makes another ring, and checks that it reaches some hosts and not another. */
     private static void ringReachesOnly(Host manager, Host outsider, Host... others) {
-        KeyRing before = outsider.cluster().ring();
+        KeyRing before = outsider.ring();
         manager.cluster().offer(keys(7, 8, 9));
-        await("ring", () -> Stream.of(others).allMatch(host -> host.cluster().ring().equals(keys(7, 8, 9))));
+        await("ring", () -> Stream.of(others).allMatch(host -> host.ring().equals(keys(7, 8, 9))));
         pause(1500);
-        assertThat(outsider.cluster().ring()).isEqualTo(before);
+        assertThat(outsider.ring()).isEqualTo(before);
     }
 
     private Host host(int number, Role role, TestAuthority authority, Instant until) {
@@ -73,7 +73,7 @@ class EndedMembershipTest extends Hosts {
         Host removed = hosts.get(2);
         hosts.forEach(each -> each.start(a.at()));
         await("one ring", () -> hasSession(a, "node-2") && hasSession(a, "node-3") && sameRing(a, b, removed));
-        KeyRing before = a.cluster().ring();
+        KeyRing before = a.ring();
 
         turning.replaceRoot();
         turning.issue("node-1", Role.MANAGER, a.certificates());
@@ -81,9 +81,9 @@ class EndedMembershipTest extends Hosts {
         await("renewed", () -> hasSession(a, "node-2") && hasSession(a, "node-3") && sameRing(a, b, removed));
         Stream.of(a, b).forEach(each -> turning.trustNewRoot(each.certificates()));
         await("session ended", () -> !hasSession(a, "node-3") && refused(a, Refusal.CERTIFICATE) > 0);
-        await("keys rotated", () -> sameRing(a, b) && !a.cluster().ring().equals(before));
-        await("none of its keys left", () -> sameRing(a, b) && Collections.disjoint(a.cluster().ring().keys(), before.keys()));
-        assertThat(removed.cluster().ring()).isEqualTo(before);
+        await("keys rotated", () -> sameRing(a, b) && !a.ring().equals(before));
+        await("none of its keys left", () -> sameRing(a, b) && Collections.disjoint(a.ring().keys(), before.keys()));
+        assertThat(removed.ring()).isEqualTo(before);
         ringReachesOnly(a, removed, a, b);
     }
 
@@ -96,14 +96,14 @@ class EndedMembershipTest extends Hosts {
         Host c = hosts.get(2);
         hosts.forEach(each -> each.start(a.at(), removed.at()));
         await("one ring", () -> hasSession(a, "node-2") && hasSession(a, "node-3") && sameRing(a, removed, c));
-        KeyRing before = a.cluster().ring();
-        assertThat(removed.cluster().ring()).isEqualTo(before);
+        KeyRing before = a.ring();
+        assertThat(removed.ring()).isEqualTo(before);
 
         Stream.of(a, c).forEach(each -> each.lists(a.at()));
         await("session ended", () -> !hasSession(a, "node-2") && refused(a, Refusal.NODE) > 0);
-        await("keys rotated", () -> sameRing(a, c) && !a.cluster().ring().equals(before));
-        await("none of its keys left", () -> sameRing(a, c) && Collections.disjoint(a.cluster().ring().keys(), before.keys()));
-        assertThat(Collections.disjoint(a.cluster().ring().keys(), removed.cluster().ring().keys())).isTrue();
+        await("keys rotated", () -> sameRing(a, c) && !a.ring().equals(before));
+        await("none of its keys left", () -> sameRing(a, c) && Collections.disjoint(a.ring().keys(), before.keys()));
+        assertThat(Collections.disjoint(a.ring().keys(), removed.ring().keys())).isTrue();
         ringReachesOnly(a, removed, a, c);
 
         swarm.issue("node-2", Role.WORKER, removed.certificates());

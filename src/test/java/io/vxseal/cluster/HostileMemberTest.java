@@ -204,27 +204,57 @@ class HostileMemberTest extends Hosts {
                 .collect(Collectors.toSet()), false);
     }
 
-    @Test
-    void nodeJoinsBesideFloodOfRecordsAndSubscriptions() throws Exception {
-        long usual = joinMillis(30);
-        long before = heap();
+    /** Makes a flood of a rogue's, which goes on until its thread is interrupted. */
+    private interface FloodFactory {
+        Runnable make(Rogue rogue, int number);
+    }
+
+    /** What is true beside floods. */
+    private interface Beside {
+        void check() throws Exception;
+    }
+
+    /** Runs three floods for as long as the check takes. */
+    private List<Rogue> beside(boolean rotate, FloodFactory floods, Beside beside) throws Exception {
         List<Rogue> flooding = new ArrayList<>();
         for (int number = HOSTILE; number < HOSTILE + 3; number++) {
             flooding.add(rogue(number, Role.WORKER, hub));
         }
-        List<Thread> floods = new ArrayList<>();
+        List<Thread> threads = new ArrayList<>();
         for (int n = 0; n < flooding.size(); n++) {
             Rogue rogue = flooding.get(n);
-            Random random = new Random(n);
-            List<byte[]> messages = new ArrayList<>();
-            for (int kinds = 0; kinds < 10; kinds++) {
-                messages.add(MessageCodec.encode(largeRecord(HOSTILE + n, random)));
-                messages.add(MessageCodec.encode(largeSubscription(random)));
-            }
-            rogue.send(new Message.Hello(RingMark.NONE, true));
-            floods.add(Thread.ofPlatform().start(() -> flood(rogue, messages)));
+            Runnable flood = floods.make(rogue, HOSTILE + n);
+            rogue.send(new Message.Hello(RingMark.NONE, rotate));
+            threads.add(Thread.ofPlatform().start(flood));
         }
         try {
+            beside.check();
+        } finally {
+            for (Thread thread : threads) {
+                thread.interrupt();
+                thread.join();
+            }
+        }
+        return flooding;
+    }
+
+    /** Offers a message until the session takes it; returns whether it did before this thread was interrupted. */
+    private static boolean offer(Rogue rogue, byte[] message) {
+        while (!rogue.offer(message)) {
+            try {
+                Thread.sleep(1);
+            } catch (InterruptedException _) {
+                return false;
+            }
+        }
+        return !Thread.currentThread().isInterrupted();
+    }
+
+    @Test
+    void nodeJoinsBesideFloodOfRecordsAndSubscriptions() throws Exception {
+        long usual = joinMillis(30);
+        long before = heap();
+        beside(true, this::floodOfRecordsAndSubscriptions, () -> {
             await("refused claims", () -> hub.cluster().status().refusedClaims().containsKey(Reason.OUTSIDE_SUBNETS.name()));
             long beside = joinMillis(40);
             long growth = heap() - before;
@@ -234,42 +264,28 @@ class HostileMemberTest extends Hosts {
             assertThat(growth).isLessThan(MOST_GROWTH);
             announce("beside-the-flood");
             await("honest endpoint beside the flood", this::honestIsKnown);
-        } finally {
-            for (Thread flood : floods) {
-                flood.interrupt();
-                flood.join();
-            }
-        }
+        });
     }
 
-    private static void flood(Rogue rogue, List<byte[]> messages) {
-        for (int n = 0; !Thread.currentThread().isInterrupted(); n++) {
-            if (!rogue.offer(messages.get(n % messages.size()))) {
-                try {
-                    Thread.sleep(1);
-                } catch (InterruptedException _) {
-                    return;
-                }
-            }
+    private Runnable floodOfRecordsAndSubscriptions(Rogue rogue, int number) {
+        Random random = new Random(number - HOSTILE);
+        List<byte[]> messages = new ArrayList<>();
+        for (int kinds = 0; kinds < 10; kinds++) {
+            messages.add(MessageCodec.encode(largeRecord(number, random)));
+            messages.add(MessageCodec.encode(largeSubscription(random)));
         }
+        return () -> {
+            for (int n = 0; offer(rogue, messages.get(n % messages.size())); n++) {
+                // Until it is interrupted.
+            }
+        };
     }
 
-    /** Each of its records counts, and is told to everyone on the network. */
+    /** Each of its records counts, and is sent to everyone on the network. */
     @Test
     void honestEndpointsAreKnownBesideChurnOfRecords() throws Exception {
         long before = heap();
-        List<Rogue> flooding = new ArrayList<>();
-        for (int number = HOSTILE; number < HOSTILE + 3; number++) {
-            flooding.add(rogue(number, Role.WORKER, hub));
-        }
-        List<Thread> floods = new ArrayList<>();
-        for (int n = 0; n < flooding.size(); n++) {
-            Rogue rogue = flooding.get(n);
-            rogue.send(new Message.Hello(RingMark.NONE, false));
-            int number = HOSTILE + n;
-            floods.add(Thread.ofPlatform().start(() -> churn(rogue, number)));
-        }
-        try {
+        List<Rogue> flooding = beside(false, HostileMemberTest::churn, () -> {
             await("records held back", () -> hub.cluster().status().refusals().containsKey(Refusal.RECORD_RATE.text()));
             for (int n = 0; n < JOINS; n++) {
                 announce("beside-the-churn-" + n);
@@ -278,32 +294,26 @@ class HostileMemberTest extends Hosts {
             long growth = heap() - before;
             System.out.printf("measured: beside a churn of records the heap grew by %d KiB%n", growth >> 10);
             assertThat(growth).isLessThan(MOST_GROWTH);
-        } finally {
-            for (Thread flood : floods) {
-                flood.interrupt();
-                flood.join();
-            }
-        }
+        });
         flooding.forEach(Rogue::close);
         await("the newest records", () -> watcher.cluster().peers("net").size() == honest.size() + flooding.size() * ENDPOINTS);
         assertThat(sameRing(hub, victim, watcher)).isTrue();
     }
 
-    private static void churn(Rogue rogue, int number) {
-        for (long revision = 1; !Thread.currentThread().isInterrupted(); revision++) {
-            // One endpoint is another each time; the whole record is told.
-            String changing = number + "-" + revision;
-            List<EndpointRecord> all = IntStream.range(0, ENDPOINTS).mapToObj(n ->
-                    endpoint(n == 0 ? changing : number + "--" + n, "10.44.%d.%d/16".formatted(200 + number - HOSTILE, 1 + n))).toList();
-            byte[] message = MessageCodec.encode(new Message.Announce(new NodeRecord("node-" + number, Role.WORKER, 1, revision, address(number), 0,
-                    false, false, false, List.of(new NetworkRecord("net", SUBNETS, all)))));
-            while (!rogue.offer(message)) {
-                try {
-                    Thread.sleep(1);
-                } catch (InterruptedException _) {
-                    return;
-                }
+    private static Runnable churn(Rogue rogue, int number) {
+        return () -> {
+            for (long revision = 1; offer(rogue, churned(number, revision)); revision++) {
+                // Until it is interrupted.
             }
-        }
+        };
+    }
+
+    /** Returns a record of which one endpoint is another in each revision; the whole record is sent. */
+    private static byte[] churned(int number, long revision) {
+        String changing = number + "-" + revision;
+        List<EndpointRecord> all = IntStream.range(0, ENDPOINTS).mapToObj(n ->
+                endpoint(n == 0 ? changing : number + "--" + n, "10.44.%d.%d/16".formatted(200 + number - HOSTILE, 1 + n))).toList();
+        return MessageCodec.encode(new Message.Announce(new NodeRecord("node-" + number, Role.WORKER, 1, revision, address(number), 0,
+                false, false, false, List.of(new NetworkRecord("net", SUBNETS, all)))));
     }
 }

@@ -106,6 +106,11 @@ public abstract class Hosts {
             return heard;
         }
 
+        /** Returns the ring in force; {@link KeyRing#EMPTY} before any. */
+        KeyRing ring() {
+            return heard.rings.isEmpty() ? KeyRing.EMPTY : heard.rings.getLast();
+        }
+
         InetAddress at() {
             return at;
         }
@@ -252,8 +257,8 @@ public abstract class Hosts {
     }
 
     static boolean sameRing(Host... hosts) {
-        KeyRing first = hosts[0].cluster.ring();
-        return !first.isEmpty() && Stream.of(hosts).allMatch(h -> h.cluster.ring().equals(first));
+        KeyRing first = hosts[0].ring();
+        return !first.isEmpty() && Stream.of(hosts).allMatch(h -> h.ring().equals(first));
     }
 
     public static KeyRing keys(int... tags) {

@@ -134,7 +134,7 @@ class ProtectionTest {
 
     private boolean isProtected(int port) throws Exception {
         return new FirewallDetector(Firewall.Backend.NFTABLES, host.namespace(), List.of()).detect(Firewall.Transport.IPV4)
-                .protectedSegments().contains(new Segment(port, VNI));
+                .installed().segments().contains(new Segment(port, VNI));
     }
 
     private boolean isBlocked() {

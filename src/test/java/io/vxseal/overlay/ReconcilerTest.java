@@ -104,7 +104,7 @@ class ReconcilerTest {
     }
 
     private boolean isProtected(int port) throws Exception {
-        return detector.detect(Firewall.Transport.IPV4).protectedSegments().contains(new Segment(port, VNI));
+        return detector.detect(Firewall.Transport.IPV4).installed().segments().contains(new Segment(port, VNI));
     }
 
     private boolean isIpv4Blocked() {

@@ -1,11 +1,15 @@
 package io.vxseal.services;
 
+import static io.vxseal.services.KnownNetwork.SECOND;
+import static io.vxseal.services.KnownNetwork.VIP;
+import static io.vxseal.services.KnownNetwork.WEB;
+import static io.vxseal.services.KnownNetwork.address;
+import static io.vxseal.services.KnownNetwork.task;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.services.Question.ServiceName;
 import java.net.InetAddress;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -18,24 +22,12 @@ import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 
 class CatalogueTest {
-    private static final long SECOND = Duration.ofSeconds(1).toNanos();
-    private static final ServiceName WEB = new ServiceName("web", "my.net");
     private static final ServiceName DB = new ServiceName("db", "my.net");
-    private static final InetAddress VIP = address(9);
 
-    private final Catalogue catalogue = new Catalogue(
-            List.of(Cidr.parse("10.0.1.0/24")), List.of(address(1)), List.of(), 0);
+    private final Catalogue catalogue = KnownNetwork.catalogue();
     private final QuestionSchedule schedule = new QuestionSchedule(catalogue);
 
-    private static InetAddress address(int last) {
-        return InetAddress.ofLiteral("10.0.1." + last);
-    }
-
-    private static String task(String service, int slot) {
-        return "%s.%d.%s.my.net".formatted(service, slot, "abcdefghijklmnopqrstuvwxy");
-    }
-
-    /** Tells of a service with a VIP and two tasks. */
+    /** Adds a service with a VIP and two tasks. */
     private void webWithTwoTasks() {
         catalogue.add(address(2), "a", 0);
         catalogue.add(address(3), "b", 0);

@@ -1,29 +1,25 @@
 package io.vxseal.services;
 
+import static io.vxseal.services.KnownNetwork.SECOND;
+import static io.vxseal.services.KnownNetwork.VIP;
+import static io.vxseal.services.KnownNetwork.WEB;
+import static io.vxseal.services.KnownNetwork.address;
+import static io.vxseal.services.KnownNetwork.task;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.address.Cidr;
-import io.vxseal.services.Question.ServiceName;
-import java.net.InetAddress;
-import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class QuestionScheduleTest {
-    private static final long SECOND = Duration.ofSeconds(1).toNanos();
-    private static final ServiceName WEB = new ServiceName("web", "my.net");
-    private static final InetAddress VIP = address(9);
-
-    private final Catalogue catalogue = new Catalogue(
-            List.of(Cidr.parse("10.0.1.0/24")), List.of(address(1)), List.of(), 0);
+    private final Catalogue catalogue = KnownNetwork.catalogue();
     private final QuestionSchedule schedule = new QuestionSchedule(catalogue);
 
-    private static InetAddress address(int last) {
-        return InetAddress.ofLiteral("10.0.1." + last);
-    }
-
-    private static String task(String service, int slot) {
-        return "%s.%d.%s.my.net".formatted(service, slot, "abcdefghijklmnopqrstuvwxy");
+    /** Adds a service with a VIP and a task. */
+    private void webWithOneTask() {
+        catalogue.add(address(2), "a", 0);
+        catalogue.name(address(2), task("web", 1), 0);
+        catalogue.addresses(WEB, List.of(VIP), 0);
+        catalogue.tasks(WEB, List.of(address(2)), 0, 0);
     }
 
     @Test
@@ -74,10 +70,7 @@ class QuestionScheduleTest {
 
     @Test
     void missedAddressMakesQuestionsForNamesDueAndNoOthers() {
-        catalogue.add(address(2), "a", 0);
-        catalogue.name(address(2), task("web", 1), 0);
-        catalogue.addresses(WEB, List.of(VIP), 0);
-        catalogue.tasks(WEB, List.of(address(2)), 0, 0);
+        webWithOneTask();
         catalogue.add(address(3), "b", 0);
         assertThat(schedule.due(0)).hasSize(3);
         assertThat(schedule.due(1)).isEmpty();
@@ -87,10 +80,7 @@ class QuestionScheduleTest {
 
     @Test
     void denialMakesQuestionForAddressesDue() {
-        catalogue.add(address(2), "a", 0);
-        catalogue.name(address(2), task("web", 1), 0);
-        catalogue.addresses(WEB, List.of(VIP), 0);
-        catalogue.tasks(WEB, List.of(address(2)), 0, 0);
+        webWithOneTask();
         assertThat(schedule.due(0)).hasSize(2);
         assertThat(schedule.due(SECOND)).containsExactly(new Question.TasksOf(WEB));
         catalogue.tasks(WEB, List.of(), SECOND, SECOND + 1);

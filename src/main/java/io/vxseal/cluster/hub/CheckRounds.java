@@ -93,7 +93,7 @@ final class CheckRounds {
      *
      * @param inquirer gets the matrix
      * @param all sessions of nodes
-     * @param known addresses of the nodes that this hub knows of, with a session or without
+     * @param known addresses of the nodes of which this hub has records, with a session or without
      * @param touch makes a session's answers be sent
      */
     void inquire(CompletableFuture<PathMatrix> inquirer, Collection<HubSession> all, Map<String, InetAddress> known,

@@ -61,7 +61,7 @@ final class Claims {
         }
     }
 
-    /** Sets this node's VTEP, which says of which IP version the others' are. */
+    /** Sets this node's VTEP, which has the IP version that the others' must have. */
     Set<String> self(InetAddress vtep) {
         self = Optional.of(vtep);
         return judge(new HashSet<>(records.keySet()));

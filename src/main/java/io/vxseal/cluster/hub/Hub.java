@@ -27,14 +27,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A manager's hub: hears from each node what it has, and tells each node what its networks need, and the ring.
+ * A manager's hub: receives from each node what it has, and sends each node what its networks need, and the ring.
  *
  * <p>Pure, one thread.
  */
 public final class Hub {
     private static final Logger LOG = LoggerFactory.getLogger(Hub.class);
 
-    /** Changes of this time are told together. */
+    /** Changes of this time are sent together. */
     private static final Duration BATCH = Duration.ofMillis(10);
 
     private final String self;
@@ -46,17 +46,16 @@ public final class Hub {
     private final Records records;
     private final Subscriptions subscriptions;
     private final HubSessions sessions;
-    private final ReportedClaims reported = new ReportedClaims();
+    private final Announcements announcements;
     private final OwnRecall recall;
     private final HubReadiness readiness;
     private final HubSession.Source source;
     private final ReportRounds reports;
     private final CheckRounds checks;
-    private final RecordRates rates = new RecordRates();
     private boolean scheduled;
 
     /**
-     * A hub that knows nothing yet.
+     * A hub without records.
      *
      * @param self this node's id
      * @param process identifies this process among those of the same node
@@ -71,10 +70,11 @@ public final class Hub {
         this.refusals = refusals;
         this.sessions = new HubSessions(isManager);
         this.records = new Records(retention, claims);
+        this.announcements = new Announcements(timer, refusals, claims, records, sessions);
         this.subscriptions = new Subscriptions(records, claims);
         this.recall = new OwnRecall(timer, recalled -> sessions.of(self).ifPresent(own -> answer(own, recalled)));
         this.readiness = new HubReadiness(self, timer, records);
-        this.source = new HubSession.Source(subscriptions::visible, rings, this::mayHaveRing, this::acknowledge);
+        this.source = new HubSession.Source(subscriptions::visible, rings, this::mayHaveRing, announcements::acknowledgement);
         this.reports = new ReportRounds(timer);
         this.checks = new CheckRounds(timer);
     }
@@ -102,7 +102,7 @@ public final class Hub {
                 refusals.refused(e, session.node());
                 if (e.reason() == Refusal.RING_SIGNATURE || e.reason() == Refusal.RING_RATE) {
                     channel.close(e.reason().text());
-                    // What has arrived already is not looked at.
+                    // What has arrived already is dropped.
                     closed(channel);
                 }
             }
@@ -116,12 +116,12 @@ public final class Hub {
                 session.ring = ring;
                 session.answer(new Message.Welcome(process, readiness.millis(), rings.mark(), rings.isRotationRequested(),
                         records.incarnation(session.node()), records.chosen(session.node()).map(NodeRecord::revision).orElse(0L)));
-                heard(session, ring, rotate);
+                takeMark(session, ring, rotate);
                 if (recall.asks(session.node())) {
                     session.answer(new Message.RecallRequest());
                 }
             }
-            case Message.Heartbeat(var ring, var rotate) -> heard(session, ring, rotate);
+            case Message.Heartbeat(var ring, var rotate) -> takeMark(session, ring, rotate);
             case Message.Ping() -> session.answer(new Message.Heartbeat(rings.mark(), rings.isRotationRequested()));
             case Message.Ring(var octets) -> {
                 if (!session.mayBringRing(timer.nanoTime())) {
@@ -129,7 +129,7 @@ public final class Hub {
                 }
                 rings.take(octets);
             }
-            case Message.Subscribe wanted -> subscribe(session, wanted);
+            case Message.Subscribe wanted -> subscriptions.replace(session, wanted, sessions.role(session));
             case Message.Announce(var record) -> {
                 if (!record.node().equals(session.node())) {
                     throw new RefusedException(Refusal.FOREIGN_RECORD, "a record of node " + record.node() + ", of which the session is not");
@@ -139,12 +139,10 @@ public final class Hub {
             case Message.RecallRequest() -> recall(session);
             case Message.RecallReply(var networks) -> recall.take(session.node(), networks);
             case Message.Goodbye(var incarnation, var revision) -> {
-                session.announced = Optional.empty();
                 boolean again = session.left;
                 session.left = true;
                 session.answer(new Message.Acknowledge(0, 0, List.of()));
-                rates.count(session.node(), 0, timer.nanoTime());
-                changed(records.goodbye(session.node(), incarnation, revision, timer.nanoTime()));
+                changed(announcements.goodbye(session, incarnation, revision));
                 if (!again) {
                     rings.onRemoval(session.node());
                 }
@@ -181,21 +179,11 @@ public final class Hub {
         touch(session);
     }
 
-    private void heard(HubSession session, RingMark ring, boolean rotate) {
+    private void takeMark(HubSession session, RingMark ring, boolean rotate) {
         session.ring = ring;
         if (rotate) {
             rings.onRotationRequest(ring);
         }
-    }
-
-    private void subscribe(HubSession session, Message.Subscribe wanted) throws RefusedException {
-        if (wanted.everything() && session.channel.peer().role() != Role.MANAGER) {
-            throw new RefusedException(Refusal.SENDER, "a worker's subscription to everything");
-        }
-        session.wantsEverything = wanted.everything();
-        // One that was just promoted may not be on the engine's list yet.
-        subscriptions.replace(session, wanted, wanted.everything() && sessions.role(session) == Role.MANAGER);
-        session.completing = !wanted.everything() || session.everything;
     }
 
     /** Goes on sending: the session's queue has room again. */
@@ -211,9 +199,7 @@ public final class Hub {
     public void closed(MessageChannel channel) {
         sessions.over(channel).ifPresent(session -> {
             sessions.remove(session);
-            if (rates.mayBeLast(session.node(), timer.nanoTime())) {
-                take(session);
-            }
+            changed(announcements.takeLast(session));
             subscriptions.remove(session);
             changed(records.closed(session.node(), channel.lastReceived(), timer.nanoTime()));
             reports.forget(session);
@@ -233,22 +219,27 @@ public final class Hub {
         }
     }
 
-    /** Looks at what nodes announced, and tells what changed. */
+    /** Takes what nodes announced, and sends what changed. */
     private void flush() {
         scheduled = false;
-        sessions.touched().forEach(this::look);
+        for (HubSession session : sessions.touched()) {
+            Set<String> nodes = announcements.takeDue(session, this::touch);
+            if (!nodes.isEmpty()) {
+                changed(nodes);
+            }
+        }
         synchronize();
         sessions.touch(subscriptions.directChanged());
         sessions.takeTouched().forEach(this::flush);
         subscriptions.endOfRound();
     }
 
-    /** Tells one session. An error ends that session and no other, which would not be told either. */
+    /** Sends to one session. An error ends that session and no other, which would not be sent anything either. */
     private void flush(HubSession session) {
         try {
             session.flush(source, readiness.isReady());
         } catch (RuntimeException failure) {
-            LOG.error("node {} cannot be told what changed, its session ends", session.node(), failure);
+            LOG.error("cannot send changes to node {}, closing its session", session.node(), failure);
             session.channel.close("internal error of the hub");
         }
     }
@@ -261,57 +252,13 @@ public final class Hub {
         return !session.left && !sessions.isUnlistedManager(session);
     }
 
-    /** Takes what a node announced, or holds it back: until its turn has come, newer records may replace it. */
-    private void look(HubSession session) {
-        if (session.announced.isEmpty() || session.isHeldBack) {
-            return;
-        }
-        Duration wait = rates.untilNext(session.node(), timer.nanoTime());
-        if (wait.isZero()) {
-            take(session);
-        } else {
-            session.isHeldBack = true;
-            refusals.refused(Refusal.RECORD_RATE, session.node(), "held back for %d ms".formatted(wait.toMillis()));
-            timer.after(wait, () -> {
-                session.isHeldBack = false;
-                sessions.over(session.channel).ifPresent(this::touch);
-            });
-        }
-    }
-
-    private void take(HubSession session) {
-        session.announced.ifPresent(record -> {
-            session.announced = Optional.empty();
-            session.acknowledging = true;
-            rates.count(session.node(), record.octets(), timer.nanoTime());
-            changed(records.announce(record, sessions.role(session), timer.wallTime().toEpochMilli()));
-        });
-    }
-
-    /** Tells subscribers of nodes whose records changed, and the nodes themselves which claims have no effect. */
+    /** Has changed records sent to subscribers, and to the nodes themselves which claims have no effect. */
     private void changed(Set<String> nodes) {
         for (String node : nodes) {
             sessions.touch(subscriptions.changed(node));
-            report(node, claims.judged(node).map(Claims.Judged::refused).orElse(List.of()));
+            announcements.report(node);
         }
         schedule();
-    }
-
-    private void report(String node, List<RefusedClaim> refused) {
-        reported.replace(node, refused).ifPresent(added -> sessions.of(node).ifPresent(session -> {
-            session.acknowledging = true;
-            sessions.touch(session);
-            added.forEach(claim -> refusals.refused(claim.reason().refusal(), node,
-                    "endpoint %s in network %s".formatted(claim.endpoint(), claim.network())));
-        }));
-    }
-
-    private Optional<Message> acknowledge(HubSession session) {
-        return records.direct(session.node()).filter(record -> !record.ended()).map(record -> {
-            List<RefusedClaim> refused = claims.judged(session.node()).map(Claims.Judged::refused).orElse(List.of());
-            return new Message.Acknowledge(record.incarnation(), record.revision(),
-                    refused.subList(0, Math.min(refused.size(), Message.Acknowledge.MOST_REFUSED)));
-        });
     }
 
     // ---- other hubs
@@ -330,7 +277,7 @@ public final class Hub {
 
     private void resubscribe(HubSession session) {
         try {
-            subscribe(session, new Message.Subscribe(session.networks, true));
+            subscriptions.replace(session, new Message.Subscribe(session.networks, true), sessions.role(session));
             touch(session);
         } catch (RefusedException e) {
             refusals.refused(e, session.node());
@@ -342,7 +289,7 @@ public final class Hub {
         changed(records.hubOpened(hub, hubProcess, timer.nanoTime()));
     }
 
-    /** Takes what another hub hears from nodes. */
+    /** Takes the records of another hub's sessions. */
     public void recordsReceived(String hub, Message.Records received) {
         changed(records.received(hub, received, timer.nanoTime()));
     }
@@ -376,7 +323,7 @@ public final class Hub {
         records.found(vtep);
     }
 
-    /** Tells the nodes that the ring changed, or that it is to be replaced. */
+    /** Has it sent to the nodes that the ring changed, or that it is to be replaced. */
     public void ringChanged() {
         sessions.touch(sessions.all());
         schedule();
@@ -392,7 +339,7 @@ public final class Hub {
     /** Does periodic work; to be called each second. */
     public void tick() {
         sessions.touch(subscriptions.outdated());
-        rates.forgetIdle(timer.nanoTime());
+        announcements.forgetIdle();
         changed(records.expire(timer.nanoTime()));
         synchronize();
     }
@@ -421,8 +368,8 @@ public final class Hub {
     }
 
     /** Returns when managers that have a session here last gave a sign of life. */
-    public Map<String, Long> managersHeard() {
-        return sessions.managersHeard();
+    public Map<String, Long> managersLastReceived() {
+        return sessions.managersLastReceived();
     }
 
     /** Returns the nodes with a session that show a manager's certificate and are not on the engine's list of managers. */

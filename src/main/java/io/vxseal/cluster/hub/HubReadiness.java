@@ -6,11 +6,11 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Readiness of a hub to tell what it knows. One that starts hears from the other hubs first; else it would take the second claim of an
+ * Readiness of a hub to send records. One that starts receives those of the other hubs first; else it would take the second claim of an
  * address for the first.
  */
 final class HubReadiness {
-    /** Longest time for the other hubs to tell what they know. */
+    /** Longest time for the other hubs to send their records. */
     static final Duration SYNCHRONIZE = Duration.ofSeconds(3);
 
     private final String self;

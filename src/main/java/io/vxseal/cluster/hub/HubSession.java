@@ -23,8 +23,8 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 
 /**
- * Session of a node with this hub, and the nodes that it is yet to be told of. No messages are kept: a node that reads slowly gets what is
- * so when it reads, and costs no memory.
+ * Session of a node with this hub, and the nodes whose records are yet to be sent. No messages are kept: a node that reads slowly gets the
+ * records as they are when it reads, and costs no memory.
  */
 final class HubSession {
     /** Most nodes, and about how many endpoints, in one message; some 60 KiB. */
@@ -38,7 +38,7 @@ final class HubSession {
 
     final MessageChannel channel;
     final long opened;
-    /** Set when the node has said which ring it has. */
+    /** Set when the node has sent which ring it has. */
     boolean greeted;
     boolean wantsEverything;
     boolean everything;
@@ -47,27 +47,27 @@ final class HubSession {
     Optional<NodeRecord> announced = Optional.empty();
     /** Set while what the node announced has to wait. */
     boolean isHeldBack;
-    /** Nodes that it is yet to be told of. */
+    /** Nodes whose records it has yet to be sent. */
     final Set<String> pending = new LinkedHashSet<>();
-    /** Set while it is yet to be told that it knows all that it subscribed to. */
+    /** Set while it has yet to be sent that it has all that it subscribed to. */
     boolean completing;
     boolean acknowledging;
-    /** Set when the node said that it left the swarm. */
+    /** Set when the node announced that it left the swarm. */
     boolean left;
     boolean blocked;
     /** The newest ring that the node has or was sent. */
     RingMark ring = RingMark.NONE;
     private final TokenBucket rings;
     private final Deque<Message> answers = new ArrayDeque<>();
-    /** Records that the node knows from before, by node. */
+    /** Records that the node has from before, by node. */
     private Map<String, RecordMark> held = Map.of();
-    /** Held records of whose nodes it is not told anything yet. */
+    /** Held records of whose nodes it has been sent nothing yet. */
     private final Set<RecordMark> unanswered = new LinkedHashSet<>();
 
     /**
-     * Source of what sessions tell.
+     * Source of what sessions send.
      *
-     * @param records what a node is told of another; empty if nothing
+     * @param records record of a node that another is sent; empty if none
      * @param mayHaveRing whether a node may have the ring
      * @param acknowledgement answers what a node announced last
      */
@@ -92,7 +92,7 @@ final class HubSession {
         return channel.peer().node();
     }
 
-    /** Replaces the records that the node knows from before. */
+    /** Replaces the records that the node has from before. */
     void hold(List<RecordMark> marks) {
         held = new HashMap<>();
         marks.forEach(mark -> held.put(mark.node(), mark));
@@ -100,12 +100,12 @@ final class HubSession {
         unanswered.addAll(held.values());
     }
 
-    /** Returns whether the node named records that it knows from before. */
+    /** Returns whether the node named records that it has from before. */
     boolean isHolder() {
         return !held.isEmpty();
     }
 
-    /** Returns the record of another node that this node knows from before. */
+    /** Returns the record of another node that this node has from before. */
     Optional<RecordMark> held(String node) {
         return Optional.ofNullable(held.get(node));
     }
@@ -123,7 +123,7 @@ final class HubSession {
         answers.add(message);
     }
 
-    /** Sends what the node is yet to be told, until its queue is full. The ring comes before the records. */
+    /** Sends what the node has yet to receive, until its queue is full. The ring comes before the records. */
     void flush(Source source, boolean ready) {
         while (!blocked && !answers.isEmpty() && send(answers.peek())) {
             answers.remove();
@@ -142,11 +142,11 @@ final class HubSession {
             acknowledging = source.acknowledgement().apply(this).filter(message -> !send(message)).isPresent();
         }
         while (!blocked && (ready || everything) && (!pending.isEmpty() || completing)) {
-            tell(source);
+            sendRecords(source);
         }
     }
 
-    private void tell(Source source) {
+    private void sendRecords(Source source) {
         List<NodeRecord> records = new ArrayList<>();
         List<String> gone = new ArrayList<>();
         int endpoints = 0;

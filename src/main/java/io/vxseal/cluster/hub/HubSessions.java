@@ -58,11 +58,11 @@ final class HubSessions {
     }
 
     /** Returns when managers last gave a sign of life. */
-    Map<String, Long> managersHeard() {
-        Map<String, Long> heard = new HashMap<>();
+    Map<String, Long> managersLastReceived() {
+        Map<String, Long> times = new HashMap<>();
         byNode.values().stream().filter(session -> role(session) == Role.MANAGER)
-                .forEach(session -> heard.put(session.node(), session.channel.lastReceived()));
-        return heard;
+                .forEach(session -> times.put(session.node(), session.channel.lastReceived()));
+        return times;
     }
 
     /** Returns the nodes with a session. */

@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * Recall of what a hub's own node announced before: after both started again the hub knows nothing of it, so it asks the other nodes.
+ * Recall of what a hub's own node announced before: after both started again the hub has no record of it, so it asks the other nodes.
  *
  * <p>Pure, one thread.
  */

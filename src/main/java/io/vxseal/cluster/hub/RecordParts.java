@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Parts of records that sessions are told in one round. A part is one object for all sessions that share the same networks with its node,
+ * Parts of records that sessions are sent in one round. A part is one object for all sessions that share the same networks with its node,
  * so that it is encoded once.
  *
  * <p>Bounded by the networks in the parts: nodes that claim and subscribe to a thousand networks each, no two to the same, have a part for

@@ -7,7 +7,7 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Rates at which nodes may change their records: each change is told to every node of the record's networks. They outlive sessions, or a node
+ * Rates at which nodes may change their records: each change is sent to every node of the record's networks. They outlive sessions, or a node
  * would open another one instead of waiting.
  *
  * <p>Bounded by the nodes that have a certificate; one that has been quiet for a while is forgotten. Pure, one thread.

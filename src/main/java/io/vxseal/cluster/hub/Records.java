@@ -19,11 +19,11 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The nodes' records that a hub knows: those that nodes announced to it, and those that other hubs pass on. A node's record stands as long
+ * The nodes' records that a hub has: those that nodes announced to it, and those that other hubs pass on. A node's record stands as long
  * as one hub vouches for it, and a hub vouches for a node with which it has a session, and for some time after that broke: a node whose
  * plugin dies keeps forwarding.
  *
- * <p>What is left of a record that ended is kept, and told to the other hubs, for as long as any of them may hold an earlier copy: one that
+ * <p>What is left of a record that ended is kept, and sent to the other hubs, for as long as any of them may hold an earlier copy: one that
  * was cut off when the node came back and left still takes it for one that is away.
  *
  * <p>Pure, one thread. Methods return the nodes whose record changed.
@@ -125,7 +125,7 @@ final class Records {
     }
 
     /** Ends a node's session. */
-    Set<String> closed(String node, long heard, long now) {
+    Set<String> closed(String node, long lastReceived, long now) {
         Direct known = direct.get(node);
         if (known == null || !known.live) {
             return Set.of();
@@ -137,7 +137,7 @@ final class Records {
         } else {
             // A dead host is noticed late, and does not stay longer for that; but everybody has some time to be back.
             long least = Math.min(retention.silent().toNanos(), LEAST_RETENTION.toNanos());
-            known.until = Math.max(heard + retention.silent().toNanos(), now + least);
+            known.until = Math.max(lastReceived + retention.silent().toNanos(), now + least);
         }
         directChanges.add(node);
         if (lost.contains(known.record.vtep())) {
@@ -163,7 +163,7 @@ final class Records {
                 Math.max(isLater ? 1 : Math.min(known.revision() + 1, NodeRecord.GREATEST), revision)), now);
     }
 
-    /** Ends a record of which nothing was heard. Any other hub's copy of the same incarnation counts more: that hub may hear from the node. */
+    /** Ends the record of a silent node. Any other hub's copy of the same incarnation counts more: that hub may have a session with it. */
     private Set<String> giveUp(NodeRecord known, long now) {
         return end(known.node(), known.ended(known.incarnation(), 1), now);
     }
@@ -207,13 +207,13 @@ final class Records {
         return choose(view.nodes());
     }
 
-    /** Takes what another hub tells of the nodes that it vouches for. */
+    /** Takes what another hub sends of the nodes that it vouches for. */
     Set<String> received(String hub, Message.Records records, long now) {
         HubView view = hubs.get(hub);
         if (view == null || !view.isConnected()) {
             return Set.of();
         }
-        Set<String> nodes = view.tell(records.records(), records.gone(), records.complete());
+        Set<String> nodes = view.receive(records.records(), records.gone(), records.complete());
         Set<String> changed = new HashSet<>();
         for (NodeRecord record : records.records()) {
             changed.addAll(adopt(record, now));
@@ -222,7 +222,7 @@ final class Records {
         return changed;
     }
 
-    /** Takes the admission times of another hub where they are earlier, and ends a record whose node another hub heard later. */
+    /** Takes the admission times of another hub where they are earlier, and ends a record whose node reached another hub later. */
     private Set<String> adopt(NodeRecord record, long now) {
         Direct own = direct.get(record.node());
         if (own == null) {
@@ -254,7 +254,7 @@ final class Records {
         return choose(view.nodes());
     }
 
-    /** Ends what is over: nodes that were silent for too long, and what hubs told that are. */
+    /** Ends what is over: nodes that were silent for too long, and records of hubs that are. */
     Set<String> expire(long now) {
         Set<String> changed = new HashSet<>();
         for (Map.Entry<String, Direct> each : List.copyOf(direct.entrySet())) {
@@ -336,12 +336,12 @@ final class Records {
         return new HashSet<>(direct.keySet());
     }
 
-    /** Returns the nodes of which this hub knows records. */
+    /** Returns the nodes of which this hub has records. */
     Set<String> nodes() {
         return new HashSet<>(chosen.keySet());
     }
 
-    /** Returns whether the other hub has told all it knows. */
+    /** Returns whether the other hub has sent all its records. */
     boolean isComplete(String hub) {
         HubView view = hubs.get(hub);
         return view != null && view.isComplete();

@@ -62,7 +62,7 @@ final class ReportRounds {
      * Takes an inquiry.
      *
      * @param all sessions of nodes
-     * @param known nodes that this hub knows of, with a session or without
+     * @param known nodes of which this hub has records, with a session or without
      * @param touch makes a session's answers be sent
      */
     void inquire(HubSession session, long inquiry, Collection<HubSession> all, Collection<String> known, Consumer<HubSession> touch) {

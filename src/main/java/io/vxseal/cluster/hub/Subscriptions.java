@@ -4,6 +4,9 @@ import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.RecordMark;
+import io.vxseal.cluster.refusal.Refusal;
+import io.vxseal.cluster.refusal.RefusedException;
+import io.vxseal.swarm.Role;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -13,7 +16,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Subscriptions of a hub's sessions. Finds the sessions that have to be told of a node, and returns what each is told.
+ * Subscriptions of a hub's sessions. Finds the sessions to which a node's record has to be sent, and returns what each is sent.
  *
  * <p>Pure, one thread.
  */
@@ -21,9 +24,9 @@ final class Subscriptions {
     private final Records records;
     private final Claims claims;
     private final Map<String, Set<HubSession>> byNetwork = new HashMap<>();
-    /** Sessions with other hubs, which are told all that this hub hears from nodes. */
+    /** Sessions with other hubs, which are sent the records of all this hub's sessions. */
     private final Set<HubSession> hubs = new LinkedHashSet<>();
-    /** Sessions that named records which no hub told them again. */
+    /** Sessions that named records which no hub sent them again. */
     private final Set<HubSession> holders = new LinkedHashSet<>();
     private final Map<String, Set<String>> nodesByNetwork = new HashMap<>();
     /** Nodes' records as they were judged, without definitions of networks. */
@@ -36,18 +39,24 @@ final class Subscriptions {
     }
 
     /**
-     * Replaces a session's subscription.
+     * Replaces a session's subscription. A manager may subscribe to everything: the records of all this hub's sessions.
      *
-     * @param everything whether it is told all that this hub hears from nodes
+     * @param role that counts for the session: one that was just promoted may not be on the engine's list yet
      */
-    void replace(HubSession session, Message.Subscribe wanted, boolean everything) {
-        // Networks that are no longer wanted count as well: the node is told that their nodes are gone.
+    void replace(HubSession session, Message.Subscribe wanted, Role role) throws RefusedException {
+        if (wanted.everything() && session.channel.peer().role() != Role.MANAGER) {
+            throw new RefusedException(Refusal.SENDER, "a worker's subscription to everything");
+        }
+        boolean everything = wanted.everything() && role == Role.MANAGER;
+        // Networks that are no longer wanted count as well: the node is sent that their nodes are gone.
         Set<String> changed = new HashSet<>(wanted.networks());
         changed.removeAll(session.networks);
         session.networks.stream().filter(network -> !wanted.networks().contains(network)).forEach(changed::add);
         remove(session);
         session.networks = wanted.networks();
+        session.wantsEverything = wanted.everything();
         session.everything = everything;
+        session.completing = !wanted.everything() || everything;
         session.hold(wanted.held());
         session.networks.forEach(network -> byNetwork.computeIfAbsent(network, _ -> new LinkedHashSet<>()).add(session));
         if (everything) {
@@ -74,7 +83,7 @@ final class Subscriptions {
         }));
     }
 
-    /** Takes a node's record as it was judged, and returns the sessions that have to be told. */
+    /** Takes a node's record as it was judged, and returns the sessions to which it has to be sent. */
     Set<HubSession> changed(String node) {
         NodeRecord now = claims.judged(node).map(each -> each.effective().only(_ -> true)).orElse(null);
         NodeRecord before = now == null ? effective.remove(node) : effective.put(node, now);
@@ -111,8 +120,8 @@ final class Subscriptions {
     }
 
     /**
-     * Takes what changed of the nodes that this hub hears from, and returns the sessions that have to be told. Other hubs hear of their
-     * own nodes, too: what this hub admitted earlier than they did counts as admitted then.
+     * Takes what changed of the nodes with sessions, and returns the sessions to which it has to be sent. Other hubs are sent their own
+     * nodes, too: what this hub admitted earlier than they did counts as admitted then.
      */
     Set<HubSession> directChanged() {
         Set<String> changed = records.takeDirectChanges();
@@ -123,7 +132,7 @@ final class Subscriptions {
         return hubs;
     }
 
-    /** Returns the sessions that have to be told that records which they hold are outdated; to be called each second. */
+    /** Returns the sessions to which it has to be sent that records which they hold are outdated; to be called each second. */
     Set<HubSession> outdated() {
         Set<HubSession> affected = new LinkedHashSet<>();
         for (HubSession session : holders) {
@@ -143,7 +152,7 @@ final class Subscriptions {
         return records.newest(held.node()).filter(held::isOlderThan);
     }
 
-    /** Returns what a session is told of a node; empty if nothing. */
+    /** Returns the record of a node that a session is sent; empty if none. */
     Optional<NodeRecord> visible(HubSession session, String node) {
         if (session.everything) {
             return records.direct(node);
@@ -165,7 +174,7 @@ final class Subscriptions {
         return shared.size() == record.networks().size() ? record : parts.of(record, shared);
     }
 
-    /** Ends a round of telling, after which records may change. */
+    /** Ends a round of sending, after which records may change. */
     void endOfRound() {
         parts.clear();
     }

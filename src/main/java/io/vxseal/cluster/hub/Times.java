@@ -19,7 +19,7 @@ final class Times {
     /** A claim, whichever copy of the record it is in. */
     record Claim(String network, String endpoint, Cidr address, MacAddress mac) {}
 
-    /** Adds what a copy says. */
+    /** Adds the times of a copy. */
     void add(NodeRecord record) {
         vteps.merge(record.vtep(), record.vtepSince(), Math::min);
         for (NetworkRecord network : record.networks()) {

@@ -192,10 +192,6 @@ final class Admission {
         return pending.stream().takeWhile(entry -> now - entry.since > nanos).toList();
     }
 
-    int pending() {
-        return pending.size();
-    }
-
     /** Returns the pending connection that gives way to one of this source, which may have none yet; empty if the newcomer waits. */
     private Optional<Entry> displaceable(@Nullable Source newcomer, long now) {
         if (newcomer != null && !newcomer.pending.isEmpty()) {

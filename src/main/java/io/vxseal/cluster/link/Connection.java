@@ -15,7 +15,7 @@ public interface Connection {
     /** Returns when the last octet of any kind came from the peer, as of {@link System#nanoTime}. */
     long lastReceived();
 
-    /** Returns by how much the peer's wall clock is ahead of ours, negative if it is behind, as it last said; empty if it has not. */
+    /** Returns by how much the peer's wall clock was ahead of ours when it last sent its time, negative if behind; empty before that. */
     Optional<Duration> clockAhead();
 
     /**

@@ -99,7 +99,7 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
         return refused.isEmpty();
     }
 
-    /** Waits where the answer says so; the connections that come meanwhile wait in the kernel's queue. */
+    /** Waits where that is the answer; the connections that come meanwhile wait in the kernel's queue. */
     private Admission.Answer enter(InetAddress address) {
         if (!admission.attempt(address, System.nanoTime())) {
             return new Admission.Answer.Refuse(Refusal.CONNECTION_RATE);
@@ -161,13 +161,6 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
             }
         }
         late.forEach(guest -> close(guest, Refusal.DEADLINE));
-    }
-
-    /** Returns the connections that have not become sessions. */
-    int pending() {
-        synchronized (admission) {
-            return admission.pending();
-        }
     }
 
     @Override

@@ -100,7 +100,7 @@ public final class HubClient implements AutoCloseable {
     /**
      * Opens a session with a hub, which replaces an earlier one with the same hub.
      *
-     * @return the connection, after the listener was called; fails with an {@link IOException} that says why there is none
+     * @return the connection, after the listener was called; fails with an {@link IOException} that has the reason
      */
     public CompletableFuture<Connection> dial(InetSocketAddress hub) {
         return new Dial(hub).start();

@@ -138,11 +138,6 @@ public final class HubServer implements AutoCloseable {
         return sessions.all().size();
     }
 
-    /** Returns the number of connections that are no sessions yet. */
-    public int pending() {
-        return acceptor.pending();
-    }
-
     @Override
     public void close() {
         if (timer != null) {

@@ -8,7 +8,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * Octets that all sessions of a process may hold together. One session gets at most a quarter of what the others leave, so some is left
  * however many hold all they can; and a little whatever is left, so hostile peers delay no ordinary message of others.
  */
-final class MemoryBudget {
+class MemoryBudget {
     /** Octets that a session may hold whatever the others do: a ring, a record of some hundred endpoints. */
     static final int ASSURED = 16 << 10;
 
@@ -37,11 +37,6 @@ final class MemoryBudget {
         }
         used.addAndGet(-octets);
         return false;
-    }
-
-    /** Returns the octets that are reserved. */
-    long used() {
-        return used.get();
     }
 
     /** Gives octets back, and calls the one that has waited for longest if enough is free. */

@@ -42,7 +42,7 @@ final class Session implements Connection {
     private volatile long frameAt;
     private volatile boolean paused;
 
-    /** By how much the peer's wall clock was ahead of ours when it last said. */
+    /** By how much the peer's wall clock was ahead of ours when it last sent its time. */
     private volatile Optional<Duration> clockAhead = Optional.empty();
 
     /** Confined to {@link #invoker}. */
@@ -299,7 +299,7 @@ final class Session implements Connection {
             case Frame.CLOSE -> end("closed by the peer: " + Frame.reason(payload), false);
             case Frame.CLOCK -> Frame.wallClock(payload).ifPresent(wall ->
                     clockAhead = Optional.of(Duration.ofMillis(wall).minusMillis(System.currentTimeMillis())));
-            default -> { } // A keep-alive; frameAt says it all.
+            default -> { } // A keep-alive; frameAt is all there is to keep.
         }
     }
 

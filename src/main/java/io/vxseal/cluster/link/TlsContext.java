@@ -64,7 +64,7 @@ final class TlsContext {
 
     private void configure(SslContextFactory factory) {
         factory.setSslContext(ssl.getSslContext());
-        // No check of host names; null would say the same, with a warning at each start.
+        // No check of host names; null would mean the same, with a warning at each start.
         factory.setEndpointIdentificationAlgorithm("");
         factory.setIncludeProtocols(PROTOCOL);
         factory.setIncludeCipherSuites(CIPHER_SUITES);

@@ -36,7 +36,7 @@ public sealed interface Message {
      * @param readyMillis for which that process has known what the other hubs know
      * @param ring the newest ring that the hub has
      * @param rotate whether the hub wants that ring replaced before its time
-     * @param incarnation of the receiver's record that the hub knows; 0 for none
+     * @param incarnation of the receiver's record that the hub has; 0 for none
      * @param revision of that record
      */
     record Welcome(long hub, long readyMillis, RingMark ring, boolean rotate, long incarnation, long revision) implements Message {
@@ -53,8 +53,8 @@ public sealed interface Message {
      * Asks for the records of networks, from now on; from a node to a hub.
      *
      * @param networks ids, in place of those before
-     * @param everything whether the sender is a hub itself and wants all that its receiver hears from nodes
-     * @param held records that hubs sent before their sessions broke, and that no hub has sent since. A hub that knows a later one of these
+     * @param everything whether the sender is a hub itself and wants the records of all its receiver's sessions
+     * @param held records that hubs sent before their sessions broke, and that no hub has sent since. A hub that has a later one of these
      *     nodes sends it, without networks if the node has nothing in those that the sender wants
      */
     record Subscribe(Set<String> networks, boolean everything, List<RecordMark> held) implements Message {
@@ -130,9 +130,9 @@ public sealed interface Message {
     }
 
     /**
-     * Says which ring the sender has; answers a {@link Ping}, and comes when either changes.
+     * Has the ring of the sender; answers a {@link Ping}, and comes when either changes.
      *
-     * @param rotate whether the sender, or a node that it heard, wants this ring replaced before its time
+     * @param rotate whether the sender, or a node that it received this from, wants this ring replaced before its time
      */
     record Heartbeat(RingMark ring, boolean rotate) implements Message {
         public Heartbeat {

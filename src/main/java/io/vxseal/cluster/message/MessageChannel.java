@@ -10,7 +10,7 @@ public interface MessageChannel {
     NodeName peer();
 
     /**
-     * Sends a message, or drops it where the queue is full; the sender hears when there is room again.
+     * Sends a message, or drops it where the queue is full; the sender is called when there is room again.
      *
      * @return whether it will be sent
      */

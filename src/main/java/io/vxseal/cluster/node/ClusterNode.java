@@ -26,7 +26,7 @@ import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 
 /**
- * This node's sessions with hubs: announces its record to each, and hears of the other nodes.
+ * This node's sessions with hubs: announces its record to each, and receives those of the other nodes.
  *
  * <p>Pure, one thread.
  */
@@ -48,7 +48,7 @@ public final class ClusterNode {
     private final SwarmInquiry inquiry = new SwarmInquiry();
     private final PathAnswers paths;
 
-    /** A node that knows nothing yet. */
+    /** A node without networks and records. */
     public ClusterNode(Retention retention, Timer timer, RandomGenerator random, RingKeeper rings, NodeListener listener,
             RefusalListener refusals) {
         this.timer = timer;
@@ -113,13 +113,13 @@ public final class ClusterNode {
         announceIf(own.removeEndpoint(network, endpoint));
     }
 
-    /** Says that this process ends and may be back. */
+    /** Announces that this process ends and may be back. */
     public void away() {
         own.away();
         announce();
     }
 
-    /** Says that this node left the swarm. */
+    /** Announces that this node left the swarm. */
     public void goodbye() {
         own.revise();
         uplinks.all().forEach(up -> up.send(Message.Goodbye.class,
@@ -167,7 +167,7 @@ public final class ClusterNode {
     private void sendSubscription(Uplink up) {
         up.send(Message.Subscribe.class, () -> {
             if (up.feedsHub) {
-                // What other hubs hear, a manager's hub passes on to its own node, judged.
+                // A manager's hub passes the records of other hubs on to its own node, judged.
                 return Optional.of(new Message.Subscribe(Set.of(), true));
             }
             up.held = directory.held();
@@ -198,7 +198,7 @@ public final class ClusterNode {
                 outdo(up);
             }
             case Message.Ring(var octets) -> rings.take(up, octets);
-            case Message.Heartbeat(var ring, var rotate) -> rings.heard(up, ring, rotate);
+            case Message.Heartbeat(var ring, var rotate) -> rings.received(up, ring, rotate);
             case Message.RecallReply(var networks) -> recall.take(up.hub(), own.peers(networks));
             case Message.Ping() -> rings.sendHeartbeat(up);
             case Message.RecallRequest() -> up.send(Message.RecallReply.class, () -> Optional.of(new Message.RecallReply(directory.networks(up.hub()))));
@@ -221,7 +221,7 @@ public final class ClusterNode {
             listener.changed(directory.opened(up.hub(), welcome.hub(),
                     timer.nanoTime() - Duration.ofMillis(welcome.readyMillis()).toNanos()));
         }
-        rings.heard(up, welcome.ring(), welcome.rotate());
+        rings.received(up, welcome.ring(), welcome.rotate());
         if (recall.isRunning()) {
             recall.ask(up);
         } else if (!outdo(up)) {
@@ -264,7 +264,7 @@ public final class ClusterNode {
         rings.changed();
     }
 
-    /** Sets what this node says of itself when a hub asks. */
+    /** Sets this node's report for a hub that asks. */
     public void report(NodeReport report) {
         inquiry.report(report);
     }
@@ -324,24 +324,19 @@ public final class ClusterNode {
         return uplinks.all().stream().allMatch(up -> own.isKnown(up.incarnation, up.revision));
     }
 
-    /** Returns whether all hubs that are reached have heard that this node left. */
+    /** Returns whether all hubs that are reached have received that this node left. */
     public boolean isGoodbyeHeard() {
         return uplinks.all().stream().allMatch(up -> up.goodbyeHeard);
     }
 
-    /** Returns whether some hub is reached that has sent all it knows. */
+    /** Returns whether some hub is reached that has sent all its records. */
     public boolean isReached() {
         return directory.isReached();
     }
 
     /** Returns the hubs of other processes that are reached, and when they last gave a sign of life. */
-    public Map<String, Long> hubsHeard() {
-        return uplinks.heard();
-    }
-
-    /** Returns the other nodes' endpoints that have effect. */
-    public Collection<Peer> peers() {
-        return directory.peers();
+    public Map<String, Long> hubsLastReceived() {
+        return uplinks.lastReceived();
     }
 
     /** Returns the records of other nodes that hubs sent. */
@@ -358,7 +353,7 @@ public final class ClusterNode {
                 .toList();
     }
 
-    /** Returns this node's claims that have no effect, as a hub said last. */
+    /** Returns this node's claims that have no effect, as a hub sent them last. */
     public List<RefusedClaim> refused() {
         return own.refused();
     }

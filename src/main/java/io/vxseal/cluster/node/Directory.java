@@ -42,10 +42,10 @@ final class Directory {
     private final Map<Place, TreeSet<Claim>> claims = new HashMap<>();
     private final Map<Place, Peer> known = new LinkedHashMap<>();
     private final Map<String, List<SubnetRecord>> networks = new HashMap<>();
-    /** Claims that contradict what this node's engine says of the network. */
+    /** Claims that contradict this node's engine's definition of the network. */
     private final Set<Claim> refused = new HashSet<>();
     private String self = "";
-    /** Since when some hub is reached that has sent all it knows. */
+    /** Since when some hub is reached that has sent all its records. */
     private Optional<Long> reached = Optional.empty();
 
     private record Place(String network, InetAddress address) {}
@@ -88,7 +88,7 @@ final class Directory {
                 affected.addAll(replace(record, record));
             }
         }
-        return tell(affected);
+        return changes(affected);
     }
 
     /**
@@ -112,7 +112,7 @@ final class Directory {
         for (NodeRecord record : records.records()) {
             shared.add(share(record));
         }
-        Set<String> changed = view.tell(shared, records.gone(), records.complete());
+        Set<String> changed = view.receive(shared, records.gone(), records.complete());
         shared.forEach(record -> hubs.values().forEach(each -> each.forgetOutdated(record)));
         if (view.isComplete() && reached.isEmpty()) {
             reached = Optional.of(now);
@@ -151,7 +151,7 @@ final class Directory {
             if (!view.isStale()) {
                 continue;
             }
-            // This process's own hub has heard from the others, and they from its nodes if it is no hub any more.
+            // This process's own hub has received records from the others, and they have sessions with its nodes if it is no hub any more.
             boolean witness = own != null && own.isComplete() || each.getKey().equals(self)
                     || hubs.values().stream().anyMatch(other -> other.isWitness(view));
             changed.addAll(view.expire(now, reached.get(), witness));
@@ -190,7 +190,7 @@ final class Directory {
                 affected.addAll(replace(before, now));
             }
         }
-        return tell(affected);
+        return changes(affected);
     }
 
     private Optional<NodeRecord> choose(String node) {
@@ -245,7 +245,7 @@ final class Directory {
         return !subnets.isEmpty() && subnets.stream().noneMatch(subnet -> subnet.admits(place.address()));
     }
 
-    private List<PeerChange> tell(Set<Place> places) {
+    private List<PeerChange> changes(Set<Place> places) {
         List<PeerChange> removed = new ArrayList<>();
         List<PeerChange> added = new ArrayList<>();
         for (Place place : places) {
@@ -303,7 +303,7 @@ final class Directory {
         return refused.size();
     }
 
-    /** Returns whether some hub is reached that has sent all it knows. */
+    /** Returns whether some hub is reached that has sent all its records. */
     boolean isReached() {
         return reached.isPresent();
     }

@@ -19,7 +19,7 @@ import java.util.Set;
  * <p>Pure, one thread.
  */
 final class EndpointRecall {
-    /** Time for hubs to say what this node announced before; they forget it some time after. */
+    /** Time for hubs to send what this node announced before; they forget it some time after. */
     static final Duration TIME = Duration.ofSeconds(10);
 
     private final Timer timer;

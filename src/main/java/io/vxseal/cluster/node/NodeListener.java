@@ -14,7 +14,7 @@ public interface NodeListener {
     void changed(List<PeerChange> changes);
 
     /**
-     * Takes what this node announced before, by the word of a hub; claims that contradict each other may be among it, the likelier first.
+     * Takes what this node announced before, according to a hub; claims that contradict each other may be among it, the likelier first.
      *
      * @param then to be run after that
      */
@@ -27,7 +27,7 @@ public interface NodeListener {
      */
     void checkPaths(Consumer<Optional<PathReport>> then);
 
-    /** Begins a session with a hub that sends what it hears from nodes itself. */
+    /** Begins a session with a hub that sends the records of its own sessions. */
     void hubOpened(String hub, long process);
 
     /** Takes what such a hub sends. */

@@ -40,7 +40,7 @@ final class OwnRecord {
     private long incarnation;
     private long revision = 1;
     private boolean away;
-    /** Claims without effect, as a hub said last. */
+    /** Claims without effect, as a hub sent them last. */
     private List<RefusedClaim> refused = List.of();
 
     private OwnRecord(long incarnation) {
@@ -105,7 +105,7 @@ final class OwnRecord {
         return revise(true);
     }
 
-    /** Says that this process ends and may be back. */
+    /** Marks that this process ends and may be back. */
     void away() {
         away = true;
         revise();
@@ -169,7 +169,7 @@ final class OwnRecord {
         }
     }
 
-    /** Takes the claims that have no effect, as a hub says, and logs them. */
+    /** Takes the claims that have no effect, as a hub sends them, and logs them. */
     void refused(List<RefusedClaim> claims) {
         if (!claims.equals(refused)) {
             refused = claims;

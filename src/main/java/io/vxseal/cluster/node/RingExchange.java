@@ -19,18 +19,18 @@ final class RingExchange {
         this.refusals = refusals;
     }
 
-    /** Opens a session: says which ring this node has. */
+    /** Opens a session: sends which ring this node has. */
     void sendHello(Uplink up) {
         up.send(Message.Hello.class, () -> Optional.of(new Message.Hello(rings.mark(), rings.isRotationRequested())));
     }
 
-    /** Says which ring this node has. */
+    /** Sends which ring this node has. */
     void sendHeartbeat(Uplink up) {
         up.send(Message.Heartbeat.class, () -> Optional.of(new Message.Heartbeat(rings.mark(), rings.isRotationRequested())));
     }
 
     /** Takes which ring a hub has, and sends it this node's if that is newer. */
-    void heard(Uplink up, RingMark ring, boolean rotate) {
+    void received(Uplink up, RingMark ring, boolean rotate) {
         up.ring = ring;
         if (rotate) {
             rings.onRotationRequest(ring);

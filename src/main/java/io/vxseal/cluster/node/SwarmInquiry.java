@@ -30,7 +30,7 @@ public final class SwarmInquiry {
     private record Question(
             String hub, List<CompletableFuture<Answer>> inquirers, List<NodeReport> reports, Set<String> silent) {}
 
-    /** Sets what this node says of itself from now on. */
+    /** Sets this node's report from now on. */
     void report(NodeReport now) {
         own = Optional.of(now);
     }

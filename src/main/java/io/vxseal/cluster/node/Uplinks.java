@@ -48,9 +48,9 @@ final class Uplinks {
     }
 
     /** Returns when hubs of other processes last gave a sign of life. */
-    Map<String, Long> heard() {
-        Map<String, Long> heard = new HashMap<>();
-        remote().forEach(up -> heard.put(up.hub(), up.channel.lastReceived()));
-        return heard;
+    Map<String, Long> lastReceived() {
+        Map<String, Long> times = new HashMap<>();
+        remote().forEach(up -> times.put(up.hub(), up.channel.lastReceived()));
+        return times;
     }
 }

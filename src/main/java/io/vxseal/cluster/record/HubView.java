@@ -9,8 +9,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Records of nodes that one hub sent, and those that it sent before its session broke. That outlives the session: a hub that is started again has
- * to hear from the nodes first.
+ * Records of nodes that one hub sent, and those that it sent before its session broke. Those outlive the session: a hub that is started again has
+ * to receive the nodes' records first.
  *
  * <p>Pure, one thread.
  */
@@ -61,10 +61,10 @@ public final class HubView {
     /**
      * Takes what the hub sends.
      *
-     * @param all whether the hub has sent all it knows with this
+     * @param all whether the hub has sent all its records with this
      * @return the nodes of which this changes what is known
      */
-    public Set<String> tell(List<NodeRecord> records, List<String> gone, boolean all) {
+    public Set<String> receive(List<NodeRecord> records, List<String> gone, boolean all) {
         Set<String> changed = new HashSet<>();
         for (NodeRecord record : records) {
             current.put(record.node(), record);
@@ -146,12 +146,12 @@ public final class HubView {
         return connected;
     }
 
-    /** Returns whether the hub has sent all it knows since the session began. */
+    /** Returns whether the hub has sent all its records since the session began. */
     public boolean isComplete() {
         return complete;
     }
 
-    /** Returns whether this hub is reached, has sent all it knows, and was there when a session of another broke. */
+    /** Returns whether this hub is reached, has sent all its records, and was there when a session of another broke. */
     public boolean isWitness(HubView of) {
         return connected && complete && since < of.closed;
     }
@@ -165,7 +165,7 @@ public final class HubView {
      * How long a record outlives the silence of its node, or of the hub that sent it.
      *
      * @param silent of a node that fell silent
-     * @param away of one that said that it would be back
+     * @param away of one that announced that it would be back
      */
     public record Retention(Duration silent, Duration away) {
         Duration of(NodeRecord record) {

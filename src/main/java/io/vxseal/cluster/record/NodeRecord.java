@@ -14,14 +14,14 @@ import java.util.function.Predicate;
  * What a node announces of itself. Only a session with that node's certificate writes it.
  *
  * @param node its id
- * @param role as its certificate says; set by hubs
+ * @param role by its certificate; set by hubs
  * @param incarnation of the node's process: grows with each start
  * @param revision within the incarnation: grows with each change
  * @param vtep its address for VXLAN
  * @param vtepSince when a hub first admitted that address for this node, epoch milliseconds; set by hubs
  * @param away whether the process was stopped in good order, to be replaced perhaps
  * @param silent whether the hub that sends this record has no session with the node; set by hubs
- * @param ended whether this is no record any more, but says that the ones before it ended; set by hubs, see {@link #ended(long, long)}
+ * @param ended whether this is no record any more, but marks that the ones before it ended; set by hubs, see {@link #ended(long, long)}
  * @param networks that its engine defined on it
  */
 public record NodeRecord(

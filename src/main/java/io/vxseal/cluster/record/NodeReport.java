@@ -4,10 +4,10 @@ import io.vxseal.swarm.Role;
 import java.util.List;
 
 /**
- * What a node says of its state, for operators of the swarm. Contains no keys.
+ * State of a node, as it reports it, for operators of the swarm. Contains no keys.
  *
  * @param node its id; set by hubs, from the certificate of its session
- * @param role as its certificate says; set by hubs
+ * @param role by its certificate; set by hubs
  * @param address its address for VXLAN
  * @param version of its plugin
  * @param ring version of the ring in force; 0 for none

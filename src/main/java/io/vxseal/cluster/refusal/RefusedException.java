@@ -1,6 +1,6 @@
 package io.vxseal.cluster.refusal;
 
-/** Thrown for something that is refused; the message says what it was. */
+/** Thrown for something that is refused; the message names it. */
 public final class RefusedException extends Exception {
     private static final long serialVersionUID = 1;
 

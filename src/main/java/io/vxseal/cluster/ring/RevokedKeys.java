@@ -8,7 +8,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Keys of the ring in force that nodes have which are not of the swarm any more, by tag. Each signed ring names its own, so that every
- * manager knows which have to go; a manager adds the keys that it has when it hears of a removal.
+ * manager knows which have to go; a manager adds the keys that it has when it learns of a removal.
  *
  * <p>Pure, one thread.
  */
@@ -29,7 +29,7 @@ final class RevokedKeys {
         return added;
     }
 
-    /** Takes another ring in force: adds the keys that it says are revoked, and forgets those that it does not have. */
+    /** Takes another ring in force: adds the keys that it names as revoked, and forgets those that it does not have. */
     void inForce(SignedRing ring) {
         Set<Integer> now = new HashSet<>(tags);
         now.addAll(ring.revoked());

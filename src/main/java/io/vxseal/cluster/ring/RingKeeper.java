@@ -189,7 +189,7 @@ public final class RingKeeper implements Rings {
 
     @Override
     public void onRemoval(String node) {
-        // A node may say good-bye as often as it likes.
+        // A node may send good-byes as often as it likes.
         if (revokeKeys()) {
             LOG.info("node {} left the swarm, or is no manager any more: rotating the keys until it has none of them", node);
         }
@@ -249,7 +249,7 @@ public final class RingKeeper implements Rings {
      *
      * @param keyMaker whether this node makes the rings
      * @param complete whether all managers of the swarm's list are reached
-     * @param majority whether most of them were heard just now
+     * @param majority whether most of them sent something just now
      * @param still since the managers that are reached changed
      * @return whether a majority is what the next ring waits for
      */

@@ -21,8 +21,8 @@ public interface Rings {
     void take(byte[] octets) throws RefusedException;
 
     /**
-     * Returns whether the ring of {@link #mark()} is to be replaced before its time. A node that hears of a request passes it on from
-     * then on, so the manager that makes the next ring hears of it, whichever that is.
+     * Returns whether the ring of {@link #mark()} is to be replaced before its time. A node that receives a request passes it on from
+     * then on, so the manager that makes the next ring receives it, whichever that is.
      */
     boolean isRotationRequested();
 

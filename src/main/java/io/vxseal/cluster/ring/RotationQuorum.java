@@ -33,12 +33,12 @@ public final class RotationQuorum {
      * Takes which managers there are sessions with.
      *
      * @param self this manager
-     * @param heard the others, and when each last gave a sign of life
+     * @param lastReceived the others, and when each last gave a sign of life
      */
-    public void reached(String self, Map<String, Long> heard) {
+    public void reached(String self, Map<String, Long> lastReceived) {
         Set<String> now = new HashSet<>();
         Set<String> justNow = new HashSet<>();
-        heard.forEach((manager, when) -> {
+        lastReceived.forEach((manager, when) -> {
             if (managers.isManager(manager)) {
                 now.add(manager);
                 if (timer.nanoTime() - when < FRESH.toNanos()) {

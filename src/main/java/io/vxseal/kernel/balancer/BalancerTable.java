@@ -91,7 +91,7 @@ public final class BalancerTable implements AutoCloseable {
     }
 
     /**
-     * Returns whether a table has its chains, as many rules in each as it was given, and its addresses. What the rules say is not
+     * Returns whether a table has its chains, as many rules in each as it was given, and its addresses. The text of the rules is not
      * compared.
      */
     public boolean isIntact(String table, Map<InetAddress, ? extends List<InetAddress>> backends) throws KernelException {

@@ -55,10 +55,10 @@ record CommandRunner(Namespace namespace, List<String> prefix) {
 
         /** Returns whether it failed because the process lacks {@link #CAPABILITY}. */
         boolean denied() {
-            return says("Permission denied") || says("not permitted");
+            return hasOutput("Permission denied") || hasOutput("not permitted");
         }
 
-        boolean says(String words) {
+        boolean hasOutput(String words) {
             return output.contains(words) || errors.contains(words);
         }
 
@@ -102,7 +102,7 @@ record CommandRunner(Namespace namespace, List<String> prefix) {
             try (var stdin = process.getOutputStream()) {
                 stdin.write(input.getBytes(StandardCharsets.UTF_8));
             } catch (IOException e) {
-                // It ended without reading all of its input; its exit status tells why.
+                // It ended without reading all of its input; its exit status has the reason.
             }
             String listed = new String(output.readAllBytes(), StandardCharsets.UTF_8);
             return new Outcome(command.getFirst(), process.waitFor(), listed, errors.join());

@@ -71,9 +71,4 @@ public interface Firewall {
 
     /** Returns what the rules dropped since this object was made, as of the last call that read them. Reads nothing itself. */
     Drops drops();
-
-    /** Returns the segments that have rules, complete or not, from any process or version. */
-    default Set<Segment> protectedSegments() throws FirewallException {
-        return installed().segments();
-    }
 }

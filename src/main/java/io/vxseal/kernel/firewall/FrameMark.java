@@ -19,7 +19,7 @@ import java.util.List;
  * in no datagram and pass. If somebody flushes the host's rules, the network stops instead of opening.
  *
  * <p>A frame from outside passes for such a reply only if it is one and addressed to the VXLAN device itself
- * (eth_type_trans()). The device answers its askers, never itself, so {@link Vxlan#MAC} tells the two apart.
+ * (eth_type_trans()). The device answers its askers, never itself, so {@link Vxlan#MAC} distinguishes the two.
  */
 public final class FrameMark implements AutoCloseable {
     private static final String NAME = "vxseal";

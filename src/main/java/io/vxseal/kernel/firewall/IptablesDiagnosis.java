@@ -27,10 +27,10 @@ record IptablesDiagnosis(IptablesCommand command) {
         if (outcome.denied()) {
             return CommandRunner.CAPABILITY;
         }
-        if (outcome.says("xtables lock") || outcome.says("lock file")) {
+        if (outcome.hasOutput("xtables lock") || outcome.hasOutput("lock file")) {
             return "another program holds /run/xtables.lock, or it cannot be opened";
         }
-        if (outcome.says("incompatible")) {
+        if (outcome.hasOutput("incompatible")) {
             return "another program makes rules in that table with nft: set VXSEAL_FIREWALL=nftables";
         }
         return missing();

@@ -185,7 +185,7 @@ final class IptablesFirewall implements Firewall {
             throw saved.failed("read the rules", diagnosis.remedy(saved));
         }
         Optional<String> hidden = IptablesRules.TABLES.stream()
-                .filter(table -> saved.says("`" + table + "' is incompatible"))
+                .filter(table -> saved.hasOutput("`" + table + "' is incompatible"))
                 .findFirst();
         if (hidden.isPresent()) {
             throw new UnreadableRulesException(("%s cannot list table %s: another program made rules there with nft;"

@@ -45,7 +45,7 @@ record NftablesDiagnosis(CommandRunner runner) {
                     "frag frag-off 0 drop",
                     "the kernel's nftables lacks \"frag\": use kernel 5.10 or later"));
 
-    /** Returns the remedy: nft's own message does not tell the part of the kernel, so each is tried alone. */
+    /** Returns the remedy: nft's own message does not name the part of the kernel, so each is tried alone. */
     String remedy() throws FirewallException {
         for (Part part : PARTS) {
             if (!runner.run(CHECK, part.ruleset.formatted(SCRATCH)).done()) {

@@ -6,7 +6,7 @@ import java.util.function.Consumer;
 
 /**
  * A request that is being written: header, then the fixed part of its type field by field, then attributes. Numbers are in
- * the machine's byte order, little-endian on x86-64 and arm64, unless a method's name says "be".
+ * the machine's byte order, little-endian on x86-64 and arm64, unless a method's name has "be".
  *
  * <p>The array must contain zeros from the message's start on: zero fields are skipped, not written. The message is an array
  * and not a buffer, because it has some forty fields, and the kernel takes only ten times as long to process one.

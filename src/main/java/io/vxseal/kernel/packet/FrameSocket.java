@@ -10,7 +10,7 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * A packet socket on one link: sends whole Ethernet frames as if the link's bridge had, and hears those that come in on it. Not safe for
+ * A packet socket on one link: sends whole Ethernet frames as if the link's bridge had, and receives those that come in on it. Not safe for
  * use by several threads at once.
  *
  * <pre>{@code
@@ -32,7 +32,7 @@ public final class FrameSocket implements AutoCloseable {
     private static final int SO_PRIORITY = 12;
     private static final int SO_MARK = 36;
     private static final short POLLIN = 1;
-    /** A socket for one protocol would hear nothing of a bridge's port, because the bridge takes the frames before. */
+    /** A socket for one protocol would receive nothing of a bridge's port, because the bridge takes the frames before. */
     private static final short ETH_P_ALL = 3;
 
     private static final int SLL_FAMILY = 0;
@@ -54,14 +54,14 @@ public final class FrameSocket implements AutoCloseable {
     }
 
     /**
-     * Opens a socket. It also hears what goes out.
+     * Opens a socket. It also receives what goes out.
      *
      * @param link index of the link
      * @param mark firewall mark of the frames that it sends
      * @param priority their packet priority
      */
     public static FrameSocket open(Namespace namespace, int link, int mark, int priority) throws KernelException {
-        // Without a protocol it hears nothing until it is bound, and then of its link only.
+        // Without a protocol it receives nothing until it is bound, and then of its link only.
         int fd = namespace.within(() ->
                 checked(LibC.INSTANCE.socket(AF_PACKET, LibC.SOCK_RAW | LibC.SOCK_CLOEXEC, 0), "open packet socket"));
         FrameSocket socket = new FrameSocket(fd);

@@ -25,7 +25,6 @@ import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.cluster.record.TestRecords;
 import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.cluster.refusal.RefusedException;
-import io.vxseal.cluster.ring.Rings;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.time.Duration;
@@ -33,7 +32,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
@@ -42,7 +40,6 @@ import org.junit.jupiter.api.Test;
 class HubTest {
     private static final Duration BATCH = Duration.ofMillis(20);
     private static final byte FORGED = 66;
-    private static final RingMark MARK = new RingMark(3, "m1", 9);
 
     private final ManualTimer timer = new ManualTimer();
     private final Set<String> managers = new HashSet<>(Set.of("m1", "m2"));
@@ -53,18 +50,7 @@ class HubTest {
     private final Hub hub = new Hub("m1", 1, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer, managers::contains,
             new NoKeys(), (_, node, what) -> refused.add(node + ": " + what));
 
-    /** A ring of which only the mark counts. */
-    private final class NoKeys implements Rings {
-        @Override
-        public RingMark mark() {
-            return MARK;
-        }
-
-        @Override
-        public Optional<Message.Ring> newerThan(RingMark theirs) {
-            return MARK.compareTo(theirs) > 0 ? Optional.of(new Message.Ring(new byte[] {3})) : Optional.empty();
-        }
-
+    private final class NoKeys extends RingsWithoutKeys {
         @Override
         public void take(byte[] octets) throws RefusedException {
             assertThat(ringsAreBrought).as("a ring is brought").isTrue();
@@ -72,11 +58,6 @@ class HubTest {
             if (octets[0] == FORGED) {
                 throw new RefusedException(Refusal.RING_SIGNATURE, "forged ring");
             }
-        }
-
-        @Override
-        public boolean isRotationRequested() {
-            return false;
         }
 
         @Override
@@ -99,7 +80,7 @@ class HubTest {
     private RecordedChannel open(String node, Role role) {
         RecordedChannel channel = new RecordedChannel(node, role, timer);
         hub.opened(channel);
-        hub.received(channel, new Message.Hello(MARK, false));
+        hub.received(channel, new Message.Hello(RingsWithoutKeys.MARK, false));
         return channel;
     }
 
@@ -378,7 +359,7 @@ class HubTest {
         starting.managers(managers);
         RecordedChannel channel = new RecordedChannel("w1", Role.WORKER, timer);
         starting.opened(channel);
-        starting.received(channel, new Message.Hello(MARK, false));
+        starting.received(channel, new Message.Hello(RingsWithoutKeys.MARK, false));
         starting.received(channel, new Message.Subscribe(Set.of(NET), false));
         timer.pass(BATCH);
         assertThat(channel.take(Message.Records.class)).isEmpty();

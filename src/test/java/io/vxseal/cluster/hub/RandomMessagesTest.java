@@ -25,7 +25,6 @@ import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.cluster.record.TestRecords;
 import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.cluster.refusal.RefusedException;
-import io.vxseal.cluster.ring.Rings;
 import io.vxseal.swarm.Role;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
@@ -35,7 +34,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
@@ -51,7 +49,6 @@ class RandomMessagesTest {
     private static final int MESSAGES = Integer.getInteger("vxseal.messages", 5_000);
     private static final long SEED = Long.getLong("vxseal.messages.seed", 1);
     private static final String HOSTILE = "x1";
-    private static final RingMark MARK = new RingMark(3, "m1", 9);
     /** More than a hub keeps of so few nodes. */
     private static final long MOST_GROWTH = 16L << 20;
     /** After which all code has run. */
@@ -74,25 +71,10 @@ class RandomMessagesTest {
     private byte[] before = MessageCodec.encode(new Message.Ping());
 
     /** Takes no ring. */
-    private static final class StrangersRings implements Rings {
-        @Override
-        public RingMark mark() {
-            return MARK;
-        }
-
-        @Override
-        public Optional<Message.Ring> newerThan(RingMark theirs) {
-            return MARK.compareTo(theirs) > 0 ? Optional.of(new Message.Ring(new byte[] {3})) : Optional.empty();
-        }
-
+    private static final class StrangersRings extends RingsWithoutKeys {
         @Override
         public void take(byte[] octets) throws RefusedException {
             throw new RefusedException(octets.length % 2 == 0 ? Refusal.RING : Refusal.RING_SIGNATURE, "ring of a stranger");
-        }
-
-        @Override
-        public boolean isRotationRequested() {
-            return false;
         }
 
         @Override
@@ -167,7 +149,7 @@ class RandomMessagesTest {
     private RecordedChannel open(String node, Role role) {
         RecordedChannel channel = new RecordedChannel(node, role, timer);
         hub.opened(channel);
-        hub.received(channel, new Message.Hello(MARK, false));
+        hub.received(channel, new Message.Hello(RingsWithoutKeys.MARK, false));
         return channel;
     }
 

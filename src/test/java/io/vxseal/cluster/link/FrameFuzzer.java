@@ -19,18 +19,18 @@ public final class FrameFuzzer {
         int maxOctets = data.consumeInt(0, Messages.MAX_OCTETS);
         int[] pieces = data.consumeInts(8);
         byte[] stream = data.consumeRemainingAsBytes();
-        MemoryBudget budget = new MemoryBudget(small ? 10_000 : MAX_BUDGET);
-        List<String> whole = read(stream, new int[0], maxOctets, new MemoryBudget(MAX_BUDGET), stream.length);
+        MeasuredBudget budget = new MeasuredBudget(small ? 10_000 : MAX_BUDGET);
+        List<String> whole = read(stream, new int[0], maxOctets, new MeasuredBudget(MAX_BUDGET), stream.length);
         List<String> cut = read(stream, pieces, maxOctets, budget, stream.length);
         if (!small && !whole.equals(cut)) {
             throw new IllegalStateException("read whole " + whole + ", in pieces " + cut);
         }
-        if (budget.used() != 0) {
-            throw new IllegalStateException(budget.used() + " octets are still reserved");
+        if (budget.reserved() != 0) {
+            throw new IllegalStateException(budget.reserved() + " octets are still reserved");
         }
     }
 
-    private static List<String> read(byte[] stream, int[] pieces, int maxOctets, MemoryBudget budget, int arrived) {
+    private static List<String> read(byte[] stream, int[] pieces, int maxOctets, MeasuredBudget budget, int arrived) {
         FrameReader reader = new FrameReader(maxOctets, budget);
         List<String> seen = new ArrayList<>();
         int from = 0;
@@ -40,8 +40,8 @@ public final class FrameFuzzer {
                 int to = Math.min(stream.length, from + size);
                 reader.read(ByteBuffer.wrap(stream, from, to - from), (type, payload) -> seen.add(type + ":" + Arrays.toString(payload)));
                 from = to;
-                if (budget.used() > 2L * arrived + 4096) {
-                    throw new IllegalStateException(budget.used() + " octets reserved, " + arrived + " arrived");
+                if (budget.reserved() > 2L * arrived + 4096) {
+                    throw new IllegalStateException(budget.reserved() + " octets reserved, " + arrived + " arrived");
                 }
             }
         } catch (RefusedException refused) {

@@ -10,7 +10,7 @@ class MemoryBudgetTest {
     private static final int LIMIT = 16 << 20;
     private static final int STEP = 64 << 10;
 
-    private final MemoryBudget budget = new MemoryBudget(LIMIT);
+    private final MeasuredBudget budget = new MeasuredBudget(LIMIT);
 
     /** Takes what it gets, and returns how much that is. */
     private long takeAll() {
@@ -33,7 +33,7 @@ class MemoryBudgetTest {
             assertThat(takeAll()).isPositive();
         }
         assertThat(budget.tryReserve(STEP, 0)).as("a message of another").isTrue();
-        assertThat(budget.used()).isLessThan(LIMIT);
+        assertThat(budget.reserved()).isLessThan(LIMIT);
     }
 
     @Test
@@ -51,7 +51,7 @@ class MemoryBudgetTest {
     @Test
     void callsOneThatWaitsAsSoonAsAnEighthIsFree() {
         List<Long> held = new ArrayList<>();
-        while (LIMIT - budget.used() > LIMIT / 16) {
+        while (LIMIT - budget.reserved() > LIMIT / 16) {
             held.add(takeAll());
         }
         List<String> called = new ArrayList<>();

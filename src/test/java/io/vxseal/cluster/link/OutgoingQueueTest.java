@@ -14,12 +14,12 @@ import org.junit.jupiter.api.Test;
 class OutgoingQueueTest {
     private static final long BUDGET = 1_000_000;
 
-    private final MemoryBudget budget = new MemoryBudget(BUDGET);
+    private final MeasuredBudget budget = new MeasuredBudget(BUDGET);
     private final OutgoingQueue queue = new OutgoingQueue(50_000, 10, budget);
 
     @Property(tries = 200)
     void writesAcceptedMessagesInOrder(@ForAll @Size(max = 20) List<@IntRange(max = 40_000) Integer> sizes) throws Exception {
-        MemoryBudget shared = new MemoryBudget(BUDGET);
+        MeasuredBudget shared = new MeasuredBudget(BUDGET);
         OutgoingQueue any = new OutgoingQueue(50_000, 10, shared);
         List<Integer> accepted = new ArrayList<>();
         for (int size : sizes) {
@@ -34,7 +34,7 @@ class OutgoingQueueTest {
         }
         assertThat(written).isEqualTo(accepted);
         assertThat(any.isEmpty()).isTrue();
-        assertThat(shared.used()).isZero();
+        assertThat(shared.reserved()).isZero();
     }
 
     @Test
@@ -74,6 +74,6 @@ class OutgoingQueueTest {
         queue.offer(new byte[30_000]);
         queue.next();
         assertThat(queue.clear()).isFalse();
-        assertThat(budget.used()).isZero();
+        assertThat(budget.reserved()).isZero();
     }
 }

@@ -170,14 +170,14 @@ class FirewallTest {
         firewall.protect(Set.of(OTHER));
         firewall.protect(Set.of(OTHER));
         assertThat(kind.protectedSegments(host)).isEqualTo(kind.once(SEGMENT, OTHER));
-        assertThat(kind.firewall(host).protectedSegments()).containsExactly(SEGMENT, OTHER);
+        assertThat(kind.firewall(host).installed().segments()).containsExactly(SEGMENT, OTHER);
 
         firewall.unprotect(Set.of(SEGMENT));
         assertThat(kind.protectedSegments(host)).isEqualTo(kind.once(OTHER));
         assertThat(kind.ruleset(host)).doesNotContain("4789");
         firewall.unprotect(Set.of(OTHER));
         firewall.unprotect(Set.of(OTHER));
-        assertThat(firewall.protectedSegments()).isEmpty();
+        assertThat(firewall.installed().segments()).isEmpty();
         assertThat(kind.ruleset(host)).doesNotContain("-A ", "vxseal", "VXSEAL");
     }
 
@@ -501,7 +501,7 @@ class FirewallTest {
     void replacesRulesOfVersion010(Kind kind) throws Exception {
         addEarlierRules(kind);
         Firewall firewall = kind.firewall(host);
-        assertThat(firewall.protectedSegments()).containsExactly(SEGMENT);
+        assertThat(firewall.installed().segments()).containsExactly(SEGMENT);
         firewall.protect(Set.of(OTHER));
         assertThat(kind.protectedSegments(host)).as("taken up, not left open").isEqualTo(kind.once(SEGMENT, OTHER));
         assertThat(kind.ruleset(host)).doesNotContain("MARK", "-A INPUT -p udp -m policy", "mark set", "vnis");
@@ -542,7 +542,7 @@ class FirewallTest {
             choose(from, transport).protect(Set.of(SEGMENT));
         }
         Firewall firewall = choose(to, Transport.IPV4);
-        assertThat(firewall.protectedSegments()).containsExactly(SEGMENT);
+        assertThat(firewall.installed().segments()).containsExactly(SEGMENT);
         firewall.protect(Set.of(SEGMENT));
         assertThat(firewall.restore(Set.of(SEGMENT))).isZero();
         List<Kind> kinds = List.of(Kind.IPTABLES_NFT, Kind.IP6TABLES_NFT, Kind.NFTABLES);
@@ -585,7 +585,7 @@ class FirewallTest {
         host.run("nft add rule ip filter OPS ct state established accept");
 
         firewall.protect(Set.of(OTHER));
-        assertThat(firewall.protectedSegments()).containsExactly(SEGMENT, OTHER);
+        assertThat(firewall.installed().segments()).containsExactly(SEGMENT, OTHER);
         assertThat(firewall.restore(Set.of(SEGMENT, OTHER))).isZero();
         assertThat(Kind.NFTABLES.protectedSegments(host)).isEqualTo(Kind.NFTABLES.once(SEGMENT, OTHER));
         assertThat(firewall).hasToString(

@@ -76,7 +76,7 @@ class NftablesFirewallTest {
         assertThat(firewall.restore(many)).isEqualTo(300);
         assertThat(firewall.restore(many)).isZero();
         var afterARestart = new NftablesFirewall(CommandRunner.in(host.namespace()));
-        assertThat(afterARestart.protectedSegments()).isEqualTo(many);
+        assertThat(afterARestart.installed().segments()).isEqualTo(many);
         afterARestart.unprotect(Set.of(new Segment(PORT, 4100)));
         assertThat(afterARestart.restore(many)).isEqualTo(1);
         assertThat(afterARestart.restore(many)).isZero();

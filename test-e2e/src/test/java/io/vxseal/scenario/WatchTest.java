@@ -40,6 +40,11 @@ class WatchTest {
     private static final Duration HEALTHY = Duration.ofSeconds(Integer.getInteger("vxseal.healthy", 600));
     private static final Duration ALERT = Duration.ofMinutes(2);
 
+    private static final BlockRule ESP = new BlockRule("raw", "PREROUTING -p esp -j DROP");
+    private static final BlockRule VXLAN = new BlockRule("raw", "PREROUTING -p udp --dport 4789 -j DROP");
+    private static final BlockRule LARGE = new BlockRule("raw", "PREROUTING -m length --length 1401:65535 -j DROP");
+    private static final BlockRule HUBS = new BlockRule("filter", "OUTPUT -p tcp --dport 4788 -j REJECT --reject-with tcp-reset");
+
     private Guest manager;
     private Guest worker;
     private Task here;
@@ -62,6 +67,17 @@ class WatchTest {
         there = tasks.getLast();
         here.awaitAnswer(there);
         prometheus = Prometheus.start(manager, lab.guests());
+    }
+
+    /** A rule of iptables that keeps packets from a host. */
+    private record BlockRule(String table, String rule) {
+        void insert(Guest guest) {
+            guest.sh("iptables -t %s -I %s".formatted(table, rule));
+        }
+
+        void delete(Guest guest) {
+            guest.sh("iptables -t %s -D %s".formatted(table, rule));
+        }
     }
 
     /** Returns the kinds of the conditions that a host's status has. */
@@ -129,14 +145,14 @@ class WatchTest {
     @Order(2)
     void blockedEspIsFoundAndAlertFiresAndResolves() {
         Task.Flood flood = here.flood(there, 5, 3000);
-        worker.sh("iptables -t raw -I PREROUTING -p esp -j DROP");
+        ESP.insert(worker);
         awaitConditions(manager, FOUND, "path_silent");
         assertThat(log(manager)).contains("node %s: packets are sealed for it and none comes back".formatted(worker.address()));
         assertThat(manager.sh("vxseal status")).contains("trouble").contains(worker.address());
         assertThat(unfit(manager)).containsExactly("path");
         Await.until("the alert", ALERT, () -> prometheus.firing().contains("VxsealPathSilent " + manager.address()));
 
-        worker.sh("iptables -t raw -D PREROUTING -p esp -j DROP");
+        ESP.delete(worker);
         awaitConditions(manager, FOUND);
         Await.until("the alert's end", ALERT, () -> prometheus.firing().isEmpty());
         assertThat(log(manager)).contains("over, after it began at");
@@ -146,12 +162,12 @@ class WatchTest {
     @Test
     @Order(3)
     void espBlockedBothWaysIsFoundOnBothHosts() {
-        Together.each(List.of(manager, worker), guest -> guest.sh("iptables -t raw -I PREROUTING -p esp -j DROP"));
+        Together.each(List.of(manager, worker), ESP::insert);
         List<Task.Flood> floods = List.of(here.flood(there, 5, 3000), there.flood(here, 5, 3000));
         awaitConditions(manager, FOUND, "path_silent");
         awaitConditions(worker, FOUND, "path_silent");
         assertThat(Together.map(List.of(manager, worker), WatchTest::unfit)).allMatch(Set.of("path")::equals);
-        Together.each(List.of(manager, worker), guest -> guest.sh("iptables -t raw -D PREROUTING -p esp -j DROP"));
+        Together.each(List.of(manager, worker), ESP::delete);
         Together.each(List.of(manager, worker), guest -> awaitConditions(guest, FOUND));
         Together.each(floods, Task.Flood::stop);
     }
@@ -160,10 +176,10 @@ class WatchTest {
     @Order(4)
     void blockedVxlanPortIsFound() {
         Task.Flood flood = here.flood(there, 5, 3000);
-        worker.sh("iptables -t raw -I PREROUTING -p udp --dport 4789 -j DROP");
+        VXLAN.insert(worker);
         awaitConditions(manager, FOUND, "path_silent");
         assertThat(unfit(manager)).containsExactly("path");
-        worker.sh("iptables -t raw -D PREROUTING -p udp --dport 4789 -j DROP");
+        VXLAN.delete(worker);
         awaitConditions(manager, FOUND);
         flood.stop();
     }
@@ -172,10 +188,10 @@ class WatchTest {
     @Test
     @Order(5)
     void pathThatDropsLargePacketsIsFoundByCheck() {
-        worker.sh("iptables -t raw -I PREROUTING -m length --length 1401:65535 -j DROP");
+        LARGE.insert(worker);
         assertThat(check(manager).findValuesAsText("found")).anyMatch(found -> found.contains("packets of up to 13"));
         assertThat(unfit(manager)).containsExactly("path");
-        worker.sh("iptables -t raw -D PREROUTING -m length --length 1401:65535 -j DROP");
+        LARGE.delete(worker);
         assertThat(unfit(manager)).isEmpty();
     }
 
@@ -204,10 +220,10 @@ class WatchTest {
     @Test
     @Order(8)
     void nodeWithoutHubIsFound() {
-        worker.sh("iptables -I OUTPUT -p tcp --dport 4788 -j REJECT --reject-with tcp-reset");
+        HUBS.insert(worker);
         awaitConditions(worker, FOUND, "no_hub");
         assertThat(unfit(worker)).contains("cluster", "cluster port");
-        worker.sh("iptables -D OUTPUT -p tcp --dport 4788 -j REJECT --reject-with tcp-reset");
+        HUBS.delete(worker);
         awaitConditions(worker, Duration.ofSeconds(60));
     }
 
