@@ -185,6 +185,7 @@ final class Protection implements AutoCloseable {
         }
         looked &= listedAll;
         look();
+        boolean known = !inForce.isEmpty() || blocksUnexplained();
         Set<Segment> wanted = new HashSet<>(unexplained(up));
         wanted.addAll(devices);
         int repaired = firewall().restore(wanted);
@@ -192,7 +193,10 @@ final class Protection implements AutoCloseable {
         inForce.clear();
         inForce.addAll(wanted);
         if (wanted.isEmpty()) {
-            priority().remove();
+            // A table that nothing else of a previous process came with may be all that a device out of reach still has.
+            if (known) {
+                priority().remove();
+            }
         } else if (priority().restore()) {
             repaired++;
         }

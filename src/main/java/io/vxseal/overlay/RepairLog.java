@@ -101,10 +101,13 @@ final class RepairLog {
     Outcome attempt(Kind kind, String where, Step step) {
         Place place = new Place(kind, where);
         Outcome outcome = run(place, step);
-        if (outcome != Outcome.INTERRUPTED) {
-            interrupted.remove(place);
-        } else if (interrupted.merge(place, 1, Integer::sum) > MAX_INTERRUPTED) {
-            return Outcome.FAILED;
+        switch (outcome) {
+            case DONE -> interrupted.remove(place);
+            // An interruption after it tells nothing better.
+            case FAILED -> interrupted.put(place, MAX_INTERRUPTED);
+            case INTERRUPTED -> {
+                return interrupted.merge(place, 1, Integer::sum) > MAX_INTERRUPTED ? Outcome.FAILED : outcome;
+            }
         }
         return outcome;
     }

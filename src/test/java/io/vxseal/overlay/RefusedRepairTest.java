@@ -102,6 +102,26 @@ class RefusedRepairTest {
         assertThat(isUp()).isTrue();
     }
 
+    /** The kernel puts it, but what it answers to that is lost. */
+    @Test
+    void setsDeviceDownUntilTheBlockIsKnownToBeThere() throws Exception {
+        driver.close();
+        host.run("ip xfrm policy flush");
+        driver = parts.driver();
+        driver.recover();
+        ProgramSockets xfrm = sockets(NetlinkDescriptor.NETLINK_XFRM);
+        xfrm.cutAnswers();
+        driver.self(new NodeAddresses(HERE, HERE));
+        assertThat(isUp()).isFalse();
+        inside("ip link set %s up".formatted(DEVICE));
+        driver.repair();
+        assertThat(isUp()).isFalse();
+        xfrm.passAnswers();
+        driver.repair();
+        assertThat(isBlocked()).isTrue();
+        assertThat(isUp()).isTrue();
+    }
+
     /** The kernel lets nobody else change a table that has an owner. */
     @ParameterizedTest
     @CsvSource({"host, inet vxseal", "host, inet vxseal-priority", "network, bridge vxseal"})

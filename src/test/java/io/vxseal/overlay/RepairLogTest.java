@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.StandardError;
 import io.vxseal.journal.Journal;
+import io.vxseal.kernel.libc.Errno;
+import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.overlay.RepairLog.Outcome;
 import java.io.IOException;
 import org.junit.jupiter.api.AfterEach;
@@ -61,6 +63,28 @@ class RepairLogTest {
             fails("this host", "failure " + c);
         }
         assertThat(logged()).isEqualTo(8);
+    }
+
+    private Outcome isInterrupted() {
+        return repairs.attempt(RepairLog.Kind.RULES, "this host", () -> {
+            throw DriverException.system("could not repair", new KernelException("list", Errno.EAGAIN, "it changed"));
+        });
+    }
+
+    @Test
+    void countsLastingInterruptionAsFailure() {
+        for (int repair = 0; repair < RepairLog.MAX_INTERRUPTED; repair++) {
+            assertThat(isInterrupted()).isEqualTo(Outcome.INTERRUPTED);
+        }
+        assertThat(isInterrupted()).isEqualTo(Outcome.FAILED);
+        repairs.attempt(RepairLog.Kind.RULES, "this host", () -> 0);
+        assertThat(isInterrupted()).isEqualTo(Outcome.INTERRUPTED);
+    }
+
+    @Test
+    void countsInterruptionAfterFailureAsFailure() {
+        fails("this host", "refused");
+        assertThat(isInterrupted()).isEqualTo(Outcome.FAILED);
     }
 
     @Test
