@@ -183,7 +183,7 @@ class ClusterTest extends Hosts {
         a.cluster().announce(peer("net", "ep-a", a));
         a.start();
         b.start();
-        await("two rings", () -> version(a) == 1 && version(b) == 1);
+        await("two rings", () -> version(a) == 1 && version(b) == 1 && !a.ring().isEmpty() && !b.ring().isEmpty());
         assertThat(a.ring()).isNotEqualTo(b.ring());
         KeyRing first = a.ring();
         KeyRing second = b.ring();
