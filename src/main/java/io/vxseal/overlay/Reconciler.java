@@ -99,6 +99,7 @@ final class Reconciler {
         local.refresh().ifPresent(this::moveTo);
         Optional<NodeAddresses> addresses = local.addresses();
         if (addresses.isEmpty()) {
+            repairProtection();
             return;
         }
         rekeying.advance();
@@ -120,16 +121,46 @@ final class Reconciler {
         }
     }
 
+    /** Restores what protects the devices of a previous process, before the engine has named this node's address. */
+    private void repairProtection() {
+        if (!networks.needProtection() && !protection.blocksUnexplained()) {
+            return;
+        }
+        protection.keepAll(true);
+        boolean guarded = repairs.attempt(RepairLog.Kind.RULES, THIS_HOST, () ->
+                protection.restore(dataPath.protectedSegments(), dataPath.segmentsUp()));
+        boolean blocked = repairs.attempt(RepairLog.Kind.SEALING, THIS_HOST, encryption::repair);
+        for (Attachment attachment : networks.all()) {
+            if (attachment.needsProtection()) {
+                repairMark(attachment, guarded && blocked);
+            }
+        }
+    }
+
+    /**
+     * Restores the mark of an encrypted network's frames, or sets the network's VXLAN devices down: without the host's rules it would
+     * accept packets in clear, and without its mark it would send them.
+     *
+     * @param guarded whether the host's firewall rules are in force
+     * @return whether the devices may be up
+     */
+    private boolean repairMark(Attachment attachment, boolean guarded) {
+        NetworkNamespace namespace = attachment.namespace.orElseThrow();
+        if (guarded && repairs.attempt(RepairLog.Kind.RULES, attachment.id(), namespace::repairMark)) {
+            return true;
+        }
+        repairs.attempt(RepairLog.Kind.LINKS, attachment.id(), () -> {
+            namespace.devices().setDown();
+            return 0;
+        });
+        return false;
+    }
+
     /** @param guarded whether the host's firewall rules are in force */
     private void repair(Attachment attachment, boolean guarded, InetAddress vtep) {
         NetworkNamespace namespace = attachment.namespace.orElseThrow();
         String id = attachment.id();
-        if (attachment.network.encrypted() && !(guarded && repairs.attempt(RepairLog.Kind.RULES, id, namespace::repairMark))) {
-            // Without the host's rules the network would accept packets in clear, and without its mark it would send them.
-            repairs.attempt(RepairLog.Kind.LINKS, id, () -> {
-                namespace.devices().setDown();
-                return 0;
-            });
+        if (attachment.network.encrypted() && !repairMark(attachment, guarded)) {
             return;
         }
         if (repairs.attempt(RepairLog.Kind.LINKS, id, () -> repairLinks(attachment, vtep)) && attachment.isUp()) {

@@ -99,6 +99,10 @@ final class Recovery {
         attachment.get().namespace = namespace;
         if (namespace.isPresent()) {
             namespace.get().devices().removeUnprotected(Optional.empty());
+            if (attachment.get().network.encrypted()) {
+                // Its rules are of that IP version until the engine names this node's address.
+                namespace.get().devices().local().ifPresent(protection::local);
+            }
         }
     }
 
