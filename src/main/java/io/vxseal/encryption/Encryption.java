@@ -31,6 +31,9 @@ import org.slf4j.LoggerFactory;
 public final class Encryption {
     private static final Logger log = LoggerFactory.getLogger(Encryption.class);
 
+    private static final InetAddress ANY_IPV4 = InetAddress.ofLiteral("0.0.0.0");
+    private static final InetAddress ANY_IPV6 = InetAddress.ofLiteral("::");
+
     private final Xfrm xfrm;
     private final Probe probe;
 
@@ -43,6 +46,8 @@ public final class Encryption {
     /** Policies that block: the one wanted, and those of another port, address or mark that a previous process left. */
     private Set<SecurityPolicy> blocks = Set.of();
     private boolean keepsEarlierBlocks;
+    /** Ports at which to block in any case. */
+    private Set<VxlanPort> blockedPorts = Set.of();
     /** As of the last reading of the kernel. */
     private ConflictingPolicies conflicting = ConflictingPolicies.NONE;
     /** Addresses that this node seals from, or did. */
@@ -105,11 +110,15 @@ public final class Encryption {
     }
 
     /**
-     * Sets whether to keep policies that block at another port or mark than this process's. A previous process left
-     * them for devices that may still be up.
+     * Sets which policies that block to keep beside this process's own: a previous process left them for devices that may still be up.
+     * In force with the next change.
+     *
+     * @param earlier whether to keep those at another port or mark that are there
+     * @param ports at which to block even if the policies are gone
      */
-    public void keepEarlierBlocks(boolean keep) {
-        keepsEarlierBlocks = keep;
+    public void keepBlocks(boolean earlier, Set<VxlanPort> ports) {
+        keepsEarlierBlocks = earlier;
+        blockedPorts = Set.copyOf(ports);
     }
 
     /** Returns the nodes that the kernel holds states or policies for. */
@@ -134,7 +143,7 @@ public final class Encryption {
 
     /** Returns whether an encrypted network is up and the kernel lacks the policy that blocks, as far as it has answered. */
     public boolean lacksBlock() {
-        return desired.local().filter(local -> !blocks.containsAll(desired.block(local))).isPresent();
+        return !blocks.containsAll(desired.local().map(desired::block).orElseGet(this::portBlocks));
     }
 
     /** Sets this node's addresses, and moves states and policies to them. */
@@ -209,7 +218,13 @@ public final class Encryption {
 
     /** Returns what the kernel should hold. */
     public Tally wanted() {
-        return desired.local().map(desired::tally).orElse(new Tally(0, 0));
+        if (desired.local().isEmpty()) {
+            return new Tally(0, 0);
+        }
+        NodeAddresses local = desired.local().get();
+        Tally planned = desired.tally(local);
+        int kept = nextBlocks(local).size() - desired.block(local).size();
+        return new Tally(planned.states(), planned.policies() + kept);
     }
 
     /** Returns what the kernel holds of this plugin. Changes nothing, not even what the next repair compares with. */
@@ -238,12 +253,12 @@ public final class Encryption {
      */
     private ChangeOutcome apply(Collection<SealedNode> concerned) throws KernelException {
         if (desired.local().isEmpty()) {
-            return new ChangeOutcome(List.of(), true);
+            // Until the engine names the addresses, what a previous process left stays.
+            return addBlocks();
         }
         NodeAddresses local = desired.local().get();
         Map<InetAddress, String> refused = new HashMap<>();
-        Set<SecurityPolicy> nextBlocks = new HashSet<>(keepsEarlierBlocks ? blocks : Set.of());
-        nextBlocks.addAll(desired.block(local));
+        Set<SecurityPolicy> nextBlocks = nextBlocks(local);
         Transition transition = new Transition(concerned.size()).block(blocks, nextBlocks);
         for (SealedNode node : concerned) {
             node.next = desired.of(local, node);
@@ -267,6 +282,33 @@ public final class Encryption {
         }
         failures.settle(address -> isSettled(address, concerned), refused);
         return ChangeOutcome.of(steps, failed);
+    }
+
+    /** Adds the policies that block, and changes nothing else. */
+    private ChangeOutcome addBlocks() throws KernelException {
+        Set<SecurityPolicy> nextBlocks = new HashSet<>(blocks);
+        nextBlocks.addAll(portBlocks());
+        List<XfrmChange> steps = new Transition(0).block(blocks, nextBlocks).steps();
+        List<XfrmRefusal> failed = make(steps);
+        if (failed.isEmpty()) {
+            blocks = nextBlocks;
+        } else {
+            read();
+        }
+        return ChangeOutcome.of(steps, failed);
+    }
+
+    private Set<SecurityPolicy> nextBlocks(NodeAddresses local) {
+        Set<SecurityPolicy> policies = new HashSet<>(keepsEarlierBlocks ? blocks : Set.of());
+        policies.addAll(portBlocks());
+        policies.addAll(desired.block(local));
+        return policies;
+    }
+
+    private Set<SecurityPolicy> portBlocks() {
+        Set<SecurityPolicy> policies = new HashSet<>();
+        blockedPorts.forEach(at -> policies.add(NodePlan.block(at.ipv6() ? ANY_IPV6 : ANY_IPV4, at.port())));
+        return policies;
     }
 
     private List<XfrmRefusal> make(List<XfrmChange> steps) throws KernelException {

@@ -87,7 +87,11 @@ final class DataPath {
         if (attachment.isUp()) {
             attachment.incomplete = true;
             services.down(attachment);
+            boolean moved = attachment.namespace.get().lacksDevice();
             attachment.namespace.get().delete();
+            if (moved && attachment.network.encrypted()) {
+                protection.keepIfOutOfReach(attachment.network.segments(host.port()));
+            }
             earlierDrops = earlierDrops.plus(attachment.namespace.get().drops());
             attachment.namespace = Optional.empty();
             attachment.incomplete = false;

@@ -46,6 +46,9 @@ final class NetworkNamespace implements AutoCloseable {
     /** The mark of an encrypted network's frames, opened when first needed. */
     private Optional<FrameMark> mark = Optional.empty();
 
+    /** Whether all VXLAN devices were here once. */
+    private boolean complete;
+
     /** Watch for changes of that mark by others, opened with it. */
     private Optional<KernelMonitor.Watch> markWatch = Optional.empty();
 
@@ -87,6 +90,7 @@ final class NetworkNamespace implements AutoCloseable {
         for (Subnet subnet : network.subnets()) {
             devices.add(subnet, vtep);
         }
+        complete = true;
     }
 
     /** Opens the namespace that a previous process created, if there is one. */
@@ -95,12 +99,19 @@ final class NetworkNamespace implements AutoCloseable {
         if (namespace.isEmpty()) {
             return Optional.empty();
         }
-        return Optional.of(new NetworkNamespace(network, host, namespace.get(), Route.in(namespace.get())));
+        NetworkNamespace opened = new NetworkNamespace(network, host, namespace.get(), Route.in(namespace.get()));
+        opened.complete = true;
+        return Optional.of(opened);
     }
 
     /** Returns the bridges and VXLAN devices. */
     SubnetDevices devices() {
         return devices;
+    }
+
+    /** Returns whether a VXLAN device that was here is not any more: it was deleted, or moved to another namespace, where it may be up. */
+    boolean lacksDevice() throws KernelException {
+        return complete && !devices.areThere();
     }
 
     /** Returns the entries for peers. */

@@ -1,6 +1,7 @@
 package io.vxseal.overlay;
 
 import io.vxseal.encryption.Encryption;
+import io.vxseal.encryption.VxlanPort;
 import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.kernel.firewall.Firewall;
 import io.vxseal.kernel.firewall.Firewall.Transport;
@@ -10,14 +11,19 @@ import io.vxseal.kernel.firewall.SealedPriority;
 import io.vxseal.kernel.firewall.Segment;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.UdpPorts;
+import io.vxseal.kernel.route.VxlanProbe;
 import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.io.IOException;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -61,23 +67,27 @@ final class Protection implements AutoCloseable {
 
     /**
      * Segments that a previous process protected, or should have: until the first {@link #restore} all, then those whose device is out of
-     * reach.
+     * reach. And those of this process whose device somebody took away from its namespace.
      */
     private Set<Segment> unexplained = Set.of();
 
     /** Segments of {@link #unexplained} whose device is out of reach, as of the last {@link #restore}. */
     private Set<Segment> outOfReach = Set.of();
 
+    /** Ports of the devices of these, and while all is kept those of all devices. */
+    private Set<VxlanPort> blockedPorts = Set.of();
+
     /** Whether a previous process blocked marked datagrams for networks of which none is up here. */
     private boolean blockUnexplained;
 
-    /** Whether everything that is in force stays, because a device that it protects could not be removed. */
+    /** Whether everything that is in force stays: a device that it protects could not be removed, or may still be found. */
     private boolean keepsAll;
 
     Protection(Host host, Encryption encryption, FirewallDetector detector) {
         this.host = host;
         this.encryption = encryption;
         this.detector = detector;
+        keepBlocks();
     }
 
     /**
@@ -93,6 +103,7 @@ final class Protection implements AutoCloseable {
             firewall = Optional.empty();
             looked = false;
             swept = false;
+            keepBlocks();
         }
     }
 
@@ -103,28 +114,19 @@ final class Protection implements AutoCloseable {
     }
 
     /**
-     * Protects segments of networks without a namespace in reach, as long as there is a VXLAN device with their VNI and port. Nothing else
-     * may tell of it: the rules that a previous process made are gone if somebody flushed them.
-     */
-    void protectIfPresent(Set<Segment> segments) {
-        Set<Segment> all = new HashSet<>(unexplained);
-        segments.stream().filter(this::mayHaveDevice).forEach(all::add);
-        unexplained = Set.copyOf(all);
-        keepBlocks();
-    }
-
-    /**
      * Sets whether to keep all rules and block policies that are in force, and only to add to them.
      *
-     * @param keep whether a device is left that only these protect
+     * @param keep whether a device may be left that only these protect
      */
     void keepAll(boolean keep) {
+        swept &= keep || !keepsAll;
         keepsAll = keep;
         keepBlocks();
     }
 
+    /** Until the rules were looked at, devices may be out of reach that need the policies of a previous process. */
     private void keepBlocks() {
-        encryption.keepEarlierBlocks(keepsAll || blocksUnexplained());
+        encryption.keepBlocks(keepsAll || !looked || blocksUnexplained(), blockedPorts);
     }
 
     /** Returns whether marked datagrams must be blocked even if no encrypted network is up here. */
@@ -156,9 +158,11 @@ final class Protection implements AutoCloseable {
      */
     void lower(Set<Segment> segments, Set<Segment> devices) throws IOException {
         look();
-        Set<Segment> surplus = new HashSet<>(segments);
-        surplus.removeIf(segment -> unexplained.contains(segment) && mayHaveDevice(segment));
+        Set<Segment> kept = new HashSet<>(segments);
+        kept.retainAll(unexplained);
+        Set<Segment> surplus = without(segments, outOfReach(kept, Set.of()).keySet());
         firewall().unprotect(surplus);
+        swept &= !firewall().mayHaveSurplus();
         inForce.removeAll(surplus);
         unexplained = without(unexplained, surplus);
         outOfReach = without(outOfReach, surplus);
@@ -177,7 +181,7 @@ final class Protection implements AutoCloseable {
      */
     int restore(Set<Segment> devices, Set<Segment> up) throws IOException {
         if (keepsAll) {
-            protect(devices);
+            restoreAll(devices);
             return priority().restore() ? 1 : 0;
         }
         if (devices.isEmpty() && inForce.isEmpty() && swept && listedAll && !blocksUnexplained()) {
@@ -188,8 +192,8 @@ final class Protection implements AutoCloseable {
         boolean known = !inForce.isEmpty() || blocksUnexplained();
         Set<Segment> wanted = new HashSet<>(unexplained(up));
         wanted.addAll(devices);
-        int repaired = firewall().restore(wanted);
-        swept = true;
+        int repaired = firewall().restore(wanted, unexplained);
+        swept = !firewall().mayHaveSurplus();
         inForce.clear();
         inForce.addAll(wanted);
         if (wanted.isEmpty()) {
@@ -203,6 +207,34 @@ final class Protection implements AutoCloseable {
         return repaired;
     }
 
+    /** Restores what is missing of everything that is known to need protection. */
+    private void restoreAll(Set<Segment> devices) throws IOException {
+        look();
+        Set<Segment> all = new HashSet<>(devices);
+        all.addAll(inForce);
+        all.addAll(unexplained);
+        Set<VxlanPort> ports = new HashSet<>(blockedPorts);
+        all.forEach(segment -> ports.add(new VxlanPort(segment.port(), isIpv6())));
+        blockedPorts = ports;
+        keepBlocks();
+        protect(all);
+    }
+
+    private boolean isIpv6() {
+        return transport == Transport.IPV6;
+    }
+
+    /**
+     * Keeps segments protected, although their network is not here, as long as there is a device of theirs. Somebody took it away from the
+     * network's namespace, or that is out of reach. Nothing else may tell of the device: its rules are gone if somebody flushed them.
+     */
+    void keepIfOutOfReach(Set<Segment> segments) {
+        Set<Segment> kept = new HashSet<>(unexplained);
+        kept.addAll(outOfReach(segments, Set.of()).keySet());
+        unexplained = Set.copyOf(kept);
+        keepBlocks();
+    }
+
     /** Looks for what a previous process protected, before that changes. */
     private void look() throws IOException {
         if (!looked) {
@@ -212,14 +244,16 @@ final class Protection implements AutoCloseable {
             unexplained = Set.copyOf(all);
             listedAll = found.complete();
             looked = true;
+            keepBlocks();
         }
     }
 
     private Set<Segment> unexplained(Set<Segment> up) throws IOException {
         if (!swept || blocksUnexplained()) {
-            Set<Segment> kept = new HashSet<>(unexplained);
-            kept.removeIf(segment -> up.contains(segment) || !mayHaveDevice(segment));
+            Map<Segment, Set<VxlanPort>> found = outOfReach(unexplained, up);
+            Set<Segment> kept = found.keySet();
             unexplained = Set.copyOf(kept);
+            blockedPorts = found.values().stream().flatMap(Set::stream).collect(Collectors.toSet());
             if (!kept.isEmpty() && !kept.equals(outOfReach)) {
                 log.warn("{}", describe(kept));
             }
@@ -231,22 +265,38 @@ final class Protection implements AutoCloseable {
         return unexplained;
     }
 
-    private boolean mayHaveDevice(Segment segment) {
-        try {
-            return host.route().links().hasVxlan(segment.vni(), segment.port());
-        } catch (KernelException failure) {
-            log.debug("cannot determine whether there is a device of {}: {}", segment, failure.getMessage());
-            return true;
+    /**
+     * Returns those of these segments that have devices out of reach, with the ports of the devices.
+     *
+     * @param up segments whose device here is known, the only one of this node's IP version
+     */
+    private Map<Segment, Set<VxlanPort>> outOfReach(Set<Segment> segments, Set<Segment> up) {
+        Map<Segment, Set<VxlanPort>> found = new HashMap<>();
+        if (segments.isEmpty()) {
+            return found;
         }
+        try (VxlanProbe probe = host.route().links().vxlanProbe()) {
+            for (Segment segment : segments) {
+                for (boolean ipv6 : List.of(false, true)) {
+                    if (!(up.contains(segment) && ipv6 == isIpv6()) && probe.finds(segment.vni(), segment.port(), ipv6)) {
+                        found.computeIfAbsent(segment, _ -> new HashSet<>()).add(new VxlanPort(segment.port(), ipv6));
+                    }
+                }
+            }
+        } catch (KernelException failure) {
+            log.debug("cannot determine whether there are devices of {}: {}", Segment.summary(segments), failure.getMessage());
+            without(segments, up).forEach(segment -> found.put(segment, Set.of(new VxlanPort(segment.port(), isIpv6()))));
+        }
+        return found;
     }
 
-    /** Returns a line on devices that a previous process protected and this one cannot find, as of the last {@link #restore}. */
+    /** Returns a line on devices that are protected here and cannot be found, as of the last {@link #restore}. */
     Optional<String> outOfReach() {
         return outOfReach.isEmpty() ? Optional.empty() : Optional.of(describe(outOfReach));
     }
 
     private static String describe(Set<Segment> kept) {
-        return ("keeping the firewall rules that a previous run made for %s: VXLAN devices that need them are in network namespaces"
+        return ("keeping the firewall rules of %s: VXLAN devices that need them are in network namespaces"
                 + " out of reach; remove their containers, or restart the host").formatted(Segment.summary(kept));
     }
 

@@ -103,6 +103,7 @@ final class Reconciler {
         local.refresh().ifPresent(this::moveTo);
         Optional<NodeAddresses> addresses = local.addresses();
         if (addresses.isEmpty()) {
+            repairProtection();
             return;
         }
         rekeying.advance();
@@ -110,7 +111,10 @@ final class Reconciler {
         removeUnprotectedDevices();
         Outcome guarded = repairs.attempt(RepairLog.Kind.RULES, THIS_HOST, () ->
                         protection.restore(dataPath.protectedSegments(), dataPath.segmentsUp()))
-                .and(repairSealing());
+                .and(repairSealing(() -> {
+                    dataPath.seal();
+                    return encryption.repair();
+                }));
         if (encryption.needsRotation()) {
             cluster.rotate();
         }
@@ -121,28 +125,46 @@ final class Reconciler {
         }
     }
 
-    private Outcome repairSealing() {
-        Outcome outcome = repairs.attempt(RepairLog.Kind.SEALING, THIS_HOST, () -> {
-            dataPath.seal();
-            return encryption.repair();
-        });
+    /** @return whether the policy that blocks is in force, at the least */
+    private Outcome repairSealing(RepairLog.Step step) {
+        Outcome outcome = repairs.attempt(RepairLog.Kind.SEALING, THIS_HOST, step);
         return encryption.lacksBlock() ? Outcome.FAILED : outcome;
+    }
+
+    /** Restores what protects the devices of a previous process, before the engine has named this node's address. */
+    private void repairProtection() {
+        if (!networks.needProtection() && !protection.blocksUnexplained()) {
+            return;
+        }
+        protection.keepAll(true);
+        Outcome guarded = repairs.attempt(RepairLog.Kind.RULES, THIS_HOST, () ->
+                        protection.restore(dataPath.protectedSegments(), dataPath.segmentsUp()))
+                .and(repairSealing(encryption::repair));
+        networks.all().stream().filter(Attachment::needsProtection).forEach(attachment -> repairMark(attachment, guarded));
+    }
+
+    /**
+     * Restores the mark of an encrypted network's frames. Sets the network's VXLAN devices down if that fails, or the protection on the host
+     * did: without the host's rules the network would accept packets in clear, and without its mark or the block it would send them.
+     *
+     * @param guarded whether the host's firewall rules and the policy that blocks are in force
+     * @return whether the devices may come up: those that are down must not before they are known to be protected
+     */
+    private boolean repairMark(Attachment attachment, Outcome guarded) {
+        Outcome ready = guarded.and(repairs.attempt(
+                RepairLog.Kind.RULES, attachment.id(), attachment.namespace.orElseThrow()::repairMark));
+        if (ready == Outcome.FAILED) {
+            setDown(attachment);
+        }
+        return ready == Outcome.DONE;
     }
 
     /** @param guarded whether the host's firewall rules and the policy that blocks are in force */
     private void repair(Attachment attachment, Outcome guarded, InetAddress vtep) {
         NetworkNamespace namespace = attachment.namespace.orElseThrow();
         String id = attachment.id();
-        if (attachment.network.encrypted()) {
-            Outcome ready = guarded.and(repairs.attempt(RepairLog.Kind.RULES, id, namespace::repairMark));
-            if (ready == Outcome.FAILED) {
-                // Without the host's rules the network would accept packets in clear, and without its mark or the block it would send them.
-                setDown(attachment);
-            }
-            if (ready != Outcome.DONE) {
-                // A device that is down must not come up before it is known to be protected.
-                return;
-            }
+        if (attachment.network.encrypted() && !repairMark(attachment, guarded)) {
+            return;
         }
         if (repairs.attempt(RepairLog.Kind.LINKS, id, () -> repairLinks(attachment, vtep)) == Outcome.DONE && attachment.isUp()) {
             repairs.attempt(RepairLog.Kind.ENTRIES, id, () -> {

@@ -68,7 +68,7 @@ final class Recovery {
         for (NetworkScan.Pinned found : pinned) {
             open(found);
         }
-        protection.protectIfPresent(outOfReach());
+        protection.keepIfOutOfReach(outOfReach());
         for (Endpoint endpoint : readEndpoints()) {
             Optional<Attachment> attachment = networks.find(endpoint.network());
             if (attachment.isPresent()) {
@@ -112,6 +112,10 @@ final class Recovery {
         attachment.get().namespace = namespace;
         if (namespace.isPresent()) {
             namespace.get().devices().removeUnprotected(Optional.empty());
+            if (attachment.get().network.encrypted()) {
+                // Its rules are of that IP version until the engine names this node's address.
+                namespace.get().devices().local().ifPresent(protection::local);
+            }
         }
     }
 

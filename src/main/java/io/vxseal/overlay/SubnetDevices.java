@@ -10,9 +10,11 @@ import io.vxseal.kernel.route.Route;
 import io.vxseal.kernel.route.Vxlan;
 import io.vxseal.kernel.route.VxlanTunnel;
 import java.net.InetAddress;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** Bridges and VXLAN devices of a network in its namespace, one of each per subnet. */
 final class SubnetDevices {
@@ -120,6 +122,21 @@ final class SubnetDevices {
     int bridge(Subnet subnet, Map<String, Link> links) throws KernelException {
         Link known = links.get(bridgeName(subnet));
         return (known != null ? known : route.links().find(bridgeName(subnet)).orElseThrow()).index();
+    }
+
+    /** Returns whether each subnet has its VXLAN device here, up or down. */
+    boolean areThere() throws KernelException {
+        Set<String> names = new HashSet<>();
+        route.links().list().forEach(link -> names.add(link.name()));
+        return network.subnets().stream().allMatch(subnet -> names.contains(vxlanName(subnet)));
+    }
+
+    /** Returns the address that a VXLAN device here sends from, if there is one. */
+    Optional<InetAddress> local() throws KernelException {
+        return route.links().list().stream()
+                .flatMap(link -> link.tunnel().stream())
+                .flatMap(tunnel -> tunnel.local().stream())
+                .findFirst();
     }
 
     /** Sets all VXLAN devices down, so that no packet passes them until {@link #repair}. */

@@ -246,7 +246,7 @@ class ProtectionTest {
         try (StandardError log = new StandardError()) {
             driver.repair();
             driver.repair();
-            assertThat(log.said()).containsOnlyOnce("keeping the firewall rules that a previous run made for VNI " + VNI);
+            assertThat(log.said()).containsOnlyOnce("keeping the firewall rules of VNI " + VNI);
         }
         assertThat(isProtected(PORT)).isTrue();
         assertThat(isBlocked()).isTrue();

@@ -72,9 +72,14 @@ final class FailoverFirewall implements Firewall {
         }
     }
 
-    /** Restores the rules here first. The first call then removes those that an earlier process left in other firewalls. */
     @Override
     public int restore(Set<Segment> segments) throws FirewallException {
+        return restore(segments, Set.of());
+    }
+
+    /** Restores the rules here first, and then removes those that an earlier process left in other firewalls. */
+    @Override
+    public int restore(Set<Segment> segments, Set<Segment> outOfReach) throws FirewallException {
         lock.lock();
         try {
             int touched;
@@ -96,7 +101,7 @@ final class FailoverFirewall implements Firewall {
             }
             known.clear();
             known.addAll(segments);
-            earlier.remove(firewall -> failedOver && firewall == nftables);
+            earlier.remove(outOfReach, firewall -> failedOver && firewall == nftables);
             return touched;
         } finally {
             lock.unlock();
@@ -107,9 +112,10 @@ final class FailoverFirewall implements Firewall {
     public InstalledRules installed() throws FirewallException {
         lock.lock();
         try {
-            Set<Segment> found = new TreeSet<>(earlier.segments());
+            InstalledRules elsewhere = earlier.installed();
+            Set<Segment> found = new TreeSet<>(elsewhere.segments());
             boolean any = true;
-            boolean complete = true;
+            boolean complete = elsewhere.complete();
             try {
                 InstalledRules rules = preferred.installed();
                 found.addAll(rules.segments());
@@ -123,6 +129,11 @@ final class FailoverFirewall implements Firewall {
         } finally {
             lock.unlock();
         }
+    }
+
+    @Override
+    public boolean mayHaveSurplus() {
+        return failedOver;
     }
 
     @Override

@@ -63,11 +63,26 @@ public interface Firewall {
     int restore(Set<Segment> segments) throws FirewallException;
 
     /**
+     * As {@link #restore(Set)}, but leaves an earlier process's rules in other backends, and for the other IP version, where segments
+     * are out of reach: it is not known over which version their devices send. These rules are restored as well.
+     *
+     * @param outOfReach segments whose devices are in network namespaces that this process cannot open; among {@code segments}
+     */
+    default int restore(Set<Segment> segments, Set<Segment> outOfReach) throws FirewallException {
+        return restore(segments);
+    }
+
+    /**
      * Returns the rules that are there.
      *
      * @throws FirewallException if the rules cannot be read
      */
     InstalledRules installed() throws FirewallException;
+
+    /** Returns whether rules that were to be removed may be left, because the last call could not list all of them. */
+    default boolean mayHaveSurplus() {
+        return false;
+    }
 
     /** Returns what the rules dropped since this object was made, as of the last call that read them. Reads nothing itself. */
     Drops drops();

@@ -5,7 +5,6 @@ import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.libc.LibC;
 import io.vxseal.kernel.netlink.AddressFamily;
-import io.vxseal.kernel.netlink.NetlinkDescriptor;
 import io.vxseal.kernel.netlink.NetlinkSocket;
 import io.vxseal.kernel.netns.Namespace;
 import java.net.InetAddress;
@@ -15,10 +14,6 @@ import java.util.Optional;
 
 /** The links of a network namespace and their addresses. Each add is either done completely or leaves nothing behind. */
 public final class Links {
-    private static final String PROBE = "probe";
-    private static final int PROBE_MTU = 1400;
-    private static final InetAddress ANY_IPV6 = InetAddress.ofLiteral("::");
-
     private final NetlinkSocket socket;
 
     Links(NetlinkSocket socket) {
@@ -78,36 +73,9 @@ public final class Links {
         }
     }
 
-    /**
-     * Returns whether there is a VXLAN device, up or down and in whichever namespace, whose datagrams travel in this namespace with this
-     * VNI and port. The kernel lists the devices of one namespace only, but refuses a second one of a VNI, port and IP version: so this
-     * adds one of each version, down and in a namespace of its own, and deletes it.
-     */
-    public boolean hasVxlan(int vni, int port) throws KernelException {
-        try (Namespace scratch = Namespace.create();
-                NetlinkSocket inside = NetlinkSocket.open(scratch, NetlinkDescriptor.NETLINK_ROUTE)) {
-            Links links = new Links(inside);
-            return isTaken(new Vxlan(PROBE, vni, port, PROBE_MTU, Optional.empty(), ""), scratch, links)
-                    || isTaken(new Vxlan(PROBE, vni, port, PROBE_MTU, Optional.of(ANY_IPV6), ""), scratch, links);
-        }
-    }
-
-    private boolean isTaken(Vxlan probe, Namespace scratch, Links links) throws KernelException {
-        try {
-            socket.request("look for a VXLAN device with VNI " + probe.vni(), batch -> LinkMessages.writeVxlan(batch, probe, 0, scratch));
-        } catch (KernelException refused) {
-            if (refused.errno() == Errno.EEXIST) {
-                return true;
-            }
-            if (refused.errno() == Errno.EPFNOSUPPORT) {
-                // The kernel has no IPv6.
-                return false;
-            }
-            throw refused;
-        }
-        // Its namespace ends some time after it was closed, and the VNI would be taken until then.
-        links.delete(probe.name());
-        return false;
+    /** Opens a probe for VXLAN devices, in whichever namespace, whose datagrams travel in this one. */
+    public VxlanProbe vxlanProbe() throws KernelException {
+        return VxlanProbe.in(socket);
     }
 
     /**

@@ -100,20 +100,31 @@ class LinksTest extends UnderlayAndOverlay {
     /** The namespace of the device is not asked, and each VNI stays free that was. */
     @ParameterizedTest
     @ValueSource(strings = {"0.0.0.0", "10.55.0.1", "fd00:55::1"})
-    void hasVxlanFindsDeviceInAnyNamespace(String local) throws Exception {
+    void probeFindsVxlanDeviceInAnyNamespace(String local) throws Exception {
         Links links = underlay.route.links();
+        boolean ipv6 = local.contains(":");
         for (int asked = 0; asked < 5; asked++) {
-            assertThat(links.hasVxlan(4097, 4789)).isFalse();
+            assertThat(isTaken(4097, 4789)).isFalse();
         }
         vxlan(local.equals("0.0.0.0") ? Optional.empty() : Optional.of(InetAddress.ofLiteral(local)));
-        assertThat(links.hasVxlan(4097, 4789)).isTrue();
-        assertThat(links.hasVxlan(4097, 4790)).isFalse();
-        assertThat(links.hasVxlan(4098, 4789)).isFalse();
+        assertThat(isTaken(4097, 4789)).isTrue();
+        assertThat(isTaken(4097, 4790)).isFalse();
+        assertThat(isTaken(4098, 4789)).isFalse();
+        try (VxlanProbe probe = links.vxlanProbe()) {
+            assertThat(probe.finds(4097, 4789, ipv6)).isTrue();
+            assertThat(probe.finds(4097, 4789, !ipv6)).isFalse();
+        }
         overlay.run("ip link set vx0 down");
-        assertThat(links.hasVxlan(4097, 4789)).as("down").isTrue();
+        assertThat(isTaken(4097, 4789)).as("down").isTrue();
         overlay.route.links().delete("vx0");
-        assertThat(links.hasVxlan(4097, 4789)).isFalse();
+        assertThat(isTaken(4097, 4789)).isFalse();
         assertThat(links.list()).extracting(Link::name).doesNotContain("probe");
+    }
+
+    private boolean isTaken(int vni, int port) throws Exception {
+        try (VxlanProbe probe = underlay.route.links().vxlanProbe()) {
+            return probe.finds(vni, port);
+        }
     }
 
     @Test
