@@ -182,7 +182,9 @@ class ForgedAnswersTest {
 
     @Test
     void answersWithoutTheirQuestionDoNotKeepServicesFromOtherContainers() throws Exception {
-        forging(container("a"), (socket, plugin, question) -> {
+        TestHost hostile = container("a");
+        trickling(hostile);
+        forging(hostile, (socket, plugin, question) -> {
             Message answer = new Message(question.getHeader().getID());
             answer.getHeader().setFlag(Flags.QR);
             answer.getHeader().setFlag(Flags.TC);
