@@ -26,6 +26,9 @@ final class Inquiry implements AutoCloseable {
 
     private static final int NUMBERS = 1 << 16;
 
+    /** Datagrams taken at once that answer no question. More come from somebody who sends in the engine's name. */
+    private static final int MOST_STRAYS = 64;
+
     private final Catalogue catalogue;
     private final QuestionSchedule schedule;
     private final Selector selector;
@@ -133,19 +136,25 @@ final class Inquiry implements AutoCloseable {
     }
 
     /**
-     * Takes the answers that have arrived.
+     * Takes the answers that have arrived. A container may send any number in the engine's name; then the questions are asked from
+     * another one after a pause.
      *
      * @return whether there was one
      */
     boolean receive(long now) {
         boolean some = false;
+        int strays = 0;
         while (server.isPresent()) {
             try {
                 Optional<NameServer.Answer> answer = server.get().receive();
                 if (answer.isEmpty()) {
                     return some;
                 }
-                some |= take(answer.get(), now);
+                if (take(server.get(), answer.get(), now)) {
+                    some = true;
+                } else if (++strays > MOST_STRAYS) {
+                    reopenSoon(now);
+                }
             } catch (IOException unreachable) {
                 reopenSoon(now);
             }
@@ -153,17 +162,18 @@ final class Inquiry implements AutoCloseable {
         return some;
     }
 
-    private boolean take(NameServer.Answer answer, long now) {
+    private boolean take(NameServer from, NameServer.Answer answer, long now) throws IOException {
         Asked question = asked.remove(answer.id());
         if (question == null) {
             return false;
         }
+        NameServer.Answer whole = answer.truncated() ? from.askByTcp(answer.id(), question.question) : answer;
         lastAnswer = now;
         retry = FIRST_RETRY;
         switch (question.question) {
-            case Question.NameOf it -> answer.names().stream().findFirst().ifPresent(name -> catalogue.name(it.address(), name, now));
-            case Question.AddressesOf it -> catalogue.addresses(it.service(), answer.addresses(), now);
-            case Question.TasksOf it -> catalogue.tasks(it.service(), answer.addresses(), question.at, now);
+            case Question.NameOf it -> whole.names().stream().findFirst().ifPresent(name -> catalogue.name(it.address(), name, now));
+            case Question.AddressesOf it -> catalogue.addresses(it.service(), whole.addresses(), now);
+            case Question.TasksOf it -> catalogue.tasks(it.service(), whole.addresses(), question.at, now);
         }
         return true;
     }

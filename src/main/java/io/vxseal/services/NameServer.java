@@ -2,11 +2,12 @@ package io.vxseal.services;
 
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
-import java.io.DataInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
 import java.nio.channels.SelectionKey;
@@ -43,7 +44,8 @@ final class NameServer implements AutoCloseable {
     /** Octets of an answer that fits a datagram (EDNS, RFC 6891): the addresses of 200 tasks. */
     private static final int MAX_DATAGRAM = 4096;
 
-    private static final int TCP_TIMEOUT = (int) Duration.ofMillis(500).toMillis();
+    /** Time for a whole answer over TCP. The server is on this host. */
+    private static final Duration TCP_TIMEOUT = Duration.ofMillis(500);
 
     private final Namespace namespace;
     private final InetSocketAddress address;
@@ -54,10 +56,14 @@ final class NameServer implements AutoCloseable {
      * An answer.
      *
      * @param id of the question
+     * @param truncated whether it has to be asked for over TCP
      * @param names in a PTR answer; none if there is no such name, or the server could not find out
      * @param addresses in an A answer, likewise
      */
-    record Answer(int id, List<String> names, List<InetAddress> addresses) {}
+    record Answer(int id, boolean truncated, List<String> names, List<InetAddress> addresses) {
+        /** A datagram that is no answer, and so none to any question. */
+        private static final Answer MALFORMED = new Answer(-1, false, List.of(), List.of());
+    }
 
     private NameServer(Namespace namespace, InetSocketAddress address, DatagramChannel channel) {
         this.namespace = namespace;
@@ -125,19 +131,16 @@ final class NameServer implements AutoCloseable {
      * @throws IOException if the server does not listen, or is not reached
      */
     Optional<Answer> receive() throws IOException {
-        while (true) {
-            received.clear();
-            if (channel.read(received) <= 0) {
-                return Optional.empty();
-            }
-            byte[] octets = new byte[received.flip().remaining()];
-            received.get(octets);
-            try {
-                Message message = new Message(octets);
-                return Optional.of(read(message.getHeader().getFlag(Flags.TC) ? askByTcp(message) : message));
-            } catch (IOException malformed) {
-                // Not an answer, or one that cannot be had whole: as if none had come.
-            }
+        received.clear();
+        if (channel.read(received) <= 0) {
+            return Optional.empty();
+        }
+        byte[] octets = new byte[received.flip().remaining()];
+        received.get(octets);
+        try {
+            return Optional.of(read(new Message(octets)));
+        } catch (IOException malformed) {
+            return Optional.of(Answer.MALFORMED);
         }
     }
 
@@ -151,11 +154,16 @@ final class NameServer implements AutoCloseable {
                 default -> { }
             }
         }
-        return new Answer(message.getHeader().getID(), names, addresses);
+        return new Answer(message.getHeader().getID(), message.getHeader().getFlag(Flags.TC), names, addresses);
     }
 
-    /** Asks a truncated answer's question again. The server is on this host, and is not waited for long. */
-    private Message askByTcp(Message truncated) throws IOException {
+    /**
+     * Asks a question whose answer did not fit a datagram.
+     *
+     * @throws IOException also if the answer takes too long, whatever arrives of it: a container may send in the server's place
+     */
+    Answer askByTcp(int id, Question question) throws IOException {
+        long end = System.nanoTime() + TCP_TIMEOUT.toNanos();
         var opened = new Object() {
             @Nullable SocketChannel channel;
         };
@@ -171,17 +179,33 @@ final class NameServer implements AutoCloseable {
             throw new IOException("no TCP socket");
         }
         try (Socket socket = opened.channel.socket()) {
-            socket.setSoTimeout(TCP_TIMEOUT);
-            socket.connect(address, TCP_TIMEOUT);
-            Message question = Message.newQuery(truncated.getQuestion());
-            question.getHeader().setID(truncated.getHeader().getID());
-            byte[] octets = question.toWire();
+            socket.connect(address, millisUntil(end));
+            byte[] octets = message(id, question);
             socket.getOutputStream().write(ByteBuffer.allocate(2 + octets.length).putShort((short) octets.length).put(octets).array());
-            DataInputStream in = new DataInputStream(socket.getInputStream());
-            byte[] answer = new byte[in.readUnsignedShort()];
-            in.readFully(answer);
-            return new Message(answer);
+            byte[] length = read(socket, 2, end);
+            return read(new Message(read(socket, Short.toUnsignedInt(ByteBuffer.wrap(length).getShort()), end)));
         }
+    }
+
+    private static byte[] read(Socket socket, int length, long end) throws IOException {
+        byte[] octets = new byte[length];
+        for (int read = 0; read < length; ) {
+            socket.setSoTimeout(millisUntil(end));
+            int some = socket.getInputStream().read(octets, read, length - read);
+            if (some < 0) {
+                throw new EOFException("an answer over TCP ends early");
+            }
+            read += some;
+        }
+        return octets;
+    }
+
+    private static int millisUntil(long end) throws SocketTimeoutException {
+        int left = (int) Duration.ofNanos(end - System.nanoTime()).toMillis();
+        if (left <= 0) {
+            throw new SocketTimeoutException("an answer over TCP takes too long");
+        }
+        return left;
     }
 
     @Override

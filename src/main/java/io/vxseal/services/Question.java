@@ -2,6 +2,8 @@ package io.vxseal.services;
 
 import java.net.InetAddress;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** A question to the engine's name server about the services of one network. */
 sealed interface Question {
@@ -21,24 +23,17 @@ sealed interface Question {
      * @param network which may have dots
      */
     record ServiceName(String service, String network) implements Comparable<ServiceName> {
-        private static final int LABELS = 4;
-        private static final int TASK_ID_LENGTH = 25;
+        /** A service, a slot, a task's id of 25 characters, and a network, of the characters that the engine has in names. */
+        private static final Pattern TASK = Pattern.compile("([A-Za-z0-9_-]+)\\.[A-Za-z0-9_-]+\\.[a-z0-9]{25}\\.([A-Za-z0-9_.-]+)");
 
         /**
-         * Reads the service from the name of an endpoint.
+         * Reads the service from the name of an endpoint. It may come from a name server outside.
          *
          * @return empty for a container that is no service's task
          */
         static Optional<ServiceName> ofEndpoint(String name) {
-            String[] labels = name.split("\\.", LABELS);
-            return labels.length == LABELS && isTaskId(labels[2]) && !labels[0].isEmpty() && !labels[3].isEmpty()
-                    ? Optional.of(new ServiceName(labels[0], labels[3]))
-                    : Optional.empty();
-        }
-
-        private static boolean isTaskId(String label) {
-            return label.length() == TASK_ID_LENGTH
-                    && label.chars().allMatch(c -> c >= '0' && c <= '9' || c >= 'a' && c <= 'z');
+            Matcher task = TASK.matcher(name);
+            return task.matches() ? Optional.of(new ServiceName(task.group(1), task.group(2))) : Optional.empty();
         }
 
         /** Returns the service of which {@link #toString} returned the text, and which is on a network of that name. */

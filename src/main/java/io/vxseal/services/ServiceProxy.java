@@ -36,8 +36,8 @@ public final class ServiceProxy implements AutoCloseable {
     private final Listener listener;
     private final Selector selector;
 
-    /** Guards everything below, and the networks. */
-    private final ReentrantLock lock = new ReentrantLock();
+    /** Guards everything below, and the networks. Fair, so that calls get it while answers come without end. */
+    private final ReentrantLock lock = new ReentrantLock(true);
 
     private final Map<String, NetworkServices> networks = new TreeMap<>();
     private final KnownServices known;

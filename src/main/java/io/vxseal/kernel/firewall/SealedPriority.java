@@ -22,7 +22,8 @@ import java.util.stream.Stream;
  * <p>A sealed datagram also gets its firewall mark back before source NAT. Where NAT changes its source, the kernel looks for
  * its route anew, with the mark it has by then (ip_xfrm_me_harder() in {@code net/netfilter/nf_nat_proto.c}), behind all rules
  * for what leaves. Without the mark it would find no policy and send the datagram in clear. With it the datagram is sealed, or
- * blocked if it has another source address than this node's.
+ * blocked if it has another source address than this node's. The table judges datagrams right behind source NAT, because a chain
+ * of another program may come between and change the mark again.
  *
  * <p>The table also has the chains of {@link ConntrackGuard}.
  */
@@ -32,6 +33,9 @@ public final class SealedPriority implements AutoCloseable {
 
     /** Priority right before the chains that translate sources (NF_IP_PRI_NAT_SRC, 100). */
     private static final int BEFORE_SOURCE_NAT = 99;
+
+    /** Priority right behind those chains. No route is looked up after that. */
+    private static final int BEHIND_SOURCE_NAT = 101;
 
     private final NftTable table;
     private final NftContent content;
@@ -53,16 +57,18 @@ public final class SealedPriority implements AutoCloseable {
                         SecurityPathMatch.ours("in")
                                 .map(sealed -> "meta l4proto udp %s meta priority set 0x%x".formatted(sealed, PRIORITY)))
                 .toList();
-        // A rule is carried out from left to right, up to the first match that fails: the mark comes back whatever the priority is.
+        List<String> remarking = SecurityPathMatch.ours("out")
+                .map(sealed -> "meta l4proto udp %s meta mark set 0x%x".formatted(sealed, mark))
+                .toList();
         List<String> leaving = Stream.concat(
                         SecurityPathMatch.ours("out")
-                                .map(sealed -> "meta l4proto udp %s meta mark set 0x%x meta priority 0x%x meta priority set 0"
-                                        .formatted(sealed, mark, PRIORITY)),
+                                .map(sealed -> "meta l4proto udp %s meta priority 0x%x meta priority set 0".formatted(sealed, PRIORITY)),
                         Stream.of("meta l4proto udp meta priority 0x%x %s".formatted(PRIORITY, DropCounter.OUTGOING.drop())))
                 .toList();
         List<NftContent.Chain> chains = new ArrayList<>(ConntrackGuard.chains(mark));
         chains.add(NftContent.Chain.base("incoming", "filter hook input priority 400", incoming));
-        chains.add(NftContent.Chain.base("leaving", "filter hook postrouting priority " + BEFORE_SOURCE_NAT, leaving));
+        chains.add(NftContent.Chain.base("remarking", "filter hook postrouting priority " + BEFORE_SOURCE_NAT, remarking));
+        chains.add(NftContent.Chain.base("leaving", "filter hook postrouting priority " + BEHIND_SOURCE_NAT, leaving));
         NftTable table = new NftTable(CommandRunner.in(namespace), NftFamily.INET, "vxseal-priority", () ->
                 "the kernel may lack nftables' \"ipsec\" (CONFIG_NFT_XFRM): modprobe -a nf_tables nft_xfrm");
         return new SealedPriority(table, NftContent.of(List.of(DropCounter.values()), chains));

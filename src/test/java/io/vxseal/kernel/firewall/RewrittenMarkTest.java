@@ -87,6 +87,24 @@ class RewrittenMarkTest {
         }
     }
 
+    /**
+     * What has the priority from there on only stands for a datagram that lost its state there, as by source NAT behind a chain that
+     * changes the mark: this kernel has no state to lose.
+     */
+    @ParameterizedTest
+    @EnumSource
+    void tableJudgesDatagramsBehindSourceNat(Transport transport) throws Exception {
+        network(transport);
+        underlay.run("nft add table inet theirs");
+        underlay.run(List.of("nft", "add chain inet theirs out { type filter hook postrouting priority srcnat; }"));
+        underlay.run("nft add rule inet theirs out meta l4proto udp meta priority set 0x%x".formatted(SealedPriority.PRIORITY));
+        try (SealedPriority priority = SealedPriority.in(underlay.namespace, MARK)) {
+            assertThat(left(container, 16, 0, 0, 0)).as("without the table: what this test would see").isOne();
+            priority.restore();
+            assertThat(left(container, 16, 0, 0, 0)).isZero();
+        }
+    }
+
     @ParameterizedTest
     @EnumSource
     void tableLetsDatagramsOfPlainNetworksPass(Transport transport) throws Exception {

@@ -107,6 +107,27 @@ class SealedPriorityTest {
         }
     }
 
+    /** A chain at the same priority as source NAT comes before it or behind it, as they were made. */
+    @Test
+    void sendsNothingInClearWhereAForeignChainChangesTheMarkRightBeforeTranslation() throws Exception {
+        underlay.run("nft add table ip theirs");
+        underlay.run(List.of("nft", "add chain ip theirs nat { type nat hook postrouting priority srcnat; }"));
+        underlay.run("nft add rule ip theirs nat oifname wire snat to 10.55.0.9");
+        underlay.run(List.of("nft", "add chain ip theirs mark { type filter hook postrouting priority srcnat; }"));
+        underlay.run("nft add rule ip theirs mark udp dport 4789 meta mark set 0");
+        try (FrameMark mark = FrameMark.in(overlay.namespace, MARK);
+                SealedPriority priority = SealedPriority.in(underlay.namespace, MARK)) {
+            mark.restore();
+            priority.restore();
+            overlay.run(List.of("bash", "-c", "echo x > /dev/udp/10.44.0.9/9"));
+            assertThat(arrived("udp dport 4789")).as("in clear").isZero();
+            assertThat(arrived("meta l4proto esp")).as("sealed").isZero();
+            priority.remove();
+            overlay.run(List.of("bash", "-c", "echo x > /dev/udp/10.44.0.9/9"));
+            assertThat(arrived("udp dport 4789")).as("in clear, without the table: what this test would see").isPositive();
+        }
+    }
+
     /** Priorities are class handles to queueing disciplines; a class that a rule of the host chose stays. */
     @ParameterizedTest
     @CsvSource({"'', none", "meta priority set 1:10, 1:10"})
