@@ -38,11 +38,11 @@ final class Announcements {
      * Takes what a session announced, or holds it back: until its turn has come, newer records may replace it.
      *
      * @param whenDue called when it is the turn of a record that was held back
-     * @return the nodes whose record changed
+     * @return the nodes whose record changed; empty if nothing was taken
      */
-    Set<String> takeDue(HubSession session, Consumer<HubSession> whenDue) {
+    Optional<Set<String>> takeDue(HubSession session, Consumer<HubSession> whenDue) {
         if (session.announced.isEmpty() || session.isHeldBack) {
-            return Set.of();
+            return Optional.empty();
         }
         Duration wait = rates.untilNext(session.node(), timer.nanoTime());
         if (wait.isZero()) {
@@ -54,27 +54,26 @@ final class Announcements {
             session.isHeldBack = false;
             sessions.over(session.channel).ifPresent(whenDue);
         });
-        return Set.of();
+        return Optional.empty();
     }
 
     /**
      * Takes what a session announced before it ended, if its node's rate allows.
      *
-     * @return the nodes whose record changed
+     * @return the nodes whose record changed; empty if nothing was taken
      */
-    Set<String> takeLast(HubSession session) {
-        return rates.mayBeLast(session.node(), timer.nanoTime()) ? take(session) : Set.of();
+    Optional<Set<String>> takeLast(HubSession session) {
+        return rates.mayBeLast(session.node(), timer.nanoTime()) ? take(session) : Optional.empty();
     }
 
-    private Set<String> take(HubSession session) {
-        if (session.announced.isEmpty()) {
-            return Set.of();
-        }
-        NodeRecord record = session.announced.get();
+    private Optional<Set<String>> take(HubSession session) {
+        Optional<NodeRecord> taken = session.announced;
         session.announced = Optional.empty();
-        session.acknowledging = true;
-        rates.count(session.node(), record.octets(), timer.nanoTime());
-        return records.announce(record, sessions.role(session), timer.wallTime().toEpochMilli());
+        return taken.map(record -> {
+            session.acknowledging = true;
+            rates.count(session.node(), record.octets(), timer.nanoTime());
+            return records.announce(record, sessions.role(session), timer.wallTime().toEpochMilli());
+        });
     }
 
     /**

@@ -199,7 +199,7 @@ public final class Hub {
     public void closed(MessageChannel channel) {
         sessions.over(channel).ifPresent(session -> {
             sessions.remove(session);
-            changed(announcements.takeLast(session));
+            announcements.takeLast(session).ifPresent(this::changed);
             subscriptions.remove(session);
             changed(records.closed(session.node(), channel.lastReceived(), timer.nanoTime()));
             reports.forget(session);
@@ -223,10 +223,7 @@ public final class Hub {
     private void flush() {
         scheduled = false;
         for (HubSession session : sessions.touched()) {
-            Set<String> nodes = announcements.takeDue(session, this::touch);
-            if (!nodes.isEmpty()) {
-                changed(nodes);
-            }
+            announcements.takeDue(session, this::touch).ifPresent(this::changed);
         }
         synchronize();
         sessions.touch(subscriptions.directChanged());
