@@ -74,7 +74,7 @@ public final class KeyAuthority {
         ROTATE,
         /** The next ring is due, but most managers are out of view. */
         AWAIT_MAJORITY,
-        /** Sign the same keys again, under a higher version: the signature they have will soon be worth nothing. */
+        /** Sign the same keys again, under a higher version: the signature will soon be worth nothing, or does not name all revoked keys. */
         SIGN_AGAIN
     }
 
@@ -98,13 +98,14 @@ public final class KeyAuthority {
      * @param external whether the engine delivered the keys
      * @param valid whether its signature can still be verified with today's root, its author is still a manager, and no former manager's
      *     ring counts more somewhere
+     * @param namesRevoked whether it names those of its keys that are revoked
      * @param left until its author's certificate ends
      * @param outlasted whether this node's own certificate ends later, so that signing again would help
      * @param age since its keys were made, by the author's clock and ours; may be nonsense if they differ
      * @param known since this node learnt its keys
      */
     record InForce(
-            boolean external, boolean valid, Duration left, boolean outlasted, Duration age, Duration known) {}
+            boolean external, boolean valid, boolean namesRevoked, Duration left, boolean outlasted, Duration age, Duration known) {}
 
     /** Decides; the answer changes with time alone, so ask again every second. */
     Duty duty(Situation now) {
@@ -122,10 +123,14 @@ public final class KeyAuthority {
         // A clock set back would stop rotation, one set forward would race it: so time by our own clock bounds both.
         boolean due = now.requested() || max(ring.age(), ring.known()).compareTo(rotation) >= 0;
         boolean learnt = ring.known().compareTo(apart) >= 0;
-        if (!due || !learnt || ring.external()) {
-            return Duty.NOTHING;
+        boolean rotates = due && learnt && !ring.external();
+        if (rotates && now.majority()) {
+            return Duty.ROTATE;
         }
-        return now.majority() ? Duty.ROTATE : Duty.AWAIT_MAJORITY;
+        if (!ring.namesRevoked()) {
+            return Duty.SIGN_AGAIN;
+        }
+        return rotates ? Duty.AWAIT_MAJORITY : Duty.NOTHING;
     }
 
     /** Three fresh keys. Tags begin anywhere in the lower half, and every later one is greater. */

@@ -257,7 +257,7 @@ public final class RingKeeper implements Rings {
         Instant now = timer.wallTime();
         RingTrust self = trust.orElseThrow();
         Optional<InForce> inForce = signed.map(ring -> new InForce(ring.external(),
-                verified && isManager.test(ring.mark().author()) && !isContested(),
+                verified && isManager.test(ring.mark().author()) && !isContested(), namesRevokedKeys(ring),
                 Duration.between(now, ring.until()), self.until().isAfter(ring.until()),
                 Duration.between(ring.made(), now), Duration.ofNanos(timer.nanoTime() - known)));
         KeyAuthority.Duty duty = authority.duty(
@@ -280,6 +280,14 @@ public final class RingKeeper implements Rings {
      */
     private boolean isContested() {
         return contest().isPresent() && timer.nanoTime() - taken >= authority.apart().toNanos();
+    }
+
+    /**
+     * Returns whether the ring names all revoked keys that it has. Until one does, only the managers that received the removal have that, in
+     * memory: if their plugins end before the keys change, the keys would stay.
+     */
+    private boolean namesRevokedKeys(SignedRing ring) {
+        return ring.external() || ring.revoked().containsAll(revoked.among(ring.keys()));
     }
 
     private Optional<SignedRing> contest() {

@@ -60,11 +60,11 @@ class KeyAuthorityTest {
 
     @Test
     void signatureIsRenewedBeforeItExpires() {
-        assertThat(duty(true, true, new InForce(true, false, LONG, false, SHORT, SHORT))).isEqualTo(SIGN_AGAIN);
-        assertThat(duty(true, true, new InForce(false, true, SHORT, true, SHORT, SHORT))).isEqualTo(SIGN_AGAIN);
-        assertThat(duty(true, false, new InForce(false, true, SHORT, true, LONG, LONG)))
+        assertThat(duty(true, true, new InForce(true, false, true, LONG, false, SHORT, SHORT))).isEqualTo(SIGN_AGAIN);
+        assertThat(duty(true, true, new InForce(false, true, true, SHORT, true, SHORT, SHORT))).isEqualTo(SIGN_AGAIN);
+        assertThat(duty(true, false, new InForce(false, true, true, SHORT, true, LONG, LONG)))
                 .as("without a majority too").isEqualTo(SIGN_AGAIN);
-        assertThat(duty(true, true, new InForce(false, true, SHORT, false, SHORT, SHORT)))
+        assertThat(duty(true, true, new InForce(false, true, true, SHORT, false, SHORT, SHORT)))
                 .as("own certificate ends no later").isEqualTo(NOTHING);
     }
 
@@ -76,7 +76,15 @@ class KeyAuthorityTest {
         assertThat(wished(true, false, ring(false, LONG, LONG))).as("without a majority")
                 .isEqualTo(AWAIT_MAJORITY);
         assertThat(wished(true, true, ring(true, LONG, LONG))).as("the engine's keys").isEqualTo(NOTHING);
-        assertThat(wished(true, true, new InForce(false, false, LONG, false, LONG, LONG))).isEqualTo(SIGN_AGAIN);
+        assertThat(wished(true, true, new InForce(false, false, true, LONG, false, LONG, LONG))).isEqualTo(SIGN_AGAIN);
+    }
+
+    @Test
+    void ringIsSignedAgainForRevokedKeysUnlessAnotherIsDue() {
+        InForce due = new InForce(false, true, false, LONG, false, LONG, LONG);
+        assertThat(wished(true, true, due)).isEqualTo(ROTATE);
+        assertThat(wished(true, false, due)).as("without a majority").isEqualTo(SIGN_AGAIN);
+        assertThat(wished(true, true, new InForce(false, true, false, LONG, false, SHORT, SHORT))).as("too early").isEqualTo(SIGN_AGAIN);
     }
 
     @Test
@@ -121,6 +129,6 @@ class KeyAuthorityTest {
     }
 
     private static InForce ring(boolean external, Duration age, Duration known) {
-        return new InForce(external, true, LONG, true, age, known);
+        return new InForce(external, true, true, LONG, true, age, known);
     }
 }

@@ -134,6 +134,25 @@ class RingKeeperTest {
         assertThat(haveCommonKeys(m2.keys(), known)).isFalse();
     }
 
+    /** The first manager's plugin may end before it may change the keys, for want of time or of a majority. */
+    @Test
+    void anotherManagerReplacesKeysThoughTheFirstEndsBeforeItsFirstRotation() throws RefusedException {
+        keep(m1);
+        KeyRing known = m1.keys();
+        m1.onRemoval("w1");
+        for (int second = 0; second < 3; second++) {
+            m1.keep(true, false, false, Duration.ofSeconds(second));
+        }
+        assertThat(m1.keys()).isEqualTo(known);
+        assertThat(m1.mark().version()).as("signed again once").isEqualTo(2);
+        m2.take(octets(m1));
+        for (int rotation = 1; rotation <= 3; rotation++) {
+            timer.pass(APART);
+            keep(m2);
+        }
+        assertThat(haveCommonKeys(m2.keys(), known)).isFalse();
+    }
+
     @Test
     void removalIsLoggedOnceForTheKeysThatItRevokes() throws Exception {
         keep(m1);
