@@ -65,6 +65,11 @@ public class HubBenchmark {
         }
 
         @Override
+        public boolean has(byte[] octets) {
+            return false;
+        }
+
+        @Override
         public void take(byte[] ring) {
             throw new IllegalStateException("no ring is brought here");
         }

@@ -87,6 +87,23 @@ class ClusterKeysTest extends Hosts {
         assertThat(List.of(a, b)).allMatch(h -> h.ring().equals(keys(10, 11, 12)));
     }
 
+    /** Each change once went back to the hub that it came from, and to the node's own: both counted it, and closed the session. */
+    @Test
+    void manyChangesOfEnginesKeysCloseNoSession() {
+        KeyAuthority authority = new KeyAuthority(HALF_A_DAY, Duration.ofSeconds(1), 0, new SecureRandom());
+        Host a = host(1, Role.MANAGER, swarm, authority);
+        Host b = host(2, Role.WORKER, swarm, authority);
+        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
+        await("one group with one ring", () -> a.members() == 2 && sameRing(a, b));
+        for (int tag = 10; tag < 30; tag++) {
+            KeyRing now = keys(tag, tag - 1, tag + 1);
+            a.cluster().offer(now);
+            await("everyone's", () -> sameRing(a, b) && b.ring().equals(now));
+        }
+        assertThat(a.cluster().status().refusals()).isEmpty();
+        assertThat(a.members()).isEqualTo(2);
+    }
+
     @Test
     void keysRotateOnlyWhileMajorityOfManagersIsReached() throws Exception {
         Host a = host(1, Role.MANAGER, swarm, Duration.ofSeconds(1));

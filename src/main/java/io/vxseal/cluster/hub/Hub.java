@@ -123,12 +123,7 @@ public final class Hub {
             }
             case Message.Heartbeat(var ring, var rotate) -> takeMark(session, ring, rotate);
             case Message.Ping() -> session.answer(new Message.Heartbeat(rings.mark(), rings.isRotationRequested()));
-            case Message.Ring(var octets) -> {
-                if (!session.mayBringRing(timer.nanoTime())) {
-                    throw new RefusedException(Refusal.RING_RATE, "another ring");
-                }
-                rings.take(octets);
-            }
+            case Message.Ring(var octets) -> take(session, octets);
             case Message.Subscribe wanted -> subscriptions.replace(session, wanted, sessions.role(session));
             case Message.Announce(var record) -> {
                 if (!record.node().equals(session.node())) {
@@ -177,6 +172,17 @@ public final class Hub {
     private void answer(HubSession session, Message message) {
         session.answer(message);
         touch(session);
+    }
+
+    /** Takes a ring. This node's own session and a ring that the hub has cost nothing, and are not counted. */
+    private void take(HubSession session, byte[] octets) throws RefusedException {
+        if (session.node().equals(self) || rings.has(octets)) {
+            return;
+        }
+        if (!session.mayBringRing(timer.nanoTime())) {
+            throw new RefusedException(Refusal.RING_RATE, "another ring");
+        }
+        rings.take(octets);
     }
 
     private void takeMark(HubSession session, RingMark ring, boolean rotate) {

@@ -12,6 +12,8 @@ final class RingExchange {
     private final Rings rings;
     private final Uplinks uplinks;
     private final RefusalListener refusals;
+    /** The hub whose ring is being taken. */
+    private Optional<Uplink> sender = Optional.empty();
 
     RingExchange(Rings rings, Uplinks uplinks, RefusalListener refusals) {
         this.rings = rings;
@@ -44,12 +46,19 @@ final class RingExchange {
         }
     }
 
-    /** Takes a ring that a hub sent. */
+    /** Takes a ring that a hub sent. It is not sent back to that hub. */
     void take(Uplink up, byte[] octets) {
+        RingMark before = rings.mark();
+        sender = Optional.of(up);
         try {
             rings.take(octets);
         } catch (RefusedException e) {
             refusals.refused(e, up.hub());
+        } finally {
+            sender = Optional.empty();
+        }
+        if (!rings.mark().equals(before)) {
+            up.ring = rings.mark();
         }
     }
 
@@ -57,7 +66,9 @@ final class RingExchange {
     void changed() {
         for (Uplink up : uplinks.all()) {
             sendHeartbeat(up);
-            sendNewer(up);
+            if (!sender.equals(Optional.of(up))) {
+                sendNewer(up);
+            }
         }
     }
 }

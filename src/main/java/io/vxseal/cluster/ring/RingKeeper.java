@@ -206,8 +206,13 @@ public final class RingKeeper implements Rings {
     }
 
     @Override
+    public boolean has(byte[] octets) {
+        return signed.filter(ring -> ring.hasOctets(octets)).isPresent();
+    }
+
+    @Override
     public void take(byte[] octets) throws RefusedException {
-        if (signed.filter(ring -> ring.hasOctets(octets)).isPresent()) {
+        if (has(octets)) {
             return;
         }
         SignedRing theirs = trust.orElseThrow(() -> new RefusedException(Refusal.RING, "a ring before this node's certificates are there")).open(octets);

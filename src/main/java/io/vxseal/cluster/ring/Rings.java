@@ -13,6 +13,9 @@ public interface Rings {
     /** Returns the ring, if it is newer than this one. */
     Optional<Message.Ring> newerThan(RingMark theirs);
 
+    /** Returns whether this is the ring that this node has, to the octet. */
+    boolean has(byte[] octets);
+
     /**
      * Takes a ring that another node brought, unless this node has it or a newer one.
      *

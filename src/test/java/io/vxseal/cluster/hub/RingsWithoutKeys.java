@@ -20,6 +20,11 @@ abstract class RingsWithoutKeys implements Rings {
     }
 
     @Override
+    public final boolean has(byte[] octets) {
+        return false;
+    }
+
+    @Override
     public final boolean isRotationRequested() {
         return false;
     }
