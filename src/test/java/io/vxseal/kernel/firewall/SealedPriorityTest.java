@@ -111,10 +111,10 @@ class SealedPriorityTest {
     @Test
     void sendsNothingInClearWhereAForeignChainChangesTheMarkRightBeforeTranslation() throws Exception {
         underlay.run("nft add table ip theirs");
-        underlay.run(List.of("nft", "add chain ip theirs nat { type nat hook postrouting priority srcnat; }"));
-        underlay.run("nft add rule ip theirs nat oifname wire snat to 10.55.0.9");
-        underlay.run(List.of("nft", "add chain ip theirs mark { type filter hook postrouting priority srcnat; }"));
-        underlay.run("nft add rule ip theirs mark udp dport 4789 meta mark set 0");
+        underlay.run(List.of("nft", "add chain ip theirs marks { type filter hook postrouting priority srcnat; }"));
+        underlay.run("nft add rule ip theirs marks udp dport 4789 meta mark set 0");
+        underlay.run(List.of("nft", "add chain ip theirs out { type nat hook postrouting priority srcnat; }"));
+        underlay.run("nft add rule ip theirs out oifname wire snat to 10.55.0.9");
         try (FrameMark mark = FrameMark.in(overlay.namespace, MARK);
                 SealedPriority priority = SealedPriority.in(underlay.namespace, MARK)) {
             mark.restore();
