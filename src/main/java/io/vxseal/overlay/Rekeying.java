@@ -47,6 +47,9 @@ final class Rekeying {
 
     /** Changes to another ring. Joins that wait for keys are woken even if the kernel refuses some of its states. */
     void change(KeyRing now) throws KernelException {
+        if (closed) {
+            return;
+        }
         ring = now;
         try {
             // With no node to exchange packets with, for example after a long partition, there is nothing to hand over.
@@ -116,7 +119,7 @@ final class Rekeying {
         cluster.offer(now);
     }
 
-    /** Takes no further step. */
+    /** Changes nothing more, whatever is still under way. */
     void close() {
         closed = true;
     }

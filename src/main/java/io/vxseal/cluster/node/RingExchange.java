@@ -12,8 +12,6 @@ final class RingExchange {
     private final Rings rings;
     private final Uplinks uplinks;
     private final RefusalListener refusals;
-    /** The hub whose ring is being taken. */
-    private Optional<Uplink> sender = Optional.empty();
 
     RingExchange(Rings rings, Uplinks uplinks, RefusalListener refusals) {
         this.rings = rings;
@@ -46,19 +44,12 @@ final class RingExchange {
         }
     }
 
-    /** Takes a ring that a hub sent. It is not sent back to that hub. */
+    /** Takes a ring that a hub sent. */
     void take(Uplink up, byte[] octets) {
-        RingMark before = rings.mark();
-        sender = Optional.of(up);
         try {
             rings.take(octets);
         } catch (RefusedException e) {
             refusals.refused(e, up.hub());
-        } finally {
-            sender = Optional.empty();
-        }
-        if (!rings.mark().equals(before)) {
-            up.ring = rings.mark();
         }
     }
 
@@ -66,9 +57,7 @@ final class RingExchange {
     void changed() {
         for (Uplink up : uplinks.all()) {
             sendHeartbeat(up);
-            if (!sender.equals(Optional.of(up))) {
-                sendNewer(up);
-            }
+            sendNewer(up);
         }
     }
 }
