@@ -2,6 +2,7 @@ package io.vxseal.overlay;
 
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
+import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterListener;
 import io.vxseal.cluster.ClusterSettings;
@@ -115,6 +116,22 @@ final class DriverParts {
 
     Driver driver() throws KernelException {
         return new Driver(host(), encryption(), detector(), store(), Duration.ZERO, this::cluster);
+    }
+
+    /** Starts a process of the plugin on a node with this address: the driver has recovered what an earlier one left. */
+    Driver start(InetAddress address) throws Exception {
+        Driver driver = driver();
+        driver.recover();
+        driver.self(new NodeAddresses(address, address));
+        return driver;
+    }
+
+    /** Brings an encrypted network up, with keys and an endpoint here, 10.44.0.2. */
+    static void serve(Driver driver, Network network) throws DriverException {
+        driver.createNetwork(network);
+        driver.initialKeys(keys());
+        driver.createEndpoint(network.id(), "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
+        driver.join(network.id(), "here", "");
     }
 
     /** Returns a network whose subnet is 10.44.0.0/24. */

@@ -3,8 +3,6 @@ package io.vxseal.overlay;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.vxseal.address.Cidr;
-import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.netns.Namespace;
@@ -12,7 +10,6 @@ import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -44,9 +41,7 @@ class ForeignPolicyTest {
         host.run("ip link set wire up");
         host.run("ip neigh add 10.55.0.2 lladdr 02:42:00:00:00:02 dev wire");
         parts = new DriverParts(host, folder);
-        driver = parts.driver();
-        driver.recover();
-        driver.self(new NodeAddresses(HERE, HERE));
+        driver = parts.start(HERE);
     }
 
     @AfterEach
@@ -57,10 +52,7 @@ class ForeignPolicyTest {
     }
 
     private void serve() throws Exception {
-        driver.createNetwork(DriverParts.network(NETWORK, 4242, true));
-        driver.initialKeys(DriverParts.keys());
-        driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
-        driver.join(NETWORK, "here", "container");
+        DriverParts.serve(driver, DriverParts.network(NETWORK, 4242, true));
         driver.peersChanged(List.of(new PeerChange.Added(DriverParts.peer(NETWORK, "there", "10.44.0.3", THERE))));
     }
 

@@ -2,7 +2,6 @@ package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.address.Cidr;
 import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.kernel.TestHost;
@@ -13,7 +12,6 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -44,13 +42,8 @@ class RefusedRepairTest {
     void open() throws Exception {
         host = new TestHost(folder.resolve("host"));
         parts = new DriverParts(host, folder);
-        driver = parts.driver();
-        driver.recover();
-        driver.self(new NodeAddresses(HERE, HERE));
-        driver.createNetwork(DriverParts.network(NETWORK, 4242, true));
-        driver.initialKeys(DriverParts.keys());
-        driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
-        driver.join(NETWORK, "here", "container");
+        driver = parts.start(HERE);
+        DriverParts.serve(driver, DriverParts.network(NETWORK, 4242, true));
         driver.peersChanged(IntStream.range(0, NODES)
                 .<PeerChange>mapToObj(node -> new PeerChange.Added(DriverParts.peer(
                         NETWORK, "there" + node, "10.44.0.1" + node, InetAddress.ofLiteral("10.55.1." + node))))

@@ -2,8 +2,6 @@ package io.vxseal.overlay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.address.Cidr;
-import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
@@ -15,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
-import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -40,18 +37,9 @@ class RekeyingTest {
     void open() throws Exception {
         host = new TestHost(folder.resolve("host"));
         parts = new DriverParts(host, folder);
-        start();
-        driver.createNetwork(DriverParts.network(NETWORK, 4242, true));
-        driver.initialKeys(DriverParts.keys());
-        driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
-        driver.join(NETWORK, "here", "");
+        driver = parts.start(HERE);
+        DriverParts.serve(driver, DriverParts.network(NETWORK, 4242, true));
         driver.peersChanged(List.of(new PeerChange.Added(DriverParts.peer(NETWORK, "there", "10.44.0.3", THERE))));
-    }
-
-    private void start() throws Exception {
-        driver = parts.driver();
-        driver.recover();
-        driver.self(new NodeAddresses(HERE, HERE));
     }
 
     @AfterEach
@@ -73,7 +61,7 @@ class RekeyingTest {
         assertThat(sealsUnder(DriverParts.keys().getFirst())).as("before the process ends").isTrue();
 
         driver.close();
-        start();
+        driver = parts.start(HERE);
         driver.initialKeys(OTHER_KEYS);
 
         assertThat(sealsUnder(DriverParts.keys().getFirst())).as("after").isTrue();
@@ -87,7 +75,7 @@ class RekeyingTest {
     @Test
     void newProcessUsesTheRingAtOnceIfItIsTheOneInForce() throws Exception {
         driver.close();
-        start();
+        driver = parts.start(HERE);
         driver.initialKeys(DriverParts.keys());
         assertThat(keysInForce().keys()).isEqualTo(DriverParts.keys());
     }

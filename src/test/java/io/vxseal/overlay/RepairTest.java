@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.address.Cidr;
-import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.EspProbe;
 import io.vxseal.kernel.TestHost;
@@ -56,9 +55,7 @@ class RepairTest {
 
     /** Starts a process of the plugin. */
     private void start() throws Exception {
-        driver = parts.driver();
-        driver.recover();
-        driver.self(new NodeAddresses(HERE, HERE));
+        driver = parts.start(HERE);
     }
 
     @AfterEach

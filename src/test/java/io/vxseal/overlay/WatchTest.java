@@ -6,7 +6,6 @@ import static org.awaitility.Awaitility.await;
 
 import io.vxseal.StandardError;
 import io.vxseal.address.Cidr;
-import io.vxseal.address.NodeAddresses;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.journal.Event;
 import io.vxseal.kernel.TestHost;
@@ -46,9 +45,7 @@ class WatchTest {
         host.run("ip link set other up");
         host.run("ip address add 10.55.0.1/24 dev wire");
         parts = new DriverParts(host, folder).firewall(Firewall.Backend.AUTO, List.of());
-        driver = parts.driver();
-        driver.recover();
-        driver.self(new NodeAddresses(HERE, HERE));
+        driver = parts.start(HERE);
     }
 
     @AfterEach
@@ -60,10 +57,7 @@ class WatchTest {
 
     /** Creates an encrypted network with an endpoint here, 10.44.0.2, and one on another node, 10.44.0.3. */
     private void serve(Map<String, String> options) throws Exception {
-        driver.createNetwork(Network.of(NETWORK, options, DriverParts.pools()));
-        driver.initialKeys(DriverParts.keys());
-        driver.createEndpoint(NETWORK, "here", Cidr.parse("10.44.0.2/24"), Optional.empty());
-        driver.join(NETWORK, "here", "");
+        DriverParts.serve(driver, Network.of(NETWORK, options, DriverParts.pools()));
         driver.peersChanged(List.of(new PeerChange.Added(DriverParts.peer(NETWORK, "there", "10.44.0.3", THERE))));
     }
 
