@@ -137,7 +137,7 @@ final class Invariants {
             boolean connected = host.isUp() && world.hosts.stream().anyMatch(hub -> isReachable(host, hub) && world.network.isConnected(host.id, hub.id));
             for (SimulatedHost hub : world.hosts) {
                 String key = host.processId() + " " + hub.processId();
-                if (connected || host.role == Role.MANAGER || !isReachable(host, hub)) {
+                if (connected || host.role == Role.MANAGER || !isReachable(host, hub) || world.network.hasUnnoticedBreak(host.id, hub.id)) {
                     cutOffSince.remove(key);
                 } else {
                     long since = cutOffSince.computeIfAbsent(key, _ -> world.network.now());

@@ -31,6 +31,8 @@ final class VirtualNetwork {
     private final boolean encoding;
     private final PriorityQueue<Task> tasks = new PriorityQueue<>();
     private final Set<Session> sessions = new LinkedHashSet<>();
+    /** Sessions that broke without a word, which the client has yet to notice. */
+    private final Set<Session> unnoticed = new LinkedHashSet<>();
     private final Set<Set<String>> cuts = new HashSet<>();
     private long now;
     private long order;
@@ -93,6 +95,11 @@ final class VirtualNetwork {
     /** Returns whether a session of these two stands, and both ends would hear of each other. */
     boolean isConnected(String a, String b) {
         return a.equals(b) || sessions.stream().anyMatch(session -> session.isBetween(a, b));
+    }
+
+    /** Returns whether a client takes a session with a hub for one that stands, although it broke. */
+    boolean hasUnnoticedBreak(String client, String hub) {
+        return unnoticed.stream().anyMatch(session -> session.client.self.node().equals(client) && session.hub.self.node().equals(hub));
     }
 
     void cut(String a, String b) {
@@ -176,6 +183,7 @@ final class VirtualNetwork {
             }
             broken = true;
             sessions.remove(this);
+            unnoticed.add(this);
             for (Channel end : List.of(client, hub)) {
                 end.lastReceived = end.lastReceived();
                 end.frozen = true;
@@ -252,6 +260,9 @@ final class VirtualNetwork {
         private void tellClosed() {
             if (!closed) {
                 closed = true;
+                if (this == session.client) {
+                    unnoticed.remove(session);
+                }
                 if (end.isAlive()) {
                     end.closed(this);
                 }
