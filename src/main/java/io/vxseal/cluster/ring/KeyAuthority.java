@@ -20,7 +20,7 @@ public final class KeyAuthority {
     static final int KEY_OCTETS = 16;
 
     /** Time without a change among the managers before the first ring is made: others may yet bring one. */
-    static final Duration SETTLE = Duration.ofMillis(1500);
+    static final Duration SETTLE = Duration.ofMillis(500);
 
     /** The same, while managers of the swarm's list are missing. */
     static final Duration SETTLE_INCOMPLETE = Duration.ofSeconds(5);

@@ -26,12 +26,13 @@ import org.junit.jupiter.api.Test;
 class KeyAuthorityTest {
     private static final Duration LONG = Duration.ofDays(1);
     private static final Duration SHORT = Duration.ofSeconds(1);
+    private static final Duration SHORTER = KeyAuthority.SETTLE.dividedBy(2);
 
     private final KeyAuthority authority = new KeyAuthority(Duration.ofHours(12), 0, new SecureRandom());
 
     @Test
     void firstRingWaitsForRingsOfOthers() {
-        assertThat(authority.duty(new Situation(true, true, true, SHORT, Optional.empty(), false))).isEqualTo(NOTHING);
+        assertThat(authority.duty(new Situation(true, true, true, SHORTER, Optional.empty(), false))).isEqualTo(NOTHING);
         assertThat(authority.duty(new Situation(true, true, true, KeyAuthority.SETTLE, Optional.empty(), false)))
                 .isEqualTo(FIRST);
         assertThat(authority.duty(new Situation(true, false, true, KeyAuthority.SETTLE, Optional.empty(), false)))
