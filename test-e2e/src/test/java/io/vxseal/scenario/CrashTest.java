@@ -36,6 +36,9 @@ class CrashTest {
     /** Crashes of each host; {@code ./test --soak} sets more. Two JVMs that start on emulated hosts take a minute. */
     private static final int CRASHES = Integer.getInteger("vxseal.crashes", 2);
 
+    /** Seed of the moments at which processes are killed. */
+    private static final long SEED = Long.getLong("vxseal.crashes.seed", 1);
+
     private static final int PER_SECOND = 20;
     private static final int OTHER_PORT = 4801;
     private static final Duration LONGEST = Duration.ofMinutes(15 + 2L * CRASHES);
@@ -45,7 +48,7 @@ class CrashTest {
     /** The activity that a crash interrupts. */
     private enum Moment { JOIN, OTHER_KEYS, ROTATION, LEAVE, REST }
 
-    private final Random random = new Random();
+    private final Random random = new Random(SEED);
     private final SecureRandom octets = new SecureRandom();
     private List<Footprint> before;
     private Capture capture;
@@ -98,12 +101,14 @@ class CrashTest {
     }
 
     private void killOnBothHosts(Lab lab) {
+        System.out.printf("kills: -Dvxseal.crashes.seed=%d%n", SEED);
         for (int n = 0; n < CRASHES; n++) {
             Moment moment = Moment.values()[n % Moment.values().length];
             List<String> processes = Together.map(lab.guests(), guest -> Product.process(guest).orElseThrow());
+            List<Duration> delays = lab.guests().stream().map(_ -> Duration.ofMillis(random.nextInt(1500))).toList();
             begin(moment, lab);
             Together.each(lab.guests(), guest -> {
-                Await.pause(Duration.ofMillis(random.nextInt(1500)));
+                Await.pause(delays.get(lab.guests().indexOf(guest)));
                 guest.sh("kill -9 " + processes.get(lab.guests().indexOf(guest)));
             });
             awaitBack(lab, processes);
