@@ -31,12 +31,14 @@ public final class Hub {
     private final String self;
     private final long process;
     private final Timer timer;
+    private final Predicate<String> isManager;
     private final Rings rings;
     private final RefusalListener refusals;
     private final Claims claims = new Claims();
     private final Records records;
     private final Subscriptions subscriptions;
     private final HubSessions sessions;
+    private final RemovedNodes removed;
     private final Announcements announcements;
     private final OwnRecall recall;
     private final HubReadiness readiness;
@@ -59,15 +61,17 @@ public final class Hub {
         this.timer = timer;
         this.rings = rings;
         this.refusals = refusals;
+        this.isManager = isManager;
         this.sessions = new HubSessions(isManager);
+        this.removed = new RemovedNodes(self);
         this.records = new Records(retention, claims);
         this.announcements = new Announcements(timer, refusals, claims, records, sessions);
-        this.subscriptions = new Subscriptions(records, claims);
-        this.recall = new OwnRecall(timer, recalled -> sessions.of(self).ifPresent(own -> answer(own, recalled)));
+        this.subscriptions = new Subscriptions(records, claims, removed);
         this.readiness = new HubReadiness(self, timer, records);
-        this.hubRings = new HubRings(self, timer, rings, sessions);
+        this.hubRings = new HubRings(self, timer, rings, sessions, readiness);
         this.rounds = new SendRounds(timer, sessions, subscriptions, announcements, readiness,
-                new HubSession.Source(subscriptions::visible, rings, hubRings::mayHave, announcements::acknowledgement));
+                new HubSession.Source(subscriptions::visible, subscriptions::isRemoved, rings, hubRings::mayHave, announcements::acknowledgement));
+        this.recall = new OwnRecall(self, timer, records, sessions, rounds::touch);
         this.reports = new ReportRounds(timer);
         this.checks = new CheckRounds(timer);
     }
@@ -76,6 +80,10 @@ public final class Hub {
 
     /** Begins a session of a node. */
     public void opened(MessageChannel channel) {
+        if (removed.contains(channel.peer().node())) {
+            refuseRemoved(channel);
+            return;
+        }
         HubSession session = new HubSession(channel, timer.nanoTime());
         sessions.add(session).ifPresent(before -> {
             subscriptions.remove(before);
@@ -124,7 +132,7 @@ public final class Hub {
                 }
                 session.announced = Optional.of(record);
             }
-            case Message.RecallRequest() -> recall(session);
+            case Message.RecallRequest() -> recall.request(session);
             case Message.RecallReply(var networks) -> recall.take(session.node(), networks);
             case Message.Goodbye(var incarnation, var revision) -> {
                 boolean again = session.left;
@@ -150,23 +158,6 @@ public final class Hub {
         return nodes().stream().filter(record -> !record.ended()).map(NodeRecord::node).toList();
     }
 
-    /** Answers what a node announced before. */
-    private void recall(HubSession session) {
-        Optional<NodeRecord> known = records.chosen(session.node());
-        if (known.isEmpty() && session.node().equals(self)) {
-            recall.begin();
-            sessions.all().stream().filter(other -> other != session && other.greeted)
-                    .forEach(other -> answer(other, new Message.RecallRequest()));
-        } else {
-            session.answer(new Message.RecallReply(known.map(NodeRecord::networks).orElse(List.of())));
-        }
-    }
-
-    private void answer(HubSession session, Message message) {
-        session.answer(message);
-        rounds.touch(session);
-    }
-
     /** Goes on sending: the session's queue has room again. */
     public void drained(MessageChannel channel) {
         sessions.over(channel).ifPresent(session -> {
@@ -188,11 +179,55 @@ public final class Hub {
         });
     }
 
+    // ---- removed nodes
+
+    /**
+     * Takes the list of all nodes of the swarm, as this manager's engine has it now. A node that is not on it any more was removed: its session and
+     * its record end, it has none from then on, and its keys are replaced.
+     */
+    public void swarmNodes(Set<String> nodes) {
+        Set<String> known = records.nodes();
+        known.addAll(sessions.nodes());
+        Set<String> changed = removed.listed(nodes, known, timer.nanoTime());
+        removedChanged(changed);
+        rounds.touch(subscriptions.removedChanged(changed));
+    }
+
+    private void removedChanged(Set<String> nodes) {
+        for (String node : nodes) {
+            if (!removed.contains(node)) {
+                rounds.changed(records.readmit(node));
+            } else if (!records.isRemoved(node)) {
+                remove(node);
+            }
+        }
+    }
+
+    /** Revokes the keys, unless another manager does and this hub gave the node none: one that starts hears of all earlier removals. */
+    private void remove(String node) {
+        boolean hasKeys = removed.byEngine().contains(node)
+                || readiness.isReady() && (sessions.of(node).isPresent() || records.direct(node).isPresent());
+        sessions.of(node).ifPresent(session -> {
+            refuseRemoved(session.channel);
+            closed(session.channel);
+        });
+        rounds.changed(records.remove(node, timer.nanoTime()));
+        if (hasKeys) {
+            rings.onRemoval(node);
+        }
+    }
+
+    private void refuseRemoved(MessageChannel channel) {
+        refusals.refused(Refusal.NODE, channel.peer().node(), "it was removed from the swarm");
+        channel.close(Refusal.NODE.text());
+    }
+
     // ---- other hubs
 
     /** Names the managers whose hubs there should be. */
     public void managers(Set<String> nodes) {
         readiness.managers(nodes);
+        removedChanged(removed.managers(isManager));
         // One that was promoted may have the ring now.
         sessions.all().stream().filter(session -> session.channel.peer().role() == Role.MANAGER).forEach(rounds::touch);
         for (HubSession session : List.copyOf(sessions.all())) {
@@ -213,11 +248,13 @@ public final class Hub {
 
     /** Begins this node's session with another hub. */
     public void hubOpened(String hub, long hubProcess) {
+        removed.hubOpened(hub, hubProcess);
         rounds.changed(records.hubOpened(hub, hubProcess, timer.nanoTime()));
     }
 
     /** Takes the records of another hub's sessions. */
     public void recordsReceived(String hub, Message.Records received) {
+        removedChanged(removed.received(hub, received));
         rounds.changed(records.received(hub, received, timer.nanoTime()));
     }
 
@@ -294,6 +331,11 @@ public final class Hub {
     /** Returns the nodes with a session that show a manager's certificate and are not on the engine's list of managers. */
     public Set<String> unlistedManagers() {
         return sessions.unlistedManagers();
+    }
+
+    /** Returns the nodes that were removed from the swarm. */
+    public Set<String> removed() {
+        return removed.all();
     }
 
     /** Returns the nodes with a session. */

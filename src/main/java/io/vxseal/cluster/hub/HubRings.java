@@ -5,6 +5,7 @@ import io.vxseal.cluster.message.Timer;
 import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.cluster.ring.Rings;
+import io.vxseal.swarm.Role;
 
 /** The ring at a hub: rings that nodes bring, and which nodes may have it. Pure, one thread. */
 final class HubRings {
@@ -12,12 +13,14 @@ final class HubRings {
     private final Timer timer;
     private final Rings rings;
     private final HubSessions sessions;
+    private final HubReadiness readiness;
 
-    HubRings(String self, Timer timer, Rings rings, HubSessions sessions) {
+    HubRings(String self, Timer timer, Rings rings, HubSessions sessions, HubReadiness readiness) {
         this.self = self;
         this.timer = timer;
         this.rings = rings;
         this.sessions = sessions;
+        this.readiness = readiness;
     }
 
     /** Takes a ring. This node's own session and a ring that the hub has cost nothing, and are not counted. */
@@ -41,9 +44,10 @@ final class HubRings {
 
     /**
      * Returns whether a node may have the ring. One that may have been removed gets none until it is on the list of managers or shows a worker's
-     * certificate: else it had keys of rings that its removal causes.
+     * certificate: else it had keys of rings that its removal causes. A hub that starts gives workers none before it has heard from the others
+     * which nodes were removed.
      */
     boolean mayHave(HubSession session) {
-        return !session.left && !sessions.isUnlistedManager(session);
+        return !session.left && !sessions.isUnlistedManager(session) && (readiness.isReady() || sessions.role(session) == Role.MANAGER);
     }
 }

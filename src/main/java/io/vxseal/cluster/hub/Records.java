@@ -38,6 +38,8 @@ final class Records {
     /** Nodes whose direct record changed since {@link #takeDirectChanges}. */
     private Set<String> directChanges = new HashSet<>();
     private final Set<InetAddress> lost = new HashSet<>();
+    /** Nodes that were removed from the swarm: nothing that is known of them counts. */
+    private final Set<String> removed = new HashSet<>();
 
     Records(Retention retention, Claims claims) {
         this.retention = retention;
@@ -129,6 +131,23 @@ final class Records {
         boolean isLater = incarnation > known.incarnation();
         return end(node, known.ended(Math.max(incarnation, known.incarnation()),
                 Math.max(isLater ? 1 : Math.min(known.revision() + 1, NodeRecord.GREATEST), revision)), now);
+    }
+
+    /** Ends the record of a node that was removed from the swarm: no copy of it counts, whichever hub has it, until the node is readmitted. */
+    Set<String> remove(String node, long now) {
+        removed.add(node);
+        // Of the next incarnation, which a node that is readmitted has to outdo, as it has to outdo an earlier process with a fast clock.
+        return goodbye(node, Math.min(incarnation(node) + 1, NodeRecord.GREATEST), 1, now);
+    }
+
+    /** Lets records of a node count again. */
+    Set<String> readmit(String node) {
+        return removed.remove(node) ? choose(Set.of(node)) : Set.of();
+    }
+
+    /** Returns whether a node was removed, and not readmitted. */
+    boolean isRemoved(String node) {
+        return removed.contains(node);
     }
 
     /** Ends the record of a silent node. Any other hub's copy of the same incarnation counts more: that hub may have a session with it. */
@@ -258,7 +277,7 @@ final class Records {
     }
 
     private Optional<NodeRecord> choose(String node) {
-        return newest(node).filter(record -> !record.ended());
+        return removed.contains(node) ? Optional.empty() : newest(node).filter(record -> !record.ended());
     }
 
     /** Returns the newest record of a node, or what is left of it. */
