@@ -43,6 +43,7 @@ public final class Hub {
     private final OwnRecall recall;
     private final HubReadiness readiness;
     private final HubRings hubRings;
+    private final RecordRelay relay;
     private final SendRounds rounds;
     private final ReportRounds reports;
     private final CheckRounds checks;
@@ -69,7 +70,8 @@ public final class Hub {
         this.subscriptions = new Subscriptions(records, claims, removed);
         this.readiness = new HubReadiness(self, timer, records);
         this.hubRings = new HubRings(self, timer, rings, sessions, readiness);
-        this.rounds = new SendRounds(timer, sessions, subscriptions, announcements, readiness,
+        this.relay = new RecordRelay(timer, refusals, sessions, subscriptions);
+        this.rounds = new SendRounds(timer, sessions, subscriptions, relay, announcements, readiness,
                 new HubSession.Source(subscriptions::visible, subscriptions::isRemoved, rings, hubRings::mayHave, announcements::acknowledgement));
         this.recall = new OwnRecall(self, timer, records, sessions, rounds::touch);
         this.reports = new ReportRounds(timer);
@@ -296,6 +298,7 @@ public final class Hub {
     public void tick() {
         sessions.touch(subscriptions.outdated());
         announcements.forgetIdle();
+        relay.forgetIdle();
         rounds.changed(records.expire(timer.nanoTime()));
         rounds.synchronize();
     }

@@ -21,16 +21,18 @@ final class SendRounds {
     private final Timer timer;
     private final HubSessions sessions;
     private final Subscriptions subscriptions;
+    private final RecordRelay relay;
     private final Announcements announcements;
     private final HubReadiness readiness;
     private final HubSession.Source source;
     private boolean scheduled;
 
-    SendRounds(Timer timer, HubSessions sessions, Subscriptions subscriptions, Announcements announcements, HubReadiness readiness,
+    SendRounds(Timer timer, HubSessions sessions, Subscriptions subscriptions, RecordRelay relay, Announcements announcements, HubReadiness readiness,
             HubSession.Source source) {
         this.timer = timer;
         this.sessions = sessions;
         this.subscriptions = subscriptions;
+        this.relay = relay;
         this.announcements = announcements;
         this.readiness = readiness;
         this.source = source;
@@ -50,10 +52,8 @@ final class SendRounds {
 
     /** Has changed records sent to subscribers, and to the nodes themselves which claims have no effect. */
     void changed(Set<String> nodes) {
-        for (String node : nodes) {
-            sessions.touch(subscriptions.changed(node));
-            announcements.report(node);
-        }
+        relay.add(nodes);
+        nodes.forEach(announcements::report);
         schedule();
     }
 
@@ -70,6 +70,7 @@ final class SendRounds {
             announcements.takeDue(session, this::touch).ifPresent(this::changed);
         }
         synchronize();
+        relay.pass(this::schedule);
         sessions.touch(subscriptions.directChanged());
         sessions.takeTouched().forEach(this::flush);
         subscriptions.endOfRound();

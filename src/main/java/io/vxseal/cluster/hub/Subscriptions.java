@@ -86,6 +86,11 @@ final class Subscriptions {
         }));
     }
 
+    /** Returns the octets of a node's record as it was judged; empty if there is none any more. */
+    Optional<Integer> octets(String node) {
+        return claims.judged(node).map(each -> each.effective().octets());
+    }
+
     /** Takes a node's record as it was judged, and returns the sessions to which it has to be sent. */
     Set<HubSession> changed(String node) {
         NodeRecord now = claims.judged(node).map(each -> each.effective().only(_ -> true)).orElse(null);
