@@ -23,7 +23,7 @@ final class Announcements {
     private final Claims claims;
     private final Records records;
     private final HubSessions sessions;
-    private final RecordRates rates = new RecordRates();
+    private final RecordRates rates = new RecordRates(1);
     private final ReportedClaims reported = new ReportedClaims();
 
     Announcements(Timer timer, RefusalListener refusals, Claims claims, Records records, HubSessions sessions) {

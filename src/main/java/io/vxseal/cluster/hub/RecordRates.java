@@ -21,11 +21,17 @@ final class RecordRates {
     /** Time for the largest record, and so the longest that a node waits that sends none as its session ends. */
     private static final Duration LONGEST_WAIT = Duration.ofSeconds(NodeRecord.MOST_OCTETS / OCTETS_PER_SECOND);
 
+    private final int times;
     private final Map<String, TokenBucket> byNode = new HashMap<>();
+
+    /** @param times by which the rates are higher than that of what one session announces */
+    RecordRates(int times) {
+        this.times = times;
+    }
 
     /** Counts a change. */
     void count(String node, int octets, long now) {
-        byNode.computeIfAbsent(node, _ -> new TokenBucket(OCTETS_PER_SECOND, BURST, now)).take(Math.max(LEAST_OCTETS, octets), now);
+        byNode.computeIfAbsent(node, _ -> new TokenBucket((double) times * OCTETS_PER_SECOND, (double) times * BURST, now)).take(Math.max(LEAST_OCTETS, octets), now);
     }
 
     /** Returns how long the next change has to wait. */

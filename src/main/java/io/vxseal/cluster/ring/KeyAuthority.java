@@ -64,6 +64,11 @@ public final class KeyAuthority {
         return apart;
     }
 
+    /** Returns whether keys of this age would have been replaced, if the swarm had been up. */
+    boolean isOutlived(Duration age) {
+        return age.compareTo(rotation.plus(apart)) >= 0;
+    }
+
     /** Duty of the key authority. */
     enum Duty {
         /** Leave all as it is. */

@@ -7,14 +7,11 @@ import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.cluster.ring.KeyAuthority.InForce;
 import io.vxseal.cluster.ring.KeyAuthority.Situation;
-import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.swarm.Role;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
+import java.util.Collections;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -32,8 +29,6 @@ public final class RingKeeper implements Rings {
 
     /** Most versions that a ring may be ahead of this node's: years of rotations. */
     static final long LONGEST_STEP = 1_000_000;
-    /** Most versions by which a ring of a former manager is outdone; the outdoing has to stay within every node's longest step. */
-    static final long LONGEST_CONTEST = 1000;
 
     private final KeyAuthority authority;
     private final RingStore store;
@@ -43,8 +38,7 @@ public final class RingKeeper implements Rings {
 
     private Optional<RingTrust> trust = Optional.empty();
     private Optional<SignedRing> signed = Optional.empty();
-    /** A ring whose author the engine did not list; the list may be behind. */
-    private Optional<SignedRing> unlisted = Optional.empty();
+    private final UnlistedRing unlisted;
     /** Set if the signature verifies with today's root; checked when either changes. */
     private boolean verified;
     /** Keys that this node's engine delivered and no manager has confirmed. */
@@ -55,10 +49,10 @@ public final class RingKeeper implements Rings {
     private final RevokedKeys revoked = new RevokedKeys();
     /** Time at which the ring in force came. */
     private long taken;
+    /** Whether most managers have been reached since then, so that they have it, too. */
+    private boolean established;
     private KeyRing published = KeyRing.EMPTY;
-    private long known;
-    /** The tags of the keys in force, and when each first was. */
-    private final Map<Integer, Long> since = new HashMap<>();
+    private final KnownKeys known;
 
     /** Listener of the ring. */
     public interface Events {
@@ -79,9 +73,10 @@ public final class RingKeeper implements Rings {
         this.store = store;
         this.timer = timer;
         this.isManager = isManager;
+        this.unlisted = new UnlistedRing(isManager);
         this.events = events;
-        this.known = timer.nanoTime();
-        this.taken = known;
+        this.known = new KnownKeys(timer);
+        this.taken = timer.nanoTime();
     }
 
     /** Takes this node's certificates, new or renewed; the ring of another swarm ends. */
@@ -91,23 +86,17 @@ public final class RingKeeper implements Rings {
         if (!sameSwarm) {
             Optional<SignedRing> kept = store.read(now);
             // After leaving and coming back, the ring in memory is as good as the store's; another swarm's is nothing.
-            signed = kept.isPresent() ? kept : signed.filter(ring -> opens(now, ring));
+            signed = kept.isPresent() ? kept : signed.filter(ring -> now.opens(ring));
         }
-        verified = signed.filter(ring -> opens(now, ring)).isPresent();
+        verified = signed.filter(ring -> now.opens(ring)).isPresent();
         if (!sameSwarm) {
             revoked.clear();
         }
         signed.ifPresent(revoked::inForce);
         signOffered();
         publish();
-    }
-
-    private static boolean opens(RingTrust trust, SignedRing ring) {
-        try {
-            trust.open(ring.octets());
-            return true;
-        } catch (RefusedException _) {
-            return false;
+        if (!sameSwarm && signed.filter(ring -> isOfEarlierTime(ring, Optional.empty())).isPresent()) {
+            revokeOfEarlierTime();
         }
     }
 
@@ -191,7 +180,7 @@ public final class RingKeeper implements Rings {
     public void onRemoval(String node) {
         // A node may send good-byes as often as it likes.
         if (revokeKeys()) {
-            LOG.info("node {} left the swarm, or is no manager any more: rotating the keys until it has none of them", node);
+            LOG.info("node {} left the swarm, was removed, or is no manager any more: rotating the keys until it has none of them", node);
         }
     }
 
@@ -227,20 +216,41 @@ public final class RingKeeper implements Rings {
             throw new RefusedException(Refusal.RING_VERSION, "%s, which is far ahead of %s".formatted(theirs, signed.orElseThrow()));
         }
         if (!isManager.test(theirs.mark().author())) {
-            if (unlisted.filter(ring -> ring.mark().compareTo(theirs.mark()) >= 0).isEmpty()) {
-                unlisted = Optional.of(theirs);
-            }
+            unlisted.keep(theirs);
             throw new RefusedException(Refusal.RING_AUTHOR, "%s, whose author is no manager of the swarm now".formatted(theirs));
         }
+        boolean earlier = isOfEarlierTime(theirs, signed);
         LOG.info("took {}", theirs);
         inForce(theirs);
+        if (earlier) {
+            revokeOfEarlierTime();
+        }
+    }
+
+    /**
+     * Returns whether a ring that does not follow from the one in force is of an earlier time, as when all nodes lost theirs with their power but
+     * one that had been cut off. Keys were revoked since then, perhaps, and nobody knows of that any more. Its age counts by this
+     * node's clock, so a ring that follows is none, whenever it was made.
+     */
+    private boolean isOfEarlierTime(SignedRing ring, Optional<SignedRing> before) {
+        if (ring.external() || trust.orElseThrow().self().role() != Role.MANAGER
+                || before.filter(one -> !Collections.disjoint(one.keys().keys(), ring.keys().keys())).isPresent()) {
+            return false;
+        }
+        return authority.isOutlived(Duration.between(ring.made(), timer.wallTime()))
+                || established && before.filter(one -> one.made().isAfter(ring.made())).isPresent();
+    }
+
+    private void revokeOfEarlierTime() {
+        if (revokeKeys()) {
+            LOG.warn("the ring is of an earlier time, and nodes may have its keys that left the swarm since: rotating the keys until it has none of them");
+        }
     }
 
     /** Takes the ring of an author that the engine lists by now. */
     public void managersChanged() {
-        Optional<SignedRing> again = unlisted.filter(ring -> isManager.test(ring.mark().author()));
+        Optional<SignedRing> again = unlisted.takeListed();
         if (again.isPresent()) {
-            unlisted = Optional.empty();
             try {
                 take(again.get().octets());
             } catch (RefusedException e) {
@@ -259,12 +269,13 @@ public final class RingKeeper implements Rings {
      * @return whether a majority is what the next ring waits for
      */
     public boolean keep(boolean keyMaker, boolean complete, boolean majority, Duration still) {
+        established |= majority && signed.isPresent();
         Instant now = timer.wallTime();
         RingTrust self = trust.orElseThrow();
         Optional<InForce> inForce = signed.map(ring -> new InForce(ring.external(),
                 verified && isManager.test(ring.mark().author()) && !isContested(), namesRevokedKeys(ring),
                 Duration.between(now, ring.until()), self.until().isAfter(ring.until()),
-                Duration.between(ring.made(), now), Duration.ofNanos(timer.nanoTime() - known)));
+                Duration.between(ring.made(), now), known.age()));
         KeyAuthority.Duty duty = authority.duty(
                 new Situation(keyMaker, complete, majority, still, inForce, isRotationRequested()));
         switch (duty) {
@@ -284,7 +295,7 @@ public final class RingKeeper implements Rings {
      * again under a later version ends that.
      */
     private boolean isContested() {
-        return contest().isPresent() && timer.nanoTime() - taken >= authority.apart().toNanos();
+        return unlisted.contest(mark()).isPresent() && timer.nanoTime() - taken >= authority.apart().toNanos();
     }
 
     /**
@@ -295,13 +306,8 @@ public final class RingKeeper implements Rings {
         return ring.external() || ring.revoked().containsAll(revoked.among(ring.keys()));
     }
 
-    private Optional<SignedRing> contest() {
-        return unlisted.filter(ring -> ring.mark().compareTo(mark()) > 0 && ring.mark().version() - mark().version() <= LONGEST_CONTEST
-                && !isManager.test(ring.mark().author()));
-    }
-
     private void make(KeyRing keys, Instant made, boolean external) {
-        long version = Math.max(mark().version(), contest().map(ring -> ring.mark().version()).orElse(0L)) + 1;
+        long version = Math.max(mark().version(), unlisted.contest(mark()).map(ring -> ring.mark().version()).orElse(0L)) + 1;
         SignedRing ring = trust.orElseThrow().sign(version, made, external, keys, external ? Set.of() : revoked.among(keys));
         LOG.info("made {}", ring);
         inForce(ring);
@@ -312,6 +318,7 @@ public final class RingKeeper implements Rings {
         verified = true;
         revoked.inForce(ring);
         taken = timer.nanoTime();
+        established = false;
         if (ring.external()) {
             offered = Optional.empty();
         }
@@ -335,26 +342,16 @@ public final class RingKeeper implements Rings {
             return;
         }
         published = keys;
-        known = timer.nanoTime();
+        known.inForce(keys);
         rotationRequested = false;
-        List<Integer> tags = keys.keys().stream().map(Key::tag).toList();
-        since.keySet().retainAll(tags);
-        tags.forEach(tag -> since.putIfAbsent(tag, known));
         events.keys(keys);
     }
 
     /** Returns the ring in force, for people; empty before any. */
     public Optional<RingStatus> status() {
         return offered
-                .map(keys -> new RingStatus(known(keys), 0, trust.map(self -> self.self().node()).orElse(""), Instant.EPOCH, true))
+                .map(keys -> new RingStatus(known.describe(keys), 0, trust.map(self -> self.self().node()).orElse(""), Instant.EPOCH, true))
                 .or(() -> signed.map(ring -> new RingStatus(
-                        known(ring.keys()), ring.mark().version(), ring.mark().author(), ring.made(), ring.external())));
-    }
-
-    private List<RingStatus.KnownKey> known(KeyRing keys) {
-        long now = timer.nanoTime();
-        return keys.keys().stream()
-                .map(key -> new RingStatus.KnownKey(key.tag(), Duration.ofNanos(now - since.getOrDefault(key.tag(), now))))
-                .toList();
+                        known.describe(ring.keys()), ring.mark().version(), ring.mark().author(), ring.made(), ring.external())));
     }
 }

@@ -30,6 +30,16 @@ public interface RingTrust {
      */
     SignedRing open(byte[] octets) throws RefusedException;
 
+    /** Returns whether a ring verifies still. */
+    default boolean opens(SignedRing ring) {
+        try {
+            open(ring.octets());
+            return true;
+        } catch (RefusedException _) {
+            return false;
+        }
+    }
+
     /** Trust by the swarm's certificates. */
     static RingTrust of(SwarmIdentity identity) {
         return new RingTrust() {

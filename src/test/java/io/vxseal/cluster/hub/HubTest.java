@@ -490,6 +490,36 @@ class HubTest {
         assertThat(refused).isEmpty();
     }
 
+    /** Admission times are in memory only: a limit, not a promise. */
+    @Test
+    void claimThatComesFirstStandsAfterRestartOfAllHubs() {
+        NodeRecord holder = worker("w3", 1, 3, endpoint("first", 7));
+        NodeRecord rival = worker("w4", 1, 4, endpoint("rival", 7));
+        say(open("w3", Role.WORKER), new Message.Announce(holder));
+        say(open("w4", Role.WORKER), new Message.Announce(rival));
+        assertThat(endpoints(told(hub))).containsExactly("first");
+        Hub restarted = new Hub("m1", 2, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer, managers::contains,
+                new NoKeys(), (_, node, what) -> refused.add(node + ": " + what));
+        timer.pass(HubReadiness.SYNCHRONIZE);
+        restarted.tick();
+        for (NodeRecord record : List.of(rival, holder)) {
+            RecordedChannel channel = new RecordedChannel(record.node(), Role.WORKER, timer);
+            restarted.opened(channel);
+            restarted.received(channel, new Message.Announce(record));
+            timer.pass(BATCH);
+        }
+        assertThat(endpoints(told(restarted))).containsExactly("rival");
+    }
+
+    private List<Message.Records> told(Hub by) {
+        RecordedChannel channel = new RecordedChannel("w1", Role.WORKER, timer);
+        by.opened(channel);
+        by.received(channel, new Message.Hello(RingsWithoutKeys.MARK, false));
+        by.received(channel, new Message.Subscribe(Set.of(NET), false));
+        timer.pass(BATCH);
+        return channel.take(Message.Records.class);
+    }
+
     /** One that waits for a node to fall silent would have its endpoints for good otherwise. */
     @Test
     void nodeThatReturnsHasItsEndpointsBackFromOneThatTookItsVtep() {

@@ -28,8 +28,14 @@ class RingKeeperTest {
     private final RingKeeper m1 = keeper("m1");
     private final RingKeeper m2 = keeper("m2");
 
+    private RingKeeper afterLoss = m1;
+
     private RingKeeper keeper(String node) {
-        KeyAuthority authority = new KeyAuthority(ROTATION, APART, 0, new Random(node.hashCode()));
+        return keeper(node, Role.MANAGER);
+    }
+
+    private RingKeeper keeper(String node, Role role) {
+        KeyAuthority authority = new KeyAuthority(ROTATION, APART, 0, new Random(node.hashCode() + signatures.size()));
         RingKeeper keeper = new RingKeeper(authority, RingStore.NONE, timer, managers::contains, new RingKeeper.Events() {
             @Override
             public void keys(KeyRing keys) {
@@ -41,7 +47,7 @@ class RingKeeperTest {
                 // Nobody else is there.
             }
         });
-        keeper.become(new SimulatedTrust(new NodeName("swarm", Role.MANAGER, node), signatures));
+        keeper.become(new SimulatedTrust(new NodeName("swarm", role, node), signatures));
         return keeper;
     }
 
@@ -185,11 +191,78 @@ class RingKeeperTest {
         assertThat(m2.isRotationRequested()).isFalse();
     }
 
+    /** All nodes lost their rings with their power, but one that had been cut off for so long. */
+    private KeyRing meetRingFromBeforeLoss(Duration since, boolean majority) throws RefusedException {
+        for (int version = 1; version <= 3; version++) {
+            timer.pass(APART);
+            m1.requestRotation();
+            keep(m1);
+        }
+        byte[] kept = octets(m1);
+        timer.pass(since);
+        RingKeeper first = keeper("m1");
+        first.keep(true, true, majority, Duration.ofSeconds(10));
+        first.keep(true, true, majority, Duration.ofSeconds(11));
+        assertThat(first.mark().version()).isEqualTo(1);
+        first.take(kept);
+        assertThat(first.keys()).isEqualTo(m1.keys());
+        afterLoss = first;
+        return m1.keys();
+    }
+
+    private void assertReplacedByThreeRotations(KeyRing old) {
+        for (int rotation = 1; rotation <= 3; rotation++) {
+            timer.pass(APART);
+            keep(afterLoss);
+        }
+        assertThat(haveCommonKeys(afterLoss.keys(), old)).isFalse();
+    }
+
+    @Test
+    void ringThatOutlivedItsTimeIsReplacedByThreeRotations() throws RefusedException {
+        assertReplacedByThreeRotations(meetRingFromBeforeLoss(ROTATION.plus(APART), false));
+    }
+
+    @Test
+    void ringThatIsOlderThanThatOfMostManagersIsReplacedByThreeRotations() throws RefusedException {
+        assertReplacedByThreeRotations(meetRingFromBeforeLoss(Duration.ofHours(1), true));
+    }
+
+    /** A manager that was alone for its first seconds made a ring of its own. */
+    @Test
+    void ringInUseIsNotReplacedForOneThatNobodyElseHad() throws RefusedException {
+        KeyRing inUse = meetRingFromBeforeLoss(Duration.ofHours(1), false);
+        timer.pass(APART);
+        keep(afterLoss);
+        assertThat(afterLoss.keys()).isEqualTo(inUse);
+    }
+
+    @Test
+    void ringThatFollowsIsNotReplacedWhateverItsAuthorsClockSays() throws RefusedException {
+        keep(m1);
+        m2.take(octets(m1));
+        RingTrust author = new SimulatedTrust(new NodeName("swarm", Role.MANAGER, "m1"), signatures);
+        KeyRing next = new KeyAuthority(ROTATION, APART, 0, new Random(7)).rotate(m1.keys());
+        m2.keep(false, true, true, Duration.ofSeconds(10));
+        m2.take(author.sign(2, timer.wallTime().minus(Duration.ofDays(2)), false, next, Set.of()).octets());
+        assertThat(m2.keys()).isEqualTo(next);
+        assertThat(m2.isRotationRequested()).isFalse();
+    }
+
+    @Test
+    void workerDoesNotRevokeKeysForTheirAge() throws RefusedException {
+        keep(m1);
+        timer.pass(ROTATION.multipliedBy(2));
+        RingKeeper worker = keeper("w1", Role.WORKER);
+        worker.take(octets(m1));
+        assertThat(worker.isRotationRequested()).isFalse();
+    }
+
     @Test
     void ignoresFormerManagersRingThatIsFarAhead() throws RefusedException {
         contest();
         SimulatedTrust former = new SimulatedTrust(new NodeName("swarm", Role.MANAGER, "m1"), signatures);
-        byte[] ahead = former.sign(m2.mark().version() + RingKeeper.LONGEST_CONTEST + 1, timer.wallTime(), false, m1.keys(), Set.of()).octets();
+        byte[] ahead = former.sign(m2.mark().version() + UnlistedRing.LONGEST_CONTEST + 1, timer.wallTime(), false, m1.keys(), Set.of()).octets();
         assertThatThrownBy(() -> m2.take(ahead)).hasMessageContaining("no manager of the swarm now");
         timer.pass(APART);
         keep(m2);
