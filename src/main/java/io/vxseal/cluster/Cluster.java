@@ -95,6 +95,17 @@ public final class Cluster implements AutoCloseable {
         process.submit(member -> member.lost(other));
     }
 
+    /**
+     * Takes the ids of all nodes of the swarm, as this manager's engine lists them now; to be called again and again, as each list ends what
+     * the one before said. A node that is not on the list any more was removed from the swarm: its session and its endpoints end, here and by this
+     * hub's word on all managers, it has no other session, and the keys that it has are replaced. A list without this node counts for
+     * nothing, and so does every list on a worker.
+     */
+    public void swarmNodes(Set<String> nodes) {
+        Set<String> listed = Set.copyOf(nodes);
+        process.submit(member -> member.swarmNodes(listed));
+    }
+
     /** Announces an endpoint of this node, or its new shape. Its VTEP is ignored. */
     public void announce(Peer own) {
         process.submit(member -> member.node().announce(own));

@@ -29,7 +29,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
@@ -51,14 +50,13 @@ final class ClusterMember {
     private final ClusterNode node;
     private final HubDialer dialer;
     private final FormerManagers formerManagers;
+    private final RefusedNodes refusedNodes;
     private final MajorityWait majorityWait = new MajorityWait();
 
     private Optional<NodeName> self = Optional.empty();
     private Optional<InetAddress> vtep = Optional.empty();
     private Optional<Hub> hub = Optional.empty();
     private Optional<LocalChannel> local = Optional.empty();
-    /** The managers of the swarm, by the last list that named all. */
-    private Set<String> listed = Set.of();
     private boolean leaving;
 
     ClusterMember(KeyAuthority authority, Retention retention, RingStore store, Timer timer, RandomGenerator random,
@@ -67,6 +65,7 @@ final class ClusterMember {
         this.random = random;
         this.retention = retention;
         this.formerManagers = new FormerManagers(retention.away());
+        this.refusedNodes = new RefusedNodes(formerManagers, managers::isManager, timer, surroundings);
         this.surroundings = surroundings;
         this.refusals = refusals;
         this.quorum = new RotationQuorum(timer, managers);
@@ -170,27 +169,30 @@ final class ClusterMember {
         stopHub();
         node.clear();
         managers.forget();
-        listed = Set.of();
+        formerManagers.forget();
         self = Optional.empty();
     }
 
     /** Takes the engine's list of managers. */
     void listed(ManagerAddresses.Listing now) {
-        Set<String> removed = new TreeSet<>(listed);
-        removed.removeAll(now.nodes());
         managers.listed(now.nodes(), now.isPartial());
         hub.ifPresent(h -> h.managers(managers.listed()));
         rings.managersChanged();
         node.closeUnless(id -> managers.isManager(id) || self.filter(me -> me.node().equals(id)).isPresent());
         dialer.listed(now.addresses());
-        // As long as some have no id in the list, anyone may be one of them.
-        if (!now.nodes().isEmpty() && !now.isPartial()) {
-            listed = now.nodes();
-            if (self.filter(me -> me.role() == Role.MANAGER).isPresent()) {
-                removed.forEach(rings::onRemoval);
-            }
+        Set<String> former = formerManagers.listed(now);
+        if (self.filter(me -> me.role() == Role.MANAGER).isPresent()) {
+            former.forEach(rings::onRemoval);
         }
         dial();
+    }
+
+    /** Takes the list of all nodes of the swarm, as this manager's engine has it now; of no use on a worker. */
+    void swarmNodes(Set<String> nodes) {
+        hub.ifPresent(h -> {
+            h.swarmNodes(nodes);
+            refusedNodes.look(h);
+        });
     }
 
     // ---- this node
@@ -333,9 +335,7 @@ final class ClusterMember {
         node.tick();
         hub.ifPresent(h -> {
             h.tick();
-            if (formerManagers.look(h.connected(), h.unlistedManagers(), managers::isManager, timer.nanoTime())) {
-                surroundings.refuseFormerManagers(formerManagers.refused());
-            }
+            refusedNodes.look(h);
             String me = self.orElseThrow().node();
             Map<String, Long> lastReceived = new HashMap<>(node.hubsLastReceived());
             h.managersLastReceived().forEach((manager, when) -> lastReceived.merge(manager, when, Math::max));

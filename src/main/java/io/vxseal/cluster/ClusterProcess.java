@@ -128,6 +128,11 @@ final class ClusterProcess implements AutoCloseable {
         public void refuseFormerManagers(Set<String> nodes) {
             sockets.refuseFormerManagers(nodes);
         }
+
+        @Override
+        public void refuseRemoved(Set<String> nodes) {
+            sockets.refuseRemoved(nodes);
+        }
     }
 
     boolean post(Runnable task) {

@@ -46,6 +46,7 @@ final class ClusterSockets {
     private Optional<HubServer> server = Optional.empty();
     private Optional<HubClient> client = Optional.empty();
     private Set<String> formerManagers = Set.of();
+    private Set<String> removed = Set.of();
     private long listenNotBefore = System.nanoTime();
     private Optional<String> listenProblem = Optional.empty();
     private Optional<String> dialProblem = Optional.empty();
@@ -73,7 +74,7 @@ final class ClusterSockets {
     private void listen(SwarmIdentity as, InetAddress bind, LinkThreads threads) {
         HubServer starting = new HubServer(
                 new InetSocketAddress(bind, port), as, threads, LinkTimes.DEFAULT, new Nodes(), refusals);
-        starting.recheck(refusal(formerManagers));
+        starting.recheck(refusal(formerManagers, removed));
         try {
             starting.start();
             server = Optional.of(starting);
@@ -99,13 +100,25 @@ final class ClusterSockets {
     /** Ends the sessions of nodes that show a manager's certificate, and opens none, in place of the nodes before. */
     void refuseFormerManagers(Set<String> nodes) {
         formerManagers = nodes;
-        server.ifPresent(s -> s.recheck(refusal(nodes)));
+        server.ifPresent(s -> s.recheck(refusal(formerManagers, removed)));
     }
 
-    private static Function<NodeName, Optional<String>> refusal(Set<String> formerManagers) {
-        return name -> name.role() == Role.MANAGER && formerManagers.contains(name.node())
-                ? Optional.of("its certificate is a manager's, and the engine's list of managers does not have it")
-                : Optional.empty();
+    /** Ends the sessions of nodes that were removed from the swarm, and opens none, in place of the nodes before. */
+    void refuseRemoved(Set<String> nodes) {
+        removed = nodes;
+        server.ifPresent(s -> s.recheck(refusal(formerManagers, removed)));
+    }
+
+    /** Returns the judgement by name. Sessions' threads call it, so it has sets that do not change. */
+    private static Function<NodeName, Optional<String>> refusal(Set<String> formerManagers, Set<String> removed) {
+        return name -> {
+            if (removed.contains(name.node())) {
+                return Optional.of("it was removed from the swarm");
+            }
+            return name.role() == Role.MANAGER && formerManagers.contains(name.node())
+                    ? Optional.of("its certificate is a manager's, and the engine's list of managers does not have it")
+                    : Optional.empty();
+        };
     }
 
     /** Stops listening. */

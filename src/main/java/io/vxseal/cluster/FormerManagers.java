@@ -1,10 +1,12 @@
 package io.vxseal.cluster;
 
+import io.vxseal.swarm.ManagerAddresses;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Predicate;
 
 /**
@@ -18,10 +20,31 @@ final class FormerManagers {
     private final Duration grace;
     private final Map<String, Long> since = new HashMap<>();
     private final Set<String> refused = new HashSet<>();
+    /** The managers of the swarm, by the last list that named all. */
+    private Set<String> listed = Set.of();
 
     /** @param grace time for the list and the certificate to follow from a change of role */
     FormerManagers(Duration grace) {
         this.grace = grace;
+    }
+
+    /**
+     * Takes the engine's list of managers, and returns those that are not on it any more, in order. As long as some have no id in the
+     * list, anyone may be one of them.
+     */
+    Set<String> listed(ManagerAddresses.Listing now) {
+        if (now.nodes().isEmpty() || now.isPartial()) {
+            return Set.of();
+        }
+        Set<String> gone = new TreeSet<>(listed);
+        gone.removeAll(now.nodes());
+        listed = now.nodes();
+        return gone;
+    }
+
+    /** Forgets the list: it is of another swarm. */
+    void forget() {
+        listed = Set.of();
     }
 
     /**

@@ -36,4 +36,7 @@ interface Surroundings {
 
     /** Ends the sessions of nodes that show a manager's certificate, and opens none, in place of the nodes before. */
     void refuseFormerManagers(Set<String> nodes);
+
+    /** Ends the sessions of nodes that were removed from the swarm, and opens none, in place of the nodes before. */
+    void refuseRemoved(Set<String> nodes);
 }

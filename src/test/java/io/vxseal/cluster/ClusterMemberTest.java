@@ -61,6 +61,11 @@ class ClusterMemberTest {
         public void refuseFormerManagers(Set<String> nodes) {
             throw new AssertionError("no other node is there");
         }
+
+        @Override
+        public void refuseRemoved(Set<String> nodes) {
+            throw new AssertionError("no other node is there");
+        }
     }
 
     private static Listing listing(int addresses, String... managers) {

@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -85,6 +86,30 @@ class EndedMembershipTest extends Hosts {
         await("none of its keys left", () -> sameRing(a, b) && Collections.disjoint(a.ring().keys(), before.keys()));
         assertThat(removed.ring()).isEqualTo(before);
         ringReachesOnly(a, removed, a, b);
+    }
+
+    /** As after {@code docker node rm --force} of a worker that is up. */
+    @Test
+    void sessionOfRemovedWorkerEndsAndKeysAreRotatedWhenEngineListsItNoMore() {
+        List<Host> hosts = Stream.of(1, 2, 3).map(number -> host(number, "node-" + number, number == 1 ? Role.MANAGER : Role.WORKER,
+                swarm, authorityOfQuickRotations(), HALF_A_DAY)).toList();
+        Host a = hosts.get(0);
+        Host b = hosts.get(1);
+        Host removed = hosts.get(2);
+        hosts.forEach(each -> each.start(a.at()));
+        removed.cluster().announce(peer("net", "its", removed));
+        await("one ring", () -> hasSession(a, "node-2") && hasSession(a, "node-3") && sameRing(a, b, removed)
+                && b.cluster().peers("net").size() == 1);
+        KeyRing before = a.ring();
+
+        a.cluster().swarmNodes(Set.of("node-1", "node-2", "node-3"));
+        a.cluster().swarmNodes(Set.of("node-1", "node-2"));
+        await("session ended", () -> !hasSession(a, "node-3") && refused(a, Refusal.NODE) > 0 && b.cluster().peers("net").isEmpty());
+        await("none of its keys left", () -> sameRing(a, b) && Collections.disjoint(a.ring().keys(), before.keys()));
+        assertThat(removed.ring()).isEqualTo(before);
+        ringReachesOnly(a, removed, a, b);
+        assertThat(hasSession(a, "node-2")).isTrue();
+        assertThat(hasSession(a, "node-3")).isFalse();
     }
 
     @Test

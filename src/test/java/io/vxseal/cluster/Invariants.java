@@ -67,6 +67,7 @@ final class Invariants {
     void watch() {
         checkKeys();
         checkSessions();
+        checkRemoved();
         world.hosts.forEach(host -> host.recall = host.recall.filter(check -> !check.look()));
         for (HostileWorker enemy : world.enemies) {
             for (SimulatedHost host : world.hosts) {
@@ -137,12 +138,25 @@ final class Invariants {
             boolean connected = host.isUp() && world.hosts.stream().anyMatch(hub -> isReachable(host, hub) && world.network.isConnected(host.id, hub.id));
             for (SimulatedHost hub : world.hosts) {
                 String key = host.processId() + " " + hub.processId();
-                if (connected || host.role == Role.MANAGER || !isReachable(host, hub)) {
+                if (connected || host.role == Role.MANAGER || host.removed || !isReachable(host, hub)) {
                     cutOffSince.remove(key);
                 } else {
                     long since = cutOffSince.computeIfAbsent(key, _ -> world.network.now());
                     world.check(world.network.now() - since <= REACH.toNanos(), "%s has no session, and could reach %s", host.id, hub.id);
                 }
+            }
+        }
+    }
+
+    /** A node that was removed gets no ring and no record from a hub that knows, nor has the hub its record. */
+    private void checkRemoved() {
+        for (SimulatedHost host : world.hosts) {
+            for (SimulatedHost other : host.removed ? world.hosts : List.<SimulatedHost>of()) {
+                other.member.flatMap(ClusterMember::hub).filter(hub -> hub.removed().contains(host.id)).ifPresent(hub -> {
+                    world.check(!hub.connected().contains(host.id), "%s was removed, and has a session with %s", host.id, other.id);
+                    world.check(hub.nodes().stream().noneMatch(record -> record.node().equals(host.id)), "%s was removed, and %s has its record",
+                            host.id, other.id);
+                });
             }
         }
     }
@@ -174,9 +188,15 @@ final class Invariants {
         Set<RingMark> marks = rings();
         world.check(marks.size() == 1 && !marks.contains(RingMark.NONE), "several rings: %s", all.stream()
                 .map(host -> host.id + " " + host.member.orElseThrow().rings().mark().version()).toList());
+        boolean isListed = all.stream().anyMatch(other -> world.managers.contains(other.id) && world.hasSocket(other.id));
         Set<Key> inForce = all.stream().flatMap(host -> host.kernel.keys().stream()).collect(Collectors.toSet());
         for (SimulatedHost host : world.hosts) {
-            if (host.excluded) {
+            if (host.removed && isListed) {
+                all.stream().flatMap(other -> other.member.orElseThrow().hub().stream()).forEach(hub ->
+                        world.check(!hub.connected().contains(host.id), "%s was removed, and has a session in the end", host.id));
+            }
+            // One that was removed, and of which no hub knows that, has the keys and may pass them on.
+            if (isListed ? host.excluded || host.removed : host.excluded && world.hosts.stream().noneMatch(other -> other.removed && !other.excluded)) {
                 world.check(Collections.disjoint(inForce, host.had), "%s left, and has one of the keys %s", host.id,
                         inForce.stream().map(Key::tag).toList());
             }
@@ -188,6 +208,7 @@ final class Invariants {
                         other.announced(net).forEach(peer -> expected.put(peer.address().address(), peer)));
                 Set<Peer> wrong = new HashSet<>(host.known(net).values());
                 wrong.removeAll(expected.values());
+                world.hosts.stream().filter(other -> other.removed && !isListed).forEach(other -> wrong.removeAll(other.announced(net)));
                 Set<Peer> missing = new HashSet<>(expected.values());
                 missing.removeAll(host.known(net).values());
                 world.check(wrong.isEmpty() && missing.isEmpty(), "%s believes in %s, and lacks %s", host.id, wrong, missing);

@@ -2,6 +2,7 @@ package io.vxseal.cluster;
 
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.peers.Peer;
+import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -55,7 +56,7 @@ final class Schedule {
 
     private void something() {
         SimulatedHost host = someHost();
-        switch (random.nextInt(hostile ? 9 : moves ? 19 : 16)) {
+        switch (random.nextInt(hostile ? 9 : moves ? 21 : 16)) {
             case 0, 1 -> {
                 if (host.isUp()) {
                     world.startContainer(host);
@@ -116,6 +117,7 @@ final class Schedule {
             case 16 -> changeAddress(host);
             case 17 -> joinAgain(host);
             case 18 -> removeManager(host);
+            case 19, 20 -> removeWorker(host);
             default -> throw new IllegalStateException();
         }
     }
@@ -227,6 +229,14 @@ final class Schedule {
             world.managers.remove(host.id);
             host.expel();
             world.listingChanged();
+        }
+    }
+
+    /** {@code docker node rm --force}: the worker goes on with the certificate that it has. */
+    private void removeWorker(SimulatedHost host) {
+        if (!world.managers.contains(host.id) && host.role == Role.WORKER) {
+            world.note("%s is removed from the swarm", host.id);
+            host.remove();
         }
     }
 

@@ -45,6 +45,8 @@ final class SimulatedHost implements RingStore {
     boolean left;
     /** Set once the swarm knows that it left. */
     boolean excluded;
+    /** Set once the list of nodes does not have it any more. */
+    boolean removed;
     /** Keys that it ever had. */
     final Set<Key> had = new HashSet<>();
 
@@ -223,7 +225,15 @@ final class SimulatedHost implements RingStore {
     void expel() {
         removeAll();
         left = true;
+        removed = true;
         excluded = true;
+    }
+
+    /** {@code docker node rm --force} of a worker, whose process and containers go on. */
+    void remove() {
+        left = true;
+        removed = true;
+        recall = Optional.empty();
     }
 
     /** {@code docker swarm leave --force} while the plugin reaches nobody: nobody hears of it. */
@@ -251,6 +261,13 @@ final class SimulatedHost implements RingStore {
             network().reset(id);
             m.become(trust());
         });
+    }
+
+    /** Takes the list of the swarm's nodes, if this is a manager whose plugin has the engine's socket. */
+    void listNodes(Set<String> nodes) {
+        if (!left && world.hasSocket(id) && world.managers.contains(id)) {
+            member.ifPresent(m -> m.swarmNodes(nodes));
+        }
     }
 
     void listed(ManagerAddresses.Listing now) {
@@ -364,6 +381,12 @@ final class SimulatedHost implements RingStore {
         public void refuseFormerManagers(Set<String> nodes) {
             // No engine of a simulation keeps a manager's certificate for long.
             world.check(nodes.isEmpty(), "%s takes %s for former managers", id, nodes);
+        }
+
+        @Override
+        public void refuseRemoved(Set<String> nodes) {
+            // The hub itself refuses their sessions.
+            world.check(nodes.stream().allMatch(world::isRemoved), "%s takes %s for removed nodes", id, nodes);
         }
     }
 

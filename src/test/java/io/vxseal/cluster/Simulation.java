@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,8 +35,12 @@ final class Simulation {
     /** Longer than anything outlives its silence, and than the keys' handover takes. */
     private static final Duration SETTLING = Duration.ofSeconds(75);
     private static final Duration CHECK = Duration.ofSeconds(1);
+    /** Between two lists of nodes, and the time for one to arrive. */
+    private static final Duration LISTS = Duration.ofSeconds(5);
+    private static final Duration LIST_WAY = Duration.ofSeconds(2);
 
     final long seed;
+    private final boolean moves;
     final VirtualNetwork network;
     final Duration rotation;
     final List<SignedRing> signatures = SimulatedTrust.none();
@@ -53,6 +58,7 @@ final class Simulation {
     /** @param moves whether nodes change their addresses, or join again under other ids */
     Simulation(long seed, boolean moves) {
         this.seed = seed;
+        this.moves = moves;
         this.random = new Random(seed);
         this.network = new VirtualNetwork(random, seed % 16 < 2);
         this.rotation = Duration.ofSeconds(20 + random.nextInt(60));
@@ -109,6 +115,9 @@ final class Simulation {
                 managers.add(host.id);
             }
         }
+        if (moves) {
+            listNodes();
+        }
         for (SimulatedHost host : hosts) {
             host.listing = listing();
             int some = random.nextInt(4);
@@ -117,6 +126,22 @@ final class Simulation {
             }
             network.after(Duration.ofMillis(random.nextInt(5000)), () -> host.start(true));
         }
+    }
+
+    /** Has the engines of managers list the nodes, from now on. */
+    private void listNodes() {
+        Set<String> nodes = hosts.stream().filter(host -> !host.removed).map(host -> host.id).collect(Collectors.toSet());
+        network.after(LIST_WAY, () -> hosts.forEach(host -> host.listNodes(nodes)));
+        network.after(LISTS, this::listNodes);
+    }
+
+    /** Returns whether a node's plugin would have the engine's socket: on all nodes, or on every other one. */
+    boolean hasSocket(String node) {
+        return seed % 8 == 0 || Integer.parseInt(node.substring(1)) % 2 == 0;
+    }
+
+    boolean isRemoved(String node) {
+        return hosts.stream().anyMatch(host -> host.id.equals(node) && host.removed);
     }
 
     private ManagerAddresses.Listing listing() {

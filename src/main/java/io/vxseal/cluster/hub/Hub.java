@@ -2,7 +2,6 @@ package io.vxseal.cluster.hub;
 
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
-import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.message.Timer;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NodeRecord;
@@ -14,7 +13,6 @@ import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.cluster.ring.Rings;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
-import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -23,8 +21,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A manager's hub: receives from each node what it has, and sends each node what its networks need, and the ring.
@@ -32,27 +28,24 @@ import org.slf4j.LoggerFactory;
  * <p>Pure, one thread.
  */
 public final class Hub {
-    private static final Logger LOG = LoggerFactory.getLogger(Hub.class);
-
-    /** Changes of this time are sent together. */
-    private static final Duration BATCH = Duration.ofMillis(10);
-
     private final String self;
     private final long process;
     private final Timer timer;
+    private final Predicate<String> isManager;
     private final Rings rings;
     private final RefusalListener refusals;
     private final Claims claims = new Claims();
     private final Records records;
     private final Subscriptions subscriptions;
     private final HubSessions sessions;
+    private final RemovedNodes removed;
     private final Announcements announcements;
     private final OwnRecall recall;
     private final HubReadiness readiness;
-    private final HubSession.Source source;
+    private final HubRings hubRings;
+    private final SendRounds rounds;
     private final ReportRounds reports;
     private final CheckRounds checks;
-    private boolean scheduled;
 
     /**
      * A hub without records.
@@ -68,13 +61,17 @@ public final class Hub {
         this.timer = timer;
         this.rings = rings;
         this.refusals = refusals;
+        this.isManager = isManager;
         this.sessions = new HubSessions(isManager);
+        this.removed = new RemovedNodes(self);
         this.records = new Records(retention, claims);
         this.announcements = new Announcements(timer, refusals, claims, records, sessions);
-        this.subscriptions = new Subscriptions(records, claims);
-        this.recall = new OwnRecall(timer, recalled -> sessions.of(self).ifPresent(own -> answer(own, recalled)));
+        this.subscriptions = new Subscriptions(records, claims, removed);
         this.readiness = new HubReadiness(self, timer, records);
-        this.source = new HubSession.Source(subscriptions::visible, rings, this::mayHaveRing, announcements::acknowledgement);
+        this.hubRings = new HubRings(self, timer, rings, sessions, readiness);
+        this.rounds = new SendRounds(timer, sessions, subscriptions, announcements, readiness,
+                new HubSession.Source(subscriptions::visible, subscriptions::isRemoved, rings, hubRings::mayHave, announcements::acknowledgement));
+        this.recall = new OwnRecall(self, timer, records, sessions, rounds::touch);
         this.reports = new ReportRounds(timer);
         this.checks = new CheckRounds(timer);
     }
@@ -83,6 +80,10 @@ public final class Hub {
 
     /** Begins a session of a node. */
     public void opened(MessageChannel channel) {
+        if (removed.contains(channel.peer().node())) {
+            refuseRemoved(channel);
+            return;
+        }
         HubSession session = new HubSession(channel, timer.nanoTime());
         sessions.add(session).ifPresent(before -> {
             subscriptions.remove(before);
@@ -90,7 +91,7 @@ public final class Hub {
             checks.forget(before);
             before.channel.close("replaced by a newer session");
         });
-        changed(records.opened(session.node()));
+        rounds.changed(records.opened(session.node()));
     }
 
     /** Takes a message of a node. */
@@ -116,14 +117,14 @@ public final class Hub {
                 session.ring = ring;
                 session.answer(new Message.Welcome(process, readiness.millis(), rings.mark(), rings.isRotationRequested(),
                         records.incarnation(session.node()), records.chosen(session.node()).map(NodeRecord::revision).orElse(0L)));
-                takeMark(session, ring, rotate);
+                hubRings.takeMark(session, ring, rotate);
                 if (recall.asks(session.node())) {
                     session.answer(new Message.RecallRequest());
                 }
             }
-            case Message.Heartbeat(var ring, var rotate) -> takeMark(session, ring, rotate);
+            case Message.Heartbeat(var ring, var rotate) -> hubRings.takeMark(session, ring, rotate);
             case Message.Ping() -> session.answer(new Message.Heartbeat(rings.mark(), rings.isRotationRequested()));
-            case Message.Ring(var octets) -> take(session, octets);
+            case Message.Ring(var octets) -> hubRings.take(session, octets);
             case Message.Subscribe wanted -> subscriptions.replace(session, wanted, sessions.role(session));
             case Message.Announce(var record) -> {
                 if (!record.node().equals(session.node())) {
@@ -131,25 +132,25 @@ public final class Hub {
                 }
                 session.announced = Optional.of(record);
             }
-            case Message.RecallRequest() -> recall(session);
+            case Message.RecallRequest() -> recall.request(session);
             case Message.RecallReply(var networks) -> recall.take(session.node(), networks);
             case Message.Goodbye(var incarnation, var revision) -> {
                 boolean again = session.left;
                 session.left = true;
                 session.answer(new Message.Acknowledge(0, 0, List.of()));
-                changed(announcements.goodbye(session, incarnation, revision));
+                rounds.changed(announcements.goodbye(session, incarnation, revision));
                 if (!again) {
                     rings.onRemoval(session.node());
                 }
             }
-            case Message.Inquiry(var inquiry) -> reports.inquire(session, inquiry, sessions.all(), known(), this::touch);
+            case Message.Inquiry(var inquiry) -> reports.inquire(session, inquiry, sessions.all(), known(), rounds::touch);
             case Message.Report report -> reports.take(session, sessions.role(session), report);
             case Message.CheckResult result -> checks.take(session, result);
             case Message.Welcome _, Message.Acknowledge _, Message.Records _, Message.ReportRequest _, Message.Reports _,
                     Message.CheckRequest _ ->
                 throw new RefusedException(Refusal.SENDER, "a message that only hubs send");
         }
-        touch(session);
+        rounds.touch(session);
     }
 
     /** Returns the nodes whose records count and have not ended. */
@@ -157,47 +158,12 @@ public final class Hub {
         return nodes().stream().filter(record -> !record.ended()).map(NodeRecord::node).toList();
     }
 
-    /** Answers what a node announced before. */
-    private void recall(HubSession session) {
-        Optional<NodeRecord> known = records.chosen(session.node());
-        if (known.isEmpty() && session.node().equals(self)) {
-            recall.begin();
-            sessions.all().stream().filter(other -> other != session && other.greeted)
-                    .forEach(other -> answer(other, new Message.RecallRequest()));
-        } else {
-            session.answer(new Message.RecallReply(known.map(NodeRecord::networks).orElse(List.of())));
-        }
-    }
-
-    private void answer(HubSession session, Message message) {
-        session.answer(message);
-        touch(session);
-    }
-
-    /** Takes a ring. This node's own session and a ring that the hub has cost nothing, and are not counted. */
-    private void take(HubSession session, byte[] octets) throws RefusedException {
-        if (session.node().equals(self) || rings.has(octets)) {
-            return;
-        }
-        if (!session.mayBringRing(timer.nanoTime())) {
-            throw new RefusedException(Refusal.RING_RATE, "another ring");
-        }
-        rings.take(octets);
-    }
-
-    private void takeMark(HubSession session, RingMark ring, boolean rotate) {
-        session.ring = ring;
-        if (rotate) {
-            rings.onRotationRequest(ring);
-        }
-    }
-
     /** Goes on sending: the session's queue has room again. */
     public void drained(MessageChannel channel) {
         sessions.over(channel).ifPresent(session -> {
             session.blocked = false;
             reports.drained(session);
-            touch(session);
+            rounds.touch(session);
         });
     }
 
@@ -205,63 +171,55 @@ public final class Hub {
     public void closed(MessageChannel channel) {
         sessions.over(channel).ifPresent(session -> {
             sessions.remove(session);
-            announcements.takeLast(session).ifPresent(this::changed);
+            announcements.takeLast(session).ifPresent(rounds::changed);
             subscriptions.remove(session);
-            changed(records.closed(session.node(), channel.lastReceived(), timer.nanoTime()));
+            rounds.changed(records.closed(session.node(), channel.lastReceived(), timer.nanoTime()));
             reports.forget(session);
             checks.forget(session);
         });
     }
 
-    private void touch(HubSession session) {
-        sessions.touch(session);
-        schedule();
-    }
-
-    private void schedule() {
-        if (!scheduled) {
-            scheduled = true;
-            timer.after(BATCH, this::flush);
-        }
-    }
-
-    /** Takes what nodes announced, and sends what changed. */
-    private void flush() {
-        scheduled = false;
-        for (HubSession session : sessions.touched()) {
-            announcements.takeDue(session, this::touch).ifPresent(this::changed);
-        }
-        synchronize();
-        sessions.touch(subscriptions.directChanged());
-        sessions.takeTouched().forEach(this::flush);
-        subscriptions.endOfRound();
-    }
-
-    /** Sends to one session. An error ends that session and no other, which would not be sent anything either. */
-    private void flush(HubSession session) {
-        try {
-            session.flush(source, readiness.isReady());
-        } catch (RuntimeException failure) {
-            LOG.error("cannot send changes to node {}, closing its session", session.node(), failure);
-            session.channel.close("internal error of the hub");
-        }
-    }
+    // ---- removed nodes
 
     /**
-     * Returns whether a node may have the ring. One that may have been removed gets none until it is on the list of managers or shows a worker's
-     * certificate: else it had keys of rings that its removal causes.
+     * Takes the list of all nodes of the swarm, as this manager's engine has it now. A node that is not on it any more was removed: its session and
+     * its record end, it has none from then on, and its keys are replaced.
      */
-    private boolean mayHaveRing(HubSession session) {
-        return !session.left && !sessions.isUnlistedManager(session);
+    public void swarmNodes(Set<String> nodes) {
+        Set<String> known = records.nodes();
+        known.addAll(sessions.nodes());
+        Set<String> changed = removed.listed(nodes, known, timer.nanoTime());
+        removedChanged(changed);
+        rounds.touch(subscriptions.removedChanged(changed));
     }
 
-    /** Has changed records sent to subscribers, and to the nodes themselves which claims have no effect. */
-    private void changed(Set<String> nodes) {
+    private void removedChanged(Set<String> nodes) {
         for (String node : nodes) {
-            sessions.touch(subscriptions.changed(node));
-            announcements.report(node);
+            if (!removed.contains(node)) {
+                rounds.changed(records.readmit(node));
+            } else if (!records.isRemoved(node)) {
+                remove(node);
+            }
         }
-        schedule();
+    }
+
+    /** Revokes the keys, unless another manager does and this hub gave the node none: one that starts hears of all earlier removals. */
+    private void remove(String node) {
+        boolean hasKeys = removed.byEngine().contains(node)
+                || readiness.isReady() && (sessions.of(node).isPresent() || records.direct(node).isPresent());
+        sessions.of(node).ifPresent(session -> {
+            refuseRemoved(session.channel);
+            closed(session.channel);
+        });
+        rounds.changed(records.remove(node, timer.nanoTime()));
+        if (hasKeys) {
+            rings.onRemoval(node);
+        }
+    }
+
+    private void refuseRemoved(MessageChannel channel) {
+        refusals.refused(Refusal.NODE, channel.peer().node(), "it was removed from the swarm");
+        channel.close(Refusal.NODE.text());
     }
 
     // ---- other hubs
@@ -269,8 +227,9 @@ public final class Hub {
     /** Names the managers whose hubs there should be. */
     public void managers(Set<String> nodes) {
         readiness.managers(nodes);
+        removedChanged(removed.managers(isManager));
         // One that was promoted may have the ring now.
-        sessions.all().stream().filter(session -> session.channel.peer().role() == Role.MANAGER).forEach(this::touch);
+        sessions.all().stream().filter(session -> session.channel.peer().role() == Role.MANAGER).forEach(rounds::touch);
         for (HubSession session : List.copyOf(sessions.all())) {
             if (session.wantsEverything && session.everything != (sessions.role(session) == Role.MANAGER)) {
                 resubscribe(session);
@@ -281,7 +240,7 @@ public final class Hub {
     private void resubscribe(HubSession session) {
         try {
             subscriptions.replace(session, new Message.Subscribe(session.networks, true), sessions.role(session));
-            touch(session);
+            rounds.touch(session);
         } catch (RefusedException e) {
             refusals.refused(e, session.node());
         }
@@ -289,36 +248,31 @@ public final class Hub {
 
     /** Begins this node's session with another hub. */
     public void hubOpened(String hub, long hubProcess) {
-        changed(records.hubOpened(hub, hubProcess, timer.nanoTime()));
+        removed.hubOpened(hub, hubProcess);
+        rounds.changed(records.hubOpened(hub, hubProcess, timer.nanoTime()));
     }
 
     /** Takes the records of another hub's sessions. */
     public void recordsReceived(String hub, Message.Records received) {
-        changed(records.received(hub, received, timer.nanoTime()));
+        removedChanged(removed.received(hub, received));
+        rounds.changed(records.received(hub, received, timer.nanoTime()));
     }
 
     /** Ends this node's session with another hub. */
     public void hubClosed(String hub) {
-        changed(records.hubClosed(hub, timer.nanoTime()));
-    }
-
-    private void synchronize() {
-        if (readiness.becomesReady()) {
-            sessions.touch(sessions.all());
-            schedule();
-        }
+        rounds.changed(records.hubClosed(hub, timer.nanoTime()));
     }
 
     // ---- this node
 
     /** Sets this node's VTEP. */
     public void self(InetAddress vtep) {
-        changed(claims.self(vtep));
+        rounds.changed(claims.self(vtep));
     }
 
     /** Ends the record of the node at this address, which the engine calls lost, unless it has a session. */
     public void lost(InetAddress vtep) {
-        changed(records.lost(vtep, timer.nanoTime()));
+        rounds.changed(records.lost(vtep, timer.nanoTime()));
     }
 
     /** Notes that the engine has found a node at this address. */
@@ -328,23 +282,22 @@ public final class Hub {
 
     /** Has it sent to the nodes that the ring changed, or that it is to be replaced. */
     public void ringChanged() {
-        sessions.touch(sessions.all());
-        schedule();
+        rounds.touch(sessions.all());
     }
 
     /** Has all nodes check their paths. The matrix comes within twenty seconds. */
     public void checkPaths(CompletableFuture<PathMatrix> matrix) {
         Map<String, InetAddress> vteps = new HashMap<>();
         nodes().stream().filter(record -> !record.ended()).forEach(record -> vteps.put(record.node(), record.vtep()));
-        checks.inquire(matrix, sessions.all(), vteps, this::touch);
+        checks.inquire(matrix, sessions.all(), vteps, rounds::touch);
     }
 
     /** Does periodic work; to be called each second. */
     public void tick() {
         sessions.touch(subscriptions.outdated());
         announcements.forgetIdle();
-        changed(records.expire(timer.nanoTime()));
-        synchronize();
+        rounds.changed(records.expire(timer.nanoTime()));
+        rounds.synchronize();
     }
 
     /** Closes all sessions with nodes of other processes. */
@@ -378,6 +331,11 @@ public final class Hub {
     /** Returns the nodes with a session that show a manager's certificate and are not on the engine's list of managers. */
     public Set<String> unlistedManagers() {
         return sessions.unlistedManagers();
+    }
+
+    /** Returns the nodes that were removed from the swarm. */
+    public Set<String> removed() {
+        return removed.all();
     }
 
     /** Returns the nodes with a session. */

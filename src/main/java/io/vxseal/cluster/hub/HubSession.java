@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
+import java.util.function.BiPredicate;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
@@ -68,11 +69,13 @@ final class HubSession {
      * Source of what sessions send.
      *
      * @param records record of a node that another is sent; empty if none
+     * @param removed whether a node is sent that another was removed from the swarm
      * @param mayHaveRing whether a node may have the ring
      * @param acknowledgement answers what a node announced last
      */
     record Source(
             BiFunction<HubSession, String, Optional<NodeRecord>> records,
+            BiPredicate<HubSession, String> removed,
             Rings rings,
             Predicate<HubSession> mayHaveRing,
             Function<HubSession, Optional<Message>> acknowledgement) {}
@@ -162,7 +165,8 @@ final class HubSession {
             octets += record.map(NodeRecord::octets).orElse(0);
         }
         boolean last = completing && taken.size() == pending.size();
-        if (send(new Message.Records(records, gone, last))) {
+        List<String> removed = taken.stream().filter(node -> source.removed().test(this, node)).toList();
+        if (send(new Message.Records(records, gone, last, removed))) {
             pending.removeAll(taken);
             completing &= !last;
         }

@@ -3,6 +3,7 @@ package io.vxseal.cluster.hub;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.Timer;
 import io.vxseal.cluster.record.NetworkRecord;
+import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.refusal.RefusedException;
 import java.time.Duration;
 import java.util.List;
@@ -20,18 +21,40 @@ final class OwnRecall {
     /** Longest time, shorter than what the node waits. */
     static final Duration LONGEST = Duration.ofSeconds(9);
 
+    private final String self;
     private final Timer timer;
-    private final Consumer<Message.RecallReply> answer;
+    private final Records records;
+    private final HubSessions sessions;
+    private final Consumer<HubSession> touch;
     private Optional<RecallAnswers> answers = Optional.empty();
 
-    /** @param answer takes what the nodes named */
-    OwnRecall(Timer timer, Consumer<Message.RecallReply> answer) {
+    /** @param touch has a session looked at, to which something has to be sent */
+    OwnRecall(String self, Timer timer, Records records, HubSessions sessions, Consumer<HubSession> touch) {
+        this.self = self;
         this.timer = timer;
-        this.answer = answer;
+        this.records = records;
+        this.sessions = sessions;
+        this.touch = touch;
     }
 
-    /** Begins to take answers. */
-    void begin() {
+    /** Answers a node what it announced before; this hub's own node, if the hub does not know, once other nodes have answered. */
+    void request(HubSession session) {
+        Optional<NodeRecord> known = records.chosen(session.node());
+        if (known.isEmpty() && session.node().equals(self)) {
+            begin();
+            sessions.all().stream().filter(other -> other != session && other.greeted)
+                    .forEach(other -> answer(other, new Message.RecallRequest()));
+        } else {
+            session.answer(new Message.RecallReply(known.map(NodeRecord::networks).orElse(List.of())));
+        }
+    }
+
+    private void answer(HubSession session, Message message) {
+        session.answer(message);
+        touch.accept(session);
+    }
+
+    private void begin() {
         RecallAnswers gathering = new RecallAnswers();
         answers = Optional.of(gathering);
         endAfter(LONGEST, gathering);
@@ -59,7 +82,7 @@ final class OwnRecall {
             if (answers.filter(now -> now == gathering).isPresent()) {
                 answers = Optional.empty();
                 if (!gathering.isEmpty()) {
-                    answer.accept(new Message.RecallReply(gathering.networks()));
+                    sessions.of(self).ifPresent(own -> answer(own, new Message.RecallReply(gathering.networks())));
                 }
             }
         });

@@ -1,10 +1,8 @@
 package io.vxseal.cluster.hub;
 
 import io.vxseal.cluster.message.Message;
-import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.HubView;
 import io.vxseal.cluster.record.HubView.Retention;
-import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
@@ -34,26 +32,14 @@ final class Records {
 
     private final Retention retention;
     private final Claims claims;
-    private final Map<String, Direct> direct = new HashMap<>();
+    private final Map<String, DirectRecord> direct = new HashMap<>();
     private final Map<String, HubView> hubs = new HashMap<>();
     private final Map<String, NodeRecord> chosen = new HashMap<>();
     /** Nodes whose direct record changed since {@link #takeDirectChanges}. */
     private Set<String> directChanges = new HashSet<>();
     private final Set<InetAddress> lost = new HashSet<>();
-
-    /** A record that its node announced here, or what is left of it. */
-    private static final class Direct {
-        NodeRecord record;
-        boolean live;
-        /** Time at which it ends, unless the node is back by then; of one that ended, at which it is forgotten. */
-        long until;
-        /** The record that ended because another node took its VTEP: if this node returns, its claims are as old as they were. */
-        Optional<NodeRecord> displaced = Optional.empty();
-
-        Direct(NodeRecord record) {
-            this.record = record;
-        }
-    }
+    /** Nodes that were removed from the swarm: nothing that is known of them counts. */
+    private final Set<String> removed = new HashSet<>();
 
     Records(Retention retention, Claims claims) {
         this.retention = retention;
@@ -62,7 +48,7 @@ final class Records {
 
     /** Begins a session with a node, which is going to announce its record. */
     Set<String> opened(String node) {
-        Direct known = direct.get(node);
+        DirectRecord known = direct.get(node);
         if (known == null || known.live || known.record.ended()) {
             return Set.of();
         }
@@ -78,13 +64,13 @@ final class Records {
      */
     Set<String> announce(NodeRecord announced, Role role, long wall) {
         String node = announced.node();
-        Direct known = direct.get(node);
+        DirectRecord known = direct.get(node);
         if (known != null && known.live && known.record.isNewerThan(announced)) {
             return Set.of();
         }
-        NodeRecord admitted = admit(announced, role, wall);
+        NodeRecord admitted = times(node).admit(announced, role, wall, claims);
         if (known == null) {
-            known = new Direct(admitted);
+            known = new DirectRecord(admitted);
             direct.put(node, known);
         }
         known.record = admitted;
@@ -92,22 +78,6 @@ final class Records {
         known.live = true;
         directChanges.add(node);
         return choose(Set.of(node));
-    }
-
-    /** Keeps the times of the claims that are known already, and gives later ones than anybody else's to the others. */
-    private NodeRecord admit(NodeRecord announced, Role role, long wall) {
-        Times times = times(announced.node());
-        List<NetworkRecord> networks = new ArrayList<>();
-        for (NetworkRecord network : announced.networks()) {
-            List<EndpointRecord> endpoints = new ArrayList<>();
-            for (EndpointRecord endpoint : network.endpoints()) {
-                Long known = times.endpoints.get(new Times.Claim(network.id(), endpoint.id(), endpoint.address(), endpoint.mac()));
-                endpoints.add(endpoint.admitted(known != null ? known : Math.max(wall, claims.latest(network, endpoint) + 1)));
-            }
-            networks.add(network.with(endpoints));
-        }
-        Long known = times.vteps.get(announced.vtep());
-        return announced.admitted(role, known != null ? known : Math.max(wall, claims.latest(announced.vtep()) + 1), networks);
     }
 
     /** The earliest admission of each claim in all copies of a node's record. */
@@ -126,7 +96,7 @@ final class Records {
 
     /** Ends a node's session. */
     Set<String> closed(String node, long lastReceived, long now) {
-        Direct known = direct.get(node);
+        DirectRecord known = direct.get(node);
         if (known == null || !known.live) {
             return Set.of();
         }
@@ -153,7 +123,7 @@ final class Records {
      * @param revision later than all that it announced
      */
     Set<String> goodbye(String node, long incarnation, long revision, long now) {
-        Direct own = direct.get(node);
+        DirectRecord own = direct.get(node);
         NodeRecord known = own == null ? chosen.get(node) : own.record;
         if (known == null) {
             return Set.of();
@@ -163,13 +133,30 @@ final class Records {
                 Math.max(isLater ? 1 : Math.min(known.revision() + 1, NodeRecord.GREATEST), revision)), now);
     }
 
+    /** Ends the record of a node that was removed from the swarm: no copy of it counts, whichever hub has it, until the node is readmitted. */
+    Set<String> remove(String node, long now) {
+        removed.add(node);
+        // Of the next incarnation, which a node that is readmitted has to outdo, as it has to outdo an earlier process with a fast clock.
+        return goodbye(node, Math.min(incarnation(node) + 1, NodeRecord.GREATEST), 1, now);
+    }
+
+    /** Lets records of a node count again. */
+    Set<String> readmit(String node) {
+        return removed.remove(node) ? choose(Set.of(node)) : Set.of();
+    }
+
+    /** Returns whether a node was removed, and not readmitted. */
+    boolean isRemoved(String node) {
+        return removed.contains(node);
+    }
+
     /** Ends the record of a silent node. Any other hub's copy of the same incarnation counts more: that hub may have a session with it. */
     private Set<String> giveUp(NodeRecord known, long now) {
         return end(known.node(), known.ended(known.incarnation(), 1), now);
     }
 
     private Set<String> end(String node, NodeRecord left, long now) {
-        Direct ended = new Direct(left);
+        DirectRecord ended = new DirectRecord(left);
         ended.until = now + retention.away().toNanos();
         direct.put(node, ended);
         directChanges.add(node);
@@ -186,8 +173,8 @@ final class Records {
     Set<String> lost(InetAddress vtep, long now) {
         lost.add(vtep);
         Set<String> changed = new HashSet<>();
-        for (Map.Entry<String, Direct> each : List.copyOf(direct.entrySet())) {
-            Direct known = each.getValue();
+        for (Map.Entry<String, DirectRecord> each : List.copyOf(direct.entrySet())) {
+            DirectRecord known = each.getValue();
             if (!known.live && !known.record.ended() && known.record.vtep().equals(vtep)) {
                 changed.addAll(giveUp(known.record, now));
             }
@@ -224,7 +211,7 @@ final class Records {
 
     /** Takes the admission times of another hub where they are earlier, and ends a record whose node reached another hub later. */
     private Set<String> adopt(NodeRecord record, long now) {
-        Direct own = direct.get(record.node());
+        DirectRecord own = direct.get(record.node());
         if (own == null) {
             return Set.of();
         }
@@ -257,8 +244,8 @@ final class Records {
     /** Ends what is over: nodes that were silent for too long, and records of hubs that are. */
     Set<String> expire(long now) {
         Set<String> changed = new HashSet<>();
-        for (Map.Entry<String, Direct> each : List.copyOf(direct.entrySet())) {
-            Direct known = each.getValue();
+        for (Map.Entry<String, DirectRecord> each : List.copyOf(direct.entrySet())) {
+            DirectRecord known = each.getValue();
             boolean over = now - known.until >= 0;
             if (known.record.ended()) {
                 changed.addAll(over ? forget(each.getKey()) : Set.of());
@@ -290,7 +277,7 @@ final class Records {
     }
 
     private Optional<NodeRecord> choose(String node) {
-        return newest(node).filter(record -> !record.ended());
+        return removed.contains(node) ? Optional.empty() : newest(node).filter(record -> !record.ended());
     }
 
     /** Returns the newest record of a node, or what is left of it. */

@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class Subscriptions {
     private final Records records;
     private final Claims claims;
+    private final RemovedNodes removed;
     private final Map<String, Set<HubSession>> byNetwork = new HashMap<>();
     /** Sessions with other hubs, which are sent the records of all this hub's sessions. */
     private final Set<HubSession> hubs = new LinkedHashSet<>();
@@ -33,9 +34,10 @@ final class Subscriptions {
     private final Map<String, NodeRecord> effective = new HashMap<>();
     private final RecordParts parts = new RecordParts();
 
-    Subscriptions(Records records, Claims claims) {
+    Subscriptions(Records records, Claims claims, RemovedNodes removed) {
         this.records = records;
         this.claims = claims;
+        this.removed = removed;
     }
 
     /**
@@ -62,6 +64,7 @@ final class Subscriptions {
         if (everything) {
             hubs.add(session);
             session.pending.addAll(records.directNodes());
+            session.pending.addAll(removed.byEngine());
         }
         changed.forEach(network -> session.pending.addAll(nodesByNetwork.getOrDefault(network, Set.of())));
         if (!everything) {
@@ -130,6 +133,17 @@ final class Subscriptions {
         }
         hubs.forEach(hub -> hub.pending.addAll(changed));
         return hubs;
+    }
+
+    /** Takes the nodes that this manager's engine's list lacks or has again, and returns the sessions to which it has to be sent. */
+    Set<HubSession> removedChanged(Set<String> nodes) {
+        hubs.forEach(hub -> hub.pending.addAll(nodes));
+        return hubs;
+    }
+
+    /** Returns whether a session is sent that a node was removed from the swarm: other hubs are. */
+    boolean isRemoved(HubSession session, String node) {
+        return session.everything && removed.byEngine().contains(node);
     }
 
     /** Returns the sessions to which it has to be sent that records which they hold are outdated; to be called each second. */

@@ -109,11 +109,18 @@ public sealed interface Message {
      * @param records in place of those before
      * @param gone nodes whose records the receiver must forget
      * @param complete whether the hub has now sent all that the receiver subscribed to
+     * @param removed those of all these nodes that were removed from the swarm, by the list of nodes of the hub's engine; to other hubs only
      */
-    record Records(List<NodeRecord> records, List<String> gone, boolean complete) implements Message {
+    record Records(List<NodeRecord> records, List<String> gone, boolean complete, List<String> removed) implements Message {
+        /** Names no removed nodes. */
+        public Records(List<NodeRecord> records, List<String> gone, boolean complete) {
+            this(records, gone, complete, List.of());
+        }
+
         public Records {
             records = records == null ? List.of() : List.copyOf(records);
             gone = gone == null ? List.of() : List.copyOf(gone);
+            removed = removed == null ? List.of() : List.copyOf(removed);
         }
     }
 

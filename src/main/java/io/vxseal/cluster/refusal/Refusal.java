@@ -19,7 +19,10 @@ public enum Refusal {
     REQUEST("not a request for a session"),
     /** The certificate does not hold: expired, of another root or swarm, or not of the role that is needed. */
     CERTIFICATE("certificate does not hold"),
-    /** The node may not have a session: it shows a manager's certificate, and has not been on the list of managers for long. */
+    /**
+     * The node may not have a session: it was removed from the swarm, or shows a manager's certificate and has not been on the list of managers for
+     * long.
+     */
     NODE("node may not have a session"),
     /** One certificate opens sessions too fast. */
     SESSION_RATE("sessions of one node come too fast"),

@@ -7,14 +7,10 @@ import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.cluster.ring.KeyAuthority.InForce;
 import io.vxseal.cluster.ring.KeyAuthority.Situation;
-import io.vxseal.encryption.Key;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.swarm.Role;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -56,9 +52,7 @@ public final class RingKeeper implements Rings {
     /** Time at which the ring in force came. */
     private long taken;
     private KeyRing published = KeyRing.EMPTY;
-    private long known;
-    /** The tags of the keys in force, and when each first was. */
-    private final Map<Integer, Long> since = new HashMap<>();
+    private final KnownKeys known;
 
     /** Listener of the ring. */
     public interface Events {
@@ -80,8 +74,8 @@ public final class RingKeeper implements Rings {
         this.timer = timer;
         this.isManager = isManager;
         this.events = events;
-        this.known = timer.nanoTime();
-        this.taken = known;
+        this.known = new KnownKeys(timer);
+        this.taken = timer.nanoTime();
     }
 
     /** Takes this node's certificates, new or renewed; the ring of another swarm ends. */
@@ -191,7 +185,7 @@ public final class RingKeeper implements Rings {
     public void onRemoval(String node) {
         // A node may send good-byes as often as it likes.
         if (revokeKeys()) {
-            LOG.info("node {} left the swarm, or is no manager any more: rotating the keys until it has none of them", node);
+            LOG.info("node {} left the swarm, was removed, or is no manager any more: rotating the keys until it has none of them", node);
         }
     }
 
@@ -264,7 +258,7 @@ public final class RingKeeper implements Rings {
         Optional<InForce> inForce = signed.map(ring -> new InForce(ring.external(),
                 verified && isManager.test(ring.mark().author()) && !isContested(), namesRevokedKeys(ring),
                 Duration.between(now, ring.until()), self.until().isAfter(ring.until()),
-                Duration.between(ring.made(), now), Duration.ofNanos(timer.nanoTime() - known)));
+                Duration.between(ring.made(), now), known.age()));
         KeyAuthority.Duty duty = authority.duty(
                 new Situation(keyMaker, complete, majority, still, inForce, isRotationRequested()));
         switch (duty) {
@@ -335,26 +329,16 @@ public final class RingKeeper implements Rings {
             return;
         }
         published = keys;
-        known = timer.nanoTime();
+        known.inForce(keys);
         rotationRequested = false;
-        List<Integer> tags = keys.keys().stream().map(Key::tag).toList();
-        since.keySet().retainAll(tags);
-        tags.forEach(tag -> since.putIfAbsent(tag, known));
         events.keys(keys);
     }
 
     /** Returns the ring in force, for people; empty before any. */
     public Optional<RingStatus> status() {
         return offered
-                .map(keys -> new RingStatus(known(keys), 0, trust.map(self -> self.self().node()).orElse(""), Instant.EPOCH, true))
+                .map(keys -> new RingStatus(known.describe(keys), 0, trust.map(self -> self.self().node()).orElse(""), Instant.EPOCH, true))
                 .or(() -> signed.map(ring -> new RingStatus(
-                        known(ring.keys()), ring.mark().version(), ring.mark().author(), ring.made(), ring.external())));
-    }
-
-    private List<RingStatus.KnownKey> known(KeyRing keys) {
-        long now = timer.nanoTime();
-        return keys.keys().stream()
-                .map(key -> new RingStatus.KnownKey(key.tag(), Duration.ofNanos(now - since.getOrDefault(key.tag(), now))))
-                .toList();
+                        known.describe(ring.keys()), ring.mark().version(), ring.mark().author(), ring.made(), ring.external())));
     }
 }

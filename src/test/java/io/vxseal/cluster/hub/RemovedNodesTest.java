@@ -1,0 +1,110 @@
+package io.vxseal.cluster.hub;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.record.TestRecords;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class RemovedNodesTest {
+    private static final long BEHIND = RemovedNodes.BEHIND.toNanos();
+
+    private final RemovedNodes removed = new RemovedNodes("m1");
+    private final Set<String> connected = new HashSet<>();
+
+    /** Gives it a list with m1 and these nodes. */
+    private Set<String> list(long time, String... nodes) {
+        Set<String> all = new HashSet<>(List.of(nodes));
+        all.add("m1");
+        return removed.listed(all, connected, time);
+    }
+
+    private static Message.Records words(boolean complete, String... removed) {
+        return new Message.Records(List.of(), List.of(removed), complete, List.of(removed));
+    }
+
+    @Test
+    void nodeThatLeavesTheListWasRemoved() {
+        assertThat(list(0, "w1", "w2")).isEmpty();
+        assertThat(list(1, "w1")).containsExactly("w2");
+        assertThat(removed.contains("w2")).isTrue();
+        assertThat(removed.contains("w1")).isFalse();
+        assertThat(list(2, "w1")).as("once").isEmpty();
+    }
+
+    @Test
+    void nodeThatJoinedJustNowHasTimeToBeListed() {
+        connected.add("w1");
+        assertThat(list(0)).isEmpty();
+        assertThat(list(BEHIND - 1)).isEmpty();
+        assertThat(list(BEHIND, "w1")).isEmpty();
+        assertThat(removed.all()).isEmpty();
+    }
+
+    /** A hub that was started again has no earlier list. */
+    @Test
+    void nodeThatNoListHasForLongWasRemoved() {
+        list(0);
+        connected.add("w1");
+        assertThat(list(BEHIND)).as("its time begins with the first list without it").isEmpty();
+        assertThat(list(2 * BEHIND)).containsExactly("w1");
+    }
+
+    @Test
+    void listThatComesBackTakesRemovalBack() {
+        list(0, "w1");
+        list(1);
+        assertThat(list(2, "w1")).containsExactly("w1");
+        assertThat(removed.contains("w1")).isFalse();
+    }
+
+    @Test
+    void listWithoutThisNodeCountsForNothing() {
+        list(0, "w1");
+        assertThat(removed.listed(Set.of(), connected, 1)).isEmpty();
+        assertThat(removed.listed(Set.of("other"), connected, 2)).isEmpty();
+        assertThat(list(3, "w1")).isEmpty();
+    }
+
+    @Test
+    void wordOfAnotherHubCountsUntilThatTakesItBack() {
+        removed.hubOpened("m2", 7);
+        assertThat(removed.received("m2", words(true, "w1", "m1"))).as("this node knows better of itself").containsExactly("w1");
+        assertThat(removed.contains("w1")).isTrue();
+        assertThat(removed.byEngine()).as("passed on").isEmpty();
+        assertThat(removed.received("m2", new Message.Records(List.of(TestRecords.worker("w1", 1, 1)), List.of(), false))).containsExactly("w1");
+        assertThat(removed.contains("w1")).isFalse();
+    }
+
+    @Test
+    void wordOfAnotherHubOutlivesItsSessionAndItsProcess() {
+        removed.hubOpened("m2", 7);
+        removed.received("m2", words(true, "w1", "w2"));
+        removed.hubOpened("m2", 7);
+        assertThat(removed.contains("w1")).isTrue();
+        assertThat(removed.received("m2", words(true, "w1"))).as("not named again").containsExactly("w2");
+        removed.hubOpened("m2", 8);
+        assertThat(removed.received("m2", words(true))).as("it may not remember").isEmpty();
+        assertThat(removed.contains("w1")).isTrue();
+    }
+
+    @Test
+    void wordOfFormerManagerEnds() {
+        removed.hubOpened("m2", 7);
+        removed.received("m2", words(true, "w1"));
+        assertThat(removed.managers("m1"::equals)).containsExactly("w1");
+        assertThat(removed.all()).isEmpty();
+    }
+
+    @Test
+    void forgetsTheLongestRemovedFirst() {
+        for (int number = 0; number <= RemovedNodes.MOST; number++) {
+            list(2L * number, "w" + number);
+            list(2L * number + 1);
+        }
+        assertThat(removed.all()).hasSize(RemovedNodes.MOST).doesNotContain("w0").contains("w1");
+    }
+}
