@@ -6,6 +6,7 @@ import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.EspProbe;
 import io.vxseal.engine.EngineApi;
 import io.vxseal.engine.NetworkNames;
+import io.vxseal.engine.SwarmNodes;
 import io.vxseal.journal.Event;
 import io.vxseal.kernel.filesystem.Tmpfs;
 import io.vxseal.kernel.firewall.FirewallDetector;
@@ -105,6 +106,7 @@ final class Wiring {
             server.close();
         }));
         Housekeeper.start(driver, monitor);
+        engine.ifPresent(asked -> new SwarmNodes(asked, () -> driver.clusterStatus().manager(), driver::swarmNodes).start());
         driver.journal().add(Event.Kind.STARTED, "", "vxseal %s is up".formatted(ProgramVersion.get()));
         log.info("vxseal {} is up", ProgramVersion.get());
     }

@@ -49,7 +49,7 @@ public final class EngineApi implements AutoCloseable {
             .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_PROPERTIES)
             .build();
 
-    /** For a whole answer, unless the caller has less. */
+    /** For a whole answer, unless the caller has less. So old may be what a list of nodes says, which the cluster's patience allows for. */
     private static final Duration PATIENCE = Duration.ofSeconds(5);
     /** Octets read of an answer, which is read as it arrives. A node takes some five thousand. */
     static final long MOST_OCTETS = 64 << 20;

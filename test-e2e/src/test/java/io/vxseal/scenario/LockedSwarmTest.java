@@ -18,7 +18,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
 
-/** A manager of an autolocked swarm, whose private key only the engine can decrypt: without the engine's socket, and with it. */
+/**
+ * A manager of an autolocked swarm, whose private key only the engine can decrypt: without the engine's socket, and with it. Then a removal
+ * that only the socket tells of.
+ */
 @Laboratory(installed = true)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
@@ -76,5 +79,21 @@ class LockedSwarmTest {
         Await.until("the engine to have encrypted its key anew", WRITTEN, () -> !manager.sh("sha256sum " + KEY).equals(before));
         restart();
         Product.awaitTogether(lab.guests());
+    }
+
+    /** The worker's engine hears nothing of its removal, and its plugin would go on for as long as its certificate holds. */
+    @Test
+    @Order(4)
+    void removedWorkerHasNoSessionAnyMore(Lab lab) {
+        Guest worker = lab.guest(2);
+        String id = Product.status(worker).orElseThrow().path("node").path("id").asText();
+        assertThat(sessions()).contains(id);
+        manager.sh("docker node rm --force " + id);
+        Await.until("the removed worker to have no session", WRITTEN, () -> !sessions().contains(id)
+                && Product.status(worker).orElseThrow().path("cluster").path("hubs").isEmpty());
+    }
+
+    private List<String> sessions() {
+        return Product.status(manager).orElseThrow().path("cluster").path("sessions").findValuesAsText("id");
     }
 }
