@@ -28,6 +28,7 @@ import java.util.Set;
  * @param metrics where metrics are served over TCP; empty for nowhere
  * @param sandboxes folder in which the engine mounts the containers' network namespaces
  * @param services whether the addresses of services are answered
+ * @param engine where the engine's socket is, if the plugin has it; empty for nowhere
  */
 record Settings(
         Path socket,
@@ -42,7 +43,8 @@ record Settings(
         Firewall.Backend firewall,
         Optional<InetSocketAddress> metrics,
         Path sandboxes,
-        boolean services) {
+        boolean services,
+        Optional<Path> engine) {
 
     private static final Set<String> LOG_LEVELS = Set.of("error", "warn", "info", "debug", "trace");
 
@@ -65,7 +67,8 @@ record Settings(
                 firewall(environment.getOrDefault("VXSEAL_FIREWALL", "auto")),
                 metrics("VXSEAL_METRICS", environment.getOrDefault("VXSEAL_METRICS", "")),
                 Path.of(environment.getOrDefault("VXSEAL_SANDBOXES", "/run/docker/netns")),
-                onOrOff("VXSEAL_SERVICES", environment.getOrDefault("VXSEAL_SERVICES", "on")));
+                onOrOff("VXSEAL_SERVICES", environment.getOrDefault("VXSEAL_SERVICES", "on")),
+                Optional.ofNullable(environment.get("VXSEAL_ENGINE")).filter(path -> !path.isEmpty()).map(Path::of));
     }
 
     /** Returns the path to listen on, which the process needs before all other settings. */

@@ -4,6 +4,9 @@ import io.vxseal.cluster.Cluster;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.encryption.EspProbe;
+import io.vxseal.engine.EngineApi;
+import io.vxseal.engine.NetworkNames;
+import io.vxseal.engine.SwarmNodes;
 import io.vxseal.journal.Event;
 import io.vxseal.kernel.filesystem.Tmpfs;
 import io.vxseal.kernel.firewall.FirewallDetector;
@@ -21,6 +24,8 @@ import io.vxseal.overlay.StateStore;
 import io.vxseal.page.PageHandler;
 import io.vxseal.plugin.PluginServer;
 import io.vxseal.plugin.PluginSocket;
+import io.vxseal.swarm.UnlockKey;
+import io.vxseal.swarm.UnlockKeySource;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -29,6 +34,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
 import org.eclipse.jetty.util.component.LifeCycle;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -71,8 +77,10 @@ final class Wiring {
         Logger log = LoggerFactory.getLogger(Wiring.class);
         // Most of a start is loading of classes. Server and driver load theirs in parallel.
         CompletableFuture<Driver> ready = new CompletableFuture<>();
+        Optional<EngineApi> engine = settings.engine().filter(EngineApi::isSocket).map(EngineApi::new);
+        Supplier<Map<String, String>> networkNames = engine.<Supplier<Map<String, String>>>map(NetworkNames::new).orElse(Map::of);
         CompletableFuture<PluginServer> serving = CompletableFuture.supplyAsync(
-                () -> PluginServer.start(socket, ready), Thread.ofPlatform().name("vxseal-server")::start);
+                () -> PluginServer.start(socket, ready, networkNames), Thread.ofPlatform().name("vxseal-server")::start);
         // Before anything of the kernel is read or changed.
         Optional<Path> held = SingleInstance.acquire(settings.run(), settings.swarm());
         if (held.isPresent()) {
@@ -81,7 +89,7 @@ final class Wiring {
         Namespace own = Namespace.own();
         // Before the driver recovers networks, whose namespaces are added to it.
         KernelMonitor monitor = KernelMonitor.in(own);
-        Driver driver = driver(settings, own, monitor, log);
+        Driver driver = driver(settings, own, monitor, engine, log);
         driver.recover();
         ready.complete(driver);
         PluginServer server = serving.join();
@@ -98,6 +106,7 @@ final class Wiring {
             server.close();
         }));
         Housekeeper.start(driver, monitor);
+        engine.ifPresent(asked -> new SwarmNodes(asked, () -> driver.clusterStatus().manager(), driver::swarmNodes).start());
         driver.journal().add(Event.Kind.STARTED, "", "vxseal %s is up".formatted(ProgramVersion.get()));
         log.info("vxseal {} is up", ProgramVersion.get());
     }
@@ -116,7 +125,9 @@ final class Wiring {
         }
     }
 
-    private static Driver driver(Settings settings, Namespace own, KernelMonitor monitor, Logger log) throws IOException {
+    private static Driver driver(
+            Settings settings, Namespace own, KernelMonitor monitor, Optional<EngineApi> engine, Logger log) throws IOException {
+        Optional<UnlockKeySource> unlockKeys = engine.map(asked -> () -> UnlockKey.parse(asked.unlockKey()));
         Optional<Path> keys = keyFolder(settings, log);
         ClusterSettings cluster = new ClusterSettings(
                 settings.swarm().resolve("certificates"),
@@ -138,7 +149,7 @@ final class Wiring {
                 new FirewallDetector(settings.firewall(), own, List.of()),
                 new StateStore(settings.state(), settings.run(), keys),
                 JOIN_PATIENCE,
-                listener -> new Cluster(cluster, listener));
+                listener -> new Cluster(cluster, unlockKeys, listener));
     }
 
     /**

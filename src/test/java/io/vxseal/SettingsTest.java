@@ -3,9 +3,14 @@ package io.vxseal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.kernel.firewall.Firewall.Backend;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,6 +25,24 @@ class SettingsTest {
         assertThat(settings.replayWindow()).isZero();
         assertThat(settings.metrics()).isEmpty();
         assertThat(settings.services()).isTrue();
+        assertThat(settings.engine()).isEmpty();
+    }
+
+    /** In the image the socket is at a fixed place, and is none unless an operator mounts one. */
+    @Test
+    void imageHasNoEngineUnlessMounted() throws IOException {
+        JsonNode config = new ObjectMapper().readTree(Path.of("config.json").toFile());
+        Map<String, String> environment = new HashMap<>();
+        config.path("env").forEach(each -> environment.put(each.path("name").asText(), each.path("value").asText()));
+        JsonNode mount = null;
+        for (JsonNode each : config.path("mounts")) {
+            mount = each.path("name").asText().equals("engine") ? each : mount;
+        }
+        assertThat(mount).isNotNull();
+        assertThat(mount.path("source").asText()).isEqualTo("/dev/null");
+        assertThat(mount.path("settable")).extracting(JsonNode::asText).containsExactly("source");
+        assertThat(Settings.of(environment).engine()).contains(Path.of(mount.path("destination").asText()));
+        assertThat(Settings.of(Map.of("VXSEAL_ENGINE", "")).engine()).isEmpty();
     }
 
     @Test

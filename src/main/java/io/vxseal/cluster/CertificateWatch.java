@@ -2,7 +2,10 @@ package io.vxseal.cluster;
 
 import io.vxseal.swarm.CertificateFiles;
 import io.vxseal.swarm.IdentityException;
+import io.vxseal.swarm.LockedKeyException;
 import io.vxseal.swarm.SwarmIdentity;
+import io.vxseal.swarm.UnlockKey;
+import io.vxseal.swarm.UnlockKeySource;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -16,7 +19,12 @@ final class CertificateWatch {
     /** A renewal replaces files one by one; missing for longer, the swarm was left. */
     private static final Duration LEFT = Duration.ofSeconds(5);
 
+    private static final String REMEDY = ". Until `docker swarm update --autolock=false`, or until the plugin has the engine's socket "
+            + "(`docker plugin set vxseal engine.source=/run/docker.sock`, while it is disabled), this manager learns of no endpoints of other "
+            + "nodes, and makes no keys; when that is done, it joins the others by itself";
+
     private final CertificateFiles files;
+    private final Optional<UnlockKeyRequests> unlocking;
     private final Listener listener;
     private Optional<Long> missingSince = Optional.empty();
     private Optional<String> problem = Optional.empty();
@@ -30,8 +38,10 @@ final class CertificateWatch {
         void gone();
     }
 
-    CertificateWatch(Path folder, Listener listener) {
+    /** @param unlockKeys gives the key of a private key that is encrypted; empty if nobody does */
+    CertificateWatch(Path folder, Optional<UnlockKeySource> unlockKeys, Listener listener) {
         this.files = new CertificateFiles(folder);
+        this.unlocking = unlockKeys.map(UnlockKeyRequests::new);
         this.listener = listener;
     }
 
@@ -44,31 +54,62 @@ final class CertificateWatch {
         if (!files.changed()) {
             return;
         }
+        Optional<UnlockKey> key = unlocking.flatMap(UnlockKeyRequests::take);
         try {
-            SwarmIdentity now = files.read();
+            SwarmIdentity now = files.read(key);
             missingSince = Optional.empty();
             problem = Optional.empty();
+            unlocking.ifPresent(UnlockKeyRequests::end);
             if (current.isEmpty() || !current.get().same(now)) {
                 listener.replaced(now);
             }
+        } catch (LockedKeyException e) {
+            files.again();
+            unlock(e.getMessage());
         } catch (IdentityException e) {
             files.again();
             log(e);
+            if (key.isPresent()) {
+                unlocking.orElseThrow().failed(e.getMessage());
+            }
             if (e.isAbsent() && current.isPresent()) {
                 awaitReturn(current.get());
             }
+        } finally {
+            key.ifPresent(UnlockKey::close);
+        }
+    }
+
+    /** Requests the key that unlocks the private key. A later look takes it: an answer may take seconds. */
+    private void unlock(String why) {
+        if (unlocking.isEmpty()) {
+            becomes(why + REMEDY, () -> LOG.error("cannot join the cluster: {}", why + REMEDY));
+            return;
+        }
+        unlocking.get().request();
+        Optional<String> failure = unlocking.get().failure();
+        if (failure.isEmpty()) {
+            becomes(why + ": asking it", () -> LOG.info("{}: asking it", why));
+        } else {
+            becomes(why + "; " + failure.get(), () -> LOG.error("cannot join the cluster, retrying: {}; {}", why, failure.get()));
         }
     }
 
     private void log(IdentityException failure) {
-        if (problem.equals(Optional.of(failure.getMessage()))) {
-            return;
-        }
-        problem = Optional.of(failure.getMessage());
-        if (failure.isAbsent()) {
-            LOG.info("waiting for the swarm's certificates: {}", failure.getMessage());
-        } else {
-            LOG.error("cannot join the cluster: {}", failure.getMessage());
+        becomes(failure.getMessage(), () -> {
+            if (failure.isAbsent()) {
+                LOG.info("waiting for the swarm's certificates: {}", failure.getMessage());
+            } else {
+                LOG.error("cannot join the cluster: {}", failure.getMessage());
+            }
+        });
+    }
+
+    /** Keeps a problem, and logs it if it is another than before. */
+    private void becomes(String now, Runnable log) {
+        if (!problem.equals(Optional.of(now))) {
+            problem = Optional.of(now);
+            log.run();
         }
     }
 

@@ -8,10 +8,12 @@ import io.vxseal.cluster.record.SubnetRecord;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.encryption.KeyRing;
 import io.vxseal.peers.Peer;
+import io.vxseal.swarm.UnlockKeySource;
 import java.net.InetAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
@@ -40,15 +42,33 @@ public final class Cluster implements AutoCloseable {
     private final ClusterProcess process;
     private final Duration rotation;
 
-    /** Starts nothing yet and loads nothing heavy. */
+    /** As the other one, for a node whose private key is not encrypted. */
     public Cluster(ClusterSettings settings, ClusterListener listener) {
-        this(settings, new KeyAuthority(settings.rotation(), settings.replayWindow(), new SecureRandom()), ClusterProcess.RETENTION,
-                listener);
+        this(settings, Optional.empty(), listener);
+    }
+
+    /**
+     * Starts nothing yet and loads nothing heavy.
+     *
+     * @param unlockKeys gives the key of this node's private key while the swarm is autolocked; empty if nobody does
+     */
+    public Cluster(ClusterSettings settings, Optional<UnlockKeySource> unlockKeys, ClusterListener listener) {
+        this(settings, unlockKeys, new KeyAuthority(settings.rotation(), settings.replayWindow(), new SecureRandom()),
+                ClusterProcess.RETENTION, listener);
     }
 
     Cluster(ClusterSettings settings, KeyAuthority authority, Retention retention, ClusterListener listener) {
+        this(settings, Optional.empty(), authority, retention, listener);
+    }
+
+    private Cluster(
+            ClusterSettings settings,
+            Optional<UnlockKeySource> unlockKeys,
+            KeyAuthority authority,
+            Retention retention,
+            ClusterListener listener) {
         this.rotation = settings.rotation();
-        this.process = new ClusterProcess(settings, authority, retention, listener);
+        this.process = new ClusterProcess(settings, unlockKeys, authority, retention, listener);
     }
 
     /**

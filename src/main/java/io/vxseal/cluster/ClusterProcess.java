@@ -13,6 +13,7 @@ import io.vxseal.peers.Peer;
 import io.vxseal.swarm.ManagerAddresses;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
+import io.vxseal.swarm.UnlockKeySource;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.net.SocketException;
@@ -66,13 +67,18 @@ final class ClusterProcess implements AutoCloseable {
 
     private volatile ClusterStatus status = ClusterStatus.EMPTY;
 
-    ClusterProcess(ClusterSettings settings, KeyAuthority authority, Retention retention, ClusterListener listener) {
+    ClusterProcess(
+            ClusterSettings settings,
+            Optional<UnlockKeySource> unlockKeys,
+            KeyAuthority authority,
+            Retention retention,
+            ClusterListener listener) {
         this.listener = listener;
         this.view = new ClusterView(listener);
         RingStore store = settings.ringFolder().<RingStore>map(RingFile::new).orElse(RingStore.NONE);
         this.member = new ClusterMember(authority, retention, store, thread, new SecureRandom(), new Effects(), refusals);
         this.sockets = new ClusterSockets(settings.port(), thread, member, refusals);
-        this.certificates = new CertificateWatch(settings.certificates(), new CertificateChanges());
+        this.certificates = new CertificateWatch(settings.certificates(), unlockKeys, new CertificateChanges());
         this.managerAddresses = new ManagerAddresses(settings.managers());
         this.report = new StatusReport(member);
     }

@@ -37,6 +37,14 @@ public record ClusterStatus(
     static final ClusterStatus EMPTY = new ClusterStatus(Optional.empty(), Optional.empty(), Optional.empty(), List.of(), List.of(),
             List.of(), Optional.empty(), Map.of(), Map.of());
 
+    /** Returns this node's id if it is a manager. */
+    public Optional<String> manager() {
+        return members.stream()
+                .filter(member -> node.equals(Optional.of(member.node())) && member.role().equals(Optional.of(Role.MANAGER)))
+                .map(Member::node)
+                .findFirst();
+    }
+
     /** Returns how much was refused since the start, for any reason. */
     public long refused() {
         return refusals.values().stream().mapToLong(Long::longValue).sum();

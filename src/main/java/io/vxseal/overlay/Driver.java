@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -326,6 +327,11 @@ public final class Driver implements ClusterListener, AutoCloseable {
     /** Returns the state of the cluster, without secrets. */
     public ClusterStatus clusterStatus() {
         return cluster.status();
+    }
+
+    /** Takes the ids of all nodes of the swarm, as this manager's engine lists them ({@link Cluster#swarmNodes}). */
+    public void swarmNodes(Set<String> nodes) {
+        cluster.swarmNodes(nodes);
     }
 
     /** Returns the state of this node, without secrets. Reads from the kernel, but changes nothing. */

@@ -10,11 +10,17 @@ import io.vxseal.metrics.Sample;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import java.time.Instant;
+import java.util.Map;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Answers to an operator's requests, in JSON or as text. */
-record OperatorRequests(String version, Pending<Driver> driver, CallStats calls) {
+/**
+ * Answers to an operator's requests, in JSON or as text.
+ *
+ * @param networkNames returns names of networks by id
+ */
+record OperatorRequests(String version, Pending<Driver> driver, CallStats calls, Supplier<Map<String, String>> networkNames) {
     private static final Logger log = LoggerFactory.getLogger(OperatorRequests.class);
 
     private static final String TEXT = "text/plain; charset=utf-8";
@@ -25,7 +31,7 @@ record OperatorRequests(String version, Pending<Driver> driver, CallStats calls)
     void status(Context context) throws DriverException, JsonProcessingException {
         Driver running = driver.get();
         StatusReply reply = StatusReply.of(
-                version, running.status(), running.clusterStatus(), calls.tallies(), Instant.now());
+                version, running.status(), running.clusterStatus(), networkNames.get(), calls.tallies(), Instant.now());
         if (wantsText(context)) {
             context.contentType(TEXT).result(StatusTable.print(reply));
         } else {

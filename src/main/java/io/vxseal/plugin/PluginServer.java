@@ -9,8 +9,10 @@ import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
 import io.vxseal.overlay.ProgramVersion;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.eclipse.jetty.unixdomain.server.UnixDomainServerConnector;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,10 +37,10 @@ public final class PluginServer implements AutoCloseable {
         Object answer(Protocol protocol, Q request) throws DriverException;
     }
 
-    private PluginServer(PluginSocket socket, CompletableFuture<Driver> driver) {
+    private PluginServer(PluginSocket socket, CompletableFuture<Driver> driver, Supplier<Map<String, String>> networkNames) {
         this.socket = socket;
         protocol = new Pending<>(driver.thenApply(Protocol::new));
-        operator = new OperatorRequests(ProgramVersion.get(), new Pending<>(driver), calls);
+        operator = new OperatorRequests(ProgramVersion.get(), new Pending<>(driver), calls, networkNames);
         events = new EventStream(new Pending<>(driver));
         errors = new ErrorReplies(new Pending<>(driver));
         javalin = Javalin.create(this::configure);
@@ -51,7 +53,17 @@ public final class PluginServer implements AutoCloseable {
      *     the answer to all requests
      */
     public static PluginServer start(PluginSocket socket, CompletableFuture<Driver> driver) {
-        PluginServer server = new PluginServer(socket, driver);
+        return start(socket, driver, Map::of);
+    }
+
+    /**
+     * Starts a server on a socket.
+     *
+     * @param networkNames returns names of networks by id, for status; may take seconds
+     */
+    public static PluginServer start(
+            PluginSocket socket, CompletableFuture<Driver> driver, Supplier<Map<String, String>> networkNames) {
+        PluginServer server = new PluginServer(socket, driver, networkNames);
         server.javalin.start();
         socket.restrict();
         return server;

@@ -18,6 +18,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -76,7 +77,8 @@ record StatusReply(
     /** A key's tag, by which both ends name it. Never its octets. */
     record Key(long tag, boolean primary, long knownSeconds) {}
 
-    record Network(String id, boolean encrypted, boolean up, List<Subnet> subnets, List<Attached> endpoints) {}
+    /** A network; without a name unless the plugin has the engine's socket. */
+    record Network(String id, @Nullable String name, boolean encrypted, boolean up, List<Subnet> subnets, List<Attached> endpoints) {}
 
     record Subnet(String pool, String gateway, int vni) {}
 
@@ -94,7 +96,12 @@ record StatusReply(
     record Failure(String at, long times, String where, String error) {}
 
     static StatusReply of(
-            String version, Overview overview, ClusterStatus cluster, SortedMap<String, CallStats.Tally> calls, Instant now) {
+            String version,
+            Overview overview,
+            ClusterStatus cluster,
+            Map<String, String> networkNames,
+            SortedMap<String, CallStats.Tally> calls,
+            Instant now) {
         Optional<Tally> found = overview.found();
         return new StatusReply(
                 version,
@@ -113,7 +120,9 @@ record StatusReply(
                         cluster.sessions().stream().map(StatusReply::session).toList(),
                         cluster.members().stream().map(StatusReply::member).toList()),
                 orNull(cluster.ring().map(ring -> ring(ring, now))),
-                overview.networks().stream().map(network -> network(network, overview.addresses())).toList(),
+                overview.networks().stream()
+                        .map(network -> network(network, networkNames.get(network.network().id()), overview.addresses()))
+                        .toList(),
                 overview.services().stream().map(StatusReply::service).toList(),
                 overview.withoutServices(),
                 new Ipsec(
@@ -180,7 +189,7 @@ record StatusReply(
         return addresses.stream().map(InetAddress::getHostAddress).toList();
     }
 
-    private static Network network(Overview.Attached attached, Optional<NodeAddresses> addresses) {
+    private static Network network(Overview.Attached attached, @Nullable String name, Optional<NodeAddresses> addresses) {
         List<Attached> endpoints = new ArrayList<>();
         for (Endpoint endpoint : attached.here()) {
             endpoints.add(new Attached(
@@ -202,6 +211,7 @@ record StatusReply(
         }
         return new Network(
                 attached.network().id(),
+                name,
                 attached.network().encrypted(),
                 attached.up(),
                 attached.network().subnets().stream()

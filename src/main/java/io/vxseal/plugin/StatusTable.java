@@ -7,10 +7,14 @@ import static io.vxseal.plugin.TextTable.yes;
 
 import io.vxseal.metrics.CallStats;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
 /** A {@link StatusReply} as text for a terminal, without the single endpoints, of which there may be thousands. */
 final class StatusTable {
     private final TextTable text = new TextTable();
@@ -30,7 +34,7 @@ final class StatusTable {
             table.ring(status.ring());
         }
         table.networks(status.networks());
-        table.services(status.services());
+        table.services(status.services(), status.networks());
         table.kernel(status);
         table.calls(status.calls());
         table.errors(status.errors());
@@ -103,26 +107,42 @@ final class StatusTable {
         text.lines(rows);
     }
 
+    /** Lists the networks, with their names if any is known. */
     private void networks(List<StatusReply.Network> networks) {
-        text.section(row("NETWORK", "ENCRYPTED", "UP", "VNI", "SUBNET", "ENDPOINTS HERE", "ELSEWHERE"), networks.stream()
-                .map(network -> row(
-                        network.id(),
-                        yes(network.encrypted()),
-                        yes(network.up()),
-                        network.subnets().stream().map(s -> String.valueOf(s.vni())).collect(Collectors.joining(",")),
-                        network.subnets().stream().map(StatusReply.Subnet::pool).collect(Collectors.joining(",")),
-                        String.valueOf(network.endpoints().stream().filter(StatusReply.Attached::here).count()),
-                        String.valueOf(network.endpoints().stream().filter(e -> !e.here()).count())))
+        boolean named = networks.stream().anyMatch(network -> network.name() != null);
+        List<String> heading = row("NETWORK", "ENCRYPTED", "UP", "VNI", "SUBNET", "ENDPOINTS HERE", "ELSEWHERE");
+        text.section(named ? with("NAME", heading) : heading, networks.stream()
+                .map(network -> named ? with(network.name(), cells(network)) : cells(network))
                 .toList());
     }
 
-    /** Lists the services, if there are any. */
-    private void services(List<StatusReply.Service> services) {
+    private static List<String> cells(StatusReply.Network network) {
+        return row(
+                network.id(),
+                yes(network.encrypted()),
+                yes(network.up()),
+                network.subnets().stream().map(s -> String.valueOf(s.vni())).collect(Collectors.joining(",")),
+                network.subnets().stream().map(StatusReply.Subnet::pool).collect(Collectors.joining(",")),
+                String.valueOf(network.endpoints().stream().filter(StatusReply.Attached::here).count()),
+                String.valueOf(network.endpoints().stream().filter(e -> !e.here()).count()));
+    }
+
+    /** Returns a row with another cell behind its first. */
+    private static List<String> with(@Nullable String cell, List<String> row) {
+        List<String> longer = new ArrayList<>(row);
+        longer.add(1, row(cell).getFirst());
+        return longer;
+    }
+
+    /** Lists the services, if there are any, with their networks' names where they are known. */
+    private void services(List<StatusReply.Service> services, List<StatusReply.Network> networks) {
+        Map<String, String> names = new HashMap<>();
+        networks.forEach(network -> names.put(network.id(), network.name() == null ? network.id() : network.name()));
         if (!services.isEmpty()) {
             text.section(row("SERVICE", "NETWORK", "ADDRESS", "TASKS", "DRAINING"), services.stream()
                     .map(service -> row(
                             service.name(),
-                            service.network(),
+                            names.getOrDefault(service.network(), service.network()),
                             String.join(",", service.addresses()),
                             String.valueOf(service.tasks().size()),
                             String.join(",", service.draining())))

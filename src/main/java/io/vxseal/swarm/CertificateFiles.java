@@ -25,12 +25,12 @@ public final class CertificateFiles {
     /**
      * Reads the files.
      *
-     * @throws IdentityException see {@link SwarmIdentity#read}
+     * @param unlockKey see {@link SwarmIdentity#read(Path, Optional)}, as for the exceptions
      */
-    public SwarmIdentity read() throws IdentityException {
+    public SwarmIdentity read(Optional<UnlockKey> unlockKey) throws IdentityException {
         // Before the content: what is written while reading is then found changed the next time.
         seen = Optional.of(attributes());
-        return SwarmIdentity.read(folder);
+        return SwarmIdentity.read(folder, unlockKey);
     }
 
     /** Drops what was read: the next look finds it changed. */

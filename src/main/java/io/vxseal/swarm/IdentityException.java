@@ -1,7 +1,7 @@
 package io.vxseal.swarm;
 
 /** The swarm's certificates on this node cannot be used; the message names the file, the reason and the remedy. */
-public final class IdentityException extends Exception {
+public sealed class IdentityException extends Exception permits LockedKeyException {
     private static final long serialVersionUID = 1;
 
     private final boolean absent;
@@ -17,7 +17,7 @@ public final class IdentityException extends Exception {
     }
 
     /** Returns whether the files are merely missing, as before {@code docker swarm init}. */
-    public boolean isAbsent() {
+    public final boolean isAbsent() {
         return absent;
     }
 }

@@ -2,13 +2,11 @@ package io.vxseal.swarm;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
-import java.security.KeyFactory;
 import java.security.PrivateKey;
 import java.security.PublicKey;
 import java.security.Signature;
@@ -19,15 +17,11 @@ import java.security.cert.CertificateFactory;
 import java.security.cert.PKIXParameters;
 import java.security.cert.TrustAnchor;
 import java.security.cert.X509Certificate;
-import java.security.spec.PKCS8EncodedKeySpec;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
@@ -38,13 +32,6 @@ public final class SwarmIdentity {
     public static final String CERTIFICATE = "swarm-node.crt";
     public static final String KEY = "swarm-node.key";
     public static final String ROOT = "swarm-root-ca.crt";
-
-    /** RFC 7468, and before the base64 the headers of RFC 1421 that swarmkit writes: kek-version and raft-dek. */
-    private static final Pattern PEM = Pattern.compile(
-            "-----BEGIN ([A-Z0-9 ]+)-----\\s*(?:[A-Za-z-]+: [^\r\n]*\\R)*([^-]*)-----END \\1-----");
-
-    /** The label that RFC 7468 has for an encrypted PKCS#8 key, and the header that RFC 1421 has for any. */
-    private static final Pattern LOCKED = Pattern.compile("-----BEGIN ENCRYPTED |Proc-Type: *4, *ENCRYPTED");
 
     private final NodeName name;
     private final List<X509Certificate> chain;
@@ -59,16 +46,23 @@ public final class SwarmIdentity {
         this.roots = roots;
     }
 
+    /** Reads the three files as {@link #read(Path, Optional)} does, for a node whose private key is not encrypted. */
+    public static SwarmIdentity read(Path folder) throws IdentityException {
+        return read(folder, Optional.empty());
+    }
+
     /**
      * Reads the three files.
      *
+     * @param unlockKey with which the private key may be encrypted; empty if it is not known
+     * @throws LockedKeyException if that key is needed
      * @throws IdentityException absent if a file is not there; else naming the file that cannot be used, never its
      *     content
      */
-    public static SwarmIdentity read(Path folder) throws IdentityException {
+    public static SwarmIdentity read(Path folder, Optional<UnlockKey> unlockKey) throws IdentityException {
         List<X509Certificate> chain = certificates(folder.resolve(CERTIFICATE));
         List<X509Certificate> roots = certificates(folder.resolve(ROOT));
-        PrivateKey key = key(folder.resolve(KEY));
+        PrivateKey key = NodeKey.read(folder.resolve(KEY), octets(folder.resolve(KEY)), unlockKey);
         try {
             NodeName name = NodeName.of(chain.getFirst());
             SwarmIdentity identity = new SwarmIdentity(name, chain, key, roots);
@@ -207,40 +201,6 @@ public final class SwarmIdentity {
             throw new IdentityException(false, file + " holds no certificate");
         }
         return List.copyOf(found);
-    }
-
-    private static PrivateKey key(Path file) throws IdentityException {
-        String text = new String(octets(file), StandardCharsets.US_ASCII);
-        if (LOCKED.matcher(text).find()) {
-            throw new IdentityException(false, file + " is encrypted: the swarm is autolocked, and only the engine has the "
-                    + "key that unlocks it. Until `docker swarm update --autolock=false` this manager learns of no "
-                    + "endpoints of other nodes, and makes no keys; when that is done, it joins the others by itself");
-        }
-        Matcher pem = PEM.matcher(text);
-        if (!pem.find() || !pem.group(1).equals("PRIVATE KEY")) {
-            throw new IdentityException(false, file + " is not a PKCS#8 private key in PEM");
-        }
-        byte[] der;
-        try {
-            der = Base64.getMimeDecoder().decode(pem.group(2));
-        } catch (IllegalArgumentException _) {
-            throw new IdentityException(false, file + " is not a PKCS#8 private key in PEM");
-        }
-        for (String algorithm : List.of("EC", "RSA", "EdDSA")) {
-            Optional<PrivateKey> key = key(algorithm, der);
-            if (key.isPresent()) {
-                return key.get();
-            }
-        }
-        throw new IdentityException(false, file + " is neither an EC, RSA nor EdDSA key");
-    }
-
-    private static Optional<PrivateKey> key(String algorithm, byte[] der) {
-        try {
-            return Optional.of(KeyFactory.getInstance(algorithm).generatePrivate(new PKCS8EncodedKeySpec(der)));
-        } catch (GeneralSecurityException _) {
-            return Optional.empty();
-        }
     }
 
     private static byte[] octets(Path file) throws IdentityException {

@@ -2,6 +2,7 @@ package io.vxseal.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.StandardError;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.message.Message;
@@ -16,6 +17,8 @@ import io.vxseal.peers.Peer;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
 import io.vxseal.swarm.TestSwarm;
+import io.vxseal.swarm.UnlockKey;
+import io.vxseal.swarm.UnlockKeySource;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -29,7 +32,10 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -198,6 +204,70 @@ class ClusterIdentityTest extends Hosts {
         assertThat(b.ring().isEmpty()).isTrue();
         Files.copy(unlocked, key, StandardCopyOption.REPLACE_EXISTING);
         await("unlocked", () -> b.members() == 3 && sameRing(a, b, c) && b.cluster().status().problem().isEmpty());
+    }
+
+    /** The engine does not answer at first; then the unlock key was just replaced; and nothing waits for it. */
+    @Test
+    void lockedManagerJoinsByTheEnginesUnlockKey() throws Exception {
+        Host a = host(1, Role.MANAGER);
+        Path certificates = swarm.node("node-2", Role.MANAGER);
+        String unlockKey = TestSwarm.unlockKey(1);
+        swarm.lock(certificates, unlockKey);
+        Queue<UnlockKeySource> answers = new ConcurrentLinkedQueue<>(List.of(
+                () -> {
+                    throw new IOException("it answers 503: Swarm is encrypted");
+                },
+                () -> UnlockKey.parse(TestSwarm.unlockKey(2))));
+        Host b = unlocking(2, certificates, () -> {
+            UnlockKeySource next = answers.poll();
+            return next == null ? UnlockKey.parse(unlockKey) : next.get();
+        });
+        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
+        await("told that the engine does not answer", () -> b.cluster().status().problem().orElse("").contains("503: Swarm is encrypted"));
+        await("told that its key is wrong", () -> b.cluster().status().problem().orElse("").contains("cannot be decrypted"));
+        await("joined", () -> b.members() == 2 && sameRing(a, b) && b.cluster().status().problem().isEmpty());
+
+        try (StandardError log = new StandardError()) {
+            swarm.issue("node-2", Role.MANAGER, certificates);
+            swarm.lock(certificates, unlockKey);
+            await("renewed", () -> log.said().contains("this is node node-2, MANAGER"));
+        }
+        await("and all is well", () -> b.members() == 2 && b.cluster().status().problem().isEmpty());
+    }
+
+    @Test
+    void hangingEngineHoldsUpNothing() throws Exception {
+        Host a = host(1, Role.MANAGER);
+        Path certificates = swarm.node("node-2", Role.MANAGER);
+        Path key = certificates.resolve(SwarmIdentity.KEY);
+        Path unlocked = Files.copy(key, temp.resolve("unlocked-2.key"));
+        swarm.lock(certificates, TestSwarm.unlockKey(1));
+        CountDownLatch never = new CountDownLatch(1);
+        Host b = unlocking(2, certificates, () -> {
+            try {
+                never.await();
+            } catch (InterruptedException e) {
+                throw new IOException(e);
+            }
+            return UnlockKey.parse(TestSwarm.unlockKey(1));
+        });
+        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
+        await("asked", () -> b.cluster().status().problem().orElse("").contains("asking it"));
+        Files.copy(unlocked, key, StandardCopyOption.REPLACE_EXISTING);
+        await("joined", () -> b.members() == 2 && sameRing(a, b) && b.cluster().status().problem().isEmpty());
+        never.countDown();
+    }
+
+    /** A manager whose engine may unlock its key. */
+    private Host unlocking(int number, Path certificates, UnlockKeySource unlockKeys) {
+        Path managers = temp.resolve("state-%d-%d.json".formatted(port, number));
+        Path ring = temp.resolve("ring-%d-%d".formatted(port, number));
+        Witness heard = new Witness();
+        Cluster cluster = new Cluster(
+                new ClusterSettings(certificates, managers, port, HALF_A_DAY, 0, Optional.of(ring)), Optional.of(unlockKeys), heard);
+        open.add(cluster);
+        managerIds.put(address(number), "node-" + number);
+        return new Host(cluster, heard, address(number), certificates, managers, ring);
     }
 
     @Test

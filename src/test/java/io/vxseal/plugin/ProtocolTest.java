@@ -28,6 +28,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
@@ -77,7 +78,7 @@ class ProtocolTest {
         driver.recover();
         Path socket = folder.resolve("vxseal.sock");
         engine = new EngineClient(socket);
-        server = PluginServer.start(PluginSocket.at(socket), CompletableFuture.completedFuture(driver));
+        server = PluginServer.start(PluginSocket.at(socket), CompletableFuture.completedFuture(driver), () -> Map.of("net3", "my-net"));
     }
 
     private Driver driver() throws IOException {
@@ -508,6 +509,7 @@ class ProtocolTest {
         assertThat(status.has("ring")).isFalse();
         JsonNode network = status.path("networks").path(0);
         assertThat(network.path("id").asText()).isEqualTo("net3");
+        assertThat(network.path("name").asText()).isEqualTo("my-net");
         assertThat(network.path("up").asBoolean()).isTrue();
         assertThat(network.path("encrypted").asBoolean()).isFalse();
         assertThat(network.path("subnets").findValuesAsText("vni")).containsExactly("4244", "4245");

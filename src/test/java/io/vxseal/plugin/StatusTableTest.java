@@ -38,6 +38,7 @@ class StatusTableTest {
                             new StatusReply.Key(731_190_114, false, 10_799))),
             List.of(new StatusReply.Network(
                     "x1tn53m6e8ylk0oz4cdq7vbw2",
+                    null,
                     true,
                     true,
                     List.of(new StatusReply.Subnet("10.0.1.0/24", "10.0.1.1/24", 4097)),
@@ -111,6 +112,24 @@ class StatusTableTest {
 
                 LAST ERROR            TIMES  WHERE                WHAT
                 2026-03-01T08:38:12Z  2      /NetworkDriver.Join  encryption key is not  [31mpresent
+                """);
+    }
+
+    @Test
+    void namesNetworksWhereTheEngineGaveNames() {
+        StatusReply.Network known = STATUS.networks().getFirst();
+        StatusReply.Network named = new StatusReply.Network(
+                known.id(), "my-net", known.encrypted(), known.up(), known.subnets(), known.endpoints());
+        StatusReply.Network other = new StatusReply.Network("b", null, false, false, List.of(), List.of());
+        StatusReply status = new StatusReply(STATUS.version(), STATUS.time(), STATUS.node(), STATUS.cluster(), null, List.of(named, other),
+                STATUS.services(), List.of(), STATUS.ipsec(), null, List.of(), List.of(), STATUS.repairs(), STATUS.calls(), List.of());
+        assertThat(StatusTable.print(status)).contains("""
+                NETWORK                    NAME    ENCRYPTED  UP   VNI   SUBNET       ENDPOINTS HERE  ELSEWHERE
+                x1tn53m6e8ylk0oz4cdq7vbw2  my-net  yes        yes  4097  10.0.1.0/24  1               2
+                b                          -       no         no   -     -            0               0
+
+                SERVICE  NETWORK  ADDRESS   TASKS  DRAINING
+                web      my-net   10.0.1.9  2      10.0.1.5
                 """);
     }
 

@@ -7,11 +7,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 
 /** A swarm's CA and node certificates, of the shape that swarmkit gives them, made with openssl. */
 public final class TestSwarm {
+    private static final String UNLOCK_KEY = "SWMKEY-1-";
+
     private final Path folder;
     private final String id;
 
@@ -92,6 +97,35 @@ public final class TestSwarm {
                     StandardCopyOption.REPLACE_EXISTING);
             Files.copy(folder.resolve("node.crt"), to.resolve("swarm-node.crt"), StandardCopyOption.REPLACE_EXISTING);
             Files.copy(folder.resolve("node.key"), to.resolve("swarm-node.key"), StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Returns an unlock key as {@code docker swarm unlock-key} prints it. OpenSSL can be given its octets: none ends a line or a string. */
+    public static String unlockKey(long seed) {
+        Random random = new Random(seed);
+        byte[] octets = new byte[32];
+        for (int i = 0; i < octets.length; i++) {
+            do {
+                octets[i] = (byte) random.nextInt();
+            } while (octets[i] == 0 || octets[i] == '\n' || octets[i] == '\r');
+        }
+        return UNLOCK_KEY + Base64.getEncoder().withoutPadding().encodeToString(octets);
+    }
+
+    /** Encrypts a node's private key as a locked swarm's engine does, with swarmkit's headers in its block. */
+    public void lock(Path node, String unlockKey, String... options) {
+        Path key = node.resolve(SwarmIdentity.KEY);
+        List<String> encrypt = new ArrayList<>(List.of("openssl", "pkcs8", "-topk8", "-in", "node.key", "-out", "locked.key",
+                "-passout", "file:unlock", "-v2", "aes-256-cbc"));
+        encrypt.addAll(options.length == 0 ? List.of("-v2prf", "hmacWithSHA1", "-iter", "2048") : List.of(options));
+        try {
+            Files.copy(key, folder.resolve("node.key"), StandardCopyOption.REPLACE_EXISTING);
+            Files.write(folder.resolve("unlock"), Base64.getDecoder().decode(unlockKey.substring(UNLOCK_KEY.length())));
+            run(encrypt.toArray(String[]::new));
+            Files.writeString(key, Files.readString(folder.resolve("locked.key")).replaceFirst("KEY-----\n",
+                    "KEY-----\nkek-version: 12\nraft-dek: EAESMDcvBNHrxzGP0zMCH5ESTFhVKZVPLwmVvrJGPCL0x/H+\n\n"));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
