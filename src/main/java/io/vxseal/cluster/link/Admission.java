@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * newest, not the other way round: an honest handshake takes milliseconds, so it is over before its turn comes, while
  * idle connections cannot occupy the places. If all sources together have too many, a source that has one replaces its
  * oldest, and one that has none takes the place of the oldest of the source with the most. If none has more than one, as
- * when a swarm's nodes start at once, newcomers wait in the kernel's queue, but no longer than some times what connections
+ * when a swarm's nodes start at once, newcomers wait in a queue, but no longer than some times what connections
  * have lately needed to become sessions. So idle connections from many addresses give way, while handshakes on a
  * busy machine, which all finish late, are not cut off in vain.
  *
