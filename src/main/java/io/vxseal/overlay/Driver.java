@@ -204,6 +204,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
             }
             networks.remove(id);
             refusals.remove(id);
+            repairs.forget(id);
         });
     }
 

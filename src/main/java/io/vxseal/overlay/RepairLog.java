@@ -82,7 +82,11 @@ final class RepairLog {
     private final ErrorLog errors;
     private final Journal journal;
 
-    private record Place(Kind kind, String where) {}
+    private record Place(Kind kind, String where) {
+        boolean isOf(String network) {
+            return where.equals(network) || where.startsWith(network + " ");
+        }
+    }
 
     /**
      * @param errors where each failure is kept for status
@@ -96,7 +100,7 @@ final class RepairLog {
     /**
      * Runs a repair, counts what it changed, and logs its failure.
      *
-     * @param where the network's id, or "this host"
+     * @param where the network's id, maybe with a part of it after a blank, or "this host"
      */
     Outcome attempt(Kind kind, String where, Step step) {
         Place place = new Place(kind, where);
@@ -162,6 +166,16 @@ final class RepairLog {
         errors.add("repair of " + place.where, place.kind.name(), "cannot repair %s: %s".formatted(place.kind.words, why));
         Set<String> logged = failing.computeIfAbsent(place, _ -> new HashSet<>());
         return logged.size() < MAX_LOGGED && logged.add(ErrorLog.kind(why));
+    }
+
+    /**
+     * Forgets the places of a network that is deleted.
+     *
+     * @param network its id
+     */
+    void forget(String network) {
+        failing.keySet().removeIf(place -> place.isOf(network));
+        interrupted.keySet().removeIf(place -> place.isOf(network));
     }
 
     private long count(Kind kind) {

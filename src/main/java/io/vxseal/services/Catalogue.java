@@ -72,10 +72,15 @@ final class Catalogue {
     }
 
     private static final class Service {
-        final ServiceAnswers answers = new ServiceAnswers();
+        final ServiceAnswers answers;
         /** Number of endpoints that are this service's. */
         int endpoints;
         long lastEndpoint;
+
+        Service(long now) {
+            answers = new ServiceAnswers(now);
+            lastEndpoint = now;
+        }
     }
 
     /**
@@ -133,7 +138,10 @@ final class Catalogue {
                 service(before, now).endpoints--;
                 service(before, now).lastEndpoint = now;
             });
-            name.ifPresent(next -> service(next, now).endpoints++);
+            name.ifPresent(next -> {
+                service(next, now).endpoints++;
+                service(next, now).answers.expect(now);
+            });
             known.service = name;
         }
     }
@@ -177,11 +185,7 @@ final class Catalogue {
     }
 
     private Service service(ServiceName name, long now) {
-        return services.computeIfAbsent(name, _ -> {
-            Service service = new Service();
-            service.lastEndpoint = now;
-            return service;
-        });
+        return services.computeIfAbsent(name, _ -> new Service(now));
     }
 
     /** Takes an endpoint's name. */

@@ -130,7 +130,10 @@ final class Container implements AutoCloseable {
         inherited = false;
     }
 
-    /** Forgets connections to backends that are gone, and those to a VIP that were begun before there was a rule for it. */
+    /**
+     * Forgets connections to backends that are gone, and those to a VIP that were begun before there was a rule for it or while it had no
+     * backends.
+     */
     private void forget(
             Map<InetAddress, List<InetAddress>> before, Map<InetAddress, List<InetAddress>> after, Set<InetAddress> gone)
             throws KernelException {
@@ -141,7 +144,8 @@ final class Container implements AutoCloseable {
         boolean lost = before.values().stream().anyMatch(backends -> backends.stream().anyMatch(gone::contains));
         if (lost || !served.isEmpty()) {
             open.orElseThrow().conntrack.delete((vip, backend) ->
-                    vips.contains(vip) && gone.contains(backend) || served.contains(vip) && backend.equals(vip));
+                    vips.contains(vip) && gone.contains(backend)
+                            || served.contains(vip) && (backend.equals(vip) || BalancerChange.isRefusing(backend)));
         }
     }
 

@@ -17,7 +17,10 @@ final class Inquiry implements AutoCloseable {
     /** Time that an answer is waited for: the engine asks name servers outside for up to twelve seconds. */
     private static final long ANSWER_TIMEOUT = Duration.ofSeconds(12).toNanos();
 
-    /** Time without any answer after which the questions are asked from within another container. */
+    /**
+     * Time without any answer after which questions are asked from within another container, as they come due. Not all at once: that nobody
+     * answers may be due to questions about services that are gone.
+     */
     private static final long SILENCE = Duration.ofSeconds(3).toNanos();
 
     /** Pauses before a name server is tried again that does not listen yet. */
@@ -54,6 +57,7 @@ final class Inquiry implements AutoCloseable {
     void leave(String gone) {
         if (endpoint.equals(gone)) {
             closeServer();
+            schedule.hurry();
         }
     }
 
@@ -113,7 +117,6 @@ final class Inquiry implements AutoCloseable {
         try {
             server = Optional.of(NameServer.open(Objects.requireNonNull(namespaces.get(endpoint)), selector, this));
             lastAnswer = now;
-            schedule.hurry();
         } catch (IOException failure) {
             reopenSoon(now);
         }
@@ -125,6 +128,7 @@ final class Inquiry implements AutoCloseable {
      */
     private void reopenSoon(long now) {
         closeServer();
+        schedule.hurry();
         openAt = now + retry;
         retry = Math.min(2 * retry, LAST_RETRY);
     }

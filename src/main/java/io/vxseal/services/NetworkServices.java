@@ -35,6 +35,7 @@ final class NetworkServices implements AutoCloseable {
     private final String id;
     private final Catalogue catalogue;
     private final Inquiry inquiry;
+    private final Retry retry;
     private final Map<String, Attached> containers = new LinkedHashMap<>();
 
     private Map<InetAddress, List<InetAddress>> wanted = Map.of();
@@ -63,6 +64,7 @@ final class NetworkServices implements AutoCloseable {
         this.id = id;
         this.catalogue = catalogue;
         this.inquiry = new Inquiry(catalogue, selector);
+        this.retry = new Retry("update the services of network " + id);
     }
 
     Catalogue catalogue() {
@@ -133,17 +135,23 @@ final class NetworkServices implements AutoCloseable {
         inquiry.hurryNames();
     }
 
-    /** Does what is due. */
-    void work(long now) {
-        look(now);
-        dirty |= inquiry.receive(now);
-        inquiry.ask(namespaces(), now);
-        catalogue.forget(now);
-        apply(now);
+    /**
+     * Does what is due, and fails for this network alone.
+     *
+     * @return when there is something to do next, if nothing happens before
+     */
+    long work(long now) {
+        boolean done = retry.attempt(() -> {
+            look(now);
+            dirty |= inquiry.receive(now);
+            inquiry.ask(namespaces(), now);
+            catalogue.forget(now);
+            apply(now);
+        }, now);
+        return done ? nextWork(now) : retry.due(now, now);
     }
 
-    /** Returns when {@link #work} has something to do next, if nothing happens before. */
-    long nextWork(long now) {
+    private long nextWork(long now) {
         long next = inquiry.nextWork(!namespaces().isEmpty(), now);
         for (Attached attached : containers.values()) {
             if (!attached.container.isOpen()) {

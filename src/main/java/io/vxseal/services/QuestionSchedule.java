@@ -25,6 +25,17 @@ final class QuestionSchedule {
     private static final long LAST_PAUSE = Duration.ofSeconds(5).toNanos();
     private static final int PAUSE_OF_TIME = 8;
 
+    /**
+     * Longest pause between questions about a service that the engine does not confirm. It is gone: its tasks were on a node that went, whose
+     * endpoints the cluster keeps for ten minutes, or a process before this one knew it. The engine forwards each such question to name servers
+     * outside, and logs that these do not know either. Denial changes nothing in the catalogue, and a service that is back has new endpoints, whose
+     * names make the questions due. So questions in between serve a node alone that the engine lost sight of for a while.
+     */
+    private static final long LAST_GONE_PAUSE = Duration.ofMinutes(1).toNanos();
+
+    /** Part of the time without confirmation: a few lost answers of a busy engine change little. */
+    private static final int GONE_PAUSE_OF_TIME = 4;
+
     private final Catalogue catalogue;
 
     /** When each question was last asked. */
@@ -74,10 +85,10 @@ final class QuestionSchedule {
             Question addresses = new Question.AddressesOf(service);
             times.put(addresses, last(addresses)
                     .filter(at -> answered.denied().isEmpty() || at >= answered.denied().get())
-                    .map(at -> at + addressInterval(answered)).orElse(now));
+                    .map(at -> at + Math.max(addressInterval(answered), gonePause(answered, at))).orElse(now));
             Question tasks = new Question.TasksOf(service);
             times.put(tasks, last(tasks)
-                    .map(at -> at + answered.empty().map(since -> pause(since, at)).orElse(INTERVAL)).orElse(now));
+                    .map(at -> at + Math.max(taskInterval(answered, at), gonePause(answered, at))).orElse(now));
         });
         return times;
     }
@@ -91,6 +102,14 @@ final class QuestionSchedule {
             return FIRST_PAUSE;
         }
         return answered.hasAddresses() ? ADDRESS_INTERVAL : INTERVAL;
+    }
+
+    private static long taskInterval(ServiceAnswers answered, long at) {
+        return answered.empty().map(since -> pause(since, at)).orElse(INTERVAL);
+    }
+
+    private static long gonePause(ServiceAnswers answered, long at) {
+        return Math.min((at - answered.confirmed()) / GONE_PAUSE_OF_TIME, LAST_GONE_PAUSE);
     }
 
     private static long pause(long since, long now) {

@@ -19,6 +19,23 @@ final class ServiceAnswers {
 
     private long emptySince;
 
+    /** Since when there was no reason to expect that the engine has the service. */
+    private long confirmed;
+
+    ServiceAnswers(long now) {
+        confirmed = now;
+    }
+
+    /** Notes a reason to expect that the engine has the service: a new endpoint of it. */
+    void expect(long now) {
+        confirmed = now;
+    }
+
+    /** Returns when the engine last answered for the service, or there was last a reason to expect that it does. */
+    long confirmed() {
+        return confirmed;
+    }
+
     /** Returns the service's addresses: its VIPs, or without any its tasks'. */
     Set<InetAddress> addresses() {
         return addresses;
@@ -57,6 +74,7 @@ final class ServiceAnswers {
     void takeAddresses(Collection<InetAddress> answer, long now) {
         addresses = Set.copyOf(answer);
         hasAddresses = true;
+        confirmed = now;
         if (denied.isPresent()) {
             denied = Optional.empty();
             setTasks(Set.of(), now);
@@ -82,6 +100,7 @@ final class ServiceAnswers {
             return false;
         }
         denied = Optional.empty();
+        confirmed = now;
         setTasks(answer, now);
         return true;
     }

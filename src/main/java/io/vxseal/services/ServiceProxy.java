@@ -5,6 +5,7 @@ import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.services.Question.ServiceName;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.Selector;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -29,9 +30,6 @@ import org.slf4j.LoggerFactory;
 public final class ServiceProxy implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ServiceProxy.class);
 
-    /** Pause after an unexpected failure. */
-    private static final Duration FAILURE_PAUSE = Duration.ofSeconds(1);
-
     private final Path namespaces;
     private final Listener listener;
     private final Selector selector;
@@ -42,6 +40,10 @@ public final class ServiceProxy implements AutoCloseable {
     private final Map<String, NetworkServices> networks = new TreeMap<>();
     private final KnownServices known;
     private final VipChanges changes = new VipChanges();
+
+    /** Reports to the listener that failed, by network. For the thread of the services. */
+    private final Map<String, Retry> reports = new TreeMap<>();
+
     private boolean partial;
     private volatile boolean closed;
 
@@ -90,23 +92,28 @@ public final class ServiceProxy implements AutoCloseable {
     }
 
     private void run() {
+        Retry retry = new Retry("update services");
         while (!closed) {
-            try {
-                selector.select(step());
-                selector.selectedKeys().clear();
-            } catch (Throwable failure) {
-                if (closed) {
-                    return;
-                }
-                log.error("unexpected error in the work for services, retrying", failure);
+            if (!retry.attempt(this::workAndWait, System.nanoTime())) {
                 pause();
+            }
+        }
+    }
+
+    private void workAndWait() throws IOException {
+        try {
+            selector.select(step());
+            selector.selectedKeys().clear();
+        } catch (ClosedSelectorException failure) {
+            if (!closed) {
+                throw failure;
             }
         }
     }
 
     private static void pause() {
         try {
-            Thread.sleep(FAILURE_PAUSE);
+            Thread.sleep(Duration.ofNanos(Retry.PAUSE));
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
         }
@@ -116,29 +123,40 @@ public final class ServiceProxy implements AutoCloseable {
     private long step() {
         Map<String, Set<InetAddress>> changed;
         long next = Long.MAX_VALUE;
+        long now;
         lock.lock();
         try {
             if (closed) {
-                return 0;
+                return 1;
             }
-            long now = System.nanoTime();
+            now = System.nanoTime();
             for (var network : networks.entrySet()) {
-                network.getValue().work(now);
+                next = Math.min(next, network.getValue().work(now));
                 changes.observe(network.getKey(), network.getValue().vips());
             }
+            reports.keySet().retainAll(networks.keySet());
             changed = changes.take();
             Map<String, List<ServiceName>> names = new TreeMap<>();
             networks.forEach((id, network) -> names.put(id, network.catalogue().names()));
             known.update(names);
-            for (NetworkServices network : networks.values()) {
-                next = Math.min(next, network.nextWork(now));
-            }
-            next = next == Long.MAX_VALUE ? 0 : Math.max(1, Duration.ofNanos(next - now).toMillis());
         } finally {
             lock.unlock();
         }
-        changed.forEach(listener::vipsChanged);
-        return next;
+        changed.forEach((network, vips) -> report(network, vips, now));
+        for (Retry report : reports.values()) {
+            next = Math.min(next, report.due(next, now));
+        }
+        return next == Long.MAX_VALUE ? 0 : Math.max(1, Duration.ofNanos(next - now).toMillis());
+    }
+
+    /** Reports a network's VIPs to the listener, again later if that fails. */
+    private void report(String network, Set<InetAddress> vips, long now) {
+        Retry retry = reports.computeIfAbsent(network, id -> new Retry("report the addresses of the services of network " + id));
+        if (!retry.attempt(() -> listener.vipsChanged(network, vips), now)) {
+            locked(() -> changes.repeat(network));
+        } else if (!retry.isFailing()) {
+            reports.remove(network);
+        }
     }
 
     /**

@@ -25,6 +25,14 @@ final class VipChanges {
         changed.remove(network);
     }
 
+    /** Has the VIPs of a network reported again, which were not taken. */
+    void repeat(String network) {
+        Set<InetAddress> vips = last.get(network);
+        if (vips != null) {
+            changed.put(network, vips);
+        }
+    }
+
     /** Returns the VIPs of the networks where they changed since the last call. */
     Map<String, Set<InetAddress>> take() {
         Map<String, Set<InetAddress>> taken = Map.copyOf(changed);

@@ -8,6 +8,7 @@ import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.overlay.RepairLog.Outcome;
 import java.io.IOException;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -85,6 +86,31 @@ class RepairLogTest {
     void countsInterruptionAfterFailureAsFailure() {
         fails("this host", "refused");
         assertThat(isInterrupted()).isEqualTo(Outcome.FAILED);
+    }
+
+    @Test
+    void forgetsPlacesOfNetwork() {
+        for (String where : List.of("network", "network in containers", "network2", "this host")) {
+            fails(where, "one thing");
+        }
+        repairs.forget("network");
+        for (String where : List.of("network", "network in containers")) {
+            repairs.attempt(RepairLog.Kind.RULES, where, () -> 0);
+        }
+        assertThat(log.said()).doesNotContain("correct again");
+        fails("network", "one thing");
+        fails("network2", "one thing");
+        fails("this host", "one thing");
+        assertThat(logged()).isEqualTo(5);
+    }
+
+    @Test
+    void forgetsInterruptionsOfNetwork() {
+        fails("network", "refused");
+        repairs.forget("network");
+        assertThat(repairs.attempt(RepairLog.Kind.RULES, "network", () -> {
+            throw new KernelException("list", Errno.EAGAIN, "it changed");
+        })).isEqualTo(Outcome.INTERRUPTED);
     }
 
     @Test

@@ -7,6 +7,8 @@ import static io.vxseal.services.KnownNetwork.address;
 import static io.vxseal.services.KnownNetwork.task;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.address.Cidr;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -85,5 +87,74 @@ class QuestionScheduleTest {
         assertThat(schedule.due(SECOND)).containsExactly(new Question.TasksOf(WEB));
         catalogue.tasks(WEB, List.of(), SECOND, SECOND + 1);
         assertThat(schedule.due(SECOND + 1)).contains(new Question.AddressesOf(WEB));
+    }
+
+    /** Asks as the plugin does, of an engine that does not have the service any more. Returns how many questions it gets. */
+    private long questionsToEngineWithoutService(long from, long to, boolean answering) {
+        long asked = 0;
+        for (long now = from; now < to; now = Math.max(now + 1, schedule.nextDue(now))) {
+            for (Question question : schedule.due(now)) {
+                asked++;
+                if (answering && question instanceof Question.TasksOf it) {
+                    catalogue.tasks(it.service(), List.of(), now, now);
+                }
+            }
+        }
+        return asked;
+    }
+
+    /** As of a node that is gone, whose endpoints the cluster keeps for ten minutes. */
+    @Test
+    void serviceThatEngineDoesNotHaveIsAskedForEverMoreRarely() {
+        webWithOneTask();
+        assertThat(questionsToEngineWithoutService(0, 20 * SECOND, true)).isGreaterThan(20);
+        assertThat(questionsToEngineWithoutService(20 * SECOND, 600 * SECOND, true)).isLessThan(60);
+        assertThat(catalogue.backends()).as("denial alone changes nothing").containsEntry(VIP, List.of(address(2)));
+    }
+
+    @Test
+    void serviceThatNobodyAnswersForIsAskedForEverMoreRarely() {
+        webWithOneTask();
+        assertThat(questionsToEngineWithoutService(0, 600 * SECOND, false)).isLessThan(100);
+    }
+
+    @Test
+    void rememberedServiceThatIsGoneIsAskedForEverMoreRarely() {
+        Catalogue later = new Catalogue(List.of(Cidr.parse("10.0.1.0/24")), List.of(), List.of(WEB), 0);
+        later.setPartial(true);
+        QuestionSchedule questions = new QuestionSchedule(later);
+        long asked = 0;
+        for (long now = 0; now < 600 * SECOND; now = Math.max(now + 1, questions.nextDue(now))) {
+            asked += questions.due(now).size();
+        }
+        assertThat(asked).isLessThan(100);
+    }
+
+    @Test
+    void newTaskOfServiceThatWasGoneMakesQuestionsDueWithinSecond() {
+        webWithOneTask();
+        questionsToEngineWithoutService(0, 500 * SECOND, true);
+        catalogue.add(address(3), "b", 500 * SECOND);
+        schedule.hurry();
+        assertThat(schedule.due(500 * SECOND)).contains(new Question.NameOf(address(3)), new Question.TasksOf(WEB));
+        catalogue.tasks(WEB, List.of(), 500 * SECOND, 500 * SECOND);
+        long named = 501 * SECOND;
+        catalogue.name(address(3), task("web", 2), named);
+        List<Question> due = new ArrayList<>();
+        for (long now = named; now <= named + SECOND; now = Math.max(now + 1, schedule.nextDue(now))) {
+            due.addAll(schedule.due(now));
+        }
+        assertThat(due).contains(new Question.AddressesOf(WEB), new Question.TasksOf(WEB));
+    }
+
+    @Test
+    void serviceThatEngineHasAgainIsAskedForEverySecond() {
+        webWithOneTask();
+        questionsToEngineWithoutService(0, 500 * SECOND, true);
+        catalogue.addresses(WEB, List.of(VIP), 500 * SECOND);
+        catalogue.tasks(WEB, List.of(address(2)), 500 * SECOND, 500 * SECOND);
+        schedule.hurry();
+        assertThat(schedule.due(500 * SECOND)).contains(new Question.TasksOf(WEB));
+        assertThat(schedule.due(501 * SECOND)).containsExactly(new Question.TasksOf(WEB));
     }
 }

@@ -3,6 +3,7 @@ package io.vxseal.services;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.vxseal.StandardError;
 import io.vxseal.address.Cidr;
 import io.vxseal.kernel.TestHost;
 import java.net.InetAddress;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -191,5 +193,55 @@ class ServiceProxyTest {
         later.change(NETWORK, List.of(), Map.of(address(3), "b"));
         later.setPartial(false);
         awaitRules(container, "mod 1 map { 0 : 10.0.1.3 }");
+    }
+
+    /** Returns how often the log says this. */
+    private static long lines(StandardError log, String what) {
+        return log.said().lines().filter(line -> line.contains(what)).count();
+    }
+
+    /** The first network's work fails whenever it is due: one of its addresses cannot be asked for. */
+    @Test
+    void networkThatFailsIsLoggedOnceAndKeepsNoOtherFromItsTurn() throws Exception {
+        StandardError log = opened(new StandardError());
+        String failing = "a" + NETWORK.substring(1);
+        proxy.up(failing, List.of(Cidr.parse("10.0.0.0/16")), List.of(address(1)), Map.of());
+        Map<InetAddress, String> unaskable = new HashMap<>();
+        unaskable.put(null, "x");
+        proxy.change(failing, List.of(), unaskable);
+        container("x");
+        proxy.attach(failing, "x", "x", false);
+        await().untilAsserted(() -> assertThat(log.said()).contains("NullPointerException"));
+
+        proxy.change(NETWORK, List.of(), Map.of(address(2), "a"));
+        TestHost container = container("a");
+        names(container, address(2));
+        proxy.attach(NETWORK, "a", "a", false);
+        awaitRules(container, TABLE);
+        // The failure is repeated after a second each.
+        Thread.sleep(2500);
+        assertThat(lines(log, "NullPointerException")).isOne();
+        assertThat(log.said()).contains("cannot update the services of network " + failing);
+    }
+
+    @Test
+    void vipsThatListenerFailedToTakeAreReportedAgain() throws Exception {
+        StandardError log = opened(new StandardError());
+        AtomicInteger failures = new AtomicInteger(2);
+        Path other = Files.createDirectories(folder.resolve("other"));
+        ServiceProxy some = opened(new ServiceProxy(folder.resolve("netns"), other.resolve("services.json"), (network, vips) -> {
+            if (failures.getAndDecrement() > 0) {
+                throw new IllegalStateException("not now");
+            }
+            told.put(network, vips);
+        }));
+        some.up(NETWORK, List.of(Cidr.parse("10.0.0.0/16")), List.of(address(1)), Map.of());
+        some.start();
+        some.change(NETWORK, List.of(), Map.of(address(2), "a"));
+        TestHost container = container("a");
+        names(container, address(2));
+        some.attach(NETWORK, "a", "a", false);
+        await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> assertThat(told).containsEntry(NETWORK, Set.of(VIP)));
+        assertThat(lines(log, "not now")).isOne();
     }
 }

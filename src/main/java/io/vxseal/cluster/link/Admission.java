@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedSet;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,9 +21,13 @@ import org.jspecify.annotations.Nullable;
  * newest, not the other way round: an honest handshake takes milliseconds, so it is over before its turn comes, while
  * idle connections cannot occupy the places. If all sources together have too many, a source that has one replaces its
  * oldest, and one that has none takes the place of the oldest of the source with the most. If none has more than one, as
- * when a swarm's nodes start at once, newcomers wait in the kernel's queue, but no longer than some times what connections
+ * when a swarm's nodes start at once, newcomers wait in a queue, but no longer than some times what connections
  * have lately needed to become sessions. So idle connections from many addresses give way, while handshakes on a
  * busy machine, which all finish late, are not cut off in vain.
+ *
+ * <p>An address from which a session was authenticated lately is known, and counts apart from the others. A connection of a known address
+ * takes the place of another's, never the other way round. So whoever has many addresses and no certificate keeps no node out that
+ * was there before. The last places are left to the others, so that new nodes come in beside all known ones that are back at once.
  *
  * <p>A session counts for its own address, not for the /64 that it is in: the nodes of one network share that, and each showed a certificate.
  */
@@ -58,13 +63,21 @@ final class Admission {
     private static final int AVERAGE_WEIGHT = 8;
     private static final int MAX_SOURCES = 8192;
 
+    /** Known addresses, of which the one that was quiet for longest is forgotten first. */
+    private static final int MAX_KNOWN = 8192;
+
+    /** One in so many places is not for known addresses. */
+    private static final int UNKNOWN_SHARE = 8;
+
     /** Octets of a /64. */
     private static final int PREFIX = 8;
 
     private final Limits limits;
     private final RateLimit<Object> attempts;
     private final Map<Object, Source> sources = new HashMap<>();
-    private final SequencedSet<Entry> pending = new LinkedHashSet<>();
+    private final SequencedSet<Entry> known = new LinkedHashSet<>();
+    private final SequencedSet<Entry> unknown = new LinkedHashSet<>();
+    private final SequencedSet<InetAddress> authenticated = new LinkedHashSet<>();
     private int count;
 
     /** Average of the nanoseconds that connections needed to become sessions; long until some did. */
@@ -91,12 +104,17 @@ final class Admission {
     static final class Entry {
         private final InetAddress address;
         private final long since;
+
+        /** All pending connections of known addresses, or of the others. */
+        private final SequencedSet<Entry> pending;
+
         private Source source;
         private boolean left;
 
-        private Entry(InetAddress address, Source source, long since) {
+        private Entry(InetAddress address, Source source, SequencedSet<Entry> pending, long since) {
             this.address = address;
             this.source = source;
+            this.pending = pending;
             this.since = since;
         }
     }
@@ -122,13 +140,17 @@ final class Admission {
     Answer enter(InetAddress address, long now) {
         Object key = sourceOf(address);
         Source source = sources.get(key);
+        boolean isKnown = isKnown(address);
+        boolean preferred = isKnown && known.size() < limits.pending() - limits.pending() / UNKNOWN_SHARE;
         Optional<Entry> displaced = Optional.empty();
         if (source != null && source.pending.size() >= limits.pendingPerSource()) {
             displaced = Optional.of(source.pending.getFirst());
         } else if (connectionsOf(address, key) >= limits.perSource()) {
             return new Answer.Refuse(Refusal.CONNECTIONS_OF_SOURCE);
-        } else if (pending.size() >= limits.pending()) {
-            displaced = displaceable(source, now);
+        } else if (isFull() || isKnown && !preferred) {
+            displaced = preferred
+                    ? Optional.of(largest(unknown).pending.getFirst())
+                    : displaceable(isKnown ? known : unknown, source, now);
             if (displaced.isEmpty()) {
                 return new Answer.Wait();
             }
@@ -137,10 +159,10 @@ final class Admission {
         }
         displaced.ifPresent(this::leave);
         Source counted = sources.computeIfAbsent(key, Source::new);
-        Entry entry = new Entry(address, counted, now);
+        Entry entry = new Entry(address, counted, isKnown ? known : unknown, now);
         counted.count++;
         counted.pending.add(entry);
-        pending.add(entry);
+        entry.pending.add(entry);
         count++;
         return new Answer.Enter(entry, displaced);
     }
@@ -148,6 +170,10 @@ final class Admission {
     /** Notes that a connection became a session. */
     void settle(Entry entry, long now) {
         average += (now - entry.since - average) / AVERAGE_WEIGHT;
+        authenticated.addLast(entry.address);
+        if (authenticated.size() > MAX_KNOWN) {
+            authenticated.removeFirst();
+        }
         endPending(entry);
         leaveSource(entry);
         entry.source = sources.computeIfAbsent(entry.address, Source::new);
@@ -166,7 +192,7 @@ final class Admission {
 
     private void endPending(Entry entry) {
         entry.source.pending.remove(entry);
-        pending.remove(entry);
+        entry.pending.remove(entry);
     }
 
     /** Notes that a connection was closed. */
@@ -189,18 +215,33 @@ final class Admission {
     /** Returns the connections that have been pending for too long; they still have to leave. */
     List<Entry> overdue(long now, long nanos) {
         attempts.forgetIdle(now);
-        return pending.stream().takeWhile(entry -> now - entry.since > nanos).toList();
+        return Stream.of(known, unknown)
+                .flatMap(pending -> pending.stream().takeWhile(entry -> now - entry.since > nanos))
+                .toList();
     }
 
-    /** Returns the pending connection that gives way to one of this source, which may have none yet; empty if the newcomer waits. */
-    private Optional<Entry> displaceable(@Nullable Source newcomer, long now) {
+    /** Returns whether a session of this address was authenticated lately. */
+    boolean isKnown(InetAddress address) {
+        return authenticated.contains(address);
+    }
+
+    private boolean isFull() {
+        return known.size() + unknown.size() >= limits.pending();
+    }
+
+    /**
+     * Returns the pending connection that gives way to one of this source, which may have none yet; empty if the newcomer waits.
+     *
+     * @param pending those of known addresses, or of the others
+     */
+    private Optional<Entry> displaceable(SequencedSet<Entry> pending, @Nullable Source newcomer, long now) {
+        if (pending.isEmpty()) {
+            return Optional.empty();
+        }
         if (newcomer != null && !newcomer.pending.isEmpty()) {
             return Optional.of(newcomer.pending.getFirst());
         }
-        Source largest = pending.stream()
-                .map(entry -> entry.source)
-                .max(Comparator.comparingInt(source -> source.pending.size()))
-                .orElseThrow();
+        Source largest = largest(pending);
         if (largest.pending.size() > 1) {
             return Optional.of(largest.pending.getFirst());
         }
@@ -208,12 +249,19 @@ final class Admission {
         return now - oldest.since > patience() ? Optional.of(oldest) : Optional.empty();
     }
 
+    private static Source largest(SequencedSet<Entry> pending) {
+        return pending.stream()
+                .map(entry -> entry.source)
+                .max(Comparator.comparingInt(source -> source.pending.size()))
+                .orElseThrow();
+    }
+
     private long patience() {
         return Math.clamp(PATIENCE_FACTOR * average, limits.minPatience(), limits.maxPatience());
     }
 
-    /** Returns what counts as one source: an IPv4 address, or the /64 of an IPv6 address, all of which a host has. */
-    private static Object sourceOf(InetAddress address) {
-        return address instanceof Inet6Address ? ByteBuffer.wrap(address.getAddress(), 0, PREFIX) : address;
+    /** Returns what counts as one source: a known address, another IPv4 address, or the /64 of an IPv6 address, all of which a host has. */
+    private Object sourceOf(InetAddress address) {
+        return address instanceof Inet6Address && !isKnown(address) ? ByteBuffer.wrap(address.getAddress(), 0, PREFIX) : address;
     }
 }

@@ -11,12 +11,14 @@ import java.nio.channels.SelectableChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Queue;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.SelectableChannelEndPoint;
 import org.eclipse.jetty.io.ssl.SslHandshakeListener;
@@ -28,7 +30,9 @@ import org.eclipse.jetty.util.IO;
 /** Listening socket of a hub, with {@link Admission} before anything is read from a connection. */
 final class HubAcceptor extends ServerConnector implements SslHandshakeListener {
     private static final int BACKLOG = 2048;
-    private static final long WAIT_MILLIS = 50;
+
+    /** Accepted connections that wait for a place, of known addresses and of others each. */
+    private static final int MAX_WAITING = 2048;
 
     private final RefusalListener refusals;
     private final Duration deadline;
@@ -38,6 +42,12 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
 
     private final Map<SelectableChannel, Admission.Entry> entries = new HashMap<>();
     private final Map<Admission.Entry, Guest> guests = new HashMap<>();
+
+    /** Connections that wait for a place. Those of known addresses have a queue of their own, lest they wait behind a flood of others. */
+    private final Queue<Waiting> waitingKnown = new ArrayDeque<>();
+    private final Queue<Waiting> waiting = new ArrayDeque<>();
+
+    private record Waiting(InetAddress address, SocketChannel channel) {}
 
     /** A connection that was let in, and how it is closed: by its channel until there is an end point. */
     private record Guest(InetAddress address, SelectableChannel channel, Closeable closing) {}
@@ -65,11 +75,73 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
             return;
         }
         SocketChannel channel = server.accept();
-        try {
-            if (!admit(channel)) {
-                IO.close(channel);
-                return;
+        if (!(channel.getRemoteAddress() instanceof InetSocketAddress remote)) {
+            IO.close(channel);
+            return;
+        }
+        Waiting connection = new Waiting(remote.getAddress(), channel);
+        Optional<Refusal> refused;
+        synchronized (admission) {
+            refused = enqueue(connection);
+        }
+        refused.ifPresent(reason -> refuse(connection, reason));
+        admitWaiting();
+    }
+
+    private Optional<Refusal> enqueue(Waiting connection) {
+        if (!admission.attempt(connection.address, System.nanoTime())) {
+            return Optional.of(Refusal.CONNECTION_RATE);
+        }
+        Queue<Waiting> queue = admission.isKnown(connection.address) ? waitingKnown : waiting;
+        if (queue.size() >= MAX_WAITING) {
+            return Optional.of(Refusal.CONNECTIONS);
+        }
+        queue.add(connection);
+        return Optional.empty();
+    }
+
+    /** Lets in the connections that wait, as long as there are places for them. */
+    private void admitWaiting() {
+        while (admitFirst(waitingKnown)) {
+            // until there is none, or it has to wait
+        }
+        while (admitFirst(waiting)) {
+            // likewise
+        }
+    }
+
+    /** @return whether another one may be let in */
+    private boolean admitFirst(Queue<Waiting> queue) {
+        Waiting first;
+        Admission.Answer answer;
+        Optional<Guest> displaced = Optional.empty();
+        synchronized (admission) {
+            first = queue.peek();
+            if (first == null) {
+                return false;
             }
+            answer = admission.enter(first.address, System.nanoTime());
+            if (answer instanceof Admission.Answer.Wait) {
+                return false;
+            }
+            queue.remove();
+            if (answer instanceof Admission.Answer.Enter enter) {
+                displaced = enter.displaced().map(this::remove);
+                entries.put(first.channel, enter.entry());
+                guests.put(enter.entry(), new Guest(first.address, first.channel, first.channel));
+            }
+        }
+        displaced.ifPresent(guest -> close(guest, Refusal.DISPLACED));
+        if (answer instanceof Admission.Answer.Refuse refuse) {
+            refuse(first, refuse.reason());
+        } else {
+            handle(first.channel);
+        }
+        return true;
+    }
+
+    private void handle(SocketChannel channel) {
+        try {
             channel.configureBlocking(false);
             channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
             getSelectorManager().accept(channel);
@@ -79,42 +151,9 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
         }
     }
 
-    private boolean admit(SocketChannel channel) throws IOException {
-        InetAddress address = ((InetSocketAddress) channel.getRemoteAddress()).getAddress();
-        Optional<Guest> displaced = Optional.empty();
-        Optional<Refusal> refused = Optional.empty();
-        synchronized (admission) {
-            switch (enter(address)) {
-                case Admission.Answer.Enter enter -> {
-                    displaced = enter.displaced().map(this::remove);
-                    entries.put(channel, enter.entry());
-                    guests.put(enter.entry(), new Guest(address, channel, channel));
-                }
-                case Admission.Answer.Refuse refuse -> refused = Optional.of(refuse.reason());
-                case Admission.Answer.Wait _ -> refused = Optional.of(Refusal.CONNECTIONS);
-            }
-        }
-        displaced.ifPresent(guest -> close(guest, Refusal.DISPLACED));
-        refused.ifPresent(reason -> refusals.refused(reason, address.getHostAddress(), "connection"));
-        return refused.isEmpty();
-    }
-
-    /** Waits where that is the answer; the connections that come meanwhile wait in the kernel's queue. */
-    private Admission.Answer enter(InetAddress address) {
-        if (!admission.attempt(address, System.nanoTime())) {
-            return new Admission.Answer.Refuse(Refusal.CONNECTION_RATE);
-        }
-        Admission.Answer answer = admission.enter(address, System.nanoTime());
-        while (answer instanceof Admission.Answer.Wait && isRunning()) {
-            try {
-                admission.wait(WAIT_MILLIS);
-            } catch (InterruptedException _) {
-                Thread.currentThread().interrupt();
-                return answer;
-            }
-            answer = admission.enter(address, System.nanoTime());
-        }
-        return answer;
+    private void refuse(Waiting connection, Refusal reason) {
+        refusals.refused(reason, connection.address.getHostAddress(), "connection");
+        IO.close(connection.channel);
     }
 
     @Override
@@ -139,6 +178,7 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
     protected void onEndPointClosed(EndPoint endPoint) {
         super.onEndPointClosed(endPoint);
         forget(channel(endPoint));
+        admitWaiting();
     }
 
     /** Notes that a connection became a session: its deadline is lifted. */
@@ -147,12 +187,12 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
             Admission.Entry entry = entries.get(channel(endPoint));
             if (entry != null) {
                 admission.settle(entry, System.nanoTime());
-                admission.notifyAll();
             }
         }
+        admitWaiting();
     }
 
-    /** Closes the connections that did not become sessions in time. */
+    /** Closes the connections that did not become sessions in time, and lets others in that waited for long enough. */
     void tick() {
         List<Guest> late = new ArrayList<>();
         synchronized (admission) {
@@ -161,6 +201,18 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
             }
         }
         late.forEach(guest -> close(guest, Refusal.DEADLINE));
+        admitWaiting();
+    }
+
+    @Override
+    protected void doStop() throws Exception {
+        super.doStop();
+        synchronized (admission) {
+            waitingKnown.forEach(connection -> IO.close(connection.channel));
+            waiting.forEach(connection -> IO.close(connection.channel));
+            waitingKnown.clear();
+            waiting.clear();
+        }
     }
 
     @Override
@@ -179,7 +231,6 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
 
     private Guest remove(Admission.Entry entry) {
         admission.leave(entry);
-        admission.notifyAll();
         Guest guest = Objects.requireNonNull(guests.remove(entry), "an entry has a guest until it is removed");
         entries.remove(guest.channel());
         return guest;

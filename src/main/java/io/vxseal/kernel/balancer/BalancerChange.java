@@ -1,6 +1,7 @@
 package io.vxseal.kernel.balancer;
 
 import static io.vxseal.kernel.packet.IpProtocol.IPPROTO_TCP;
+import static io.vxseal.kernel.packet.IpProtocol.IPPROTO_UDP;
 
 import io.vxseal.kernel.balancer.BalancerMessages.Hook;
 import io.vxseal.kernel.netlink.NetlinkTransaction;
@@ -31,7 +32,19 @@ public final class BalancerChange {
     private static final int DESTINATION_NAT = -100;
     private static final int FILTER = 0;
 
+    /**
+     * Where UDP to a VIP without backends goes: no socket can have port 0, so the kernel answers "port unreachable", as to any closed port. A
+     * rule that refuses in output would drop the datagram as well, which makes the sender's call fail with EPERM.
+     */
+    private static final InetAddress CLOSED = InetAddress.ofLiteral("127.0.0.1");
+    private static final int CLOSED_PORT = 0;
+
     private BalancerChange() {}
+
+    /** Returns whether connections to this backend are those that a VIP without backends refuses. */
+    public static boolean isRefusing(InetAddress backend) {
+        return backend.equals(CLOSED);
+    }
 
     /**
      * Returns the messages that make a table, in place of one with the same name.
@@ -55,6 +68,14 @@ public final class BalancerChange {
             BalancerMessages.writeRule(transaction, table, chain, List.of(
                     Expression.loadDestination(), Expression.followVerdict(VERDICTS, VERDICTS_ID)));
         }
+        BalancerMessages.writeRule(transaction, table, OUTPUT, List.of(
+                Expression.loadDestination(),
+                Expression.isIn(EMPTY, EMPTY_ID),
+                Expression.loadProtocol(),
+                Expression.isEqual(IPPROTO_UDP),
+                Expression.load(CLOSED),
+                Expression.loadPort(CLOSED_PORT),
+                Expression.translateDestinationAndPort()));
         BalancerMessages.writeRule(transaction, table, REFUSE, List.of(
                 Expression.loadDestination(),
                 Expression.isIn(EMPTY, EMPTY_ID),

@@ -95,7 +95,7 @@ public final class BalancerTable implements AutoCloseable {
      * compared.
      */
     public boolean isIntact(String table, Map<InetAddress, ? extends List<InetAddress>> backends) throws KernelException {
-        Map<String, Integer> wanted = new HashMap<>(Map.of(BalancerChange.OUTPUT, 1, BalancerChange.PREROUTING, 1, BalancerChange.REFUSE, 2));
+        Map<String, Integer> wanted = new HashMap<>(Map.of(BalancerChange.OUTPUT, 2, BalancerChange.PREROUTING, 1, BalancerChange.REFUSE, 2));
         Set<InetAddress> served = new HashSet<>();
         Set<InetAddress> empty = new HashSet<>();
         backends.forEach((vip, some) -> {

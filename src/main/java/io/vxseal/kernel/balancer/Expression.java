@@ -5,6 +5,7 @@ import static io.vxseal.kernel.netlink.Nfnetlink.NLA_F_NESTED;
 import static io.vxseal.kernel.netlink.NftAttributes.NFTA_DATA_VALUE;
 
 import io.vxseal.kernel.netlink.NetlinkMessage;
+import java.net.InetAddress;
 import java.util.function.Consumer;
 
 /**
@@ -16,6 +17,7 @@ import java.util.function.Consumer;
 record Expression(String name, Consumer<NetlinkMessage> data) {
     private static final int NFT_REG_VERDICT = 0;
     private static final int NFT_REG_1 = 1;
+    private static final int NFT_REG_2 = 2;
 
     private static final int NFTA_PAYLOAD_DREG = 1;
     private static final int NFTA_PAYLOAD_BASE = 2;
@@ -40,7 +42,11 @@ record Expression(String name, Consumer<NetlinkMessage> data) {
     private static final int NFTA_NAT_TYPE = 1;
     private static final int NFTA_NAT_FAMILY = 2;
     private static final int NFTA_NAT_REG_ADDR_MIN = 3;
+    private static final int NFTA_NAT_REG_PROTO_MIN = 5;
     private static final int NFT_NAT_DNAT = 1;
+
+    private static final int NFTA_IMMEDIATE_DREG = 1;
+    private static final int NFTA_IMMEDIATE_DATA = 2;
 
     private static final int NFTA_META_DREG = 1;
     private static final int NFTA_META_KEY = 2;
@@ -119,6 +125,31 @@ record Expression(String name, Consumer<NetlinkMessage> data) {
             m.attributeBe32(NFTA_NAT_TYPE, NFT_NAT_DNAT);
             m.attributeBe32(NFTA_NAT_FAMILY, NFPROTO_IPV4);
             m.attributeBe32(NFTA_NAT_REG_ADDR_MIN, NFT_REG_1);
+        });
+    }
+
+    /** Loads an address. */
+    static Expression load(InetAddress address) {
+        return immediate(NFT_REG_1, data -> data.attribute(NFTA_DATA_VALUE, address));
+    }
+
+    /** Loads a port beside the address. */
+    static Expression loadPort(int port) {
+        return immediate(NFT_REG_2, data -> data.attribute(NFTA_DATA_VALUE, new byte[] {(byte) (port >> 8), (byte) port}));
+    }
+
+    private static Expression immediate(int register, Consumer<NetlinkMessage> value) {
+        return new Expression("immediate", m -> m.attributeBe32(NFTA_IMMEDIATE_DREG, register)
+                .attribute(NFTA_IMMEDIATE_DATA | NLA_F_NESTED, value));
+    }
+
+    /** Translates the connection's destination to the loaded address and port. */
+    static Expression translateDestinationAndPort() {
+        return new Expression("nat", m -> {
+            m.attributeBe32(NFTA_NAT_TYPE, NFT_NAT_DNAT);
+            m.attributeBe32(NFTA_NAT_FAMILY, NFPROTO_IPV4);
+            m.attributeBe32(NFTA_NAT_REG_ADDR_MIN, NFT_REG_1);
+            m.attributeBe32(NFTA_NAT_REG_PROTO_MIN, NFT_REG_2);
         });
     }
 

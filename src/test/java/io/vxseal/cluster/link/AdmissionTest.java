@@ -145,4 +145,108 @@ class AdmissionTest {
         admission.settle(settled, 0);
         assertThat(admission.overdue(5 * SECOND, 4 * SECOND)).containsExactly(first);
     }
+
+    private final Admission wide = new Admission(new Admission.Limits(3, 8, SECOND, 15 * SECOND, 4, 20, 5, 5));
+
+    private static InetAddress stranger(int number) {
+        return InetAddress.ofLiteral("198.51.%d.%d".formatted(100 + number / 250, number % 250));
+    }
+
+    private static InetAddress member(int number) {
+        return InetAddress.ofLiteral("192.0.2." + number);
+    }
+
+    private static Admission.Entry enter(Admission into, InetAddress address, long now) {
+        return ((Admission.Answer.Enter) into.enter(address, now)).entry();
+    }
+
+    /** Has the address authenticate a session, which ends. */
+    private static void makeKnown(Admission to, InetAddress address) {
+        Admission.Entry session = enter(to, address, 0);
+        to.settle(session, 0);
+        to.leave(session);
+    }
+
+    private static Optional<Admission.Entry> displacedBy(Admission in, InetAddress address, long now) {
+        return in.enter(address, now) instanceof Admission.Answer.Enter enter ? enter.displaced() : Optional.empty();
+    }
+
+    @Test
+    void knownAddressTakesPlaceOfUnknownOneAndKeepsIt() {
+        makeKnown(wide, A);
+        List<Admission.Entry> strangers = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            strangers.add(enter(wide, stranger(i), i));
+        }
+        assertThat(wide.enter(A, 9)).isInstanceOfSatisfying(Admission.Answer.Enter.class, answer ->
+                assertThat(answer.displaced()).isEqualTo(Optional.of(strangers.getFirst())));
+        Admission.Entry second = enter(wide, A, 10);
+        for (int i = 8; i < 300; i++) {
+            assertThat(displacedBy(wide, stranger(i), i * SECOND)).isNotEqualTo(Optional.of(second));
+        }
+        assertThat(wide.overdue(300 * SECOND, 0)).contains(second).hasSize(8);
+        wide.settle(second, 300 * SECOND);
+    }
+
+    @Test
+    void newNodesKeepPlacesThatKnownAddressesDoNotTake() {
+        for (int i = 0; i < 9; i++) {
+            makeKnown(wide, member(i));
+        }
+        Admission.Entry fresh = enter(wide, stranger(0), 0);
+        for (int i = 0; i < 7; i++) {
+            assertThat(displacedBy(wide, member(i), 1)).isEmpty();
+        }
+        assertThat(wide.enter(member(7), SECOND / 2)).isInstanceOf(Admission.Answer.Wait.class);
+        assertThat(wide.enter(member(8), 16 * SECOND)).isInstanceOfSatisfying(Admission.Answer.Enter.class, answer ->
+                assertThat(answer.displaced()).get().isNotEqualTo(fresh));
+        assertThat(wide.enter(stranger(1), SECOND / 2)).isInstanceOf(Admission.Answer.Wait.class);
+        assertThat(displacedBy(wide, stranger(1), 16 * SECOND)).contains(fresh);
+    }
+
+    @Test
+    void knownAddressWithTheMostGivesWayToKnownOneThatHasNone() {
+        for (int i = 0; i < 4; i++) {
+            makeKnown(wide, member(i));
+        }
+        List<Admission.Entry> ofFirst = List.of(
+                enter(wide, member(0), 1), enter(wide, member(0), 2), enter(wide, member(0), 3));
+        for (int i = 0; i < 4; i++) {
+            enter(wide, member(1 + i / 2), 4);
+        }
+        assertThat(displacedBy(wide, member(3), 5)).contains(ofFirst.getFirst());
+    }
+
+    @Test
+    void addressIsKnownUntilManyOthersWereSince() {
+        makeKnown(wide, A);
+        for (int i = 0; i < 8; i++) {
+            enter(wide, stranger(i), 0);
+        }
+        assertThat(displacedBy(wide, A, 1)).isPresent();
+        Admission later = new Admission(new Admission.Limits(3, 8, SECOND, 15 * SECOND, 4, 20, 5, 5));
+        makeKnown(later, A);
+        for (int i = 0; i < 8192; i++) {
+            makeKnown(later, InetAddress.ofLiteral("10.0.%d.%d".formatted(i / 256, i % 256)));
+        }
+        for (int i = 0; i < 8; i++) {
+            enter(later, stranger(i), 0);
+        }
+        assertThat(later.enter(A, 1)).isInstanceOf(Admission.Answer.Wait.class);
+    }
+
+    @Test
+    void knownAddressIsSourceOfItsOwnInItsPrefix() {
+        InetAddress known = InetAddress.ofLiteral("2001:db8::1");
+        makeKnown(wide, known);
+        for (int i = 2; i < 12; i++) {
+            InetAddress neighbour = InetAddress.ofLiteral("2001:db8::" + Integer.toHexString(i));
+            wide.attempt(neighbour, 0);
+            wide.enter(neighbour, 0);
+        }
+        assertThat(wide.attempt(InetAddress.ofLiteral("2001:db8::2"), 0)).isFalse();
+        assertThat(wide.attempt(known, 0)).isTrue();
+        assertThat(displacedBy(wide, known, 0)).as("room for all").isEmpty();
+        assertThat(wide.overdue(SECOND, 0)).hasSize(4);
+    }
 }

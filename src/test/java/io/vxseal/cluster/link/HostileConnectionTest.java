@@ -182,6 +182,24 @@ class HostileConnectionTest extends LinkTest {
         assertThat(refusals.count(Refusal.DISPLACED)).isPositive();
     }
 
+    /** More than there are places, one of each address. The node had a session before, which tells it from them. */
+    @Test
+    void knownNodeJoinsBesideOneIdleConnectionOfEachOfHundredsOfAddresses() throws Exception {
+        AtomicInteger next = new AtomicInteger();
+        honestNodeJoinsBeside("400 idle connections of as many addresses", 400, hub -> {
+            InetAddress from = address(512 + next.getAndIncrement());
+            while (!over) {
+                try {
+                    idle(hub, from, new byte[0]);
+                } catch (IOException _) {
+                    // It gave way, and is back.
+                }
+                Thread.sleep(20);
+            }
+        });
+        assertThat(refusals.count(Refusal.DISPLACED)).isPositive();
+    }
+
     @Test
     void honestNodeJoinsBesideFloodOfConnections() throws Exception {
         honestNodeJoinsBeside("a flood of connections", 4, hub -> {

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.PortUnreachableException;
 import java.net.Socket;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
@@ -188,11 +189,24 @@ class BalancerTableTest {
             assertThatThrownBy(() -> line(old)).isInstanceOf(SocketException.class);
         }
         assertThatThrownBy(() -> ask(VIP)).isInstanceOf(ConnectException.class).hasMessageContaining("refused");
-        try (DatagramChannel flow = datagrams(VIP)) {
-            assertThatThrownBy(() -> askByUdp(flow)).isInstanceOf(IOException.class).hasMessage("Operation not permitted");
-        }
         set(Map.of(VIP, List.of(TWO)));
         assertThat(ask(VIP)).startsWith(text(TWO));
+    }
+
+    /** Although the client itself listens on that port. */
+    @Test
+    void vipWithoutBackendsRefusesUdpAsClosedPortDoes() throws Exception {
+        set(Map.of(VIP, List.of()));
+        try (DatagramChannel connected = datagrams(VIP);
+                DatagramChannel unconnected = client.within(DatagramChannel::open)) {
+            for (int n = 0; n < 3; n++) {
+                assertThatThrownBy(() -> askByUdp(connected)).isInstanceOf(PortUnreachableException.class);
+            }
+            // The error reaches connected sockets only.
+            for (int n = 0; n < 3; n++) {
+                assertThat(unconnected.send(ByteBuffer.wrap(new byte[] {'?'}), new InetSocketAddress(VIP, EchoServer.PORT))).isOne();
+            }
+        }
     }
 
     @Test
