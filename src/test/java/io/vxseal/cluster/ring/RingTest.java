@@ -153,7 +153,7 @@ public class RingTest {
         assertThatThrownBy(() -> SwarmIdentity.read(folder)).hasMessageContaining("is not the key of swarm-node.crt");
         swarm.run("openssl", "pkcs8", "-topk8", "-in", other.resolve("swarm-node.key").toString(), "-passout",
                 "pass:secret", "-out", folder.resolve("swarm-node.key").toString());
-        assertThatThrownBy(() -> SwarmIdentity.read(folder)).hasMessageContaining("autolock=false");
+        assertThatThrownBy(() -> SwarmIdentity.read(folder)).hasMessageContaining("the swarm is autolocked");
         Files.writeString(folder.resolve("swarm-node.key"), "junk");
         assertThatThrownBy(() -> SwarmIdentity.read(folder)).hasMessageContaining("swarm-node.key is not a PKCS#8");
         Files.writeString(folder.resolve("swarm-node.crt"), "junk");
