@@ -70,6 +70,11 @@ public class HubBenchmark {
         }
 
         @Override
+        public boolean hadLately(byte[] octets) {
+            return false;
+        }
+
+        @Override
         public void take(byte[] ring) {
             throw new IllegalStateException("no ring is brought here");
         }

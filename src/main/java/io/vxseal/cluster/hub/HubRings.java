@@ -23,12 +23,15 @@ final class HubRings {
         this.readiness = readiness;
     }
 
-    /** Takes a ring. This node's own session and a ring that the hub has cost nothing, and are not counted. */
+    /**
+     * Takes a ring. This node's own session and a ring that the hub has or had lately cost nothing, and are not counted: a node that returns one
+     * is a moment behind.
+     */
     void take(HubSession session, byte[] octets) throws RefusedException {
         if (session.node().equals(self) || rings.has(octets)) {
             return;
         }
-        if (!session.mayBringRing(timer.nanoTime())) {
+        if (!rings.hadLately(octets) && !session.mayBringRing(timer.nanoTime())) {
             throw new RefusedException(Refusal.RING_RATE, "another ring");
         }
         rings.take(octets);

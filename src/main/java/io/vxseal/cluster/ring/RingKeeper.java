@@ -53,6 +53,7 @@ public final class RingKeeper implements Rings {
     private boolean established;
     private KeyRing published = KeyRing.EMPTY;
     private final KnownKeys known;
+    private final RecentRings recent = new RecentRings();
 
     /** Listener of the ring. */
     public interface Events {
@@ -200,16 +201,23 @@ public final class RingKeeper implements Rings {
     }
 
     @Override
+    public boolean hadLately(byte[] octets) {
+        return had(octets).isPresent();
+    }
+
+    @Override
     public void take(byte[] octets) throws RefusedException {
         if (has(octets)) {
             return;
         }
+        Optional<RingMark> had = had(octets);
+        if (had.isPresent()) {
+            refuseOld(had.get(), "ring %d by %s".formatted(had.get().version(), had.get().author()));
+            return;
+        }
         SignedRing theirs = trust.orElseThrow(() -> new RefusedException(Refusal.RING, "a ring before this node's certificates are there")).open(octets);
         if (theirs.mark().compareTo(mark()) <= 0) {
-            // The one before may still have been under way.
-            if (theirs.mark().version() < mark().version() - 1) {
-                throw new RefusedException(Refusal.RING_OLD, "%s, which is older than %s".formatted(theirs, signed.orElseThrow()));
-            }
+            refuseOld(theirs.mark(), theirs.toString());
             return;
         }
         if (mark().version() > 0 && theirs.mark().version() - mark().version() > LONGEST_STEP) {
@@ -244,6 +252,18 @@ public final class RingKeeper implements Rings {
     private void revokeOfEarlierTime() {
         if (revokeKeys()) {
             LOG.warn("the ring is of an earlier time, and nodes may have its keys that left the swarm since: rotating the keys until it has none of them");
+        }
+    }
+
+    /** Returns which ring these octets are, if this node had it lately and has a newer one: not one of a swarm that it has joined again. */
+    private Optional<RingMark> had(byte[] octets) {
+        return recent.find(octets).filter(ring -> ring.compareTo(mark()) < 0);
+    }
+
+    /** Refuses a ring that is older than this node's, but not the one before, which may still have been under way. */
+    private void refuseOld(RingMark theirs, String text) throws RefusedException {
+        if (theirs.version() < mark().version() - 1) {
+            throw new RefusedException(Refusal.RING_OLD, "%s, which is older than %s".formatted(text, signed.orElseThrow()));
         }
     }
 
@@ -315,6 +335,7 @@ public final class RingKeeper implements Rings {
 
     private void inForce(SignedRing ring) {
         signed = Optional.of(ring);
+        recent.add(ring);
         verified = true;
         revoked.inForce(ring);
         taken = timer.nanoTime();

@@ -16,6 +16,9 @@ public interface Rings {
     /** Returns whether this is the ring that this node has, to the octet. */
     boolean has(byte[] octets);
 
+    /** Returns whether this is a ring that this node had lately, to the octet. To refuse it costs nothing, as its signature is known. */
+    boolean hadLately(byte[] octets);
+
     /**
      * Takes a ring that another node brought, unless this node has it or a newer one.
      *

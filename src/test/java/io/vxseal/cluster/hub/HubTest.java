@@ -40,6 +40,7 @@ import org.junit.jupiter.api.Test;
 class HubTest {
     private static final Duration BATCH = Duration.ofMillis(20);
     private static final byte FORGED = 66;
+    private static final byte EARLIER = 67;
 
     private final ManualTimer timer = new ManualTimer();
     private final Set<String> managers = new HashSet<>(Set.of("m1", "m2"));
@@ -51,6 +52,11 @@ class HubTest {
             new NoKeys(), (_, node, what) -> refused.add(node + ": " + what));
 
     private final class NoKeys extends RingsWithoutKeys {
+        @Override
+        public boolean hadLately(byte[] octets) {
+            return octets[0] == EARLIER;
+        }
+
         @Override
         public void take(byte[] octets) throws RefusedException {
             assertThat(ringsAreBrought).as("a ring is brought").isTrue();
@@ -242,6 +248,19 @@ class HubTest {
         }
         assertThat(brought).isEqualTo(HubSession.RING_BURST + 50);
         assertThat(patient.closed).isFalse();
+    }
+
+    /** As when an engine delivers keys faster than a node returns them. */
+    @Test
+    void ringsThatHubHadLatelyEndNoSession() {
+        ringsAreBrought = true;
+        RecordedChannel behind = open("w2", Role.WORKER);
+        for (int n = 0; n < 50; n++) {
+            hub.received(behind, new Message.Ring(new byte[] {EARLIER}));
+        }
+        assertThat(refused).isEmpty();
+        hub.received(behind, new Message.Ring(new byte[] {1}));
+        assertThat(behind.closed).isFalse();
     }
 
     /** Returns as much as one node may announce, in the fewest octets or the most tokens. */

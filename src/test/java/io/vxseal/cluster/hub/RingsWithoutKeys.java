@@ -25,6 +25,11 @@ abstract class RingsWithoutKeys implements Rings {
     }
 
     @Override
+    public boolean hadLately(byte[] octets) {
+        return false;
+    }
+
+    @Override
     public final boolean isRotationRequested() {
         return false;
     }

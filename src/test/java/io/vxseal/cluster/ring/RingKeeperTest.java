@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vxseal.StandardError;
+import io.vxseal.cluster.Hosts;
 import io.vxseal.cluster.message.ManualTimer;
 import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.refusal.RefusedException;
@@ -11,6 +12,7 @@ import io.vxseal.encryption.KeyRing;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
@@ -94,6 +96,23 @@ class RingKeeperTest {
             keep(m2);
         }
         assertThat(m2.mark().version()).isEqualTo(2);
+    }
+
+    @Test
+    void ringsThatItHadAreKnownWithoutTheirSignatures() throws RefusedException {
+        List<byte[]> had = new ArrayList<>();
+        for (int n = 0; n <= RecentRings.MOST; n++) {
+            m1.offer(Hosts.keys(n + 2, n + 1, n + 3));
+            had.add(octets(m1));
+        }
+        assertThat(m1.has(had.getLast())).isTrue();
+        assertThat(m1.hadLately(had.getLast())).as("it has this one").isFalse();
+        assertThat(m1.hadLately(had.get(1))).isTrue();
+        assertThat(m1.hadLately(had.getFirst())).as("one too many").isFalse();
+        assertThat(m2.hadLately(had.get(1))).isFalse();
+        assertThatThrownBy(() -> m1.take(had.get(1))).hasMessageContaining("which is older than");
+        m1.take(had.get(RecentRings.MOST - 1));
+        assertThat(m1.has(had.getLast())).isTrue();
     }
 
     private static boolean haveCommonKeys(KeyRing one, KeyRing other) {
