@@ -96,9 +96,6 @@ public final class RingKeeper implements Rings {
         signed.ifPresent(revoked::inForce);
         signOffered();
         publish();
-        if (!sameSwarm && signed.filter(ring -> isOfEarlierTime(ring, Optional.empty())).isPresent()) {
-            revokeOfEarlierTime();
-        }
     }
 
     /** Takes keys that the engine delivered to this node. */

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -37,8 +38,12 @@ class RingKeeperTest {
     }
 
     private RingKeeper keeper(String node, Role role) {
+        return keeper(node, role, RingStore.NONE);
+    }
+
+    private RingKeeper keeper(String node, Role role, RingStore store) {
         KeyAuthority authority = new KeyAuthority(ROTATION, APART, 0, new Random(node.hashCode() + signatures.size()));
-        RingKeeper keeper = new RingKeeper(authority, RingStore.NONE, timer, managers::contains, new RingKeeper.Events() {
+        RingKeeper keeper = new RingKeeper(authority, store, timer, managers::contains, new RingKeeper.Events() {
             @Override
             public void keys(KeyRing keys) {
                 // What is in force is asked for.
@@ -245,6 +250,27 @@ class RingKeeperTest {
     @Test
     void ringThatIsOlderThanThatOfMostManagersIsReplacedByThreeRotations() throws RefusedException {
         assertReplacedByThreeRotations(meetRingFromBeforeLoss(Duration.ofHours(1), true));
+    }
+
+    /** Else it would take keys back that are in use: the others have rotated them meanwhile, and it has yet to hear of that. */
+    @Test
+    void ringInStoreIsNotSignedAgainForItsAge() {
+        keep(m1);
+        SignedRing kept = signatures.getLast();
+        timer.pass(ROTATION.plus(ROTATION));
+        RingKeeper restarted = keeper("m1", Role.MANAGER, new RingStore() {
+            @Override
+            public Optional<SignedRing> read(RingTrust trust) {
+                return Optional.of(kept);
+            }
+
+            @Override
+            public void write(SignedRing ring) {
+                throw new AssertionError("another ring: " + ring);
+            }
+        });
+        restarted.keep(true, false, false, Duration.ofMinutes(1));
+        assertThat(restarted.mark()).isEqualTo(kept.mark());
     }
 
     /** A manager that was alone for its first seconds made a ring of its own. */
