@@ -224,7 +224,7 @@ public final class RingKeeper implements Rings {
             unlisted.keep(theirs);
             throw new RefusedException(Refusal.RING_AUTHOR, "%s, whose author is no manager of the swarm now".formatted(theirs));
         }
-        boolean earlier = isOfEarlierTime(theirs, signed);
+        boolean earlier = isOfEarlierTime(theirs);
         LOG.info("took {}", theirs);
         inForce(theirs);
         if (earlier) {
@@ -237,13 +237,13 @@ public final class RingKeeper implements Rings {
      * one that had been cut off. Keys were revoked since then, perhaps, and nobody knows of that any more. Its age counts by this
      * node's clock, so a ring that follows is none, whenever it was made.
      */
-    private boolean isOfEarlierTime(SignedRing ring, Optional<SignedRing> before) {
+    private boolean isOfEarlierTime(SignedRing ring) {
         if (ring.external() || trust.orElseThrow().self().role() != Role.MANAGER
-                || before.filter(one -> !Collections.disjoint(one.keys().keys(), ring.keys().keys())).isPresent()) {
+                || signed.filter(one -> !Collections.disjoint(one.keys().keys(), ring.keys().keys())).isPresent()) {
             return false;
         }
         return authority.isOutlived(Duration.between(ring.made(), timer.wallTime()))
-                || established && before.filter(one -> one.made().isAfter(ring.made())).isPresent();
+                || established && signed.filter(one -> one.made().isAfter(ring.made())).isPresent();
     }
 
     private void revokeOfEarlierTime() {

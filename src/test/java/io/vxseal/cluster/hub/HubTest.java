@@ -67,11 +67,6 @@ class HubTest {
         }
 
         @Override
-        public void onRotationRequest(RingMark ring) {
-            throw new AssertionError("no rotation is requested here");
-        }
-
-        @Override
         public void onRemoval(String node) {
             removed.add(node);
         }

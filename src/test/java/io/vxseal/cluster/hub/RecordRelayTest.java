@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.vxseal.cluster.message.ManualTimer;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.RecordedChannel;
-import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NodeRecord;
@@ -40,16 +39,6 @@ class RecordRelayTest {
         for (int number = 1; number <= 5; number++) {
             hubs.put("m" + number, new Hub("m" + number, number, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer,
                     _ -> true, new RingsWithoutKeys() {
-                            @Override
-                            public void take(byte[] octets) {
-                                throw new AssertionError("no ring is brought");
-                            }
-
-                            @Override
-                            public void onRotationRequest(RingMark ring) {
-                                throw new AssertionError("no rotation is requested");
-                            }
-
                         @Override
                         public void onRemoval(String left) {
                             // It is what ends the record.

@@ -39,16 +39,6 @@ class RemovalTest {
         return new Hub(self, process, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer, managers::contains,
                 new RingsWithoutKeys() {
                     @Override
-                    public void take(byte[] octets) {
-                        throw new AssertionError("no ring is brought");
-                    }
-
-                    @Override
-                    public void onRotationRequest(RingMark ring) {
-                        throw new AssertionError("no rotation is requested");
-                    }
-
-                    @Override
                     public void onRemoval(String node) {
                         revoked.add(self + " " + node);
                     }

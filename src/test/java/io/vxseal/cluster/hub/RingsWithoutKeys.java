@@ -2,10 +2,11 @@ package io.vxseal.cluster.hub;
 
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.cluster.ring.Rings;
 import java.util.Optional;
 
-/** A ring of which only the mark counts, and that nobody has asked to replace. */
+/** A ring of which only the mark counts, and that nobody replaces or asks to replace, unless a test says otherwise. */
 abstract class RingsWithoutKeys implements Rings {
     static final RingMark MARK = new RingMark(3, "m1", 9);
 
@@ -32,5 +33,15 @@ abstract class RingsWithoutKeys implements Rings {
     @Override
     public final boolean isRotationRequested() {
         return false;
+    }
+
+    @Override
+    public void take(byte[] octets) throws RefusedException {
+        throw new AssertionError("no ring is brought");
+    }
+
+    @Override
+    public void onRotationRequest(RingMark ring) {
+        throw new AssertionError("no rotation is requested");
     }
 }

@@ -88,6 +88,18 @@ class HostileConnectionTest extends LinkTest {
         return nanos.get(ROUNDS / 2) / 1_000_000;
     }
 
+    /** Holds an idle connection until the end, and opens it again whenever it gave way. */
+    private void idleAgainAndAgain(InetSocketAddress hub, InetAddress from) throws Exception {
+        while (!over) {
+            try {
+                idle(hub, from, new byte[0]);
+            } catch (IOException _) {
+                // It gave way, and is back.
+            }
+            Thread.sleep(20);
+        }
+    }
+
     private static void idle(InetSocketAddress hub, InetAddress from, byte[] hello) throws IOException {
         try (Socket socket = RawClient.connect(from, hub)) {
             socket.setSoTimeout(60_000);
@@ -169,15 +181,7 @@ class HostileConnectionTest extends LinkTest {
     void honestNodeJoinsBesideFewIdleConnectionsOfEachOfManyAddresses() throws Exception {
         AtomicInteger next = new AtomicInteger();
         honestNodeJoinsBeside("64 idle connections of 16 addresses", 64, hub -> {
-            InetAddress from = address(70 + next.getAndIncrement() % 16);
-            while (!over) {
-                try {
-                    idle(hub, from, new byte[0]);
-                } catch (IOException _) {
-                    // It gave way, and is back.
-                }
-                Thread.sleep(20);
-            }
+            idleAgainAndAgain(hub, address(70 + next.getAndIncrement() % 16));
         });
         assertThat(refusals.count(Refusal.DISPLACED)).isPositive();
     }
@@ -187,15 +191,7 @@ class HostileConnectionTest extends LinkTest {
     void knownNodeJoinsBesideOneIdleConnectionOfEachOfHundredsOfAddresses() throws Exception {
         AtomicInteger next = new AtomicInteger();
         honestNodeJoinsBeside("400 idle connections of as many addresses", 400, hub -> {
-            InetAddress from = address(512 + next.getAndIncrement());
-            while (!over) {
-                try {
-                    idle(hub, from, new byte[0]);
-                } catch (IOException _) {
-                    // It gave way, and is back.
-                }
-                Thread.sleep(20);
-            }
+            idleAgainAndAgain(hub, address(512 + next.getAndIncrement()));
         });
         assertThat(refusals.count(Refusal.DISPLACED)).isPositive();
     }
