@@ -135,7 +135,8 @@ final class Wiring {
                 settings.clusterPort(),
                 settings.keyRotation(),
                 settings.replayWindow(),
-                keys);
+                keys,
+                Optional.of(settings.state()));
         return new Driver(
                 new Host(
                         own,

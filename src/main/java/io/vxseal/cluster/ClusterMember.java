@@ -1,6 +1,7 @@
 package io.vxseal.cluster;
 
 import io.vxseal.cluster.hub.Hub;
+import io.vxseal.cluster.hub.RecordStore;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.Timer;
@@ -42,6 +43,7 @@ final class ClusterMember {
     private final Timer timer;
     private final RandomGenerator random;
     private final Retention retention;
+    private final RecordStore records;
     private final Surroundings surroundings;
     private final RefusalListener refusals;
     private final Managers managers = new Managers();
@@ -59,11 +61,12 @@ final class ClusterMember {
     private Optional<LocalChannel> local = Optional.empty();
     private boolean leaving;
 
-    ClusterMember(KeyAuthority authority, Retention retention, RingStore store, Timer timer, RandomGenerator random,
-            Surroundings surroundings, RefusalListener refusals) {
+    ClusterMember(KeyAuthority authority, Retention retention, RingStore store, RecordStore records, Timer timer,
+            RandomGenerator random, Surroundings surroundings, RefusalListener refusals) {
         this.timer = timer;
         this.random = random;
         this.retention = retention;
+        this.records = records;
         this.formerManagers = new FormerManagers(retention.away());
         this.refusedNodes = new RefusedNodes(formerManagers, managers::isManager, timer, surroundings);
         this.surroundings = surroundings;
@@ -142,7 +145,7 @@ final class ClusterMember {
     private void startHub(NodeName name) {
         // What other hubs sent over sessions went to the directory.
         node.closeAll("this node is a manager now");
-        Hub started = new Hub(name.node(), random.nextLong() | 1, retention, timer, managers::isManager, rings, refusals);
+        Hub started = new Hub(name.node(), random.nextLong() | 1, retention, timer, managers::isManager, rings, records, refusals);
         hub = Optional.of(started);
         vtep.ifPresent(started::self);
         started.managers(managers.listed());

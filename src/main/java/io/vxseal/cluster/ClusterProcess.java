@@ -1,6 +1,8 @@
 package io.vxseal.cluster;
 
 import io.vxseal.address.NodeAddresses;
+import io.vxseal.cluster.hub.RecordFile;
+import io.vxseal.cluster.hub.RecordStore;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.PathReport;
 import io.vxseal.cluster.refusal.Refusals;
@@ -28,6 +30,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -52,6 +55,7 @@ final class ClusterProcess implements AutoCloseable {
     private final ClusterThread thread = new ClusterThread();
     private final ClusterListener listener;
     private final ClusterView view;
+    private final Optional<RecordFile> records;
     private final Refusals refusals = new Refusals();
     private final ClusterMember member;
     private final ClusterSockets sockets;
@@ -76,7 +80,9 @@ final class ClusterProcess implements AutoCloseable {
         this.listener = listener;
         this.view = new ClusterView(listener);
         RingStore store = settings.ringFolder().<RingStore>map(RingFile::new).orElse(RingStore.NONE);
-        this.member = new ClusterMember(authority, retention, store, thread, new SecureRandom(), new Effects(), refusals);
+        this.records = settings.recordFolder().map(RecordFile::new);
+        this.member = new ClusterMember(authority, retention, store, records.<RecordStore>map(Function.identity()).orElse(RecordStore.NONE),
+                thread, new SecureRandom(), new Effects(), refusals);
         this.sockets = new ClusterSockets(settings.port(), thread, member, refusals);
         this.certificates = new CertificateWatch(settings.certificates(), unlockKeys, new CertificateChanges());
         this.managerAddresses = new ManagerAddresses(settings.managers());
@@ -306,6 +312,7 @@ final class ClusterProcess implements AutoCloseable {
         }
         thread.close();
         sockets.end();
+        records.ifPresent(RecordFile::close);
     }
 
     private void awaitReceived(CompletableFuture<Void> received, long limit) {

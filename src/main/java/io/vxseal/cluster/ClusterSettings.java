@@ -15,9 +15,12 @@ import java.util.Optional;
  * @param replayWindow of the keys this node makes when that is its duty, packets; 0 for none
  * @param ringFolder on a tmpfs, for the ring to outlive this process but not the host's power; without one it is kept in this process's
  *     memory alone
+ * @param recordFolder on a disk, for the times at which claims were admitted to outlive a manager's process and its host's power; without one
+ *     they are in the process's memory alone
  */
 public record ClusterSettings(
-        Path certificates, Path managers, int port, Duration rotation, int replayWindow, Optional<Path> ringFolder) {
+        Path certificates, Path managers, int port, Duration rotation, int replayWindow, Optional<Path> ringFolder,
+        Optional<Path> recordFolder) {
     /** @throws IllegalArgumentException naming the setting that makes no sense */
     public ClusterSettings {
         if (port < 1 || port > 65535) {

@@ -3,6 +3,7 @@ package io.vxseal.bench;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.cluster.hub.Hub;
+import io.vxseal.cluster.hub.RecordStore;
 import io.vxseal.cluster.message.ManualTimer;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
@@ -48,7 +49,7 @@ public class HubBenchmark {
     private final ManualTimer timer = new ManualTimer();
     private final MessageEncoder encoder = new MessageEncoder();
     private final Hub hub = new Hub("m1", 1, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer, "m1"::equals,
-            new NoRing(), (_, _, _) -> { });
+            new NoRing(), RecordStore.NONE, (_, _, _) -> { });
     private final MessageChannel teller = channel("w0");
     private long revision;
     private long octets;

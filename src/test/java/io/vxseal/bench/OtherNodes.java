@@ -36,7 +36,7 @@ final class OtherNodes {
             InetAddress at = plus(first, i);
             ClusterSettings settings = new ClusterSettings(
                     swarm.resolve(names.get(i), "certificates"), swarm.resolve(names.get(i), "state.json"), PORT,
-                    Duration.ofHours(12), 0, Optional.empty());
+                    Duration.ofHours(12), 0, Optional.empty(), Optional.empty());
             Cluster member = new Cluster(settings, new IgnoringListener());
             for (int mine = i; mine < endpoints; mine += names.size()) {
                 InetAddress address = plus(InetAddress.ofLiteral("10.44.1.0"), mine);

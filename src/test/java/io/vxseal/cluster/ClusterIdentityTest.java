@@ -164,7 +164,7 @@ class ClusterIdentityTest extends Hosts {
         Witness heard = new Witness();
         Cluster cluster = new Cluster(
                 new ClusterSettings(late, temp.resolve("late-state.json"), port, HALF_A_DAY, 0,
-                        Optional.of(temp.resolve("late-ring"))),
+                        Optional.of(temp.resolve("late-ring")), Optional.empty()),
                 heard);
         open.add(cluster);
         Host b = new Host(
@@ -264,7 +264,7 @@ class ClusterIdentityTest extends Hosts {
         Path ring = temp.resolve("ring-%d-%d".formatted(port, number));
         Witness heard = new Witness();
         Cluster cluster = new Cluster(
-                new ClusterSettings(certificates, managers, port, HALF_A_DAY, 0, Optional.of(ring)), Optional.of(unlockKeys), heard);
+                new ClusterSettings(certificates, managers, port, HALF_A_DAY, 0, Optional.of(ring), Optional.of(ring)), Optional.of(unlockKeys), heard);
         open.add(cluster);
         managerIds.put(address(number), "node-" + number);
         return new Host(cluster, heard, address(number), certificates, managers, ring);

@@ -2,6 +2,7 @@ package io.vxseal.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.cluster.hub.RecordStore;
 import io.vxseal.cluster.message.ManualTimer;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.PathReport;
@@ -27,8 +28,8 @@ import org.junit.jupiter.api.Test;
 class ClusterMemberTest {
     private final ManualTimer timer = new ManualTimer();
     private final ClusterMember member = new ClusterMember(new KeyAuthority(Duration.ofHours(12), 0, new Random(1)),
-            new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), RingStore.NONE, timer, new Random(1), new Outside(),
-            (_, _, _) -> { });
+            new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), RingStore.NONE, RecordStore.NONE, timer,
+            new Random(1), new Outside(), (_, _, _) -> { });
 
     /** A node that is alone. */
     private static final class Outside implements Surroundings {

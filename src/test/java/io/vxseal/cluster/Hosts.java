@@ -241,7 +241,7 @@ public abstract class Hosts {
         Path managers = temp.resolve("state-%d-%d.json".formatted(port, number));
         Witness heard = new Witness();
         Cluster cluster = new Cluster(
-                new ClusterSettings(certificates, managers, port, HALF_A_DAY, 0, Optional.of(ring)),
+                new ClusterSettings(certificates, managers, port, HALF_A_DAY, 0, Optional.of(ring), Optional.of(ring)),
                 authority, new Retention(keep, away), heard);
         open.add(cluster);
         List.of("net", "other").forEach(network -> cluster.subscribe(network, List.of()));

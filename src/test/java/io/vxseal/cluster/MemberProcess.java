@@ -35,7 +35,7 @@ final class MemberProcess {
         KeyAuthority authority = new KeyAuthority(
                 Duration.ofSeconds(Integer.parseInt(words[4])), 0, new SecureRandom());
         ClusterSettings settings = new ClusterSettings(Path.of(words[0]), Path.of(words[1]),
-                Integer.parseInt(words[3]), Duration.ofHours(12), 0, Optional.of(Path.of(words[2])));
+                Integer.parseInt(words[3]), Duration.ofHours(12), 0, Optional.of(Path.of(words[2])), Optional.of(Path.of(words[2])));
         ClusterListener listener = new ClusterListener() {
             @Override
             public void peersChanged(List<PeerChange> changes) {

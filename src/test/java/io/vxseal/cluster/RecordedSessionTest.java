@@ -8,6 +8,7 @@ import static io.vxseal.cluster.record.TestRecords.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.cluster.hub.Hub;
+import io.vxseal.cluster.hub.RecordStore;
 import io.vxseal.cluster.message.ManualTimer;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
@@ -64,7 +65,7 @@ class RecordedSessionTest {
     private final RingKeeper managerRing = rings(MANAGER);
     private final RingKeeper workerRing = rings(WORKER);
     private final List<String> refused = new ArrayList<>();
-    private final Hub hub = new Hub("m1", 1, RETENTION, timer, "m1"::equals, managerRing, this::refuse);
+    private final Hub hub = new Hub("m1", 1, RETENTION, timer, "m1"::equals, managerRing, RecordStore.NONE, this::refuse);
     private final List<Peer> peers = new ArrayList<>();
     private final ClusterNode node = new ClusterNode(RETENTION, timer, new Random(1), workerRing, new NodeEvents(), this::refuse);
 

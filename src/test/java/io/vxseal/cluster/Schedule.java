@@ -17,23 +17,29 @@ import java.util.Set;
 /** Random events in a simulated swarm: what happens to containers, processes, hosts, links, roles and addresses. */
 final class Schedule {
     static final Duration TROUBLE = Duration.ofSeconds(90);
+    /** Five seconds for the processes, and the time for all nodes to have sessions and what the hubs decide. */
+    private static final Duration HUBS_BACK = Duration.ofSeconds(20);
 
     private final Simulation world;
     private final Random random;
     private final boolean hostile;
     /** Whether nodes change their addresses, or join again under other ids. */
     private final boolean moves;
+    /** Whether all hubs restart at once. */
+    private final boolean hubsRestart;
     /** Endpoints whose successors are there already. */
     private final Set<String> replaced = new HashSet<>();
     /** Addresses that no node has any more. */
     private final List<InetAddress> freed = new ArrayList<>();
     private int moved;
+    private long hubsAreBack;
 
-    Schedule(Simulation world, Random random, boolean hostile, boolean moves) {
+    Schedule(Simulation world, Random random, boolean hostile, boolean moves, boolean hubsRestart) {
         this.world = world;
         this.random = random;
         this.hostile = hostile;
         this.moves = moves;
+        this.hubsRestart = hubsRestart;
     }
 
     void begin() {
@@ -47,6 +53,9 @@ final class Schedule {
         int events = 5 + random.nextInt(25);
         for (int n = 0; n < events; n++) {
             world.network.at(world.network.now() + (long) (random.nextDouble() * TROUBLE.toNanos()), this::something);
+        }
+        if (hubsRestart) {
+            world.network.after(Duration.ofSeconds(5).plus(upTo(60)), this::restartHubs);
         }
     }
 
@@ -135,6 +144,24 @@ final class Schedule {
 
     private boolean isPinned(SimulatedHost host) {
         return world.managers.contains(host.id) || world.enemies.stream().anyMatch(enemy -> enemy.victims.contains(host.id));
+    }
+
+    /** Until all are back an enemy may have what it claims; nobody holds it against the one that had it before. */
+    private void restartHubs() {
+        world.note("all hubs are killed");
+        for (SimulatedHost host : world.hosts) {
+            if (world.managers.contains(host.id)) {
+                Duration gone = upTo(5);
+                host.kill();
+                world.network.after(gone, () -> host.start(true));
+            }
+        }
+        hubsAreBack = world.network.now() + HUBS_BACK.toNanos();
+    }
+
+    /** Returns whether hubs, or nodes of the same hosts, are not back yet since all were killed. */
+    boolean areHubsAway() {
+        return world.network.now() < hubsAreBack;
     }
 
     private Set<String> ids() {

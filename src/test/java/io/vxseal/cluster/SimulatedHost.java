@@ -1,5 +1,6 @@
 package io.vxseal.cluster;
 
+import io.vxseal.cluster.hub.SimulatedDisk;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.MessageChannel;
 import io.vxseal.cluster.message.Timer;
@@ -57,6 +58,7 @@ final class SimulatedHost implements RingStore {
     // The kernel, which outlives the process.
     KeyRing kernel = KeyRing.EMPTY;
     private Optional<SignedRing> tmpfs = Optional.empty();
+    private final SimulatedDisk disk = new SimulatedDisk();
 
     // The process.
     private int process;
@@ -105,7 +107,7 @@ final class SimulatedHost implements RingStore {
         driver = new SimulatedDriver(world, this);
         handover = new Handover();
         KeyAuthority authority = new KeyAuthority(world.rotation, Duration.ofSeconds(10), 0, network().random);
-        ClusterMember started = new ClusterMember(authority, RETENTION, this, timer(number), network().random, new Outside(number),
+        ClusterMember started = new ClusterMember(authority, RETENTION, this, disk, timer(number), network().random, new Outside(number),
                 (_, node, what) -> world.refused(id, node, what));
         member = Optional.of(started);
         if (!remembers && !containers.isEmpty()) {

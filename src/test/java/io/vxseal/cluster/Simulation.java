@@ -47,7 +47,7 @@ final class Simulation {
     final List<SimulatedHost> hosts = new ArrayList<>();
     private final Map<InetAddress, SimulatedHost> byAddress = new HashMap<>();
     private final Random random;
-    private final Schedule schedule;
+    final Schedule schedule;
     private final Invariants invariants = new Invariants(this);
     final List<HostileWorker> enemies = new ArrayList<>();
     private final List<String> journal = new ArrayList<>();
@@ -55,14 +55,19 @@ final class Simulation {
     private int endpoints;
     final Set<String> managers = new LinkedHashSet<>();
 
-    /** @param moves whether nodes change their addresses, or join again under other ids */
-    Simulation(long seed, boolean moves) {
+    /**
+     * A swarm that has not begun.
+     *
+     * @param moves whether nodes change their addresses, or join again under other ids
+     * @param hubsRestart whether all hubs restart at once, beside hostile nodes
+     */
+    Simulation(long seed, boolean moves, boolean hubsRestart) {
         this.seed = seed;
         this.moves = moves;
         this.random = new Random(seed);
         this.network = new VirtualNetwork(random, seed % 16 < 2);
         this.rotation = Duration.ofSeconds(20 + random.nextInt(60));
-        this.schedule = new Schedule(this, random, seed % 2 == 1, moves);
+        this.schedule = new Schedule(this, random, seed % 2 == 1, moves, hubsRestart);
     }
 
     /** Runs all of it. */

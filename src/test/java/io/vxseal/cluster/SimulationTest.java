@@ -56,10 +56,10 @@ class SimulationTest {
         System.setErr(standardError);
     }
 
-    private static void run(long seed, boolean moves) {
+    private static void run(long seed, boolean moves, boolean hubsRestart) {
         SIMULATING.set(true);
         try {
-            new Simulation(seed, moves).run();
+            new Simulation(seed, moves, hubsRestart).run();
         } finally {
             SIMULATING.set(false);
         }
@@ -70,11 +70,16 @@ class SimulationTest {
         return seed % 4 == 0;
     }
 
+    /** In every other schedule with hostile nodes all hubs restart. */
+    private static boolean hubsRestart(long seed) {
+        return seed % 4 == 3;
+    }
+
     /** Each seed once found an error of its own; 1056, 1018 and 1689 in classes whose tests have the case in short. */
     @ParameterizedTest
     @ValueSource(longs = {6, 19, 22, 182, 190, 196, 208, 316, 324, 364, 404, 476, 878, 1018, 1056, 1063, 1426, 1689, 1728, 1741, 3776, 6848})
     void scheduleThatOnceFailedEndsWell(long seed) {
-        run(seed, false);
+        run(seed, false, false);
     }
 
     @Test
@@ -85,7 +90,7 @@ class SimulationTest {
         seeds.parallel().forEach(seed -> {
             if (failures.size() < MOST_FAILURES) {
                 try {
-                    run(seed, hasMoves(seed));
+                    run(seed, hasMoves(seed), hubsRestart(seed));
                 } catch (AssertionError | RuntimeException e) {
                     StringWriter trace = new StringWriter();
                     e.printStackTrace(new PrintWriter(trace));

@@ -73,7 +73,7 @@ public final class LoneManager implements AutoCloseable {
     public static LoneManager start(
             Path folder, Path certificates, int port, Host host, Encryption encryption, FirewallDetector firewall) throws Exception {
         ClusterSettings settings = new ClusterSettings(
-                certificates, folder.resolve("no-state.json"), port, Duration.ofHours(12), 0, Optional.empty());
+                certificates, folder.resolve("no-state.json"), port, Duration.ofHours(12), 0, Optional.empty(), Optional.empty());
         Driver driver = new Driver(
                 host,
                 encryption,

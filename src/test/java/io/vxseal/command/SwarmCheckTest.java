@@ -76,7 +76,7 @@ class SwarmCheckTest {
             wire.run("ip link set %s master br0 up".formatted(link));
             Path state = Files.writeString(files.resolve("managers.json"), role == Role.MANAGER ? "[]" : "[{\"node_id\":\"node1\",\"addr\":\"127.0.0.1:2377\"}]");
             ClusterSettings settings = new ClusterSettings(
-                    swarm.node("node" + number, role), state, port, Duration.ofHours(12), 0, Optional.empty());
+                    swarm.node("node" + number, role), state, port, Duration.ofHours(12), 0, Optional.empty(), Optional.empty());
             driver = new Driver(
                     new Host(host.namespace(), host.route(), files.resolve("netns"), 4789),
                     new Encryption(Xfrm.in(host.namespace()), 4789, EspProbe::check),

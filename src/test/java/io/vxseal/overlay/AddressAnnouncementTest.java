@@ -35,7 +35,7 @@ class AddressAnnouncementTest {
         return new DriverParts(host, folder)
                 .firewall(Firewall.Backend.NFTABLES, List.of("sh", firewall.toString()))
                 .cluster(new ClusterSettings(
-                        certificates, folder.resolve("managers.json"), clusterPort, Duration.ofHours(12), 0, Optional.empty()))
+                        certificates, folder.resolve("managers.json"), clusterPort, Duration.ofHours(12), 0, Optional.empty(), Optional.empty()))
                 .driver();
     }
 

@@ -49,7 +49,7 @@ final class DriverParts {
     /** Returns settings of a cluster that stays without members. */
     static ClusterSettings noSwarm(Path folder) {
         return new ClusterSettings(
-                folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty());
+                folder.resolve("none"), folder.resolve("none.json"), 4788, Duration.ofHours(12), 0, Optional.empty(), Optional.empty());
     }
 
     DriverParts port(int other) {

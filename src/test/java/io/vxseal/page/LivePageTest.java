@@ -112,7 +112,7 @@ class LivePageTest {
     private Cluster startWorker() throws Exception {
         Path managers = Files.writeString(folder.resolve("state.json"), "[{\"node_id\":\"nodenode\",\"addr\":\"127.0.0.1:2377\"}]");
         Cluster worker = closing(new Cluster(
-                new ClusterSettings(swarm.node("workerworker", Role.WORKER), managers, port, Duration.ofHours(12), 0, Optional.empty()),
+                new ClusterSettings(swarm.node("workerworker", Role.WORKER), managers, port, Duration.ofHours(12), 0, Optional.empty(), Optional.empty()),
                 new ClusterListener() {
                     @Override
                     public void peersChanged(List<PeerChange> changes) {}

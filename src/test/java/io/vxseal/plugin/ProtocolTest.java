@@ -90,7 +90,7 @@ class ProtocolTest {
                 Duration.ZERO,
                 listener -> new Cluster(
                         new ClusterSettings(
-                                folder.resolve("no-swarm"), folder.resolve("no-state.json"), 4788, Duration.ofHours(12), 0, Optional.empty()),
+                                folder.resolve("no-swarm"), folder.resolve("no-state.json"), 4788, Duration.ofHours(12), 0, Optional.empty(), Optional.empty()),
                         listener));
     }
 

@@ -54,9 +54,10 @@ public final class Hub {
      * @param self this node's id
      * @param process identifies this process among those of the same node
      * @param isManager whether a node is on the engine's list of managers, or there is no such list
+     * @param store where the records outlive this process
      */
     public Hub(String self, long process, Retention retention, Timer timer, Predicate<String> isManager, Rings rings,
-            RefusalListener refusals) {
+            RecordStore store, RefusalListener refusals) {
         this.self = self;
         this.process = process;
         this.timer = timer;
@@ -65,7 +66,7 @@ public final class Hub {
         this.isManager = isManager;
         this.sessions = new HubSessions(isManager);
         this.removed = new RemovedNodes(self);
-        this.records = new Records(retention, claims);
+        this.records = new Records(retention, claims, new KeptRecords(store, retention.away(), timer.nanoTime()), timer.nanoTime());
         this.announcements = new Announcements(timer, refusals, claims, records, sessions);
         this.subscriptions = new Subscriptions(records, claims, removed);
         this.readiness = new HubReadiness(self, timer, records);
@@ -300,6 +301,7 @@ public final class Hub {
         announcements.forgetIdle();
         relay.forgetIdle();
         rounds.changed(records.expire(timer.nanoTime()));
+        records.keep(timer.nanoTime());
         rounds.synchronize();
     }
 

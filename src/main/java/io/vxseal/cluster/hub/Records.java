@@ -32,6 +32,7 @@ final class Records {
 
     private final Retention retention;
     private final Claims claims;
+    private final KeptRecords kept;
     private final Map<String, DirectRecord> direct = new HashMap<>();
     private final Map<String, HubView> hubs = new HashMap<>();
     private final Map<String, NodeRecord> chosen = new HashMap<>();
@@ -41,9 +42,11 @@ final class Records {
     /** Nodes that were removed from the swarm: nothing that is known of them counts. */
     private final Set<String> removed = new HashSet<>();
 
-    Records(Retention retention, Claims claims) {
+    Records(Retention retention, Claims claims, KeptRecords kept, long now) {
         this.retention = retention;
         this.claims = claims;
+        this.kept = kept;
+        kept.ended().forEach(record -> end(record.node(), record, now));
     }
 
     /** Begins a session with a node, which is going to announce its record. */
@@ -69,6 +72,7 @@ final class Records {
             return Set.of();
         }
         NodeRecord admitted = times(node).admit(announced, role, wall, claims);
+        kept.forget(node);
         if (known == null) {
             known = new DirectRecord(admitted);
             direct.put(node, known);
@@ -83,6 +87,7 @@ final class Records {
     /** The earliest admission of each claim in all copies of a node's record. */
     private Times times(String node) {
         Times times = new Times();
+        kept.earlier(node).ifPresent(times::add);
         Optional.ofNullable(direct.get(node)).ifPresent(each -> {
             times.add(each.record);
             each.displaced.ifPresent(times::add);
@@ -136,6 +141,7 @@ final class Records {
     /** Ends the record of a node that was removed from the swarm: no copy of it counts, whichever hub has it, until the node is readmitted. */
     Set<String> remove(String node, long now) {
         removed.add(node);
+        kept.forget(node);
         // Of the next incarnation, which a node that is readmitted has to outdo, as it has to outdo an earlier process with a fast clock.
         return goodbye(node, Math.min(incarnation(node) + 1, NodeRecord.GREATEST), 1, now);
     }
@@ -261,6 +267,23 @@ final class Records {
         }
         hubs.values().removeIf(hub -> !hub.isConnected() && hub.isEmpty());
         return changed;
+    }
+
+    /** Keeps what a later process of this hub has to know. To be called each second. */
+    void keep(long now) {
+        kept.keep(this::lasting, now);
+    }
+
+    /** Returns the records that count, of nodes that lost their VTEP the ones that did, and what is left of those that ended. */
+    private List<NodeRecord> lasting() {
+        List<NodeRecord> lasting = new ArrayList<>(chosen.values());
+        for (DirectRecord each : direct.values()) {
+            if (each.record.ended()) {
+                lasting.add(each.record);
+            }
+            each.displaced.ifPresent(lasting::add);
+        }
+        return lasting;
     }
 
     private Set<String> choose(Set<String> nodes) {

@@ -48,8 +48,9 @@ class HubTest {
     private final List<String> removed = new ArrayList<>();
     private boolean ringsAreBrought;
     private int brought;
+    private final SimulatedDisk store = new SimulatedDisk();
     private final Hub hub = new Hub("m1", 1, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer, managers::contains,
-            new NoKeys(), (_, node, what) -> refused.add(node + ": " + what));
+            new NoKeys(), store, (_, node, what) -> refused.add(node + ": " + what));
 
     private final class NoKeys extends RingsWithoutKeys {
         @Override
@@ -369,7 +370,7 @@ class HubTest {
     @Test
     void startingHubTellsNothingBeforeItHeardFromTheOthers() {
         Hub starting = new Hub("m1", 2, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer, managers::contains, new NoKeys(),
-                (_, _, what) -> refused.add(what));
+                RecordStore.NONE, (_, _, what) -> refused.add(what));
         starting.managers(managers);
         RecordedChannel channel = new RecordedChannel("w1", Role.WORKER, timer);
         starting.opened(channel);
@@ -504,25 +505,78 @@ class HubTest {
         assertThat(refused).isEmpty();
     }
 
-    /** Admission times are in memory only: a limit, not a promise. */
-    @Test
-    void claimThatComesFirstStandsAfterRestartOfAllHubs() {
-        NodeRecord holder = worker("w3", 1, 3, endpoint("first", 7));
-        NodeRecord rival = worker("w4", 1, 4, endpoint("rival", 7));
-        say(open("w3", Role.WORKER), new Message.Announce(holder));
-        say(open("w4", Role.WORKER), new Message.Announce(rival));
-        assertThat(endpoints(told(hub))).containsExactly("first");
+    private Hub restarted() {
         Hub restarted = new Hub("m1", 2, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer, managers::contains,
-                new NoKeys(), (_, node, what) -> refused.add(node + ": " + what));
+                new NoKeys(), store, (_, node, what) -> refused.add(node + ": " + what));
         timer.pass(HubReadiness.SYNCHRONIZE);
         restarted.tick();
-        for (NodeRecord record : List.of(rival, holder)) {
+        return restarted;
+    }
+
+    private void announce(Hub to, NodeRecord... records) {
+        for (NodeRecord record : records) {
             RecordedChannel channel = new RecordedChannel(record.node(), Role.WORKER, timer);
-            restarted.opened(channel);
-            restarted.received(channel, new Message.Announce(record));
+            to.opened(channel);
+            to.received(channel, new Message.Announce(record));
             timer.pass(BATCH);
         }
-        assertThat(endpoints(told(restarted))).containsExactly("rival");
+    }
+
+    /** The rival, which waits, may be back first: it sees that the hub restarts. */
+    @Test
+    void firstClaimStandsAfterRestartOfAllHubs() {
+        NodeRecord holder = worker("w3", 1, 3, endpoint("first", 7));
+        NodeRecord rival = worker("w4", 1, 4, endpoint("rival", 7));
+        announce(hub, holder, rival);
+        assertThat(endpoints(told(hub))).containsExactly("first");
+        hub.tick();
+        Hub second = restarted();
+        announce(second, rival);
+        timer.pass(Duration.ofSeconds(1));
+        second.tick();
+        Hub third = restarted();
+        announce(third, rival, holder);
+        assertThat(endpoints(told(third))).as("of one that was not back before the second restart, too").containsExactly("first");
+    }
+
+    /** The same of one that claims after the restart only, and of the VTEP. */
+    @Test
+    void claimsOfHoldersThatAreNotBackAreNotForOthers() {
+        NodeRecord holder = worker("w3", 1, 3, endpoint("first", 7));
+        announce(hub, holder);
+        hub.tick();
+        Hub restarted = restarted();
+        announce(restarted, worker("w4", 1, 3, endpoint("rival", 7)), holder);
+        List<Message.Records> told = told(restarted);
+        assertThat(endpoints(told)).containsExactly("first");
+        assertThat(told.getLast().records()).extracting(NodeRecord::node).containsExactly("w3");
+    }
+
+    @Test
+    void claimThatANodeGaveUpHasNoTimeAfterRestart() {
+        announce(hub, worker("w3", 1, 3, endpoint("first", 7)));
+        hub.tick();
+        Hub restarted = restarted();
+        announce(restarted, worker("w3", 1, 3), worker("w4", 1, 4, endpoint("next", 7)), incarnation(worker("w3", 1, 3, endpoint("first", 7)), 2));
+        assertThat(endpoints(told(restarted))).containsExactly("next");
+    }
+
+    /** Seed 366: the only hub that heard the good-bye was killed before it met the others again, which took the node for one that is away. */
+    @Test
+    void goodbyeIsKnownAfterRestart() {
+        NodeRecord left = worker("w3", 1, 3, endpoint("first", 7));
+        RecordedChannel node = open("w3", Role.WORKER);
+        say(node, new Message.Announce(left));
+        say(node, new Message.Goodbye(left.incarnation(), left.revision() + 1));
+        hub.tick();
+        Hub restarted = restarted();
+        RecordedChannel other = new RecordedChannel("m2", Role.MANAGER, timer);
+        restarted.opened(other);
+        restarted.received(other, new Message.Hello(RingsWithoutKeys.MARK, false));
+        restarted.received(other, new Message.Subscribe(Set.of(), true));
+        timer.pass(BATCH);
+        assertThat(other.take(Message.Records.class).stream().flatMap(each -> each.records().stream()))
+                .filteredOn(NodeRecord::ended).extracting(NodeRecord::node).containsExactly("w3");
     }
 
     private List<Message.Records> told(Hub by) {

@@ -58,7 +58,7 @@ class RandomMessagesTest {
     private final ManualTimer timer = new ManualTimer();
     private long refused;
     private final Hub hub = new Hub("m1", 1, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer,
-            Set.of("m1", "m2")::contains, new StrangersRings(), (_, node, _) -> {
+            Set.of("m1", "m2")::contains, new StrangersRings(), RecordStore.NONE, (_, node, _) -> {
                 assertThat(node).isEqualTo(HOSTILE);
                 refused++;
             });

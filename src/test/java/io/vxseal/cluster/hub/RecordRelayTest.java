@@ -43,7 +43,7 @@ class RecordRelayTest {
                         public void onRemoval(String left) {
                             // It is what ends the record.
                         }
-                    }, (_, of, what) -> refused.add(of + ": " + what)));
+                    }, RecordStore.NONE, (_, of, what) -> refused.add(of + ": " + what)));
         }
         timer.pass(HubReadiness.SYNCHRONIZE);
         hubs.values().forEach(Hub::tick);

@@ -19,7 +19,11 @@ class RecordsTest {
     private static final Retention RETENTION = new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10));
     private static final NodeRecord W1 = worker("w1", 5, 1, endpoint(2), endpoint(3));
 
-    private final Records records = new Records(RETENTION, new Claims());
+    private final Records records = records();
+
+    private static Records records() {
+        return new Records(RETENTION, new Claims(), new KeptRecords(RecordStore.NONE, RETENTION.away(), 0), 0);
+    }
 
     private static long at(int seconds) {
         return Duration.ofSeconds(seconds).toNanos();
@@ -103,7 +107,7 @@ class RecordsTest {
     void awayRecordEndsWhereAnotherHubHeardTheGoodbye() {
         announce(away(W1));
         records.closed("w1", at(1), at(1));
-        Records other = new Records(RETENTION, new Claims());
+        Records other = records();
         other.announce(incarnation(W1, 2), Role.WORKER, 2000);
         other.goodbye("w1", 2, 6, at(20));
         assertThat(other.chosen("w1")).isEmpty();
@@ -121,7 +125,7 @@ class RecordsTest {
     void awayRecordEndsWhereAnotherHubGaveUpItsSuccessor() {
         announce(away(W1));
         records.closed("w1", at(1), at(1));
-        Records other = new Records(RETENTION, new Claims());
+        Records other = records();
         other.announce(incarnation(W1, 2), Role.WORKER, 2000);
         other.closed("w1", at(20), at(20));
         other.expire(at(46));
@@ -143,7 +147,7 @@ class RecordsTest {
     @Test
     void hubThatGaveUpDoesNotEndWhatAnotherHears() {
         announce(W1);
-        Records other = new Records(RETENTION, new Claims());
+        Records other = records();
         other.announce(W1, Role.WORKER, 1000);
         other.closed("w1", at(0), at(0));
         other.expire(at(26));
@@ -158,7 +162,7 @@ class RecordsTest {
     void goodbyeEndsWhatOtherHubsStillHear() {
         announce(W1);
         records.hubOpened("m2", 7, at(0));
-        Records other = new Records(RETENTION, new Claims());
+        Records other = records();
         other.announce(W1, Role.WORKER, 1000);
         other.goodbye("w1", 1, 6, at(1));
         tell("m2", 1, other.direct("w1").orElseThrow());

@@ -42,7 +42,7 @@ class RemovalTest {
                     public void onRemoval(String node) {
                         revoked.add(self + " " + node);
                     }
-                }, (reason, _, _) -> refused.add(reason));
+                }, RecordStore.NONE, (reason, _, _) -> refused.add(reason));
     }
 
     @BeforeEach

@@ -1,0 +1,95 @@
+package io.vxseal.cluster.hub;
+
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.MessageCodec;
+import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.refusal.RefusedException;
+import io.vxseal.state.WholeFile;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A hub's records in a file: a line for each, a JSON object as hubs send it. A damaged file, or one of another version, costs what is in it.
+ *
+ * <p>Written by a thread of its own, because a disk may take seconds.
+ */
+public final class RecordFile implements RecordStore, AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(RecordFile.class);
+
+    /** Octets of the file at most: 10 000 endpoints on 1000 nodes take 2 MB. Of more, the largest records are left out. */
+    static final int LIMIT = 8 * 1024 * 1024;
+    private static final int IDLE_SECONDS = 1;
+
+    private final Path file;
+    private final ThreadPoolExecutor writer;
+
+    /** The file "records" in this folder. */
+    public RecordFile(Path folder) {
+        this.file = folder.resolve("records");
+        this.writer = new ThreadPoolExecutor(1, 1, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(),
+                Thread.ofPlatform().daemon().name("vxseal-record-file").factory());
+        writer.allowCoreThreadTimeOut(true);
+    }
+
+    @Override
+    public List<NodeRecord> read() {
+        try {
+            if (Files.size(file) > LIMIT) {
+                throw new IOException("it has %d octets, more than %d".formatted(Files.size(file), LIMIT));
+            }
+            List<NodeRecord> records = new ArrayList<>();
+            for (String line : Files.readAllLines(file)) {
+                if (MessageCodec.decode(line.getBytes(StandardCharsets.UTF_8)).orElse(null) instanceof Message.Announce(var record)) {
+                    records.add(record);
+                }
+            }
+            return records;
+        } catch (NoSuchFileException _) {
+            return List.of();
+        } catch (IOException | RefusedException e) {
+            LOG.warn("{} cannot be read; of two nodes that claim one address, the one that is back first has it: {}", file, e.toString());
+            return List.of();
+        }
+    }
+
+    @Override
+    public void write(List<NodeRecord> records) {
+        writer.execute(() -> replace(records));
+    }
+
+    private void replace(List<NodeRecord> records) {
+        try {
+            ByteArrayOutputStream lines = new ByteArrayOutputStream();
+            for (NodeRecord record : records.stream().sorted(Comparator.comparingInt(NodeRecord::octets)).toList()) {
+                byte[] line = MessageCodec.encode(new Message.Announce(record));
+                if (lines.size() + line.length >= LIMIT) {
+                    break;
+                }
+                lines.writeBytes(line);
+                lines.write('\n');
+            }
+            WholeFile.replace(file, lines.toByteArray());
+        } catch (IOException e) {
+            LOG.warn("{} cannot be written; after a crash of this process, of two nodes that claim one address the one that is back first "
+                    + "would have it: {}", file, e.toString());
+        }
+    }
+
+    /** Ends the writing; what was to be written is. */
+    @Override
+    public void close() {
+        writer.close();
+    }
+}
