@@ -64,6 +64,21 @@ final class Invariants {
                 .filter(parent -> parent.keys().keys().getLast().equals(of.keys().keys().getFirst())).isPresent();
     }
 
+    /** Notes each ring that a host takes: between two looks there may be several, of which one is of another line. */
+    void ringTaken(SimulatedHost host) {
+        newest();
+        takeMark(host);
+    }
+
+    private RingMark takeMark(SimulatedHost host) {
+        RingMark mark = host.member.map(m -> m.rings().mark()).orElse(RingMark.NONE);
+        RingMark before = marks.put(host.id, mark);
+        if (!mark.equals(before) && (before == null || ring(mark).filter(now -> isParent(before, now)).isEmpty())) {
+            currentSince.remove(host.id);
+        }
+        return mark;
+    }
+
     void watch() {
         checkKeys();
         checkSessions();
@@ -85,10 +100,8 @@ final class Invariants {
             return;
         }
         for (SimulatedHost host : world.hosts) {
-            RingMark mark = host.member.map(m -> m.rings().mark()).orElse(RingMark.NONE);
-            RingMark before = marks.put(host.id, mark);
-            boolean missed = !mark.equals(before) && (before == null || ring(mark).filter(now -> isParent(before, now)).isEmpty());
-            if (missed || !mark.equals(newest) && !isParent(mark, ring.get())) {
+            RingMark mark = takeMark(host);
+            if (!mark.equals(newest) && !isParent(mark, ring.get())) {
                 currentSince.remove(host.id);
             } else {
                 currentSince.putIfAbsent(host.id, world.network.now());

@@ -370,6 +370,7 @@ final class SimulatedHost implements RingStore {
         @Override
         public void keys(KeyRing keys) {
             had.addAll(keys.keys());
+            world.ringTaken(SimulatedHost.this);
             boolean alone = driver.isAlone();
             kernel = handover.start(alone ? KeyRing.EMPTY : kernel, keys, network().now());
             handover.dueIn(network().now()).ifPresent(due -> network().after(due, () -> {

@@ -99,6 +99,10 @@ final class Simulation {
         journal.add("%8.3f %s".formatted(network.now() / 1e9, what.formatted(of)));
     }
 
+    void ringTaken(SimulatedHost host) {
+        invariants.ringTaken(host);
+    }
+
     void refused(String at, String node, String what) {
         refusals.merge(node, 1, Integer::sum);
     }

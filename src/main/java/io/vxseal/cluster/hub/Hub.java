@@ -258,7 +258,11 @@ public final class Hub {
     /** Takes the records of another hub's sessions. */
     public void recordsReceived(String hub, Message.Records received) {
         removedChanged(removed.received(hub, received));
+        List<String> leaving = received.records().stream().filter(NodeRecord::isGoodbye).map(NodeRecord::node)
+                .filter(node -> records.chosen(node).isPresent()).toList();
         rounds.changed(records.received(hub, received, timer.nanoTime()));
+        // The hub that heard the good-bye may end before the keys are replaced.
+        leaving.stream().filter(node -> records.chosen(node).isEmpty()).forEach(rings::onRemoval);
     }
 
     /** Ends this node's session with another hub. */

@@ -1,5 +1,6 @@
 package io.vxseal.cluster.hub;
 
+import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -8,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.LongStream;
 
 /**
  * Records as the hub's previous process had them. They vouch for no node: until it announces itself anew they tell since when its claims
@@ -25,6 +27,7 @@ final class KeptRecords {
     private final List<NodeRecord> ended = new ArrayList<>();
     /** Of nodes that have not announced themselves since. */
     private final Map<String, NodeRecord> earlier = new HashMap<>();
+    private final long latest;
     private List<NodeRecord> written = List.of();
     private long lastWrite;
 
@@ -45,6 +48,17 @@ final class KeptRecords {
                 earlier.put(record.node(), record);
             }
         }
+        this.latest = earlier.values().stream().flatMapToLong(KeptRecords::admissions).max().orElse(0);
+    }
+
+    private static LongStream admissions(NodeRecord record) {
+        return LongStream.concat(LongStream.of(record.vtepSince()), record.networks().stream()
+                .flatMap(network -> network.endpoints().stream()).mapToLong(EndpointRecord::since));
+    }
+
+    /** Returns the time at which the last of their claims was admitted, epoch milliseconds: this hub's clock may have been set back since. */
+    long latest() {
+        return latest;
     }
 
     /** Returns what was left of records that had ended. */

@@ -71,7 +71,7 @@ final class Records {
         if (known != null && known.live && known.record.isNewerThan(announced)) {
             return Set.of();
         }
-        NodeRecord admitted = times(node).admit(announced, role, wall, claims);
+        NodeRecord admitted = times(node).admit(announced, role, Math.max(wall, kept.latest() + 1), claims);
         kept.forget(node);
         if (known == null) {
             known = new DirectRecord(admitted);

@@ -199,7 +199,7 @@ public final class ClusterNode {
             }
             case Message.Ring(var octets) -> rings.take(up, octets);
             case Message.Heartbeat(var ring, var rotate) -> rings.received(up, ring, rotate);
-            case Message.RecallReply(var networks) -> recall.take(up.hub(), own.peers(networks));
+            case Message.RecallReply(var networks) -> recall.take(up, own.peers(networks));
             case Message.Ping() -> rings.sendHeartbeat(up);
             case Message.RecallRequest() -> up.send(Message.RecallReply.class, () -> Optional.of(new Message.RecallReply(directory.networks(up.hub()))));
             case Message.ReportRequest(var round) -> inquiry.answer(up, round);

@@ -21,6 +21,8 @@ import java.util.Set;
 final class EndpointRecall {
     /** Time for hubs to send what this node announced before; they forget it some time after. */
     static final Duration TIME = Duration.ofSeconds(10);
+    /** Until a hub that knew nothing is asked again: it may receive the record from another hub just now. */
+    private static final Duration AGAIN = Duration.ofSeconds(1);
 
     private final Timer timer;
     private final NodeListener listener;
@@ -52,7 +54,7 @@ final class EndpointRecall {
     void ask(Uplink up) {
         String hub = up.hub();
         if (asked.add(hub) && unanswered.add(hub)) {
-            up.send(Message.RecallRequest.class, () -> Optional.of(new Message.RecallRequest()));
+            send(up);
             timer.after(TIME, () -> {
                 unanswered.remove(hub);
                 answered = true;
@@ -62,12 +64,13 @@ final class EndpointRecall {
     }
 
     /** Takes a hub's answer, if it is one that is waited for. */
-    void take(String hub, List<Peer> endpoints) {
-        if (!running || !unanswered.remove(hub)) {
+    void take(Uplink up, List<Peer> endpoints) {
+        if (!running || !unanswered.remove(up.hub())) {
             return;
         }
         if (endpoints.isEmpty()) {
             endIfComplete();
+            timer.after(AGAIN, () -> askAgain(up));
             return;
         }
         answers++;
@@ -76,6 +79,17 @@ final class EndpointRecall {
             answered = true;
             endIfComplete();
         });
+    }
+
+    /** Asks a hub again, unless another named endpoints meanwhile. The time for an answer is that of the first question. */
+    private void askAgain(Uplink up) {
+        if (running && !answered && answers == 0 && asked.contains(up.hub()) && unanswered.add(up.hub())) {
+            send(up);
+        }
+    }
+
+    private static void send(Uplink up) {
+        up.send(Message.RecallRequest.class, () -> Optional.of(new Message.RecallRequest()));
     }
 
     /** Forgets that a hub was asked: its session ended. */

@@ -37,19 +37,21 @@ final class OwnRecord {
     private final Map<String, List<SubnetRecord>> allocated = new LinkedHashMap<>();
     private Optional<NodeName> self = Optional.empty();
     private Optional<InetAddress> vtep = Optional.empty();
+    private final RandomGenerator random;
     private long incarnation;
     private long revision = 1;
     private boolean away;
     /** Claims without effect, as a hub sent them last. */
     private List<RefusedClaim> refused = List.of();
 
-    private OwnRecord(long incarnation) {
+    private OwnRecord(long incarnation, RandomGenerator random) {
         this.incarnation = incarnation;
+        this.random = random;
     }
 
     /** Returns an empty record whose incarnation is later than that of the node's process before, unless the clock was set back. */
     static OwnRecord ofNewProcess(Instant now, RandomGenerator random) {
-        return new OwnRecord((Math.max(1, now.toEpochMilli()) << RANDOM_BITS) + random.nextInt(1 << RANDOM_BITS));
+        return new OwnRecord((Math.max(1, now.toEpochMilli()) << RANDOM_BITS) + random.nextInt(1 << RANDOM_BITS), random);
     }
 
     /** Sets this node's name. */
@@ -129,10 +131,11 @@ final class OwnRecord {
      * @return whether that was needed
      */
     boolean outdo(long known) {
-        if (known <= incarnation || known >= NodeRecord.GREATEST) {
+        if (known <= incarnation || known > NodeRecord.GREATEST - (1 << RANDOM_BITS)) {
             return false;
         }
-        incarnation = known + 1;
+        // The process after this one may outdo the same record, if it meets no hub that has met this one.
+        incarnation = known + 1 + random.nextInt(1 << RANDOM_BITS);
         revise();
         return true;
     }

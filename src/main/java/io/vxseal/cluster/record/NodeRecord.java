@@ -130,6 +130,11 @@ public record NodeRecord(
         return new NodeRecord(node, role, lastIncarnation, lastRevision, vtep, vtepSince, false, true, true, List.of());
     }
 
+    /** Returns whether this is what is left of a record that its node ended itself. One that a hub gave up, or whose node was removed, has revision 1. */
+    public boolean isGoodbye() {
+        return ended && revision > 1;
+    }
+
     /** Returns the endpoints of all networks, counted. */
     public int endpoints() {
         int sum = 0;

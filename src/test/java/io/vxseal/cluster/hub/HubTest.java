@@ -204,6 +204,18 @@ class HubTest {
         assertThat(removed).containsExactly("w3");
     }
 
+    /** Seed 30578: the hub that heard the good-bye ended before the keys were replaced. A restarted hub hears of all earlier ones. */
+    @Test
+    void goodbyeThatAnotherHubHeardRotatesTheKeysIfTheNodeWasThere() {
+        NodeRecord node = worker("w3", 1, 3, endpoint(7));
+        hub.hubOpened("m2", 7);
+        hub.recordsReceived("m2", new Message.Records(List.of(node, worker("w4", 1, 4)), List.of(), true));
+        hub.recordsReceived("m2", new Message.Records(List.of(node.ended(1, 2), worker("w4", 1, 4).ended(1, 1),
+                worker("w5", 1, 5).ended(1, 2)), List.of(), false));
+        assertThat(hub.nodes()).isEmpty();
+        assertThat(removed).as("neither one that fell silent, nor one that had left before").containsExactly("w3");
+    }
+
     @Test
     void keysAreRotatedForOneGoodbyeOfSession() {
         RecordedChannel leaving = open("w3", Role.WORKER);
@@ -550,6 +562,18 @@ class HubTest {
         List<Message.Records> told = told(restarted);
         assertThat(endpoints(told)).containsExactly("first");
         assertThat(told.getLast().records()).extracting(NodeRecord::node).containsExactly("w3");
+    }
+
+    /** Seed 1883: the hub's clock was behind, so what it admitted next was older than all that it had kept. */
+    @Test
+    void claimsOfHoldersAreNotForOthersWhenTheClockWasSetBack() {
+        NodeRecord holder = worker("w3", 1, 3, endpoint("first", 7));
+        announce(hub, holder);
+        hub.tick();
+        timer.step(Duration.ofHours(-1));
+        Hub restarted = restarted();
+        announce(restarted, worker("w4", 1, 4, endpoint("rival", 7)), holder);
+        assertThat(endpoints(told(restarted))).containsExactly("first");
     }
 
     @Test

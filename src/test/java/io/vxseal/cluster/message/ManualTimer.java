@@ -9,6 +9,7 @@ import java.util.PriorityQueue;
 public final class ManualTimer implements Timer {
     private final PriorityQueue<Task> tasks = new PriorityQueue<>(Comparator.comparingLong(Task::when).thenComparingLong(Task::order));
     private long now;
+    private Duration offset = Duration.ZERO;
     private long order;
 
     private record Task(long when, long order, Runnable run) {}
@@ -20,12 +21,17 @@ public final class ManualTimer implements Timer {
 
     @Override
     public Instant wallTime() {
-        return Instant.ofEpochSecond(1_000_000).plusNanos(now);
+        return Instant.ofEpochSecond(1_000_000).plusNanos(now).plus(offset);
     }
 
     @Override
     public void after(Duration delay, Runnable task) {
         tasks.add(new Task(now + delay.toNanos(), order++, task));
+    }
+
+    /** Steps the wall clock. */
+    public void step(Duration by) {
+        offset = offset.plus(by);
     }
 
     /** Lets time pass, and runs what is due. */
