@@ -206,9 +206,12 @@ public final class Hub {
         }
     }
 
-    /** Revokes the keys, unless another manager does and this hub gave the node none: one that starts hears of all earlier removals. */
+    /**
+     * Revokes the keys, unless another manager does and this hub gave the node none, nor did its previous process: one that starts hears of all
+     * earlier removals.
+     */
     private void remove(String node) {
-        boolean hasKeys = removed.byEngine().contains(node)
+        boolean hasKeys = removed.byEngine().contains(node) || records.hadEarlier(node)
                 || readiness.isReady() && (sessions.of(node).isPresent() || records.direct(node).isPresent());
         sessions.of(node).ifPresent(session -> {
             refuseRemoved(session.channel);

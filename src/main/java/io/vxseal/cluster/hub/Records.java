@@ -151,6 +151,11 @@ final class Records {
         return removed.remove(node) ? choose(Set.of(node)) : Set.of();
     }
 
+    /** Returns whether the previous process of this hub had a record of a node that has announced none since. */
+    boolean hadEarlier(String node) {
+        return kept.earlier(node).isPresent();
+    }
+
     /** Returns whether a node was removed, and not readmitted. */
     boolean isRemoved(String node) {
         return removed.contains(node);

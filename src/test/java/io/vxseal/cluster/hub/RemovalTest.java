@@ -17,8 +17,10 @@ import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.swarm.Role;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,6 +33,7 @@ class RemovalTest {
     private final Set<String> managers = new HashSet<>(Set.of("m1", "m2"));
     private final List<Refusal> refused = new ArrayList<>();
     private final List<String> revoked = new ArrayList<>();
+    private final Map<String, SimulatedDisk> disks = new HashMap<>();
     private final Hub m1 = hub("m1", 1);
     private final Hub m2 = hub("m2", 2);
     private RecordedChannel toM2 = new RecordedChannel("m2", Role.MANAGER, timer);
@@ -42,7 +45,7 @@ class RemovalTest {
                     public void onRemoval(String node) {
                         revoked.add(self + " " + node);
                     }
-                }, RecordStore.NONE, (reason, _, _) -> refused.add(reason));
+                }, disks.computeIfAbsent(self, _ -> new SimulatedDisk()), (reason, _, _) -> refused.add(reason));
     }
 
     @BeforeEach
@@ -183,6 +186,23 @@ class RemovalTest {
         assertThat(early.closed).isTrue();
         assertThat(open(starting, "w1", Role.WORKER).closed).isTrue();
         assertThat(revoked).isEmpty();
+    }
+
+    /** Seed 12692: its previous process had a session with the node, and gave it a ring that others had made since the removal. */
+    @Test
+    void hubThatStartsRevokesKeysOfNodeThatItsPreviousProcessKnew() {
+        announce(m2, worker("w1", 1, 1, endpoint(7)));
+        m2.tick();
+        remove();
+        revoked.clear();
+        Hub restarted = hub("m2", 3);
+        restarted.hubOpened("m1", 1);
+        toM2 = open(m1, "m2", Role.MANAGER);
+        m1.received(toM2, new Message.Subscribe(Set.of(), true));
+        timer.pass(BATCH);
+        toM2.take(Message.Records.class).forEach(records -> restarted.recordsReceived("m1", records));
+        assertThat(restarted.removed()).containsExactly("w1");
+        assertThat(revoked).containsExactly("m2 w1");
     }
 
     @Test

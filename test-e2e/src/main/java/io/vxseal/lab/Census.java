@@ -44,8 +44,10 @@ final class Census {
      */
     record Container(Guest guest, int process, String label, String service, boolean isTask, Map<String, String> addresses) {}
 
-    Census(String stack) {
+    /** @param former VIPs that services of this stack had, each as what it was */
+    Census(String stack, Map<String, String> former) {
         this.prefix = stack + "_";
+        labels.putAll(former);
     }
 
     private String shortName(String name) {
@@ -119,6 +121,14 @@ final class Census {
         Map<String, Service> servers = new TreeMap<>(services);
         servers.values().removeIf(service -> service.port == 0);
         return servers;
+    }
+
+    /** Returns the VIPs of its services, each as what it is once the service has it no more. */
+    Map<String, String> formerVips() {
+        Map<String, String> former = new HashMap<>();
+        services.forEach((name, service) ->
+                service.vips.forEach((network, vip) -> former.put(vip, "former vip of %s on %s".formatted(name, network))));
+        return former;
     }
 
     /** Returns the host names of the containers, with what they are of. */

@@ -8,7 +8,9 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A stack of services on the swarm, deployed from the text of its file. Its image is {@code server}, of which each container answers on
@@ -36,6 +38,8 @@ public final class Stack implements AutoCloseable {
 
     private final Lab lab;
     private final String name;
+    /** VIPs of earlier observations: the engine's name server keeps one after a change of the endpoint mode (moby, issue 38575). */
+    private final Map<String, String> formerVips = new HashMap<>();
 
     private Stack(Lab lab, String name) {
         this.lab = lab;
@@ -107,10 +111,14 @@ public final class Stack implements AutoCloseable {
         return counts[0].equals(counts[1]);
     }
 
-    /** Updates a service, and waits until the update is done. */
+    /** Updates a service, and waits until the update is done, and no container runs that is none of its tasks' any more. */
     public void update(String service, String options) {
         lab.swarm().manager().run("docker service update --detach=false --quiet %s %s_%s".formatted(options, name, service), START).require();
         awaitRunning();
+        String wanted = "docker service ps -q --filter desired-state=running %s_%s".formatted(name, service);
+        String running = "docker ps -q --filter label=com.docker.swarm.service.name=%s_%s".formatted(name, service);
+        Await.until("the end of earlier containers of " + service, START, () -> lab.swarm().manager().sh(wanted).lines().count()
+                == Together.map(lab.guests(), guest -> guest.sh(running)).stream().flatMap(String::lines).count());
     }
 
     /** Starts a server in a container that is no service's, on a host and an attachable network of the stack. */
@@ -147,7 +155,7 @@ public final class Stack implements AutoCloseable {
 
     /** Returns what each container of the stack observes, and each host of the published ports. */
     public Observations observe() {
-        Census census = new Census(name);
+        Census census = new Census(name, formerVips);
         for (JsonNode network : json(lab.swarm().manager(), "docker network inspect $(docker network ls -q --no-trunc)")) {
             census.addNetwork(network);
         }
@@ -162,6 +170,7 @@ public final class Stack implements AutoCloseable {
                 census.addContainer(lab.guests().get(n), container);
             }
         }
+        formerVips.putAll(census.formerVips());
         return Observations.of(lab.guests(), census);
     }
 
