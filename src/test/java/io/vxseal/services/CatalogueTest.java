@@ -110,6 +110,14 @@ class CatalogueTest {
         assertThat(catalogue.backends()).isEmpty();
     }
 
+    /** Its name has the tasks' addresses, and still the VIP: moby, issue 38575. */
+    @Test
+    void keptVipOfServiceThatBecameDnsrrIsServedByItsTasks() {
+        webWithTwoTasks();
+        catalogue.addresses(WEB, List.of(VIP, address(2), address(3)), SECOND);
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(address(2), address(3))));
+    }
+
     @Test
     void serviceThatIsAliasOfAnotherKeepsItsOwnVip() {
         webWithTwoTasks();
