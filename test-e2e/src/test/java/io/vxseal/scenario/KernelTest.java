@@ -36,7 +36,8 @@ class KernelTest {
     /** Takes as long as all others together, so the guests share its iterations. */
     private static final String LONG_CLASS = "io.vxseal.overlay.ProtectionSequenceTest";
     private static final String LONG_TEST = LONG_CLASS + "#neverSendsInClearOnKernelWithEsp(int)";
-    private static final int RUNS = 20; // all that it has
+    /** Sequences of it; {@code ./test --soak} plays all 20. */
+    private static final int RUNS = Integer.getInteger("vxseal.sequences", 8);
 
     @Test
     void passesEspTestsOnStockKernel(Lab lab) throws IOException {
