@@ -91,6 +91,16 @@ public class HubBenchmark {
         }
 
         @Override
+        public Set<Integer> revoked() {
+            return Set.of();
+        }
+
+        @Override
+        public void onRevocation(Set<Integer> tags) {
+            throw new IllegalStateException("no key is revoked here");
+        }
+
+        @Override
         public void onRemoval(String node) {
             throw new IllegalStateException("no node leaves here");
         }

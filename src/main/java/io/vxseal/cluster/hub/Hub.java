@@ -126,6 +126,15 @@ public final class Hub {
                 }
             }
             case Message.Heartbeat(var ring, var rotate) -> hubRings.takeMark(session, ring, rotate);
+            case Message.Revoked(var tags) -> {
+                if (session.channel.peer().role() != Role.MANAGER) {
+                    throw new RefusedException(Refusal.SENDER, "revoked keys, which managers alone name");
+                }
+                // One that is not on the list of managers yet may be promoted, or was demoted.
+                if (sessions.role(session) == Role.MANAGER) {
+                    rings.onRevocation(tags);
+                }
+            }
             case Message.Ping() -> session.answer(new Message.Heartbeat(rings.mark(), rings.isRotationRequested()));
             case Message.Ring(var octets) -> hubRings.take(session, octets);
             case Message.Subscribe wanted -> subscriptions.replace(session, wanted, sessions.role(session));

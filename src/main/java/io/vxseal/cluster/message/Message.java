@@ -147,6 +147,23 @@ public sealed interface Message {
         }
     }
 
+    /**
+     * Names keys that nodes have which are not of the swarm any more; from a manager to a hub, when it learns of some.
+     *
+     * @param tags of keys; those that the receiver does not have may be of a ring that it has yet to take
+     */
+    record Revoked(Set<Integer> tags) implements Message {
+        /** More than two rings have. */
+        public static final int MOST_TAGS = 8;
+
+        public Revoked {
+            if (tags != null && tags.size() > MOST_TAGS) {
+                throw new IllegalArgumentException("%d revoked keys".formatted(tags.size()));
+            }
+            tags = tags == null ? Set.of() : Set.copyOf(tags);
+        }
+    }
+
     /** Asks for a {@link Heartbeat}. */
     record Ping() implements Message {}
 

@@ -91,6 +91,7 @@ public final class MessageCodec {
             Message.@Nullable Records records,
             Message.@Nullable Ring ring,
             Message.@Nullable Heartbeat heartbeat,
+            Message.@Nullable Revoked revoked,
             Message.@Nullable Ping ping,
             Message.@Nullable RecallRequest recall,
             Message.@Nullable RecallReply recalled,
@@ -112,6 +113,7 @@ public final class MessageCodec {
                     as(message, Message.Records.class),
                     as(message, Message.Ring.class),
                     as(message, Message.Heartbeat.class),
+                    as(message, Message.Revoked.class),
                     as(message, Message.Ping.class),
                     as(message, Message.RecallRequest.class),
                     as(message, Message.RecallReply.class),
@@ -131,7 +133,7 @@ public final class MessageCodec {
         Optional<Message> message() {
             @Nullable Message found = null;
             for (@Nullable Message each : new @Nullable Message[] {
-                hello, welcome, subscribe, announce, acknowledge, records, ring, heartbeat, ping, recall, recalled, goodbye,
+                hello, welcome, subscribe, announce, acknowledge, records, ring, heartbeat, revoked, ping, recall, recalled, goodbye,
                 inquiry, reportRequest, report, reports, checkRequest, checkResult
             }) {
                 if (each != null && found != null) {

@@ -205,7 +205,7 @@ public final class ClusterNode {
             case Message.ReportRequest(var round) -> inquiry.answer(up, round);
             case Message.Reports reports -> inquiry.take(up.hub(), reports);
             case Message.CheckRequest(var round) -> paths.request(up, round);
-            case Message.Hello _, Message.Subscribe _, Message.Announce _, Message.Goodbye _, Message.Inquiry _, Message.Report _,
+            case Message.Hello _, Message.Revoked _, Message.Subscribe _, Message.Announce _, Message.Goodbye _, Message.Inquiry _, Message.Report _,
                     Message.CheckResult _ ->
                 refusals.refused(Refusal.SENDER, up.hub(), "a message that only nodes send");
         }

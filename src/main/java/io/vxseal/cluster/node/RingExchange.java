@@ -36,6 +36,14 @@ final class RingExchange {
             rings.onRotationRequest(ring);
         }
         sendNewer(up);
+        sendRevoked(up);
+    }
+
+    /** A manager that ends before a ring names the keys that it revoked would be the only one that knew. */
+    private void sendRevoked(Uplink up) {
+        if (!rings.revoked().isEmpty()) {
+            up.send(Message.Revoked.class, () -> Optional.of(new Message.Revoked(rings.revoked())));
+        }
     }
 
     private void sendNewer(Uplink up) {
@@ -58,6 +66,7 @@ final class RingExchange {
         for (Uplink up : uplinks.all()) {
             sendHeartbeat(up);
             sendNewer(up);
+            sendRevoked(up);
         }
     }
 }

@@ -15,6 +15,9 @@ import org.slf4j.LoggerFactory;
 final class RevokedKeys {
     private static final Logger LOG = LoggerFactory.getLogger(RevokedKeys.class);
 
+    /** More than a few rings have: keys that no ring has go with the next one. */
+    private static final int MOST = 64;
+
     private Set<Integer> tags = Set.of();
 
     /**
@@ -27,6 +30,21 @@ final class RevokedKeys {
         boolean added = !tags.containsAll(all);
         tags = all;
         return added;
+    }
+
+    /**
+     * Revokes keys that another manager names. They may be of a ring that is yet to come.
+     *
+     * @return whether that is new
+     */
+    boolean add(Set<Integer> named) {
+        if (tags.containsAll(named)) {
+            return false;
+        }
+        Set<Integer> all = new HashSet<>(tags);
+        all.addAll(named);
+        tags = all.size() <= MOST ? Set.copyOf(all) : named;
+        return true;
     }
 
     /** Takes another ring in force: adds the keys that it names as revoked, and forgets those that it does not have. */
@@ -45,11 +63,6 @@ final class RevokedKeys {
         Set<Integer> some = new HashSet<>(tags);
         some.retainAll(tags(ring));
         return some;
-    }
-
-    /** Returns whether there are none. */
-    boolean isEmpty() {
-        return tags.isEmpty();
     }
 
     /** Forgets all. */

@@ -163,13 +163,28 @@ public final class RingKeeper implements Rings {
 
     @Override
     public boolean isRotationRequested() {
-        return (rotationRequested || !revoked.isEmpty()) && !isExternal();
+        return (rotationRequested || signed.filter(ring -> !revoked.among(ring.keys()).isEmpty()).isPresent()) && !isExternal();
     }
 
     @Override
     public void onRotationRequest(RingMark ring) {
         if (!isRotationRequested() && ring.equals(mark()) && ring.version() > 0 && !isExternal()) {
             rotationRequested = true;
+            events.changed();
+        }
+    }
+
+    @Override
+    public Set<Integer> revoked() {
+        return isExternal() || trust.filter(self -> self.self().role() == Role.MANAGER).isEmpty()
+                ? Set.of()
+                : signed.map(ring -> revoked.among(ring.keys())).orElse(Set.of());
+    }
+
+    @Override
+    public void onRevocation(Set<Integer> tags) {
+        Set<Integer> before = revoked();
+        if (revoked.add(tags) && !revoked().equals(before)) {
             events.changed();
         }
     }

@@ -4,6 +4,7 @@ import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.refusal.RefusedException;
 import java.util.Optional;
+import java.util.Set;
 
 /** The ring of a node, as its sessions need it. */
 public interface Rings {
@@ -34,6 +35,12 @@ public interface Rings {
 
     /** Takes another node's request to replace this ring. If this node does not have the ring yet, the request comes again. */
     void onRotationRequest(RingMark ring);
+
+    /** Returns the tags of the ring's keys that nodes have which are not of the swarm any more, if this node is a manager; empty if not. */
+    Set<Integer> revoked();
+
+    /** Revokes keys that another manager names, of this ring or of one that is yet to come. */
+    void onRevocation(Set<Integer> tags);
 
     /** Revokes all keys of the ring: a node that has them left the swarm, or is no manager any more. */
     void onRemoval(String node);

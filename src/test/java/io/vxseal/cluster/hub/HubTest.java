@@ -46,6 +46,7 @@ class HubTest {
     private final Set<String> managers = new HashSet<>(Set.of("m1", "m2"));
     private final List<String> refused = new ArrayList<>();
     private final List<String> removed = new ArrayList<>();
+    private final Set<Integer> revoked = new HashSet<>();
     private boolean ringsAreBrought;
     private int brought;
     private final SimulatedDisk store = new SimulatedDisk();
@@ -70,6 +71,11 @@ class HubTest {
         @Override
         public void onRemoval(String node) {
             removed.add(node);
+        }
+
+        @Override
+        public void onRevocation(Set<Integer> tags) {
+            revoked.addAll(tags);
         }
     }
 
@@ -326,6 +332,20 @@ class HubTest {
         RecordedChannel demoted = open("m4", Role.WORKER);
         say(demoted, new Message.Heartbeat(RingMark.NONE, false));
         assertThat(demoted.take(Message.Ring.class)).hasSize(1);
+    }
+
+    @Test
+    void managersAloneNameRevokedKeys() {
+        say(open("w1", Role.WORKER), new Message.Revoked(Set.of(1)));
+        assertThat(refused).containsExactly("w1: revoked keys, which managers alone name");
+        managers.remove("m2");
+        RecordedChannel manager = open("m2", Role.MANAGER);
+        say(manager, new Message.Revoked(Set.of(2)));
+        assertThat(revoked).as("by one that was demoted, perhaps").isEmpty();
+        managers.add("m2");
+        say(manager, new Message.Revoked(Set.of(3)));
+        assertThat(revoked).containsExactly(3);
+        assertThat(refused).hasSize(1);
     }
 
     /** Seed 6848: all hubs lost their memory while a node was away, and it came back without its endpoints. */

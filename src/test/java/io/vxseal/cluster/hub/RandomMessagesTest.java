@@ -244,7 +244,7 @@ class RandomMessagesTest {
             case 3 -> new Message.Goodbye(random.nextInt(9), random.nextInt(9));
             case 4 -> new Message.Ring(new byte[random.nextInt(40)]);
             case 5 -> new Message.RecallReply(networks());
-            case 6 -> one(new Message.RecallRequest(), new Message.Ping(), new Message.Inquiry(random.nextInt(9)));
+            case 6 -> one(new Message.RecallRequest(), new Message.Ping(), new Message.Revoked(Set.of(random.nextInt(9))), new Message.Inquiry(random.nextInt(9)));
             case 7 -> new Message.Report(round, new NodeReport(node(), Role.MANAGER, "10.0.0.3", "1", 1, 1, 1, 1, 1, 1, List.of("trouble")));
             case 8 -> new Message.CheckResult(round, new PathReport(
                     List.of(new PathReport.Path(vtep(1 + random.nextInt(9)).getHostAddress(), PathReport.State.FAILS)),

@@ -5,6 +5,7 @@ import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.refusal.RefusedException;
 import io.vxseal.cluster.ring.Rings;
 import java.util.Optional;
+import java.util.Set;
 
 /** A ring of which only the mark counts, and that nobody replaces or asks to replace, unless a test says otherwise. */
 abstract class RingsWithoutKeys implements Rings {
@@ -33,6 +34,16 @@ abstract class RingsWithoutKeys implements Rings {
     @Override
     public final boolean isRotationRequested() {
         return false;
+    }
+
+    @Override
+    public final Set<Integer> revoked() {
+        return Set.of();
+    }
+
+    @Override
+    public void onRevocation(Set<Integer> tags) {
+        throw new AssertionError("no key is revoked");
     }
 
     @Override

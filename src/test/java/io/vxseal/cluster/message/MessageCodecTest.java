@@ -43,6 +43,7 @@ class MessageCodecTest {
             new Message.Acknowledge(7, 3, List.of(new RefusedClaim("net", "ep", RefusedClaim.Reason.ADDRESS_TAKEN))),
             new Message.Records(List.of(RECORD), List.of("node-2"), true),
             new Message.Heartbeat(MARK, true),
+            new Message.Revoked(Set.of(1, -2)),
             new Message.Ping(),
             new Message.RecallRequest(),
             new Message.RecallReply(RECORD.networks()),

@@ -215,6 +215,56 @@ class RingKeeperTest {
         assertThat(m2.isRotationRequested()).isFalse();
     }
 
+    /** Seed 67636: the manager that heard late ended before the next ring. The third knew neither of the keys nor their ring. */
+    @Test
+    void othersReplaceTheKeysThatManagerNamedWhichEnded() throws RefusedException {
+        keep(m1);
+        m1.onRemoval("w1");
+        timer.pass(APART);
+        keep(m1);
+        m2.take(octets(m1));
+        KeyRing known = m2.keys();
+        m2.onRemoval("w1");
+        managers.add("m3");
+        RingKeeper m3 = keeper("m3");
+        m3.onRevocation(m2.revoked());
+        assertThat(m3.isRotationRequested()).as("of a ring that is not there").isFalse();
+        m3.take(octets(m2));
+        for (int rotation = 1; rotation <= 3; rotation++) {
+            assertThat(m3.isRotationRequested()).isTrue();
+            timer.pass(APART);
+            keep(m3);
+        }
+        assertThat(haveCommonKeys(m3.keys(), known)).isFalse();
+        assertThat(m3.isRotationRequested()).isFalse();
+    }
+
+    @Test
+    void keysThatNoRingHasAreNotReplaced() throws RefusedException {
+        keep(m1);
+        KeyRing known = m1.keys();
+        for (int tag = 1; tag <= 1000; tag++) {
+            m1.onRevocation(Set.of(-tag));
+        }
+        assertThat(m1.revoked()).isEmpty();
+        assertThat(m1.isRotationRequested()).isFalse();
+        timer.pass(APART);
+        keep(m1);
+        assertThat(m1.keys()).isEqualTo(known);
+    }
+
+    @Test
+    void workerNamesNoRevokedKeys() throws RefusedException {
+        keep(m1);
+        m1.onRemoval("w1");
+        timer.pass(APART);
+        keep(m1);
+        RingKeeper worker = keeper("w2", Role.WORKER, RingStore.NONE);
+        worker.take(octets(m1));
+        assertThat(m1.revoked()).isNotEmpty();
+        assertThat(worker.revoked()).isEmpty();
+    }
+
     /** All nodes lost their rings with their power, but one that had been cut off for so long. */
     private KeyRing meetRingFromBeforeLoss(Duration since, boolean majority) throws RefusedException {
         for (int version = 1; version <= 3; version++) {
