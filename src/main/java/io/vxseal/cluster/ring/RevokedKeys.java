@@ -1,7 +1,10 @@
 package io.vxseal.cluster.ring;
 
+import io.vxseal.cluster.message.Timer;
 import io.vxseal.encryption.KeyRing;
+import java.time.Duration;
 import java.util.HashSet;
+import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,7 +21,20 @@ final class RevokedKeys {
     /** More than a few rings have: keys that no ring has go with the next one. */
     private static final int MOST = 64;
 
+    /**
+     * Time for all nodes to have the list of managers after a change. Until then some pass rings on to a manager that was removed; those have
+     * keys that it has already.
+     */
+    private static final Duration SPREAD = Duration.ofSeconds(5);
+
+    private final Timer timer;
     private Set<Integer> tags = Set.of();
+    /** Time of the last revocation that was new. */
+    private Optional<Long> revoked = Optional.empty();
+
+    RevokedKeys(Timer timer) {
+        this.timer = timer;
+    }
 
     /**
      * Revokes all keys of the ring in force.
@@ -29,6 +45,7 @@ final class RevokedKeys {
         Set<Integer> all = tags(ring);
         boolean added = !tags.containsAll(all);
         tags = all;
+        revoked = added ? Optional.of(timer.nanoTime()) : revoked;
         return added;
     }
 
@@ -44,6 +61,7 @@ final class RevokedKeys {
         Set<Integer> all = new HashSet<>(tags);
         all.addAll(named);
         tags = all.size() <= MOST ? Set.copyOf(all) : named;
+        revoked = Optional.of(timer.nanoTime());
         return true;
     }
 
@@ -63,6 +81,11 @@ final class RevokedKeys {
         Set<Integer> some = new HashSet<>(tags);
         some.retainAll(tags(ring));
         return some;
+    }
+
+    /** Returns whether every node may know of the removals, so that other keys can be made. */
+    boolean isSpread() {
+        return revoked.filter(when -> timer.nanoTime() - when < SPREAD.toNanos()).isEmpty();
     }
 
     /** Forgets all. */

@@ -46,7 +46,7 @@ public final class RingKeeper implements Rings {
     private boolean rotationRequested;
     /** Keys of the engine of which it was logged that they cannot be replaced here. */
     private KeyRing warned = KeyRing.EMPTY;
-    private final RevokedKeys revoked = new RevokedKeys();
+    private final RevokedKeys revoked;
     /** Time at which the ring in force came. */
     private long taken;
     /** Whether most managers have been reached since then, so that they have it, too. */
@@ -76,6 +76,7 @@ public final class RingKeeper implements Rings {
         this.isManager = isManager;
         this.unlisted = new UnlistedRing(isManager);
         this.events = events;
+        this.revoked = new RevokedKeys(timer);
         this.known = new KnownKeys(timer);
         this.taken = timer.nanoTime();
     }
@@ -313,7 +314,11 @@ public final class RingKeeper implements Rings {
         switch (duty) {
             case NOTHING, AWAIT_MAJORITY -> { }
             case FIRST -> make(authority.first(), now, false);
-            case ROTATE -> make(authority.rotate(signed.orElseThrow().keys()), now, false);
+            case ROTATE -> {
+                if (revoked.isSpread()) {
+                    make(authority.rotate(signed.orElseThrow().keys()), now, false);
+                }
+            }
             case SIGN_AGAIN -> {
                 SignedRing ring = signed.orElseThrow();
                 make(ring.keys(), ring.made(), ring.external());

@@ -215,6 +215,25 @@ class RingKeeperTest {
         assertThat(m2.isRotationRequested()).isFalse();
     }
 
+    /** Seed 115344: a worker that did not know of it yet brought the removed manager the next ring. */
+    @Test
+    void keysAreNotReplacedBeforeAllNodesMayKnowOfTheRemoval() throws RefusedException {
+        keep(m1);
+        m2.take(octets(m1));
+        timer.pass(APART.multipliedBy(2));
+        KeyRing known = m1.keys();
+        m2.onRemoval("m3");
+        m1.onRotationRequest(m2.mark());
+        m1.onRevocation(m2.revoked());
+        for (int second = 0; second < 5; second++) {
+            keep(m1);
+            assertThat(m1.keys()).isEqualTo(known);
+            timer.pass(Duration.ofSeconds(1));
+        }
+        keep(m1);
+        assertThat(m1.keys()).isNotEqualTo(known);
+    }
+
     /** Seed 67636: the manager that heard late ended before the next ring. The third knew neither of the keys nor their ring. */
     @Test
     void othersReplaceTheKeysThatManagerNamedWhichEnded() throws RefusedException {
