@@ -321,6 +321,10 @@ public final class RingKeeper implements Rings {
             }
             case SIGN_AGAIN -> {
                 SignedRing ring = signed.orElseThrow();
+                // This process may have started after the author was removed, and have heard of no removal.
+                if (!isManager.test(ring.mark().author())) {
+                    onRemoval(ring.mark().author());
+                }
                 make(ring.keys(), ring.made(), ring.external());
             }
         }

@@ -342,6 +342,28 @@ class RingKeeperTest {
         assertThat(restarted.mark()).isEqualTo(kept.mark());
     }
 
+    /** Seed 16628: the process that heard of the removal ended, and the next one read the removed manager's ring back. */
+    @Test
+    void ringOfManagerThatIsNoneAnyMoreIsReplacedByThreeRotations() {
+        keep(m1);
+        SignedRing kept = signatures.getLast();
+        managers.remove("m1");
+        afterLoss = keeper("m2", Role.MANAGER, new RingStore() {
+            @Override
+            public Optional<SignedRing> read(RingTrust trust) {
+                return Optional.of(kept);
+            }
+
+            @Override
+            public void write(SignedRing ring) {
+                // It is kept no longer than this test.
+            }
+        });
+        keep(afterLoss);
+        assertThat(afterLoss.keys()).as("signed again").isEqualTo(m1.keys());
+        assertReplacedByThreeRotations(m1.keys());
+    }
+
     /** A manager that was alone for its first seconds made a ring of its own. */
     @Test
     void ringInUseIsNotReplacedForOneThatNobodyElseHad() throws RefusedException {
