@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
 
 /**
  * What a process that lost its memory has to learn again. A recall may fail only for endpoints that no hub remembers with which the process
- * has a standing session while it asks.
+ * has a standing session while it asks, and that remembered them before it was asked.
  */
 final class RecallCheck {
     /** A hub that is reached later may not be asked any more. */
@@ -29,6 +29,8 @@ final class RecallCheck {
     private final long began;
     private final Map<String, Memory> memories = new HashMap<>();
     private final Set<String> owed = new HashSet<>();
+    /** What each hub's process remembered at the last look. */
+    private Map<String, Set<String>> before;
 
     /** What a hub remembers, and since when it has been reached. */
     private record Memory(String hubProcess, long since, Set<String> endpoints) {}
@@ -38,6 +40,7 @@ final class RecallCheck {
         this.host = host;
         this.process = host.processId();
         this.began = world.network.now();
+        this.before = remembered();
     }
 
     /**
@@ -56,10 +59,12 @@ final class RecallCheck {
             if (hub.isPresent() && world.network.isConnected(host.id, hub.get().id) && hub.get().isUp()) {
                 reached.add(hub.get().processId());
                 if (age <= REACHED) {
-                    memories.computeIfAbsent(hub.get().processId(), id -> new Memory(id, world.network.now(), remembered(hub.get())));
+                    memories.computeIfAbsent(hub.get().processId(),
+                            id -> new Memory(id, world.network.now(), before.getOrDefault(id, Set.of())));
                 }
             }
         }
+        before = remembered();
         memories.keySet().retainAll(reached);
         memories.values().stream().filter(memory -> world.network.now() - memory.since() >= STANDING)
                 .forEach(memory -> owed.addAll(memory.endpoints()));
@@ -69,6 +74,12 @@ final class RecallCheck {
         owed.retainAll(host.forgotten());
         world.check(owed.isEmpty(), "%s was not told of its endpoints %s, which hubs remembered", host.id, owed);
         return true;
+    }
+
+    private Map<String, Set<String>> remembered() {
+        Map<String, Set<String>> all = new HashMap<>();
+        world.hosts.stream().filter(SimulatedHost::isUp).forEach(hub -> all.put(hub.processId(), remembered(hub)));
+        return all;
     }
 
     private Set<String> remembered(SimulatedHost hub) {
