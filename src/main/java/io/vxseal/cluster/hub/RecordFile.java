@@ -58,10 +58,16 @@ public final class RecordFile implements RecordStore, AutoCloseable {
             return records;
         } catch (NoSuchFileException _) {
             return List.of();
-        } catch (IOException | RefusedException e) {
-            LOG.warn("{} cannot be read; of two nodes that claim one address, the one that is back first has it: {}", file, e.toString());
-            return List.of();
+        } catch (IOException e) {
+            return unreadable(e.toString());
+        } catch (RefusedException e) {
+            return unreadable(e.getMessage());
         }
+    }
+
+    private List<NodeRecord> unreadable(String why) {
+        LOG.warn("{} cannot be read; of two nodes that claim one address, the one that is back first has it: {}", file, why);
+        return List.of();
     }
 
     @Override
