@@ -60,7 +60,7 @@ final class RecallCheck {
                 reached.add(hub.get().processId());
                 if (age <= REACHED) {
                     memories.computeIfAbsent(hub.get().processId(),
-                            id -> new Memory(id, world.network.now(), before.getOrDefault(id, Set.of())));
+                            id -> new Memory(id, world.network.now(), stillRemembered(id, hub.get())));
                 }
             }
         }
@@ -74,6 +74,13 @@ final class RecallCheck {
         owed.retainAll(host.forgotten());
         world.check(owed.isEmpty(), "%s was not told of its endpoints %s, which hubs remembered", host.id, owed);
         return true;
+    }
+
+    /** Returns what a hub remembered before it was asked, and does now: its time may have been over in between. */
+    private Set<String> stillRemembered(String hubProcess, SimulatedHost hub) {
+        Set<String> still = new HashSet<>(before.getOrDefault(hubProcess, Set.of()));
+        still.retainAll(remembered(hub));
+        return still;
     }
 
     private Map<String, Set<String>> remembered() {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.vxseal.kernel.TestHost;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -81,6 +82,8 @@ class KernelMonitorTest {
     void reportsAddressThatVxlanDeviceHasNoNeighbourOf() throws Exception {
         try (KernelMonitor monitor = KernelMonitor.open();
                 TestHost network = new TestHost(folder.resolve("network"))) {
+            // Else a neighbour solicitation of the bridge's own may be missed first.
+            network.run(List.of("bash", "-c", "echo 1 | tee /proc/sys/net/ipv6/conf/{all,default}/disable_ipv6"));
             network.run("ip link add br0 type bridge");
             network.run("ip addr add 10.44.0.1/24 dev br0");
             network.run("ip link set br0 up");
