@@ -27,8 +27,9 @@ import org.junit.jupiter.api.TestInstance;
 
 /**
  * Stacks like those that people run, each once on the built-in driver and once on the plugin, with the driver's lines changed and nothing
- * else. Their containers observe the same. Two of them in {@code ./test}, all in {@code ./test --stacks}.
+ * else. Their containers observe the same.
  */
+@Tag("stacks")
 @Laboratory(installed = true)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class StacksTest {
@@ -59,7 +60,6 @@ class StacksTest {
     }
 
     @Test
-    @Tag("stacks")
     void reverseProxyBehavesAsOnBuiltInDriver(Lab lab) {
         compare(lab, "proxy", stack -> {
             List<Observations> all = new ArrayList<>(List.of(stack.observe()));
@@ -81,20 +81,17 @@ class StacksTest {
     }
 
     @Test
-    @Tag("stacks")
     void monitoringBehavesAsOnBuiltInDriver(Lab lab) {
         compare(lab, "monitoring", stack -> List.of(stack.observe()));
     }
 
     @Test
-    @Tag("stacks")
     void messageQueueWithoutVipBehavesAsOnBuiltInDriver(Lab lab) {
         compare(lab, "queue", stack -> List.of(stack.observe()));
     }
 
     /** The jobs come once their ledger answers: how often they fail before depends on when it starts. */
     @Test
-    @Tag("stacks")
     void batchOfJobsBehavesAsOnBuiltInDriver(Lab lab) {
         compare(lab, "batch", stack -> {
             Observations ledger = stack.observe();
@@ -106,7 +103,6 @@ class StacksTest {
 
     /** Each service is updated twice: to have both networks, then to have the plugin's alone. */
     @Test
-    @Tag("stacks")
     void stackThatMovesToPluginFailsNoRequest(Lab lab) {
         String before = read("moving");
         try (Stack stack = Stack.deploy(lab, "moving", before)) {
