@@ -19,7 +19,7 @@ import java.util.stream.LongStream;
  */
 final class KeptRecords {
     /** Least time between two writes, for each record: of a thousand nodes all is written every ten seconds at most. */
-    static final Duration INTERVAL = Duration.ofMillis(10);
+    private static final Duration INTERVAL = Duration.ofMillis(10);
 
     private final RecordStore store;
     private final Duration retention;

@@ -164,7 +164,12 @@ public final class RingKeeper implements Rings {
 
     @Override
     public boolean isRotationRequested() {
-        return (rotationRequested || signed.filter(ring -> !revoked.among(ring.keys()).isEmpty()).isPresent()) && !isExternal();
+        return (rotationRequested || !revokedOfRing().isEmpty()) && !isExternal();
+    }
+
+    /** Returns the tags of the revoked keys that the ring in force has. */
+    private Set<Integer> revokedOfRing() {
+        return signed.map(ring -> revoked.among(ring.keys())).orElse(Set.of());
     }
 
     @Override
@@ -177,9 +182,8 @@ public final class RingKeeper implements Rings {
 
     @Override
     public Set<Integer> revoked() {
-        return isExternal() || trust.filter(self -> self.self().role() == Role.MANAGER).isEmpty()
-                ? Set.of()
-                : signed.map(ring -> revoked.among(ring.keys())).orElse(Set.of());
+        boolean mayName = trust.filter(self -> self.self().role() == Role.MANAGER).isPresent() && !isExternal();
+        return mayName ? revokedOfRing() : Set.of();
     }
 
     @Override

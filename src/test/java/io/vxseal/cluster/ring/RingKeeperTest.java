@@ -148,6 +148,14 @@ class RingKeeperTest {
         assertThat(m1.keys()).isEqualTo(last);
     }
 
+    /** Has m1 make a ring, learn of a removal, and make the first ring after that. */
+    private void rotateOnceAfterRemoval() {
+        keep(m1);
+        m1.onRemoval("w1");
+        timer.pass(APART);
+        keep(m1);
+    }
+
     @Test
     void anotherManagerGoesOnReplacingKeysOfRemovedNode() throws RefusedException {
         keep(m1);
@@ -197,10 +205,7 @@ class RingKeeperTest {
     /** It may have had rings from there until then. */
     @Test
     void managerThatHearsLateOfRemovalReplacesTheKeysThatItHasThen() throws RefusedException {
-        keep(m1);
-        m1.onRemoval("w1");
-        timer.pass(APART);
-        keep(m1);
+        rotateOnceAfterRemoval();
         m2.take(octets(m1));
         KeyRing known = m2.keys();
         m2.onRemoval("w1");
@@ -237,10 +242,7 @@ class RingKeeperTest {
     /** Seed 67636: the manager that heard late ended before the next ring. The third knew neither of the keys nor their ring. */
     @Test
     void othersReplaceTheKeysThatManagerNamedWhichEnded() throws RefusedException {
-        keep(m1);
-        m1.onRemoval("w1");
-        timer.pass(APART);
-        keep(m1);
+        rotateOnceAfterRemoval();
         m2.take(octets(m1));
         KeyRing known = m2.keys();
         m2.onRemoval("w1");
@@ -274,10 +276,7 @@ class RingKeeperTest {
 
     @Test
     void workerNamesNoRevokedKeys() throws RefusedException {
-        keep(m1);
-        m1.onRemoval("w1");
-        timer.pass(APART);
-        keep(m1);
+        rotateOnceAfterRemoval();
         RingKeeper worker = keeper("w2", Role.WORKER, RingStore.NONE);
         worker.take(octets(m1));
         assertThat(m1.revoked()).isNotEmpty();
