@@ -87,6 +87,7 @@ public final class Hub {
             refuseRemoved(channel);
             return;
         }
+        removed.opened(channel.peer().node());
         HubSession session = new HubSession(channel, timer.nanoTime());
         sessions.add(session).ifPresent(before -> {
             subscriptions.remove(before);
@@ -263,7 +264,7 @@ public final class Hub {
 
     /** Begins this node's session with another hub. */
     public void hubOpened(String hub, long hubProcess) {
-        removed.hubOpened(hub, hubProcess);
+        removed.hubOpened(hub, hubProcess, timer.nanoTime());
         rounds.changed(records.hubOpened(hub, hubProcess, timer.nanoTime()));
     }
 

@@ -3,8 +3,10 @@ package io.vxseal.cluster.hub;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.record.NodeRecord;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -16,9 +18,12 @@ import java.util.function.Predicate;
  * Nodes that were removed from the swarm: by the list of nodes of this manager's engine, if it gives one, and by the word of the other hubs
  * about the lists of theirs.
  *
- * <p>A node that was on the engine's list and is not any more was removed. So was one that has a session or a record and has been missing for longer
- * than the list may be behind: the swarm's CA adds a node to the list before it signs the certificate. A node that is on the list again,
- * as after the swarm was restored from a backup, was not removed.
+ * <p>A node that was on the engine's list and is not any more was removed. So was one that had a session or has a record and has been missing for
+ * longer than the list may be behind, whether it stays or comes and goes: the swarm's CA adds a node to the list before it signs the certificate.
+ * A node that is on the list again, as after the swarm was restored from a backup, was not removed.
+ *
+ * <p>A hub that is started again may not remember a removal, and does not take it back by what it says of the node. What its earlier process said
+ * counts until this manager's own list has the node.
  *
  * <p>Pure, one thread.
  */
@@ -29,23 +34,36 @@ final class RemovedNodes {
      */
     static final Duration BEHIND = Duration.ofSeconds(15);
 
-    /** Most removed nodes that are remembered; the longest removed are forgotten. Those are missing from the list all the same. */
+    /**
+     * Most removed nodes that are remembered, and most missing ones; the longest removed or missing are forgotten. Those are missing from
+     * the list all the same.
+     */
     static final int MOST = 2000;
 
     private final String self;
     private Set<String> listed = Set.of();
-    /** Nodes that no list had so far, and since when. */
-    private final Map<String, Long> missing = new HashMap<>();
+    /** Nodes that began a session since the last list. */
+    private final Set<String> opened = new HashSet<>();
+    /** Nodes that no list had so far, and since when; a node that is away meanwhile has not become a new one. */
+    private final Map<String, Long> missing = new LinkedHashMap<>();
     private final Set<String> byEngine = new LinkedHashSet<>();
     private final Map<String, Words> byHub = new HashMap<>();
 
     /** The word of another hub. */
     private static final class Words {
         long process;
-        boolean restarted;
+        /** When the first session with that process began. */
+        long begun;
         final Set<String> removed = new HashSet<>();
-        /** Nodes that it has not named again since its session began. */
+        /** Those of them that an earlier process named, and this one has not. */
+        final Set<String> earlier = new HashSet<>();
+        /** Those that it has not named again since its session began. */
         final Set<String> unconfirmed = new HashSet<>();
+
+        /** Takes back what this process itself said. */
+        void takeBack(Collection<String> nodes) {
+            nodes.stream().filter(node -> !earlier.contains(node)).forEach(removed::remove);
+        }
     }
 
     /** @param self this node, which its own engine's list has */
@@ -53,30 +71,50 @@ final class RemovedNodes {
         this.self = self;
     }
 
+    /** Notes that a node began a session, which may end before the next list comes. */
+    void opened(String node) {
+        if (opened.size() < MOST) {
+            opened.add(node);
+        }
+    }
+
     /**
      * Takes the list of all nodes of the swarm as this manager's engine has it. One without this node is not this swarm's.
      *
      * @param known nodes with a session or a record, here or on another hub
-     * @return the nodes that were removed according to the engine and were not before, or the other way round
+     * @return the nodes that were removed and were not before, or the other way round
      */
     Set<String> listed(Set<String> now, Set<String> known, long time) {
         if (!now.contains(self)) {
             return Set.of();
         }
-        Set<String> before = new HashSet<>(byEngine);
+        Set<String> before = all();
         listed.stream().filter(node -> !now.contains(node)).forEach(byEngine::add);
-        missing.keySet().removeIf(node -> now.contains(node) || !known.contains(node));
-        for (String node : known) {
-            if (!now.contains(node) && time - missing.computeIfAbsent(node, _ -> time) >= BEHIND.toNanos()) {
+        opened.addAll(known);
+        opened.forEach(node -> missing.putIfAbsent(node, time));
+        opened.clear();
+        missing.keySet().removeIf(now::contains);
+        limit(missing.keySet());
+        missing.forEach((node, since) -> {
+            if (time - since >= BEHIND.toNanos()) {
                 byEngine.add(node);
             }
-        }
+        });
         byEngine.removeIf(now::contains);
-        while (byEngine.size() > MOST) {
-            byEngine.remove(byEngine.iterator().next());
+        limit(byEngine);
+        for (Words words : byHub.values()) {
+            if (time - words.begun >= BEHIND.toNanos() && words.earlier.removeIf(now::contains)) {
+                words.removed.removeIf(now::contains);
+            }
         }
         listed = Set.copyOf(now);
-        return difference(before, byEngine);
+        return difference(before, all());
+    }
+
+    private static void limit(Set<String> nodes) {
+        while (nodes.size() > MOST) {
+            nodes.remove(nodes.iterator().next());
+        }
     }
 
     private static Set<String> difference(Set<String> one, Set<String> other) {
@@ -86,31 +124,33 @@ final class RemovedNodes {
         return changed;
     }
 
-    /** Begins the session with another hub. What it said before counts until it has said all again. */
-    void hubOpened(String hub, long process) {
+    /** Begins a session with another hub. What it said before counts until it has said all again. */
+    void hubOpened(String hub, long process, long time) {
         Words words = byHub.computeIfAbsent(hub, _ -> new Words());
-        words.restarted = words.process != 0 && words.process != process;
-        words.process = process;
+        if (words.process != process) {
+            words.process = process;
+            words.begun = time;
+            words.earlier.addAll(words.removed);
+        }
         words.unconfirmed.addAll(words.removed);
     }
 
     /**
-     * Takes the word of another hub. One that was started again may not remember a removal, and does not take it back by that.
+     * Takes the word of another hub.
      *
      * @return the nodes of which it says another thing than before
      */
     Set<String> received(String hub, Message.Records records) {
         Words words = byHub.computeIfAbsent(hub, _ -> new Words());
         Set<String> before = new HashSet<>(words.removed);
-        records.records().stream().map(NodeRecord::node).forEach(words.removed::remove);
-        words.removed.removeAll(new HashSet<>(records.gone()));
+        words.takeBack(records.records().stream().map(NodeRecord::node).toList());
+        words.takeBack(records.gone());
         words.removed.addAll(records.removed());
         words.removed.remove(self);
+        words.earlier.removeAll(records.removed());
         words.unconfirmed.removeAll(records.removed());
         if (records.complete()) {
-            if (!words.restarted) {
-                words.removed.removeAll(words.unconfirmed);
-            }
+            words.takeBack(words.unconfirmed);
             words.unconfirmed.clear();
         }
         return difference(before, words.removed);

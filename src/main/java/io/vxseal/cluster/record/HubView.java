@@ -18,12 +18,13 @@ public final class HubView {
     private final Retention retention;
     private final Map<String, NodeRecord> current = new HashMap<>();
     private final Map<String, NodeRecord> stale = new HashMap<>();
+    /** Nodes whose stale record an earlier process of the hub sent, and this one has said nothing of: it may not have heard from them yet. */
+    private final Set<String> earlier = new HashSet<>();
     private boolean connected;
     private boolean complete;
     private long hub;
     /** Since when that process has known what other hubs know. */
     private long since;
-    private boolean restarted;
     private long closed;
 
     /** A view of a hub that has sent nothing yet. */
@@ -34,15 +35,15 @@ public final class HubView {
     /**
      * Begins a session: what the hub sent before stays until it has sent all again.
      *
-     * @param process of the hub; another than before has sent nothing from memory
+     * @param process of the hub; what an earlier one sent stays longer
      * @param ready since when that process has known what other hubs know
      */
     public void opened(long process, long ready) {
         stale.putAll(current);
         current.clear();
-        restarted = hub != 0 && hub != process;
         if (hub != process) {
             since = ready;
+            earlier.addAll(stale.keySet());
         }
         hub = process;
         connected = true;
@@ -68,21 +69,21 @@ public final class HubView {
         Set<String> changed = new HashSet<>();
         for (NodeRecord record : records) {
             current.put(record.node(), record);
-            stale.remove(record.node());
+            forgetStale(record.node());
             changed.add(record.node());
         }
         for (String node : gone) {
             boolean wasCurrent = current.remove(node) != null;
-            if (stale.remove(node) != null || wasCurrent) {
+            if (forgetStale(node) || wasCurrent) {
                 changed.add(node);
             }
         }
         if (all) {
             complete = true;
-            if (!restarted) {
-                changed.addAll(stale.keySet());
-                stale.clear();
-            }
+            Set<String> ended = new HashSet<>(stale.keySet());
+            ended.removeAll(earlier);
+            stale.keySet().removeAll(ended);
+            changed.addAll(ended);
         }
         return changed;
     }
@@ -104,18 +105,20 @@ public final class HubView {
             }
             return over;
         });
+        earlier.removeAll(gone);
         return gone;
     }
 
     /** Forgets a node whose record this hub does not have now. */
     public boolean forgetStale(String node) {
+        earlier.remove(node);
         return stale.remove(node) != null;
     }
 
     /** Forgets what this hub sent about a node before its session broke, if the node has announced a later record since. */
     public void forgetOutdated(NodeRecord later) {
         if (stale(later.node()).filter(later::isNewerThan).isPresent()) {
-            stale.remove(later.node());
+            forgetStale(later.node());
         }
     }
 

@@ -160,6 +160,25 @@ class RemovalTest {
         assertThat(m2.removed()).contains("w9");
     }
 
+    /** A hub that was started again has no earlier list, and the node closes each session before the next list comes. */
+    @Test
+    void removedNodeWithShortSessionsIsFoundAfterItsHubRestarted() {
+        Hub restarted = hub("m1", 3);
+        Set<String> nodes = Set.of("m1", "m2", "w2");
+        restarted.swarmNodes(nodes);
+        for (int poll = 0; poll < 3; poll++) {
+            timer.pass(Duration.ofSeconds(5));
+            RecordedChannel session = open(restarted, "w1", Role.WORKER);
+            timer.pass(Duration.ofSeconds(1));
+            restarted.closed(session);
+            timer.pass(Duration.ofSeconds(4));
+            restarted.swarmNodes(nodes);
+        }
+        assertThat(restarted.removed()).containsExactly("w1");
+        assertThat(open(restarted, "w1", Role.WORKER).closed).isTrue();
+        assertThat(revoked).contains("m1 w1");
+    }
+
     /** m2 may not have heard yet. */
     @Test
     void recordThatAnotherHubStillSendsDoesNotCount() {

@@ -54,6 +54,39 @@ class RemovedNodesTest {
     }
 
     @Test
+    void nodeThatComesAndGoesDoesNotBeginAnew() {
+        list(0);
+        connected.add("w1");
+        list(BEHIND);
+        connected.clear();
+        list(2 * BEHIND - 1);
+        connected.add("w1");
+        assertThat(list(2 * BEHIND)).containsExactly("w1");
+    }
+
+    @Test
+    void nodeWhoseSessionsAreBetweenListsWasRemovedToo() {
+        list(0);
+        removed.opened("w1");
+        assertThat(list(1)).isEmpty();
+        removed.opened("w1");
+        assertThat(list(BEHIND)).isEmpty();
+        assertThat(list(BEHIND + 1)).as("though it is away").containsExactly("w1");
+    }
+
+    @Test
+    void remembersMissingNodesWithinBounds() {
+        list(0);
+        removed.opened("w1");
+        list(1);
+        for (int number = 0; number < RemovedNodes.MOST; number++) {
+            removed.opened("x" + number);
+        }
+        list(2);
+        assertThat(list(BEHIND + 2)).hasSize(RemovedNodes.MOST).doesNotContain("w1");
+    }
+
+    @Test
     void listThatComesBackTakesRemovalBack() {
         list(0, "w1");
         list(1);
@@ -71,7 +104,7 @@ class RemovedNodesTest {
 
     @Test
     void wordOfAnotherHubCountsUntilThatTakesItBack() {
-        removed.hubOpened("m2", 7);
+        removed.hubOpened("m2", 7, 0);
         assertThat(removed.received("m2", words(true, "w1", "m1"))).as("this node knows better of itself").containsExactly("w1");
         assertThat(removed.contains("w1")).isTrue();
         assertThat(removed.byEngine()).as("passed on").isEmpty();
@@ -81,19 +114,40 @@ class RemovedNodesTest {
 
     @Test
     void wordOfAnotherHubOutlivesItsSessionAndItsProcess() {
-        removed.hubOpened("m2", 7);
+        removed.hubOpened("m2", 7, 0);
         removed.received("m2", words(true, "w1", "w2"));
-        removed.hubOpened("m2", 7);
+        removed.hubOpened("m2", 7, 0);
         assertThat(removed.contains("w1")).isTrue();
         assertThat(removed.received("m2", words(true, "w1"))).as("not named again").containsExactly("w2");
-        removed.hubOpened("m2", 8);
+        removed.hubOpened("m2", 8, 0);
         assertThat(removed.received("m2", words(true))).as("it may not remember").isEmpty();
         assertThat(removed.contains("w1")).isTrue();
+        removed.hubOpened("m2", 8, 0);
+        assertThat(removed.received("m2", words(true))).as("the second session with that process").isEmpty();
+        assertThat(removed.received("m2", new Message.Records(List.of(TestRecords.worker("w1", 1, 1)), List.of(), false)))
+                .as("the removed node is back at it").isEmpty();
+        assertThat(removed.received("m2", new Message.Records(List.of(), List.of("w1"), false))).as("and leaves").isEmpty();
+        assertThat(removed.contains("w1")).isTrue();
+        removed.received("m2", words(false, "w1"));
+        assertThat(removed.received("m2", new Message.Records(List.of(), List.of("w1"), false))).as("it takes its own word back")
+                .containsExactly("w1");
+    }
+
+    @Test
+    void wordOfAnotherHubsEarlierProcessEndsWithOwnList() {
+        removed.hubOpened("m2", 7, 0);
+        removed.received("m2", words(true, "w1", "w2"));
+        assertThat(list(BEHIND, "w1")).as("that process knows better").isEmpty();
+        removed.hubOpened("m2", 8, BEHIND);
+        removed.received("m2", words(true));
+        assertThat(list(2 * BEHIND - 1, "w1")).as("this list may be behind").isEmpty();
+        assertThat(list(2 * BEHIND, "w1")).containsExactly("w1");
+        assertThat(removed.all()).containsExactly("w2");
     }
 
     @Test
     void wordOfFormerManagerEnds() {
-        removed.hubOpened("m2", 7);
+        removed.hubOpened("m2", 7, 0);
         removed.received("m2", words(true, "w1"));
         assertThat(removed.managers("m1"::equals)).containsExactly("w1");
         assertThat(removed.all()).isEmpty();

@@ -174,6 +174,21 @@ class DirectoryTest {
         assertThat(directory.peers()).hasSize(1);
     }
 
+    /** What that process itself has told is no longer there if it does not tell it again. */
+    @Test
+    void restartedHubHasThatTimeInItsSecondSessionAsWell() {
+        tell("m1", 0, worker("w1", 1, 1, endpoint(7)));
+        directory.closed("m1", at(1));
+        directory.opened("m1", 77, at(2));
+        tell("m1", 2, worker("w2", 1, 2, endpoint(8)));
+        directory.closed("m1", at(3));
+        directory.opened("m1", 77, at(4));
+        assertThat(tell("m1", 4)).containsExactly(new Removed(peer(endpoint(8), 2)));
+        assertThat(directory.peers()).containsExactly(peer(endpoint(7), 1));
+        assertThat(directory.expire(at(29))).isEmpty();
+        assertThat(directory.expire(at(30))).containsExactly(new Removed(peer(endpoint(7), 1)));
+    }
+
     @Test
     void nodeThatTheEngineLostGoesUnlessHubTellsIt() {
         tell("m1", 0, worker("w1", 1, 1, endpoint(7)));

@@ -395,12 +395,31 @@ class RingKeeperTest {
 
     @Test
     void ignoresFormerManagersRingThatIsFarAhead() throws RefusedException {
-        contest();
-        SimulatedTrust former = new SimulatedTrust(new NodeName("swarm", Role.MANAGER, "m1"), signatures);
-        byte[] ahead = former.sign(m2.mark().version() + UnlistedRing.LONGEST_CONTEST + 1, timer.wallTime(), false, m1.keys(), Set.of()).octets();
-        assertThatThrownBy(() -> m2.take(ahead)).hasMessageContaining("no manager of the swarm now");
+        keep(m1);
+        m2.take(octets(m1));
+        managers.remove("m1");
+        refuseFormerManagersRing(UnlistedRing.LONGEST_CONTEST + 1);
         timer.pass(APART);
         keep(m2);
         assertThat(m2.mark().version()).isEqualTo(2);
+    }
+
+    @Test
+    void outdoesFormerManagersRingThatCameAfterOneFarAhead() throws RefusedException {
+        keep(m1);
+        m2.take(octets(m1));
+        managers.remove("m1");
+        refuseFormerManagersRing(UnlistedRing.LONGEST_CONTEST + 1);
+        refuseFormerManagersRing(3);
+        timer.pass(APART);
+        keep(m2);
+        assertThat(m2.mark().version()).isEqualTo(5);
+    }
+
+    /** @param ahead versions by which m1's ring is ahead of m2's */
+    private void refuseFormerManagersRing(long ahead) {
+        SimulatedTrust former = new SimulatedTrust(new NodeName("swarm", Role.MANAGER, "m1"), signatures);
+        byte[] ring = former.sign(m2.mark().version() + ahead, timer.wallTime(), false, m1.keys(), Set.of()).octets();
+        assertThatThrownBy(() -> m2.take(ring)).hasMessageContaining("no manager of the swarm now");
     }
 }
