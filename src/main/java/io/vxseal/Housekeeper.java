@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Periodic work of the plugin: repairs, trimming of the heap, and forgetting the nodes of a previous process that are gone. A failure
- * of any kind is logged, and the work is retried.
+ * Periodic work of the plugin: repairs, watching of the node and its paths, trimming of the heap, and forgetting the nodes of a previous process
+ * that are gone. A failure of any kind is logged, and the work is retried.
  */
 final class Housekeeper {
     private static final Logger log = LoggerFactory.getLogger(Housekeeper.class);
@@ -24,6 +24,9 @@ final class Housekeeper {
 
     /** Pause between repairs, however often the kernel reports a change. */
     private static final Duration REPAIR_PAUSE = Duration.ofMillis(500);
+
+    /** Pause between looks whether large packets pass, for which found trouble is known after half a minute at most. */
+    private static final Duration PATH_MTU_PAUSE = Duration.ofSeconds(15);
 
     /** Pause between looks whether a node may be forgotten. */
     private static final Duration LINGER_PAUSE = Duration.ofSeconds(1);
@@ -70,9 +73,12 @@ final class Housekeeper {
                 linger.forgetLingering(driver::isAlone, LINGER, driver::forgetLingering)));
         Housekeeper repair = new Housekeeper(REPAIR_PAUSE, driver.errors());
         HeapTrim heap = new HeapTrim();
-        // It waits in the kernel, where a virtual thread would block its carrier.
+        // Both wait in the kernel, where a virtual thread would block its carrier.
         Thread.ofPlatform().daemon().name("vxseal-repair").start(() -> untilInterrupted(() ->
-                repair.repairForever(() -> monitor.await(REPAIR_INTERVAL), () -> repairAndWatch(driver), heap::trim)));
+                repair.repeat("repair", () -> monitor.await(REPAIR_INTERVAL), () -> repairAndWatch(driver), heap::trim)));
+        Housekeeper mtus = new Housekeeper(PATH_MTU_PAUSE, driver.errors());
+        Thread.ofPlatform().daemon().name("vxseal-path-mtu").start(() -> untilInterrupted(() ->
+                mtus.repeat("watching the paths", () -> { }, driver::watchMtus, () -> { })));
     }
 
     private static void repairAndWatch(Driver driver) {
@@ -89,23 +95,24 @@ final class Housekeeper {
     }
 
     /**
-     * Repairs until the thread is interrupted.
+     * Does work again and again, until the thread is interrupted.
      *
+     * @param what it is, for the log
      * @param waiting before each round
-     * @param repair in each round
-     * @param trim at the end of each round
+     * @param work in each round
+     * @param end of each round
      */
-    void repairForever(Waiting waiting, Runnable repair, Runnable trim) throws InterruptedException {
+    void repeat(String what, Waiting waiting, Runnable work, Runnable end) throws InterruptedException {
         while (true) {
             try {
                 waiting.await();
-                repair.run();
-                trim.run();
+                work.run();
+                end.run();
                 logged = "";
             } catch (InterruptedException stopped) {
                 throw stopped;
             } catch (Throwable failure) {
-                log("repair", failure);
+                log(what, failure);
             }
             Thread.sleep(pause);
         }

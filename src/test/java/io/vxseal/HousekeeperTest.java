@@ -36,7 +36,7 @@ class HousekeeperTest {
     @Test
     void continuesRepairAfterFailuresOfEveryKind() {
         List<String> done = new ArrayList<>();
-        assertThatThrownBy(() -> housekeeper.repairForever(
+        assertThatThrownBy(() -> housekeeper.repeat("repair",
                         () -> {
                             await(7);
                             if (rounds.get() == 1) {

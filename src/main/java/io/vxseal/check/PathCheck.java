@@ -1,13 +1,8 @@
 package io.vxseal.check;
 
 import io.vxseal.address.MacAddress;
-import io.vxseal.kernel.firewall.SealedPriority;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.packet.EchoFrame;
-import io.vxseal.kernel.packet.FrameSocket;
-import io.vxseal.kernel.route.Link;
-import io.vxseal.kernel.route.Route;
-import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.io.IOException;
 import java.net.Inet4Address;
 import java.nio.ByteBuffer;
@@ -19,7 +14,6 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * Checks of the paths to other nodes, with what the networks really send: echo requests (ICMP) go out of a network's VXLAN device as if
@@ -34,7 +28,7 @@ public record PathCheck(Path pins, Duration patience, Duration limit) {
     private static final String CHECK = "path";
 
     /** Octets of the smallest requests' IPv4 packets. */
-    private static final int SMALL = 64;
+    static final int SMALL = 64;
 
     /** Containers that are asked: one may be ignoring echo requests. */
     private static final int MOST_ASKED = 3;
@@ -114,24 +108,15 @@ public record PathCheck(Path pins, Duration patience, Duration limit) {
     }
 
     private Finding check(Way way, Namespace namespace) throws IOException {
-        Link device;
-        try (Route route = Route.in(namespace)) {
-            Optional<Link> found = route.links().list().stream()
-                    .filter(link -> link.tunnel().filter(tunnel -> tunnel.vni() == way.vni).isPresent())
-                    .findFirst();
-            if (found.isEmpty() || !found.get().up()) {
-                return Finding.unfit(CHECK, "the VXLAN device of network %s is down or missing".formatted(way.network), "vxseal status");
-            }
-            device = found.get();
+        Optional<WaySocket> opened = WaySocket.open(namespace, way);
+        if (opened.isEmpty()) {
+            return Finding.unfit(CHECK, "the VXLAN device of network %s is down or missing".formatted(way.network), "vxseal status");
         }
-        int mark = way.encrypted ? SecurityPolicy.MARK : 0;
-        int priority = way.encrypted ? SealedPriority.PRIORITY : 0;
-        try (FrameSocket socket = FrameSocket.open(namespace, device.index(), mark, priority)) {
+        try (WaySocket socket = opened.get()) {
             for (Endpoint there : way.there.subList(0, Math.min(MOST_ASKED, way.there.size()))) {
-                Echo echo = new Echo(socket, new EchoFrame(way.here.mac, way.here.address, there.mac, there.address,
-                        ThreadLocalRandom.current().nextInt(1 << Short.SIZE)), patience);
+                Echo echo = new Echo(socket, socket.echo(way.here, there), patience);
                 if (echo.answers(SMALL, ATTEMPTS)) {
-                    return judge(way, device.mtu(), echo);
+                    return judge(way, socket.mtu(), echo);
                 }
             }
         }
@@ -160,12 +145,12 @@ public record PathCheck(Path pins, Duration patience, Duration limit) {
 
     /** Requests to one container. */
     private static final class Echo {
-        private final FrameSocket socket;
+        private final WaySocket socket;
         private final EchoFrame frame;
         private final Duration patience;
         private int sequence;
 
-        Echo(FrameSocket socket, EchoFrame frame, Duration patience) {
+        Echo(WaySocket socket, EchoFrame frame, Duration patience) {
             this.socket = socket;
             this.frame = frame;
             this.patience = patience;

@@ -60,6 +60,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
     private final Reporter reporter;
     private final NodeWatch watch;
     private final PathReporter paths;
+    private final PathMtuWatch mtus;
     private final NetworkRefusals refusals = new NetworkRefusals(System::nanoTime);
 
     private boolean closed;
@@ -95,8 +96,10 @@ public final class Driver implements ClusterListener, AutoCloseable {
         overview = new OverviewReader(
                 host, encryption, protection, networks, dataPath, local, services, conditions, repairs, errors);
         reporter = new Reporter(networks, dataPath, protection, local, repairs, this.cluster);
-        paths = new PathReporter(host, lock, networks, local);
-        Observer observer = new Observer(host, encryption, networks, local, this.cluster, refusals, errors);
+        NetworkWays ways = new NetworkWays(networks, local);
+        paths = new PathReporter(host, lock, ways);
+        mtus = new PathMtuWatch(host, lock, ways, encryption);
+        Observer observer = new Observer(host, encryption, networks, local, this.cluster, refusals, mtus, errors);
         watch = new NodeWatch(lock, this.cluster, overview, observer, conditions, reporter, journal);
     }
 
@@ -127,6 +130,11 @@ public final class Driver implements ClusterListener, AutoCloseable {
     /** Observes this node ({@link NodeWatch#watch}). To be called every few seconds, after {@link #repair}. */
     public void watch() {
         watch.watch();
+    }
+
+    /** Looks whether large packets pass to other nodes ({@link PathMtuWatch#look}). To be called every 15 s. */
+    public void watchMtus() {
+        mtus.look();
     }
 
     /** Returns whether this node is in no group yet, so that no other node could have announced its endpoints. */

@@ -30,19 +30,21 @@ final class Observer {
     private final LocalNode local;
     private final Cluster cluster;
     private final NetworkRefusals refusals;
+    private final PathMtuWatch mtus;
     private final ErrorLog errors;
 
     private List<Observation.Route> routes = List.of();
     private Optional<Long> looked = Optional.empty();
 
     Observer(Host host, Encryption encryption, Networks networks, LocalNode local, Cluster cluster, NetworkRefusals refusals,
-            ErrorLog errors) {
+            PathMtuWatch mtus, ErrorLog errors) {
         this.host = host;
         this.encryption = encryption;
         this.networks = networks;
         this.local = local;
         this.cluster = cluster;
         this.refusals = refusals;
+        this.mtus = mtus;
         this.errors = errors;
     }
 
@@ -66,6 +68,7 @@ final class Observer {
                 cluster.rotation(),
                 encryption.traffic(),
                 routes,
+                mtus.lost(),
                 refusals.reasons(),
                 obstacles);
     }

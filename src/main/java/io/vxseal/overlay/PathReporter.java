@@ -2,10 +2,7 @@ package io.vxseal.overlay;
 
 import io.vxseal.check.Finding;
 import io.vxseal.check.PathCheck;
-import io.vxseal.check.Ways;
 import io.vxseal.cluster.record.PathReport;
-import io.vxseal.peers.Peer;
-import java.net.Inet4Address;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -23,22 +20,20 @@ final class PathReporter {
 
     private final Host host;
     private final DriverLock lock;
-    private final Networks networks;
-    private final LocalNode local;
+    private final NetworkWays ways;
 
-    PathReporter(Host host, DriverLock lock, Networks networks, LocalNode local) {
+    PathReporter(Host host, DriverLock lock, NetworkWays ways) {
         this.host = host;
         this.lock = lock;
-        this.networks = networks;
-        this.local = local;
+        this.ways = ways;
     }
 
     /** Checks the paths, some seconds long, without the driver's lock. */
     PathReport report() {
-        List<PathCheck.Way> ways = lock.locked(this::ways);
+        List<PathCheck.Way> tried = lock.locked(ways::all);
         Map<String, PathReport.State> states = new LinkedHashMap<>();
         List<PathReport.Finding> findings = new ArrayList<>();
-        for (PathCheck.Outcome outcome : new PathCheck(host.pins(), PATIENCE, LIMIT).outcomes(ways)) {
+        for (PathCheck.Outcome outcome : new PathCheck(host.pins(), PATIENCE, LIMIT).outcomes(tried)) {
             String node = outcome.way().node();
             states.merge(node, state(outcome.finding()), PathReporter::worse);
             outcome.finding().filter(finding -> !finding.fit()).ifPresent(finding ->
@@ -60,34 +55,5 @@ final class PathReporter {
             }
         }
         return PathReport.State.PASSES;
-    }
-
-    private List<PathCheck.Way> ways() {
-        Ways ways = new Ways();
-        for (Attachment attachment : networks.all()) {
-            if (attachment.isUp()) {
-                attachment.network.subnets().forEach(subnet -> add(ways, attachment, subnet));
-            }
-        }
-        return ways.all();
-    }
-
-    private void add(Ways ways, Attachment attachment, Subnet subnet) {
-        List<PathCheck.Endpoint> here = new ArrayList<>();
-        for (Endpoint endpoint : attachment.endpoints.values()) {
-            if (endpoint.joined() && subnet.pool().contains(endpoint.address().address())
-                    && endpoint.address().address() instanceof Inet4Address address) {
-                here.add(new PathCheck.Endpoint(endpoint.mac(), address));
-            }
-        }
-        Map<String, List<PathCheck.Endpoint>> there = new LinkedHashMap<>();
-        for (Peer peer : attachment.peers.walk()) {
-            if (local.reaches(peer) && subnet.pool().contains(peer.address().address())
-                    && peer.address().address() instanceof Inet4Address address) {
-                there.computeIfAbsent(peer.vtep().getHostAddress(), _ -> new ArrayList<>())
-                        .add(new PathCheck.Endpoint(peer.mac(), address));
-            }
-        }
-        ways.add(attachment.id(), attachment.network.encrypted(), subnet.vni(), here, there);
     }
 }

@@ -82,9 +82,18 @@ class PathCheckTest {
     }
 
     private Finding check() {
-        return new PathCheck(pins, Duration.ofMillis(500))
-                .run(List.of(new PathCheck.Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(endpoint(2)))))
-                .getFirst();
+        return new PathCheck(pins, Duration.ofMillis(500)).run(List.of(way(2))).getFirst();
+    }
+
+    private static PathCheck.Way way(int number) {
+        return new PathCheck.Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(endpoint(number)));
+    }
+
+    private List<PathMtuCheck.Outcome> checkMtus(PathCheck.Way... ways) {
+        List<PathMtuCheck.Result> results = new PathMtuCheck(pins, Duration.ofMillis(300)).run(List.of(ways));
+        assertThat(results).extracting(PathMtuCheck.Result::mtu).containsOnly(MTU);
+        assertThat(results).extracting(PathMtuCheck.Result::way).containsExactly(ways);
+        return results.stream().map(PathMtuCheck.Result::outcome).toList();
     }
 
     /** Has the other node drop some of what comes in. */
@@ -133,5 +142,36 @@ class PathCheckTest {
     void saysIfDeviceIsDown() {
         networkHere.run("ip link set vx down");
         assertThat(check()).matches(finding -> !finding.fit()).extracting(Finding::found).asString().contains("is down or missing");
+    }
+
+    @Test
+    void largePacketsPassOnHealthyPath() {
+        assertThat(checkMtus(way(2), way(9))).as("there is no container 9")
+                .containsExactly(PathMtuCheck.Outcome.PASS, PathMtuCheck.Outcome.UNANSWERED);
+    }
+
+    @Test
+    void largePacketsAreLostWhereSmallOnesPass() {
+        drop("meta length > 1422");
+        assertThat(checkMtus(way(2), way(9))).containsExactly(PathMtuCheck.Outcome.LOST, PathMtuCheck.Outcome.UNANSWERED);
+    }
+
+    /** Of the packets that come in each time, the first is the large one. */
+    @Test
+    void largePacketThatIsLostOnceIsSentAgain() {
+        there.run("nft add table inet faults");
+        there.run(List.of("nft", "add chain inet faults in { type filter hook prerouting priority -300; }"));
+        there.run("nft add rule inet faults in meta length > 1422 quota until 4000 bytes drop");
+        assertThat(checkMtus(way(2))).containsExactly(PathMtuCheck.Outcome.PASS);
+    }
+
+    @Test
+    void nothingIsKnownOfPathWithoutAnswersNorOfNetworkThatIsGone() {
+        drop("udp dport 4789");
+        assertThat(checkMtus(way(2))).containsExactly(PathMtuCheck.Outcome.UNANSWERED);
+        networkHere.run("ip link set vx down");
+        assertThat(new PathMtuCheck(pins, Duration.ofMillis(300)).run(List.of(way(2)))).isEmpty();
+        PathCheck.Way gone = new PathCheck.Way("10.55.0.2", "gone", false, VNI, endpoint(1), List.of(endpoint(2)));
+        assertThat(new PathMtuCheck(pins, Duration.ofMillis(300)).run(List.of(gone))).isEmpty();
     }
 }

@@ -7,6 +7,7 @@ import java.net.Inet4Address;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.OptionalInt;
 
 /**
  * Ethernet frames with an ICMP echo request (RFC 792) in an IPv4 packet, and the recognition of the replies.
@@ -96,16 +97,36 @@ public record EchoFrame(
 
     /** Returns whether a frame is the reply to the request with this number. */
     public boolean isReply(ByteBuffer frame, int sequence) {
+        return sequence(frame).equals(OptionalInt.of(sequence));
+    }
+
+    /** Returns the number of the request to which a frame is the reply; empty if it is none. */
+    public OptionalInt sequence(ByteBuffer frame) {
         if (frame.limit() < ETHHDR_LENGTH + HEADERS || frame.getShort(ETHHDR_PROTO) != ETH_P_IP
                 || frame.get(IPHDR_VERSION_IHL) != VERSION_IHL || frame.get(IPHDR_PROTOCOL) != IPPROTO_ICMP) {
-            return false;
+            return OptionalInt.empty();
         }
         byte[] from = new byte[Integer.BYTES];
         frame.get(IPHDR_SADDR, from);
-        return Arrays.equals(from, target.getAddress())
+        boolean isReply = Arrays.equals(from, target.getAddress())
                 && frame.get(ICMPHDR_TYPE) == ICMP_ECHOREPLY
-                && Short.toUnsignedInt(frame.getShort(ICMPHDR_ID)) == identifier
-                && Short.toUnsignedInt(frame.getShort(ICMPHDR_SEQUENCE)) == sequence;
+                && Short.toUnsignedInt(frame.getShort(ICMPHDR_ID)) == identifier;
+        return isReply ? OptionalInt.of(Short.toUnsignedInt(frame.getShort(ICMPHDR_SEQUENCE))) : OptionalInt.empty();
+    }
+
+    /**
+     * Returns a filter that lets the headers of echo replies pass, and nothing else. A socket without it receives whatever the containers
+     * of a network exchange.
+     *
+     * @param identifier of the requests
+     */
+    public static FrameFilter replies(int identifier) {
+        return new FrameFilter(ETHHDR_LENGTH + HEADERS)
+                .equal(ETHHDR_PROTO, Short.BYTES, ETH_P_IP)
+                .equal(IPHDR_VERSION_IHL, Byte.BYTES, VERSION_IHL)
+                .equal(IPHDR_PROTOCOL, Byte.BYTES, IPPROTO_ICMP)
+                .equal(ICMPHDR_TYPE, Byte.BYTES, ICMP_ECHOREPLY)
+                .equal(ICMPHDR_ID, Short.BYTES, identifier);
     }
 
     /** Returns the checksum of an even or odd number of octets (RFC 1071); the field itself is 0. */

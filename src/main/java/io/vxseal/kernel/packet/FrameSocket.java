@@ -25,11 +25,16 @@ import java.util.Optional;
  *     short events;                 // 4
  *     short revents;                // 6
  * };                                // 8
+ * struct sock_fprog {               // linux/filter.h
+ *     unsigned short len;           // 0
+ *     struct sock_filter *filter;   // 8
+ * };                                // 16
  * }</pre>
  */
 public final class FrameSocket implements AutoCloseable {
     private static final int AF_PACKET = 17;
     private static final int SO_PRIORITY = 12;
+    private static final int SO_ATTACH_FILTER = 26;
     private static final int SO_MARK = 36;
     private static final short POLLIN = 1;
     /** A socket for one protocol would receive nothing of a bridge's port, because the bridge takes the frames before. */
@@ -44,6 +49,9 @@ public final class FrameSocket implements AutoCloseable {
     private static final int POLLFD_EVENTS = 4;
     private static final int POLLFD_LENGTH = 8;
 
+    private static final int FPROG_FILTER = 8;
+    private static final int FPROG_LENGTH = 16;
+
     private static final int LONGEST_FRAME = 65_536;
 
     private final int fd;
@@ -54,13 +62,14 @@ public final class FrameSocket implements AutoCloseable {
     }
 
     /**
-     * Opens a socket. It also receives what goes out.
+     * Opens a socket. What goes out comes in as well.
      *
      * @param link index of the link
+     * @param filter of the frames that come in
      * @param mark firewall mark of the frames that it sends
      * @param priority their packet priority
      */
-    public static FrameSocket open(Namespace namespace, int link, int mark, int priority) throws KernelException {
+    public static FrameSocket open(Namespace namespace, int link, FrameFilter filter, int mark, int priority) throws KernelException {
         // Without a protocol it receives nothing until it is bound, and then of its link only.
         int fd = namespace.within(() ->
                 checked(LibC.INSTANCE.socket(AF_PACKET, LibC.SOCK_RAW | LibC.SOCK_CLOEXEC, 0), "open packet socket"));
@@ -68,6 +77,7 @@ public final class FrameSocket implements AutoCloseable {
         try {
             checked(LibC.INSTANCE.setsockopt(fd, LibC.SOL_SOCKET, SO_MARK, number(mark)), "set SO_MARK");
             checked(LibC.INSTANCE.setsockopt(fd, LibC.SOL_SOCKET, SO_PRIORITY, number(priority)), "set SO_PRIORITY");
+            attach(fd, filter);
             checked(LibC.INSTANCE.bind(fd, direct(SOCKADDR_LL_LENGTH)
                     .putShort(SLL_FAMILY, (short) AF_PACKET)
                     .putShort(SLL_PROTOCOL, Short.reverseBytes(ETH_P_ALL))
@@ -77,6 +87,17 @@ public final class FrameSocket implements AutoCloseable {
             throw failure;
         }
         return socket;
+    }
+
+    private static void attach(int fd, FrameFilter filter) throws KernelException {
+        ByteBuffer program = filter.program();
+        try {
+            checked(LibC.INSTANCE.setsockopt(fd, LibC.SOL_SOCKET, SO_ATTACH_FILTER, direct(FPROG_LENGTH)
+                    .putShort(0, (short) filter.instructions())
+                    .putLong(FPROG_FILTER, LibC.address(program))), "attach filter to packet socket");
+        } finally {
+            Reference.reachabilityFence(program);
+        }
     }
 
     /** Sends a frame. Returns whether the kernel took it; it may still drop it. */

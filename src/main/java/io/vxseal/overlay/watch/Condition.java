@@ -22,7 +22,7 @@ public record Condition(Kind kind, String subject, String text, Instant since) {
         KEYS_OVERDUE(0),
         /** Packets sealed for a node, and none back. */
         PATH_SILENT(0),
-        /** A route to a node that carries less than a network here promises. */
+        /** A path to a node that carries less than a network here promises, by its route or as packets show that are lost. */
         PATH_MTU(0),
         /** A wall clock that differs from a manager's. */
         CLOCK(8),

@@ -4,6 +4,7 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -85,14 +86,7 @@ public final class Conditions {
             all.add(new Condition(Condition.Kind.PATH_SILENT, address, ("node %s: packets are sealed for it and none comes back:"
                     + " is IP protocol 50 (ESP) open between the nodes, in both directions?").formatted(address), since));
         }
-        for (Observation.Route route : now.routes()) {
-            if (route.mtu() < route.needed()) {
-                String address = route.node().getHostAddress();
-                all.add(new Condition(Condition.Kind.PATH_MTU, address, ("node %1$s: the route to it carries packets of %2$d octets, and"
-                        + " networks here need %3$d: create them with com.docker.network.driver.mtu=%2$d, or raise the MTU")
-                        .formatted(address, route.mtu(), route.needed()), since));
-            }
-        }
+        all.addAll(smallMtus(now));
         for (Observation.Clock clock : now.clocks()) {
             if (clock.ahead().abs().compareTo(CLOCKS_DIFFER) > 0) {
                 all.add(new Condition(Condition.Kind.CLOCK, clock.manager(), ("the clock of manager %s is %d s %s this node's: set the wrong one"
@@ -104,5 +98,25 @@ public final class Conditions {
                 "network %s was refused here, so its containers do not start: %s".formatted(network, why), since)));
         now.obstacles().forEach(line -> all.add(new Condition(Condition.Kind.OBSTACLE, line, line, since)));
         return all;
+    }
+
+    /** Returns one condition for each node: what a route says, else that packets are lost. */
+    private static Collection<Condition> smallMtus(Observation now) {
+        Map<String, Condition> byNode = new LinkedHashMap<>();
+        for (Observation.Route route : now.routes()) {
+            if (route.mtu() < route.needed()) {
+                String address = route.node().getHostAddress();
+                byNode.put(address, new Condition(Condition.Kind.PATH_MTU, address, ("node %1$s: the route to it carries packets of %2$d"
+                        + " octets, and networks here need %3$d: create them with com.docker.network.driver.mtu=%2$d, or raise the MTU")
+                        .formatted(address, route.mtu(), route.needed()), now.time()));
+            }
+        }
+        for (Observation.LostPackets lost : now.lost()) {
+            byNode.putIfAbsent(lost.node(), new Condition(Condition.Kind.PATH_MTU, lost.node(), ("node %s: packets of %d octets, which network %s"
+                    + " promises, are lost on the way, and small ones pass: vxseal check finds the largest that passes; raise the MTU between the"
+                    + " nodes, or create the network with a smaller com.docker.network.driver.mtu")
+                    .formatted(lost.node(), lost.mtu(), lost.network()), now.time()));
+        }
+        return byNode.values();
     }
 }

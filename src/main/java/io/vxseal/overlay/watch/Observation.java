@@ -22,6 +22,7 @@ import java.util.Optional;
  * @param rotation time that a key is in use
  * @param traffic with each node that has states
  * @param routes to the nodes that networks here reach
+ * @param lost paths on which large packets are lost
  * @param refused networks that could not be created or joined here, with the reason
  * @param obstacles a line each
  */
@@ -37,6 +38,7 @@ public record Observation(
         Duration rotation,
         List<PeerTraffic> traffic,
         List<Route> routes,
+        List<LostPackets> lost,
         Map<String, String> refused,
         List<String> obstacles) {
 
@@ -54,4 +56,12 @@ public record Observation(
      * @param needed largest packet that the networks here send over it
      */
     public record Route(InetAddress node, int mtu, int needed) {}
+
+    /**
+     * A path that small packets pass and those that a network promises do not, without a word.
+     *
+     * @param node its address
+     * @param mtu octets of the largest packet that the network promises its containers
+     */
+    public record LostPackets(String node, String network, int mtu) {}
 }

@@ -33,6 +33,7 @@ class ConditionsTest {
     private Duration clockAhead = Duration.ofSeconds(2);
     private Map<String, String> refused = Map.of();
     private int routeMtu = 1500;
+    private List<Observation.LostPackets> lost = List.of();
     private long sealed;
     private long opened;
 
@@ -49,7 +50,7 @@ class ConditionsTest {
                 START.plusSeconds(second), Duration.ofSeconds(second).toNanos(), true, hubs,
                 List.of(new Observation.Clock("manager", clockAhead)), sealing, keyAge, hasKeys, ROTATION,
                 List.of(new PeerTraffic(NODE, START, 100 * sealed, sealed, 100 * opened, opened)),
-                List.of(new Observation.Route(NODE, routeMtu, 1500)), refused, obstacles));
+                List.of(new Observation.Route(NODE, routeMtu, 1500)), lost, refused, obstacles));
         change.begun().forEach(condition -> log.add("%d begin %s %s".formatted(second, condition.kind().id(), condition.subject())));
         change.ended().forEach(condition -> log.add("%d end %s %s".formatted(second, condition.kind().id(), condition.subject())));
     }
@@ -196,5 +197,22 @@ class ConditionsTest {
         obstacles = List.of();
         pass(1);
         assertThat(log).containsExactly("9 begin obstacle two", "26 end obstacle two");
+    }
+
+    @Test
+    void reportsOnceThatLargePacketsDoNotPass() {
+        pass(1);
+        lost = List.of(new Observation.LostPackets(NODE.getHostAddress(), "net", 1424));
+        pass(3);
+        assertThat(conditions.current()).singleElement().satisfies(condition ->
+                assertThat(condition.text()).contains("192.0.2.12: packets of 1424 octets, which network net promises, are lost"));
+        routeMtu = 1400;
+        pass(3);
+        assertThat(conditions.current()).singleElement().satisfies(condition ->
+                assertThat(condition.text()).contains("the route to it carries packets of 1400 octets"));
+        routeMtu = 1500;
+        lost = List.of();
+        pass(1);
+        assertThat(log).containsExactly("2 begin path_mtu 192.0.2.12", "8 end path_mtu 192.0.2.12");
     }
 }

@@ -184,15 +184,22 @@ class WatchTest {
         flood.stop();
     }
 
-    /** Nothing on the path says that it drops large packets, so the kernel does not know, nor does the watch. */
+    /** Nothing on the path says that it drops large packets, so the kernel does not know: the watch tries one where packets are exchanged. */
     @Test
     @Order(5)
-    void pathThatDropsLargePacketsIsFoundByCheck() {
+    void pathThatDropsLargePacketsIsFound() {
+        Task.Flood flood = here.flood(there, 5, 3000);
         LARGE.insert(worker);
+        awaitConditions(manager, FOUND, "path_mtu");
+        awaitConditions(worker, FOUND, "path_mtu");
+        assertThat(log(manager)).contains("packets of 1424 octets, which network", "are lost on the way");
         assertThat(check(manager).findValuesAsText("found")).anyMatch(found -> found.contains("packets of up to 13"));
         assertThat(unfit(manager)).containsExactly("path");
         LARGE.delete(worker);
+        awaitConditions(manager, FOUND);
+        awaitConditions(worker, FOUND);
         assertThat(unfit(manager)).isEmpty();
+        flood.stop();
     }
 
     @Test

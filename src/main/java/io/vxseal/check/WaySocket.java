@@ -1,0 +1,70 @@
+package io.vxseal.check;
+
+import io.vxseal.check.PathCheck.Endpoint;
+import io.vxseal.check.PathCheck.Way;
+import io.vxseal.kernel.firewall.SealedPriority;
+import io.vxseal.kernel.libc.KernelException;
+import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.packet.EchoFrame;
+import io.vxseal.kernel.packet.FrameSocket;
+import io.vxseal.kernel.route.Link;
+import io.vxseal.kernel.route.Route;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** A socket on a network's VXLAN device that sends echo requests to containers of other nodes and receives their replies. */
+final class WaySocket implements AutoCloseable {
+    private final FrameSocket socket;
+    private final int mtu;
+    private final int identifier;
+
+    private WaySocket(FrameSocket socket, int mtu, int identifier) {
+        this.socket = socket;
+        this.mtu = mtu;
+        this.identifier = identifier;
+    }
+
+    /** Opens a socket in a network's namespace; empty if the VXLAN device of the way's subnet is down or missing. */
+    static Optional<WaySocket> open(Namespace namespace, Way way) throws KernelException {
+        Optional<Link> device;
+        try (Route route = Route.in(namespace)) {
+            device = route.links().list().stream()
+                    .filter(link -> link.tunnel().filter(tunnel -> tunnel.vni() == way.vni()).isPresent())
+                    .findFirst();
+        }
+        if (device.isEmpty() || !device.get().up()) {
+            return Optional.empty();
+        }
+        int identifier = ThreadLocalRandom.current().nextInt(1 << Short.SIZE);
+        return Optional.of(new WaySocket(FrameSocket.open(namespace, device.get().index(), EchoFrame.replies(identifier),
+                way.encrypted() ? SecurityPolicy.MARK : 0, way.encrypted() ? SealedPriority.PRIORITY : 0), device.get().mtu(), identifier));
+    }
+
+    /** Returns the octets of the largest IPv4 packet of the network. */
+    int mtu() {
+        return mtu;
+    }
+
+    /** Returns the frames of requests from one container to another. */
+    EchoFrame echo(Endpoint here, Endpoint there) {
+        return new EchoFrame(here.mac(), here.address(), there.mac(), there.address(), identifier);
+    }
+
+    /** Sends a frame. Returns whether the kernel took it. */
+    boolean send(byte[] frame) {
+        return socket.send(frame);
+    }
+
+    /** Waits for the headers of a reply, and returns them; empty if none comes for so long. */
+    Optional<ByteBuffer> receive(Duration patience) {
+        return socket.receive(patience);
+    }
+
+    @Override
+    public void close() {
+        socket.close();
+    }
+}
