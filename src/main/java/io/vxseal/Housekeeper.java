@@ -25,8 +25,8 @@ final class Housekeeper {
     /** Pause between repairs, however often the kernel reports a change. */
     private static final Duration REPAIR_PAUSE = Duration.ofMillis(500);
 
-    /** Pause between looks whether large packets pass, for which found trouble is known after half a minute at most. */
-    private static final Duration PATH_MTU_PAUSE = Duration.ofSeconds(15);
+    /** Pause between looks whether large packets pass. */
+    private static final Duration PATH_MTU_PAUSE = Duration.ofSeconds(10);
 
     /** Pause between looks whether a node may be forgotten. */
     private static final Duration LINGER_PAUSE = Duration.ofSeconds(1);

@@ -1,6 +1,8 @@
 package io.vxseal.check;
 
 import io.vxseal.check.PathCheck.Way;
+import io.vxseal.kernel.libc.Errno;
+import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.packet.EchoFrame;
 import java.io.IOException;
@@ -15,20 +17,29 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
 
 /**
  * A check whether packets as large as a network promises pass to the containers of other nodes. Where a router drops them and nothing says so
- * (RFC 2923, 2.1), the kernel does not know. All ways of a network are tried at once, by one socket.
+ * (RFC 2923, 2.1), the kernel does not know. All ways through a VXLAN device are tried at once, by one socket.
  *
  * @param pins folder in which the networks' namespaces are mounted
  * @param patience time to wait for a reply
+ * @param again time after which what was lost is tried again, to another container if there is one: loss for a moment is no small MTU
+ * @param sending takes the way of each request, before it is sent
  */
-public record PathMtuCheck(Path pins, Duration patience) {
-    /** Requests of each size to a container that has not answered the first large one. */
+public record PathMtuCheck(Path pins, Duration patience, Duration again, Consumer<Way> sending) {
+    /** Requests of each size to a container that answers small ones and did not answer the first large one. */
     private static final int ATTEMPTS = 4;
 
-    /** Small ones that have to be answered while no large one is: one alone may have been before the fault. */
-    private static final int LEAST_SMALL = 2;
+    /** Small ones that have to be answered while no large one is. */
+    private static final int LEAST_SMALL = ATTEMPTS - 1;
+
+    /** Time in which the trials of a network may begin: they take a second where containers do not answer, and six where large packets are lost. */
+    private static final Duration LIMIT = Duration.ofSeconds(10);
+
+    /** Requests that are sent before replies are read: a socket holds about a hundred. */
+    private static final int BURST = 16;
 
     /** What happened to packets as large as the network promises. */
     public enum Outcome {
@@ -36,7 +47,7 @@ public record PathMtuCheck(Path pins, Duration patience) {
         PASS,
         /** None was answered, while smaller ones were. */
         LOST,
-        /** Nothing was answered. */
+        /** Nothing was answered, or little. */
         UNANSWERED
     }
 
@@ -52,21 +63,25 @@ public record PathMtuCheck(Path pins, Duration patience) {
     /** A way under trial, to one of its containers there. Requests with even numbers are small, those with odd ones large. */
     private static final class Trial {
         final Way way;
+        final int container;
         final EchoFrame echo;
         int small;
         boolean large;
+        /** Whether this host's kernel refused a large one. */
+        boolean refused;
 
-        Trial(Way way, WaySocket socket) {
+        Trial(Way way, int container, WaySocket socket) {
             this.way = way;
-            echo = socket.echo(way.here(), way.there().get(ThreadLocalRandom.current().nextInt(way.there().size())));
+            this.container = container % way.there().size();
+            echo = socket.echo(way.here(), way.there().get(this.container));
         }
 
         boolean take(ByteBuffer reply) {
-            OptionalInt sequence = echo.sequence(reply);
-            if (sequence.isEmpty()) {
+            OptionalInt number = echo.sequence(reply);
+            if (number.isEmpty()) {
                 return false;
             }
-            if (sequence.getAsInt() % 2 == 0) {
+            if (number.getAsInt() % 2 == 0) {
                 small++;
             } else {
                 large = true;
@@ -74,67 +89,133 @@ public record PathMtuCheck(Path pins, Duration patience) {
             return true;
         }
 
-        Result result(int mtu) {
-            return new Result(way, mtu, large ? Outcome.PASS : small >= LEAST_SMALL ? Outcome.LOST : Outcome.UNANSWERED);
+        Outcome outcome() {
+            if (large) {
+                return Outcome.PASS;
+            }
+            return !refused && small >= LEAST_SMALL ? Outcome.LOST : Outcome.UNANSWERED;
         }
     }
 
-    /** Returns the outcome of each way, but of those whose network is going away. */
-    public List<Result> run(Collection<Way> ways) {
+    /**
+     * Returns the outcomes of the ways that were tried: all but those whose network is going away, and those that had to wait for too long.
+     *
+     * @throws IOException if requests cannot be sent here, of whichever network
+     */
+    public List<Result> run(Collection<Way> ways) throws IOException, InterruptedException {
         Map<Device, List<Way>> byDevice = new LinkedHashMap<>();
         ways.forEach(way -> byDevice.computeIfAbsent(new Device(way.network(), way.vni()), _ -> new ArrayList<>()).add(way));
         List<Result> results = new ArrayList<>();
+        long end = System.nanoTime() + LIMIT.toNanos();
         for (List<Way> each : byDevice.values()) {
-            try {
+            if (System.nanoTime() - end < 0) {
                 results.addAll(runOnDevice(each));
-            } catch (IOException goingAway) {
-                // The repairs tell what is wrong with a network that stays.
             }
         }
         return results;
     }
 
-    private List<Result> runOnDevice(List<Way> ways) throws IOException {
-        Optional<Namespace> opened = Namespace.open(pins.resolve(ways.getFirst().network()));
-        if (opened.isEmpty()) {
-            return List.of();
-        }
-        try (Namespace namespace = opened.get()) {
-            Optional<WaySocket> socket = WaySocket.open(namespace, ways.getFirst());
-            if (socket.isEmpty()) {
+    private List<Result> runOnDevice(List<Way> ways) throws IOException, InterruptedException {
+        Path pin = pins.resolve(ways.getFirst().network());
+        try {
+            Optional<Namespace> opened = Namespace.open(pin);
+            if (opened.isEmpty()) {
                 return List.of();
             }
-            try (WaySocket bound = socket.get()) {
-                List<Trial> trials = ways.stream().map(way -> new Trial(way, bound)).toList();
-                tryAll(trials, bound);
-                return trials.stream().map(trial -> trial.result(bound.mtu())).toList();
+            try (Namespace namespace = opened.get()) {
+                Optional<WaySocket> socket = WaySocket.open(namespace, ways.getFirst());
+                if (socket.isEmpty()) {
+                    return List.of();
+                }
+                try (WaySocket bound = socket.get()) {
+                    return run(ways, bound);
+                }
             }
+        } catch (KernelException failure) {
+            if (failure.errno() == Errno.ENODEV || Namespace.open(pin).isEmpty()) {
+                // The network was deleted meanwhile.
+                return List.of();
+            }
+            throw failure;
         }
+    }
+
+    private List<Result> run(List<Way> ways, WaySocket socket) throws InterruptedException {
+        List<Trial> trials = ways.stream()
+                .map(way -> new Trial(way, ThreadLocalRandom.current().nextInt(way.there().size()), socket)).toList();
+        tryAll(trials, socket);
+        Map<Way, Trial> last = new LinkedHashMap<>();
+        trials.forEach(trial -> last.put(trial.way, trial));
+        List<Trial> second = trials.stream().filter(trial -> trial.outcome() == Outcome.LOST)
+                .map(trial -> new Trial(trial.way, trial.container + 1, socket)).toList();
+        if (!second.isEmpty()) {
+            Thread.sleep(again);
+            tryAll(second, socket);
+            second.forEach(trial -> last.put(trial.way, trial));
+        }
+        return last.values().stream().map(trial -> new Result(trial.way, socket.mtu(), trial.outcome())).toList();
     }
 
     private void tryAll(List<Trial> trials, WaySocket socket) {
-        int sequence = 1;
-        trials.forEach(trial -> socket.send(trial.echo.request(1, socket.mtu())));
-        collect(trials, trials.size(), socket);
-        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-            List<Trial> left = trials.stream().filter(trial -> !trial.large).toList();
-            for (Trial trial : left) {
-                socket.send(trial.echo.request(sequence + 1, PathCheck.SMALL));
-                socket.send(trial.echo.request(sequence + 2, socket.mtu()));
+        Round first = new Round(trials, socket);
+        trials.forEach(trial -> first.sendLarge(trial, 1));
+        first.collect(patience);
+        for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
+            int number = 2 * attempt;
+            // Nothing more to a container that has answered nothing: the kernel counts it as traffic without answers.
+            List<Trial> open = trials.stream().filter(trial -> !trial.large && (number == 2 || trial.small > 0)).toList();
+            Round round = new Round(open, socket);
+            for (Trial trial : open) {
+                round.sendSmall(trial, number);
+                round.sendLarge(trial, number + 1);
             }
-            sequence += 2;
-            collect(left, 2 * left.size(), socket);
+            round.collect(patience);
         }
     }
 
-    /** Takes replies until there are as many as requests, or none comes any more. */
-    private void collect(List<Trial> trials, int requests, WaySocket socket) {
-        int replies = 0;
-        long end = System.nanoTime() + patience.toNanos();
-        for (long left = patience.toNanos(); left > 0 && replies < requests; left = end - System.nanoTime()) {
-            Optional<ByteBuffer> reply = socket.receive(Duration.ofNanos(left));
-            if (reply.isPresent() && trials.stream().anyMatch(trial -> trial.take(reply.get()))) {
-                replies++;
+    /** Requests to several containers, and their replies. */
+    private final class Round {
+        private final List<Trial> trials;
+        private final WaySocket socket;
+        private int sent;
+        private int replies;
+
+        Round(List<Trial> trials, WaySocket socket) {
+            this.trials = trials;
+            this.socket = socket;
+        }
+
+        void sendSmall(Trial trial, int number) {
+            send(trial, number, PathCheck.SMALL);
+        }
+
+        void sendLarge(Trial trial, int number) {
+            trial.refused |= !send(trial, number, socket.mtu());
+        }
+
+        private boolean send(Trial trial, int number, int octets) {
+            sending.accept(trial.way);
+            boolean taken = socket.send(trial.echo.request(number, octets));
+            sent++;
+            if (sent % BURST == 0) {
+                collect(Duration.ZERO);
+            }
+            return taken;
+        }
+
+        /** Takes replies until there are as many as requests, or none has come for so long. */
+        void collect(Duration patience) {
+            long end = System.nanoTime() + patience.toNanos();
+            Duration left = patience;
+            while (replies < sent) {
+                Optional<ByteBuffer> reply = socket.receive(left);
+                if (reply.isPresent() && trials.stream().anyMatch(trial -> trial.take(reply.get()))) {
+                    replies++;
+                }
+                left = Duration.ofNanos(Math.max(0, end - System.nanoTime()));
+                if (reply.isEmpty() && left.isZero()) {
+                    return;
+                }
             }
         }
     }

@@ -17,6 +17,7 @@ import io.vxseal.encryption.KeyRing;
 import io.vxseal.journal.Journal;
 import io.vxseal.kernel.firewall.FirewallDetector;
 import io.vxseal.overlay.watch.Conditions;
+import io.vxseal.overlay.watch.PathsInUse;
 import io.vxseal.peers.Peer;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -98,8 +99,9 @@ public final class Driver implements ClusterListener, AutoCloseable {
         reporter = new Reporter(networks, dataPath, protection, local, repairs, this.cluster);
         NetworkWays ways = new NetworkWays(networks, local);
         paths = new PathReporter(host, lock, ways);
-        mtus = new PathMtuWatch(host, lock, ways, encryption);
-        Observer observer = new Observer(host, encryption, networks, local, this.cluster, refusals, mtus, errors);
+        PathsInUse inUse = new PathsInUse();
+        mtus = new PathMtuWatch(host, lock, ways, inUse, errors);
+        Observer observer = new Observer(host, encryption, networks, local, this.cluster, refusals, inUse, mtus, errors);
         watch = new NodeWatch(lock, this.cluster, overview, observer, conditions, reporter, journal);
     }
 
@@ -132,7 +134,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
         watch.watch();
     }
 
-    /** Looks whether large packets pass to other nodes ({@link PathMtuWatch#look}). To be called every 15 s. */
+    /** Looks whether large packets pass to other nodes ({@link PathMtuWatch#look}). To be called every ten seconds. */
     public void watchMtus() {
         mtus.look();
     }

@@ -5,9 +5,12 @@ import io.vxseal.check.Ways;
 import io.vxseal.peers.Peer;
 import java.net.Inet4Address;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * The ways to other nodes that can be checked: of containers of networks that are up here.
@@ -23,18 +26,50 @@ final class NetworkWays {
         this.local = local;
     }
 
-    /** Returns the ways to other nodes that networks here go now. */
+    /** Returns the ways to all nodes. */
     List<PathCheck.Way> all() {
         Ways ways = new Ways();
         for (Attachment attachment : networks.all()) {
             if (attachment.isUp()) {
-                attachment.network.subnets().forEach(subnet -> add(ways, attachment, subnet));
+                for (Subnet subnet : attachment.network.subnets()) {
+                    ways.add(attachment.id(), attachment.network.encrypted(), subnet.vni(), here(attachment, subnet),
+                            there(attachment, subnet, _ -> true));
+                }
             }
         }
         return ways.all();
     }
 
-    private void add(Ways ways, Attachment attachment, Subnet subnet) {
+    /** Returns, for each of these nodes, the encrypted ways whose networks promise the largest packets. */
+    List<PathCheck.Way> largest(Set<String> nodes) {
+        Map<String, List<PathCheck.Way>> byNode = new HashMap<>();
+        Map<String, Integer> mtus = new HashMap<>();
+        for (Attachment attachment : networks.all()) {
+            if (!attachment.isUp() || !attachment.network.encrypted()) {
+                continue;
+            }
+            int mtu = attachment.network.linkMtu();
+            for (Subnet subnet : attachment.network.subnets()) {
+                List<PathCheck.Endpoint> here = here(attachment, subnet);
+                if (here.isEmpty()) {
+                    continue;
+                }
+                there(attachment, subnet, nodes::contains).forEach((node, ends) -> {
+                    if (mtu > mtus.getOrDefault(node, 0)) {
+                        mtus.put(node, mtu);
+                        byNode.put(node, new ArrayList<>());
+                    }
+                    if (mtu == mtus.getOrDefault(node, 0)) {
+                        byNode.getOrDefault(node, new ArrayList<>()).add(new PathCheck.Way(
+                                node, attachment.id(), true, subnet.vni(), here.getFirst(), List.copyOf(ends)));
+                    }
+                });
+            }
+        }
+        return byNode.values().stream().flatMap(List::stream).toList();
+    }
+
+    private static List<PathCheck.Endpoint> here(Attachment attachment, Subnet subnet) {
         List<PathCheck.Endpoint> here = new ArrayList<>();
         for (Endpoint endpoint : attachment.endpoints.values()) {
             if (endpoint.joined() && subnet.pool().contains(endpoint.address().address())
@@ -42,14 +77,18 @@ final class NetworkWays {
                 here.add(new PathCheck.Endpoint(endpoint.mac(), address));
             }
         }
+        return here;
+    }
+
+    private Map<String, List<PathCheck.Endpoint>> there(Attachment attachment, Subnet subnet, Predicate<String> nodes) {
         Map<String, List<PathCheck.Endpoint>> there = new LinkedHashMap<>();
         for (Peer peer : attachment.peers.walk()) {
-            if (local.reaches(peer) && subnet.pool().contains(peer.address().address())
+            String node = peer.vtep().getHostAddress();
+            if (nodes.test(node) && local.reaches(peer) && subnet.pool().contains(peer.address().address())
                     && peer.address().address() instanceof Inet4Address address) {
-                there.computeIfAbsent(peer.vtep().getHostAddress(), _ -> new ArrayList<>())
-                        .add(new PathCheck.Endpoint(peer.mac(), address));
+                there.computeIfAbsent(node, _ -> new ArrayList<>()).add(new PathCheck.Endpoint(peer.mac(), address));
             }
         }
-        ways.add(attachment.id(), attachment.network.encrypted(), subnet.vni(), here, there);
+        return there;
     }
 }

@@ -7,6 +7,7 @@ import io.vxseal.cluster.ring.RingStatus;
 import io.vxseal.encryption.Encryption;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.overlay.watch.Observation;
+import io.vxseal.overlay.watch.PathsInUse;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.time.Instant;
@@ -30,6 +31,7 @@ final class Observer {
     private final LocalNode local;
     private final Cluster cluster;
     private final NetworkRefusals refusals;
+    private final PathsInUse inUse;
     private final PathMtuWatch mtus;
     private final ErrorLog errors;
 
@@ -37,13 +39,14 @@ final class Observer {
     private Optional<Long> looked = Optional.empty();
 
     Observer(Host host, Encryption encryption, Networks networks, LocalNode local, Cluster cluster, NetworkRefusals refusals,
-            PathMtuWatch mtus, ErrorLog errors) {
+            PathsInUse inUse, PathMtuWatch mtus, ErrorLog errors) {
         this.host = host;
         this.encryption = encryption;
         this.networks = networks;
         this.local = local;
         this.cluster = cluster;
         this.refusals = refusals;
+        this.inUse = inUse;
         this.mtus = mtus;
         this.errors = errors;
     }
@@ -66,7 +69,7 @@ final class Observer {
                 status.ring().filter(Observer::isRotated).map(ring -> Duration.between(ring.made(), time)),
                 !encryption.ring().isEmpty(),
                 cluster.rotation(),
-                encryption.traffic(),
+                inUse.observe(encryption.traffic(), nanos),
                 routes,
                 mtus.lost(),
                 refusals.reasons(),

@@ -2,84 +2,101 @@ package io.vxseal.overlay;
 
 import io.vxseal.check.PathCheck.Way;
 import io.vxseal.check.PathMtuCheck;
-import io.vxseal.encryption.Encryption;
-import io.vxseal.encryption.PeerTraffic;
 import io.vxseal.overlay.watch.Observation;
+import io.vxseal.overlay.watch.PathsInUse;
+import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 
 /**
- * Watch of the nodes with which containers here exchange sealed packets: whether those that are as large as the network promises pass. It
- * sends one to each such node, and more only where that is not answered.
+ * Watch of the nodes with which containers here exchange sealed packets: whether those that are as large as a network promises pass. It
+ * sends one to each such node at each look, and more only where that is not answered.
  */
 final class PathMtuWatch {
-    /** Packets opened from one look to the next from which on a path is in use. Fewer may be the two nodes' own requests and replies. */
-    static final int LEAST_PACKETS = 15;
+    /** Most paths in a look, and as many of those on which packets were lost at the last one. */
+    static final int MOST_PATHS = 128;
 
-    /** Most paths in a look; of more, others come next time. */
-    static final int MOST_PATHS = 256;
+    /** Looks without any answer after which nothing is known any more of a path on which packets were lost. */
+    static final int FORGOTTEN = 4;
 
     private static final Duration PATIENCE = Duration.ofMillis(500);
+    private static final Duration AGAIN = Duration.ofSeconds(3);
 
     private final Host host;
     private final DriverLock lock;
     private final NetworkWays ways;
-    private final Encryption encryption;
-    private final Map<String, Observation.LostPackets> lost = new ConcurrentHashMap<>();
-    private Map<String, Long> opened = Map.of();
+    private final PathsInUse inUse;
+    private final ErrorLog errors;
+    private final Map<Path, Lost> lost = new ConcurrentHashMap<>();
+    private final Map<Path, Long> tried = new HashMap<>();
 
-    PathMtuWatch(Host host, DriverLock lock, NetworkWays ways, Encryption encryption) {
+    private record Path(String node, String network) {
+        static Path of(Way way) {
+            return new Path(way.node(), way.network());
+        }
+    }
+
+    /** @param unanswered looks since then without any answer */
+    private record Lost(Observation.LostPackets packets, int unanswered) {}
+
+    PathMtuWatch(Host host, DriverLock lock, NetworkWays ways, PathsInUse inUse, ErrorLog errors) {
         this.host = host;
         this.lock = lock;
         this.ways = ways;
-        this.encryption = encryption;
+        this.inUse = inUse;
+        this.errors = errors;
     }
 
-    /** Looks once, without the driver's lock while it waits for replies. To be called by one thread, every 15 s. */
+    /** Looks once, without the driver's lock while it waits for replies. To be called by one thread, every ten seconds. */
     void look() {
-        Set<String> inUse = new HashSet<>();
-        List<Way> now = new ArrayList<>();
-        lock.runLocked(() -> {
-            takeTraffic(inUse);
-            ways.all().stream().filter(Way::encrypted).forEach(now::add);
-        });
-        lost.keySet().retainAll(now.stream().map(Way::node).toList());
-        List<Way> tried = new ArrayList<>(now.stream().filter(way -> inUse.contains(way.node())).toList());
-        Collections.shuffle(tried);
-        // First what was lost last time, used since or not: that ends when a packet passes.
-        tried.sort(Comparator.comparing(way -> !lost.containsKey(way.node())));
-        for (PathMtuCheck.Result result : new PathMtuCheck(host.pins(), PATIENCE).run(tried.stream().limit(MOST_PATHS).toList())) {
-            String node = result.way().node();
-            switch (result.outcome()) {
-                case PASS -> lost.remove(node);
-                case LOST -> lost.put(node, new Observation.LostPackets(node, result.way().network(), result.mtu()));
-                case UNANSWERED -> { }
-            }
+        Set<String> nodes = new HashSet<>(inUse.nodes());
+        lost.keySet().forEach(path -> nodes.add(path.node));
+        List<Way> now = nodes.isEmpty() ? List.of() : lock.locked(() -> ways.largest(nodes));
+        // One way to each node: what was lost as long as it is, else the one that was tried longest ago.
+        Comparator<Way> longestAgo = Comparator.comparing(way -> tried.getOrDefault(Path.of(way), Long.MIN_VALUE));
+        Map<String, Way> byNode = new TreeMap<>();
+        now.stream().sorted(Comparator.<Way, Boolean>comparing(way -> !isLost(way)).thenComparing(longestAgo).thenComparing(Way::network))
+                .forEach(way -> byNode.putIfAbsent(way.node(), way));
+        List<Way> chosen = byNode.values().stream().sorted(longestAgo).toList();
+        List<Way> trials = Stream.concat(chosen.stream().filter(this::isLost).limit(MOST_PATHS),
+                chosen.stream().filter(way -> !isLost(way)).limit(MOST_PATHS)).toList();
+        try {
+            new PathMtuCheck(host.pins(), PATIENCE, AGAIN, way -> inUse.sending(way.node())).run(trials).forEach(this::take);
+        } catch (IOException failure) {
+            errors.add("watching the paths", failure.getMessage());
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        }
+        Set<Path> paths = new HashSet<>(now.stream().map(Path::of).toList());
+        lost.keySet().retainAll(paths);
+        tried.keySet().retainAll(paths);
+    }
+
+    private boolean isLost(Way way) {
+        return lost.containsKey(Path.of(way));
+    }
+
+    private void take(PathMtuCheck.Result result) {
+        Path path = Path.of(result.way());
+        tried.put(path, System.nanoTime());
+        switch (result.outcome()) {
+            case PASS -> lost.remove(path);
+            case LOST -> lost.put(path, new Lost(new Observation.LostPackets(path.node, path.network, result.mtu()), 0));
+            case UNANSWERED -> lost.computeIfPresent(path, (_, before) ->
+                    before.unanswered + 1 == FORGOTTEN ? null : new Lost(before.packets, before.unanswered + 1));
         }
     }
 
-    private void takeTraffic(Set<String> inUse) {
-        Map<String, Long> now = new HashMap<>();
-        for (PeerTraffic traffic : encryption.traffic()) {
-            String node = traffic.node().getHostAddress();
-            now.put(node, traffic.openedPackets());
-            if (lost.containsKey(node) || traffic.openedPackets() - opened.getOrDefault(node, Long.MAX_VALUE) >= LEAST_PACKETS) {
-                inUse.add(node);
-            }
-        }
-        opened = now;
-    }
-
-    /** Returns the paths on which large packets were lost at the last look. */
+    /** Returns the paths on which large packets are lost. */
     List<Observation.LostPackets> lost() {
-        return List.copyOf(lost.values());
+        return lost.values().stream().map(Lost::packets).sorted(Comparator.comparing(Observation.LostPackets::network)).toList();
     }
 }

@@ -9,6 +9,7 @@ import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -26,6 +27,7 @@ class PathCheckTest {
     @TempDir
     private Path folder;
 
+    private final List<PathCheck.Way> sent = new ArrayList<>();
     private Path pins;
     private TestHost here;
     private TestHost there;
@@ -89,8 +91,12 @@ class PathCheckTest {
         return new PathCheck.Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(endpoint(number)));
     }
 
-    private List<PathMtuCheck.Outcome> checkMtus(PathCheck.Way... ways) {
-        List<PathMtuCheck.Result> results = new PathMtuCheck(pins, Duration.ofMillis(300)).run(List.of(ways));
+    private List<PathMtuCheck.Result> runMtus(PathCheck.Way... ways) throws Exception {
+        return new PathMtuCheck(pins, Duration.ofMillis(300), Duration.ofMillis(300), sent::add).run(List.of(ways));
+    }
+
+    private List<PathMtuCheck.Outcome> checkMtus(PathCheck.Way... ways) throws Exception {
+        List<PathMtuCheck.Result> results = runMtus(ways);
         assertThat(results).extracting(PathMtuCheck.Result::mtu).containsOnly(MTU);
         assertThat(results).extracting(PathMtuCheck.Result::way).containsExactly(ways);
         return results.stream().map(PathMtuCheck.Result::outcome).toList();
@@ -144,34 +150,50 @@ class PathCheckTest {
         assertThat(check()).matches(finding -> !finding.fit()).extracting(Finding::found).asString().contains("is down or missing");
     }
 
+    /** There is no container 9. */
     @Test
-    void largePacketsPassOnHealthyPath() {
-        assertThat(checkMtus(way(2), way(9))).as("there is no container 9")
-                .containsExactly(PathMtuCheck.Outcome.PASS, PathMtuCheck.Outcome.UNANSWERED);
+    void largePacketsPassOnHealthyPath() throws Exception {
+        assertThat(checkMtus(way(2), way(9))).containsExactly(PathMtuCheck.Outcome.PASS, PathMtuCheck.Outcome.UNANSWERED);
+        assertThat(sent).as("requests").containsExactly(way(2), way(9), way(9), way(9));
     }
 
     @Test
-    void largePacketsAreLostWhereSmallOnesPass() {
+    void largePacketsAreLostWhereSmallOnesPass() throws Exception {
         drop("meta length > 1422");
         assertThat(checkMtus(way(2), way(9))).containsExactly(PathMtuCheck.Outcome.LOST, PathMtuCheck.Outcome.UNANSWERED);
+        assertThat(sent).as("requests").hasSize(2 * 9 + 3);
     }
 
-    /** Of the packets that come in each time, the first is the large one. */
+    /** The first trial is lost, the second one goes through. */
     @Test
-    void largePacketThatIsLostOnceIsSentAgain() {
+    void largePacketsThatAreLostForMomentAreTriedAgain() throws Exception {
         there.run("nft add table inet faults");
         there.run(List.of("nft", "add chain inet faults in { type filter hook prerouting priority -300; }"));
-        there.run("nft add rule inet faults in meta length > 1422 quota until 4000 bytes drop");
+        there.run("nft add rule inet faults in meta length > 1422 quota until 7600 bytes drop");
         assertThat(checkMtus(way(2))).containsExactly(PathMtuCheck.Outcome.PASS);
+        assertThat(sent).as("requests").hasSize(9 + 1);
     }
 
     @Test
-    void nothingIsKnownOfPathWithoutAnswersNorOfNetworkThatIsGone() {
+    void containerThatDropsLargePacketsIsNoPath() throws Exception {
+        containerThere.run("ip address add 10.44.0.3/24 dev eth0");
+        containerThere.run("ip neigh replace 10.44.0.1 lladdr %s dev eth0 nud permanent".formatted(mac(1)));
+        containerThere.run("nft add table inet faults");
+        containerThere.run(List.of("nft", "add chain inet faults in { type filter hook prerouting priority -300; }"));
+        containerThere.run("nft add rule inet faults in ip daddr 10.44.0.3 meta length > 1000 drop");
+        PathCheck.Endpoint second = new PathCheck.Endpoint(MacAddress.parse(mac(2)), (Inet4Address) InetAddress.ofLiteral("10.44.0.3"));
+        PathCheck.Way both = new PathCheck.Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(second, endpoint(2)));
+        for (int n = 0; n < 5; n++) {
+            assertThat(checkMtus(both)).containsExactly(PathMtuCheck.Outcome.PASS);
+        }
+    }
+
+    @Test
+    void nothingIsKnownOfPathWithoutAnswersNorOfNetworkThatIsGone() throws Exception {
         drop("udp dport 4789");
         assertThat(checkMtus(way(2))).containsExactly(PathMtuCheck.Outcome.UNANSWERED);
         networkHere.run("ip link set vx down");
-        assertThat(new PathMtuCheck(pins, Duration.ofMillis(300)).run(List.of(way(2)))).isEmpty();
-        PathCheck.Way gone = new PathCheck.Way("10.55.0.2", "gone", false, VNI, endpoint(1), List.of(endpoint(2)));
-        assertThat(new PathMtuCheck(pins, Duration.ofMillis(300)).run(List.of(gone))).isEmpty();
+        assertThat(runMtus(way(2))).isEmpty();
+        assertThat(runMtus(new PathCheck.Way("10.55.0.2", "gone", false, VNI, endpoint(1), List.of(endpoint(2))))).isEmpty();
     }
 }

@@ -113,7 +113,7 @@ public final class Conditions {
         }
         for (Observation.LostPackets lost : now.lost()) {
             byNode.putIfAbsent(lost.node(), new Condition(Condition.Kind.PATH_MTU, lost.node(), ("node %s: packets of %d octets, which network %s"
-                    + " promises, are lost on the way, and small ones pass: vxseal check finds the largest that passes; raise the MTU between the"
+                    + " promises, are lost on the way to its containers, and small ones pass: vxseal check finds the largest that passes; raise the MTU between the"
                     + " nodes, or create the network with a smaller com.docker.network.driver.mtu")
                     .formatted(lost.node(), lost.mtu(), lost.network()), now.time()));
         }

@@ -20,7 +20,7 @@ import java.util.Optional;
  * @param keyAge age of the keys that managers rotate; empty if there are none or they are the engine's
  * @param hasKeys whether there are any
  * @param rotation time that a key is in use
- * @param traffic with each node that has states
+ * @param traffic with each node that has states, without this plugin's own requests
  * @param routes to the nodes that networks here reach
  * @param lost paths on which large packets are lost
  * @param refused networks that could not be created or joined here, with the reason
