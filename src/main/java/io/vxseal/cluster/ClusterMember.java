@@ -288,8 +288,11 @@ final class ClusterMember {
         dialer.failed(address);
     }
 
+    /** Takes a message of a hub. What has arrived already when its node is demoted is dropped. */
     void hubReceived(MessageChannel channel, Message message) {
-        node.received(channel, message);
+        if (managers.isManager(channel.peer().node())) {
+            node.received(channel, message);
+        }
     }
 
     void hubDrained(MessageChannel channel) {

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.cluster.hub.RecordStore;
 import io.vxseal.cluster.message.ManualTimer;
+import io.vxseal.cluster.message.Message;
+import io.vxseal.cluster.message.RecordedChannel;
+import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.PathReport;
 import io.vxseal.cluster.ring.KeyAuthority;
@@ -16,6 +19,7 @@ import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -27,12 +31,13 @@ import org.junit.jupiter.api.Test;
 
 class ClusterMemberTest {
     private final ManualTimer timer = new ManualTimer();
+    private final Set<String> refused = new HashSet<>();
     private final ClusterMember member = new ClusterMember(new KeyAuthority(Duration.ofHours(12), 0, new Random(1)),
             new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), RingStore.NONE, RecordStore.NONE, timer,
             new Random(1), new Outside(), (_, _, _) -> { });
 
     /** A node that is alone. */
-    private static final class Outside implements Surroundings {
+    private final class Outside implements Surroundings {
         @Override
         public void dial(InetAddress hub) {
             // No hub answers.
@@ -45,7 +50,8 @@ class ClusterMemberTest {
 
         @Override
         public void recalled(List<Peer> endpoints, Runnable then) {
-            throw new AssertionError("nothing is recalled");
+            assertThat(endpoints).isEmpty();
+            then.run();
         }
 
         @Override
@@ -65,7 +71,7 @@ class ClusterMemberTest {
 
         @Override
         public void refuseRemoved(Set<String> nodes) {
-            throw new AssertionError("no other node is there");
+            refused.addAll(nodes);
         }
     }
 
@@ -101,5 +107,23 @@ class ClusterMemberTest {
         start();
         member.listed(listing(5, "m1", "m2", "m3", "m4", "m5"));
         assertThat(member.rings().isRotationRequested()).isFalse();
+    }
+
+    /** Another thread closes the session; what its thread had posted before is run after the list was taken. */
+    @Test
+    void wordThatWasUnderWayWhenItsManagerWasDemotedDoesNotCount() {
+        start();
+        RecordedChannel toM3 = new RecordedChannel("m3", Role.MANAGER, timer);
+        member.hubReached(InetAddress.ofLiteral("10.0.0.3"), toM3);
+        member.hubReceived(toM3, new Message.Welcome(7, 1000, RingMark.NONE, false, 0, 0));
+        member.listed(listing(2, "m1", "m2"));
+        assertThat(toM3.closed).isTrue();
+        member.hubReceived(toM3, new Message.Records(List.of(), List.of("w1", "m2"), true, List.of("w1", "m2")));
+        member.hubClosed(toM3);
+        for (int second = 0; second < 10; second++) {
+            timer.pass(Duration.ofSeconds(1));
+            member.tick();
+        }
+        assertThat(refused).isEmpty();
     }
 }

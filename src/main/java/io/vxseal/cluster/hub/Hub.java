@@ -15,9 +15,11 @@ import io.vxseal.swarm.Role;
 import java.net.InetAddress;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedSet;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
@@ -28,6 +30,9 @@ import java.util.function.Predicate;
  * <p>Pure, one thread.
  */
 public final class Hub {
+    /** Nodes that are remembered to have the ring; a swarm has fewer. */
+    private static final int MOST_REMEMBERED = 4096;
+
     private final String self;
     private final long process;
     private final Timer timer;
@@ -38,7 +43,11 @@ public final class Hub {
     private final Records records;
     private final Subscriptions subscriptions;
     private final HubSessions sessions;
+    private final RecordStore store;
+    private NodeList kept;
     private final RemovedNodes removed;
+    /** Nodes without a session that were sent the ring by this process; the first ones are forgotten. */
+    private final SequencedSet<String> hadRing = new LinkedHashSet<>();
     private final Announcements announcements;
     private final OwnRecall recall;
     private final HubReadiness readiness;
@@ -54,7 +63,7 @@ public final class Hub {
      * @param self this node's id
      * @param process identifies this process among those of the same node
      * @param isManager whether a node is on the engine's list of managers, or there is no such list
-     * @param store where the records outlive this process
+     * @param store where the records and the list of nodes outlive this process
      */
     public Hub(String self, long process, Retention retention, Timer timer, Predicate<String> isManager, Rings rings,
             RecordStore store, RefusalListener refusals) {
@@ -65,7 +74,9 @@ public final class Hub {
         this.refusals = refusals;
         this.isManager = isManager;
         this.sessions = new HubSessions(isManager);
-        this.removed = new RemovedNodes(self);
+        this.store = store;
+        this.kept = store.readNodes();
+        this.removed = new RemovedNodes(self, kept);
         this.records = new Records(retention, claims, new KeptRecords(store, retention.away(), timer.nanoTime()), timer.nanoTime());
         this.announcements = new Announcements(timer, refusals, claims, records, sessions);
         this.subscriptions = new Subscriptions(records, claims, removed);
@@ -77,6 +88,7 @@ public final class Hub {
         this.recall = new OwnRecall(self, timer, records, sessions, rounds::touch);
         this.reports = new ReportRounds(timer);
         this.checks = new CheckRounds(timer);
+        removed.byEngine().forEach(node -> records.remove(node, timer.nanoTime()));
     }
 
     // ---- sessions
@@ -184,6 +196,12 @@ public final class Hub {
     public void closed(MessageChannel channel) {
         sessions.over(channel).ifPresent(session -> {
             sessions.remove(session);
+            if (session.hadRing) {
+                hadRing.addLast(session.node());
+                if (hadRing.size() > MOST_REMEMBERED) {
+                    hadRing.removeFirst();
+                }
+            }
             announcements.takeLast(session).ifPresent(rounds::changed);
             subscriptions.remove(session);
             rounds.changed(records.closed(session.node(), channel.lastReceived(), timer.nanoTime()));
@@ -201,9 +219,19 @@ public final class Hub {
     public void swarmNodes(Set<String> nodes) {
         Set<String> known = records.nodes();
         known.addAll(sessions.nodes());
-        Set<String> changed = removed.listed(nodes, known, timer.nanoTime());
-        removedChanged(changed);
-        rounds.touch(subscriptions.removedChanged(changed));
+        RemovedNodes.Change change = removed.listed(nodes, known, timer.nanoTime());
+        removedChanged(change.removed());
+        rounds.touch(subscriptions.removedChanged(change.byEngine()));
+        keepList();
+    }
+
+    /** Keeps the list once all keys of removed nodes are replaced: a process that ends before has its next one find the removal again. */
+    private void keepList() {
+        NodeList now = removed.list();
+        if (!now.equals(kept) && rings.revoked().isEmpty()) {
+            kept = now;
+            store.writeNodes(now);
+        }
     }
 
     private void removedChanged(Set<String> nodes) {
@@ -221,7 +249,8 @@ public final class Hub {
      * earlier removals.
      */
     private void remove(String node) {
-        boolean hasKeys = removed.byEngine().contains(node) || records.hadEarlier(node)
+        boolean hasKeys = removed.byEngine().contains(node) || records.hadEarlier(node) || hadRing.remove(node)
+                || sessions.of(node).filter(session -> session.hadRing).isPresent()
                 || readiness.isReady() && (sessions.of(node).isPresent() || records.direct(node).isPresent());
         sessions.of(node).ifPresent(session -> {
             refuseRemoved(session.channel);

@@ -58,6 +58,8 @@ final class HubSession {
     boolean blocked;
     /** The newest ring that the node has or was sent. */
     RingMark ring = RingMark.NONE;
+    /** Whether it was sent a ring. */
+    boolean hadRing;
     private final TokenBucket rings;
     private final Deque<Message> answers = new ArrayDeque<>();
     /** Records that the node has from before, by node. */
@@ -137,6 +139,7 @@ final class HubSession {
         if (!blocked && source.mayHaveRing().test(this)) {
             source.rings().newerThan(ring).ifPresent(newer -> {
                 if (send(newer)) {
+                    hadRing = true;
                     ring = source.rings().mark();
                 }
             });

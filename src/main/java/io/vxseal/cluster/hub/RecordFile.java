@@ -11,17 +11,28 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A hub's records in a file: a line for each, a JSON object as hubs send it. A damaged file, or one of another version, costs what is in it.
+ * What a hub knows, in two files. A damaged one, or one of another version, costs what is in it.
+ *
+ * <ul>
+ *   <li>"records": a line for each, a JSON object as hubs send it;
+ *   <li>"nodes": a line for each node of the swarm, its id; those that were removed have a "-" before it.
+ * </ul>
  *
  * <p>Written by a thread of its own, because a disk may take seconds.
  */
@@ -30,14 +41,20 @@ public final class RecordFile implements RecordStore, AutoCloseable {
 
     /** Octets of the file at most: 10 000 endpoints on 1000 nodes take 2 MB. Of more, the largest records are left out. */
     static final int LIMIT = 8 * 1024 * 1024;
+
+    /** Age of records from which on they are not read: others claim what their nodes gave up since. */
+    static final Duration OLD = Duration.ofDays(1);
     private static final int IDLE_SECONDS = 1;
+    private static final String REMOVED = "-";
 
     private final Path file;
+    private final Path nodes;
     private final ThreadPoolExecutor writer;
 
-    /** The file "records" in this folder. */
+    /** The files in this folder. */
     public RecordFile(Path folder) {
         this.file = folder.resolve("records");
+        this.nodes = folder.resolve("nodes");
         this.writer = new ThreadPoolExecutor(1, 1, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(),
                 Thread.ofPlatform().daemon().name("vxseal-record-file").factory());
         writer.allowCoreThreadTimeOut(true);
@@ -48,6 +65,9 @@ public final class RecordFile implements RecordStore, AutoCloseable {
         try {
             if (Files.size(file) > LIMIT) {
                 throw new IOException("it has %d octets, more than %d".formatted(Files.size(file), LIMIT));
+            }
+            if (Files.getLastModifiedTime(file).toInstant().isBefore(Instant.now().minus(OLD))) {
+                throw new IOException("it is older than %d hours".formatted(OLD.toHours()));
             }
             List<NodeRecord> records = new ArrayList<>();
             for (String line : Files.readAllLines(file)) {
@@ -91,6 +111,37 @@ public final class RecordFile implements RecordStore, AutoCloseable {
             LOG.warn("{} cannot be written; after a crash of this process, of two nodes that claim one address the one that is back first "
                     + "would have it: {}", file, e.toString());
         }
+    }
+
+    @Override
+    public NodeList readNodes() {
+        try {
+            if (Files.size(nodes) > LIMIT) {
+                throw new IOException("it has %d octets, more than %d".formatted(Files.size(nodes), LIMIT));
+            }
+            Map<Boolean, Set<String>> lines = Files.readAllLines(nodes).stream()
+                    .collect(Collectors.partitioningBy(line -> line.startsWith(REMOVED), Collectors.toSet()));
+            return new NodeList(lines.getOrDefault(false, Set.of()), lines.getOrDefault(true, Set.of()).stream()
+                    .map(line -> line.substring(REMOVED.length())).collect(Collectors.toSet()));
+        } catch (NoSuchFileException _) {
+            return NodeList.NONE;
+        } catch (IOException e) {
+            LOG.warn("{} cannot be read; a node that was removed while this plugin was down is found only if it comes back: {}", nodes, e.toString());
+            return NodeList.NONE;
+        }
+    }
+
+    @Override
+    public void writeNodes(NodeList now) {
+        writer.execute(() -> {
+            try {
+                WholeFile.replace(nodes, Stream.concat(now.listed().stream(), now.removed().stream().map(REMOVED::concat))
+                        .collect(Collectors.joining("\n")).getBytes(StandardCharsets.UTF_8));
+            } catch (IOException e) {
+                LOG.warn("{} cannot be written; a node that is removed while this plugin is down would be found only if it comes back: {}",
+                        nodes, e.toString());
+            }
+        });
     }
 
     /** Ends the writing; what was to be written is. */

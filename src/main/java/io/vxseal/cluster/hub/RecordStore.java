@@ -3,7 +3,7 @@ package io.vxseal.cluster.hub;
 import io.vxseal.cluster.record.NodeRecord;
 import java.util.List;
 
-/** Store in which a hub's records outlive its process. Trouble with it is logged, not thrown: the nodes announce themselves anew. */
+/** Store in which what a hub knows outlives its process. Trouble with it is logged, not thrown: the nodes announce themselves anew. */
 public interface RecordStore {
     /** A store that keeps nothing. */
     RecordStore NONE = new RecordStore() {
@@ -14,11 +14,25 @@ public interface RecordStore {
 
         @Override
         public void write(List<NodeRecord> records) {}
+
+        @Override
+        public NodeList readNodes() {
+            return NodeList.NONE;
+        }
+
+        @Override
+        public void writeNodes(NodeList nodes) {}
     };
 
-    /** Returns what was kept. */
+    /** Returns the records that were kept. */
     List<NodeRecord> read();
 
-    /** Replaces what is kept, whole or not at all. May return before that is done. */
+    /** Replaces the records, whole or not at all. May return before that is done. */
     void write(List<NodeRecord> records);
+
+    /** Returns the list of nodes that was kept. */
+    NodeList readNodes();
+
+    /** Replaces the list of nodes, whole or not at all. May return before that is done. */
+    void writeNodes(NodeList nodes);
 }

@@ -268,7 +268,8 @@ final class Records {
             }
         }
         for (HubView hub : hubs.values()) {
-            changed.addAll(choose(hub.expire(now, Long.MIN_VALUE, true)));
+            // This hub may have started after the node went away.
+            changed.addAll(choose(hub.expire(now, Long.MIN_VALUE, _ -> false)));
         }
         hubs.values().removeIf(hub -> !hub.isConnected() && hub.isEmpty());
         return changed;

@@ -66,9 +66,26 @@ final class RemovedNodes {
         }
     }
 
-    /** @param self this node, which its own engine's list has */
-    RemovedNodes(String self) {
+    /**
+     * Changes that a list causes.
+     *
+     * @param removed nodes that were removed now and were not before, or the other way round
+     * @param byEngine the same according to this manager's engine alone, which other hubs have to be told
+     */
+    record Change(Set<String> removed, Set<String> byEngine) {
+        static final Change NONE = new Change(Set.of(), Set.of());
+    }
+
+    /**
+     * @param self this node, which its own engine's list has
+     * @param before as this hub's previous process knew it; one without this node is not this swarm's
+     */
+    RemovedNodes(String self, NodeList before) {
         this.self = self;
+        if (before.listed().contains(self)) {
+            listed = Set.copyOf(before.listed());
+            byEngine.addAll(before.removed());
+        }
     }
 
     /** Notes that a node began a session, which may end before the next list comes. */
@@ -82,13 +99,13 @@ final class RemovedNodes {
      * Takes the list of all nodes of the swarm as this manager's engine has it. One without this node is not this swarm's.
      *
      * @param known nodes with a session or a record, here or on another hub
-     * @return the nodes that were removed and were not before, or the other way round
      */
-    Set<String> listed(Set<String> now, Set<String> known, long time) {
+    Change listed(Set<String> now, Set<String> known, long time) {
         if (!now.contains(self)) {
-            return Set.of();
+            return Change.NONE;
         }
         Set<String> before = all();
+        Set<String> engineBefore = Set.copyOf(byEngine);
         listed.stream().filter(node -> !now.contains(node)).forEach(byEngine::add);
         opened.addAll(known);
         opened.forEach(node -> missing.putIfAbsent(node, time));
@@ -103,12 +120,15 @@ final class RemovedNodes {
         byEngine.removeIf(now::contains);
         limit(byEngine);
         for (Words words : byHub.values()) {
-            if (time - words.begun >= BEHIND.toNanos() && words.earlier.removeIf(now::contains)) {
-                words.removed.removeIf(now::contains);
+            if (time - words.begun >= BEHIND.toNanos()) {
+                Set<String> ended = new HashSet<>(words.earlier);
+                ended.retainAll(now);
+                words.earlier.removeAll(ended);
+                words.removed.removeAll(ended);
             }
         }
         listed = Set.copyOf(now);
-        return difference(before, all());
+        return new Change(difference(before, all()), difference(engineBefore, byEngine));
     }
 
     private static void limit(Set<String> nodes) {
@@ -169,6 +189,11 @@ final class RemovedNodes {
             }
         }
         return changed;
+    }
+
+    /** Returns what the next process of this hub has to know. */
+    NodeList list() {
+        return new NodeList(listed, Set.copyOf(byEngine));
     }
 
     /** Returns the nodes that were removed by the list of this manager's engine, which is what other hubs are told. */

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * have lately needed to become sessions. So idle connections from many addresses give way, while handshakes on a
  * busy machine, which all finish late, are not cut off in vain.
  *
- * <p>An address from which a session was authenticated lately is known, and counts apart from the others. A connection of a known address
+ * <p>An address from which a session was authenticated lately is known ({@link KnownAddresses}), and counts apart from the others. A connection of a known address
  * takes the place of another's, never the other way round. So whoever has many addresses and no certificate keeps no node out that
  * was there before. The last places are left to the others, so that new nodes come in beside all known ones that are back at once.
  *
@@ -63,9 +63,6 @@ final class Admission {
     private static final int AVERAGE_WEIGHT = 8;
     private static final int MAX_SOURCES = 8192;
 
-    /** Known addresses, of which the one that was quiet for longest is forgotten first. */
-    private static final int MAX_KNOWN = 8192;
-
     /** One in so many places is not for known addresses. */
     private static final int UNKNOWN_SHARE = 8;
 
@@ -77,7 +74,7 @@ final class Admission {
     private final Map<Object, Source> sources = new HashMap<>();
     private final SequencedSet<Entry> known = new LinkedHashSet<>();
     private final SequencedSet<Entry> unknown = new LinkedHashSet<>();
-    private final SequencedSet<InetAddress> authenticated = new LinkedHashSet<>();
+    private final KnownAddresses authenticated = new KnownAddresses();
     private int count;
 
     /** Average of the nanoseconds that connections needed to become sessions; long until some did. */
@@ -167,13 +164,10 @@ final class Admission {
         return new Answer.Enter(entry, displaced);
     }
 
-    /** Notes that a connection became a session. */
-    void settle(Entry entry, long now) {
+    /** Notes that a connection became a session of a node. */
+    void settle(Entry entry, String node, long now) {
         average += (now - entry.since - average) / AVERAGE_WEIGHT;
-        authenticated.addLast(entry.address);
-        if (authenticated.size() > MAX_KNOWN) {
-            authenticated.removeFirst();
-        }
+        authenticated.add(node, entry.address);
         endPending(entry);
         leaveSource(entry);
         entry.source = sources.computeIfAbsent(entry.address, Source::new);

@@ -181,12 +181,12 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
         admitWaiting();
     }
 
-    /** Notes that a connection became a session: its deadline is lifted. */
-    void settle(EndPoint endPoint) {
+    /** Notes that a connection became a session of a node: its deadline is lifted. */
+    void settle(EndPoint endPoint, String node) {
         synchronized (admission) {
             Admission.Entry entry = entries.get(channel(endPoint));
             if (entry != null) {
-                admission.settle(entry, System.nanoTime());
+                admission.settle(entry, node, System.nanoTime());
             }
         }
         admitWaiting();

@@ -169,7 +169,7 @@ public final class HubServer implements AutoCloseable {
                 }
                 PeerVerifier.Peer peer = verifier.verify(endPoint.getSslSessionData().sslSession());
                 sessions.admit(peer.name().node());
-                acceptor.settle(endPoint);
+                acceptor.settle(endPoint, peer.name().node());
                 open(peer, request, response, callback, endPoint);
             } catch (RefusedException refused) {
                 refusals.refused(refused, remote.getHostAddress());

@@ -152,9 +152,9 @@ final class Directory {
                 continue;
             }
             // This process's own hub has received records from the others, and they have sessions with its nodes if it is no hub any more.
-            boolean witness = own != null && own.isComplete() || each.getKey().equals(self)
-                    || hubs.values().stream().anyMatch(other -> other.isWitness(view));
-            changed.addAll(view.expire(now, reached.get(), witness));
+            boolean isOwn = own != null && own.isComplete() || each.getKey().equals(self);
+            changed.addAll(view.expire(now, reached.get(),
+                    closed -> isOwn || hubs.values().stream().anyMatch(other -> other.isWitness(closed))));
         }
         hubs.values().removeIf(view -> !view.isConnected() && view.isEmpty());
         return choose(changed);

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.LongPredicate;
 
 /**
  * Records of nodes that one hub sent, and those that it sent before its session broke. Those outlive the session: a hub that is started again has
@@ -17,15 +18,20 @@ import java.util.Set;
 public final class HubView {
     private final Retention retention;
     private final Map<String, NodeRecord> current = new HashMap<>();
-    private final Map<String, NodeRecord> stale = new HashMap<>();
-    /** Nodes whose stale record an earlier process of the hub sent, and this one has said nothing of: it may not have heard from them yet. */
-    private final Set<String> earlier = new HashSet<>();
+    private final Map<String, Stale> stale = new HashMap<>();
     private boolean connected;
     private boolean complete;
     private long hub;
     /** Since when that process has known what other hubs know. */
     private long since;
-    private long closed;
+
+    /**
+     * A record that was sent before a session broke.
+     *
+     * @param hub the process that sent it; another one may not have heard from the node yet
+     * @param closed when that session broke
+     */
+    private record Stale(NodeRecord record, long hub, long closed) {}
 
     /** A view of a hub that has sent nothing yet. */
     public HubView(Retention retention) {
@@ -39,11 +45,8 @@ public final class HubView {
      * @param ready since when that process has known what other hubs know
      */
     public void opened(long process, long ready) {
-        stale.putAll(current);
-        current.clear();
         if (hub != process) {
             since = ready;
-            earlier.addAll(stale.keySet());
         }
         hub = process;
         connected = true;
@@ -52,11 +55,10 @@ public final class HubView {
 
     /** Ends the session. */
     public void closed(long now) {
-        stale.putAll(current);
+        current.forEach((node, record) -> stale.put(node, new Stale(record, hub, now)));
         current.clear();
         connected = false;
         complete = false;
-        closed = now;
     }
 
     /**
@@ -80,38 +82,30 @@ public final class HubView {
         }
         if (all) {
             complete = true;
-            Set<String> ended = new HashSet<>(stale.keySet());
-            ended.removeAll(earlier);
-            stale.keySet().removeAll(ended);
-            changed.addAll(ended);
+            stale.values().removeIf(each -> each.hub == hub && changed.add(each.record.node()));
         }
         return changed;
     }
 
     /**
-     * Forgets what was sent before the session broke, once its time has passed.
+     * Forgets what was sent before a session broke, once its time has passed.
      *
      * @param reached when another hub was reached, at the earliest
-     * @param witness whether a hub is reached that was there before the session broke: it would know of a node that is away
+     * @param witness whether a hub is reached that was there before the session broke, at the given time: it would know of a node that is away
      * @return the nodes of which this changes what is known
      */
-    public Set<String> expire(long now, long reached, boolean witness) {
+    public Set<String> expire(long now, long reached, LongPredicate witness) {
         Set<String> gone = new HashSet<>();
-        stale.values().removeIf(record -> {
-            long begin = Math.max(closed, reached);
-            boolean over = now - begin >= (witness ? retention.silent() : retention.of(record)).toNanos();
-            if (over) {
-                gone.add(record.node());
-            }
-            return over;
+        stale.values().removeIf(each -> {
+            long begin = Math.max(each.closed, reached);
+            Duration time = witness.test(each.closed) ? retention.silent() : retention.of(each.record);
+            return now - begin >= time.toNanos() && gone.add(each.record.node());
         });
-        earlier.removeAll(gone);
         return gone;
     }
 
     /** Forgets a node whose record this hub does not have now. */
     public boolean forgetStale(String node) {
-        earlier.remove(node);
         return stale.remove(node) != null;
     }
 
@@ -129,7 +123,7 @@ public final class HubView {
 
     /** Returns what the hub sent about a node before its session broke. */
     public Optional<NodeRecord> stale(String node) {
-        return Optional.ofNullable(stale.get(node));
+        return Optional.ofNullable(stale.get(node)).map(Stale::record);
     }
 
     /** Returns the nodes whose records the hub sent, now or before its session broke. */
@@ -155,8 +149,8 @@ public final class HubView {
     }
 
     /** Returns whether this hub is reached, has sent all its records, and was there when a session of another broke. */
-    public boolean isWitness(HubView of) {
-        return connected && complete && since < of.closed;
+    public boolean isWitness(long closed) {
+        return connected && complete && since < closed;
     }
 
     /** Returns whether nothing is known from this hub. */

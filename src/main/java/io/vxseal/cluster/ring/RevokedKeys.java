@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,7 +45,9 @@ final class RevokedKeys {
     boolean revoke(KeyRing ring) {
         Set<Integer> all = tags(ring);
         boolean added = !tags.containsAll(all);
-        tags = all;
+        Set<Integer> now = new HashSet<>(all);
+        now.addAll(later(all));
+        tags = now.size() <= MOST ? Set.copyOf(now) : all;
         revoked = added ? Optional.of(timer.nanoTime()) : revoked;
         return added;
     }
@@ -65,15 +68,24 @@ final class RevokedKeys {
         return true;
     }
 
-    /** Takes another ring in force: adds the keys that it names as revoked, and forgets those that it does not have. */
+    /** Takes another ring in force: adds the keys that it names as revoked, and forgets those of earlier rings. */
     void inForce(SignedRing ring) {
+        Set<Integer> all = tags(ring.keys());
+        Set<Integer> later = later(all);
         Set<Integer> now = new HashSet<>(tags);
         now.addAll(ring.revoked());
-        now.retainAll(tags(ring.keys()));
-        if (now.isEmpty() && !tags.isEmpty()) {
+        now.retainAll(all);
+        if (now.isEmpty() && !later.containsAll(tags)) {
             LOG.info("no key is left in the ring that a node has which left the swarm");
         }
+        now.addAll(later);
         tags = Set.copyOf(now);
+    }
+
+    /** Returns the tags that another manager named and that are of a ring yet to come: tags grow. */
+    private Set<Integer> later(Set<Integer> ring) {
+        int greatest = ring.stream().mapToInt(Integer::intValue).max().orElse(Integer.MAX_VALUE);
+        return tags.stream().filter(tag -> tag > greatest).collect(Collectors.toSet());
     }
 
     /** Returns the revoked keys that a ring has. */

@@ -241,7 +241,7 @@ public final class RingKeeper implements Rings {
             throw new RefusedException(Refusal.RING_VERSION, "%s, which is far ahead of %s".formatted(theirs, signed.orElseThrow()));
         }
         if (!isManager.test(theirs.mark().author())) {
-            unlisted.keep(theirs, mark());
+            unlisted.keep(theirs, mark(), timer.nanoTime());
             throw new RefusedException(Refusal.RING_AUTHOR, "%s, whose author is no manager of the swarm now".formatted(theirs));
         }
         boolean earlier = isOfEarlierTime(theirs);

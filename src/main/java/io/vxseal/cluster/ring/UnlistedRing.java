@@ -1,6 +1,9 @@
 package io.vxseal.cluster.ring;
 
 import io.vxseal.cluster.message.RingMark;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 
@@ -12,7 +15,17 @@ final class UnlistedRing {
     /** Most versions by which a ring of a former manager is outdone; the outdoing has to stay within every node's longest step. */
     static final long LONGEST_CONTEST = 1000;
 
+    /**
+     * Time from an author's first such ring in which more of its are kept. Until then every node has the new list of managers, so later ones are taken
+     * nowhere, and would but move the versions.
+     */
+    static final Duration CONTESTED = Duration.ofMinutes(10);
+
+    private static final int MOST_AUTHORS = 64;
+
     private final Predicate<String> isManager;
+    /** When the first ring of each author came. */
+    private final Map<String, Long> authors = new LinkedHashMap<>();
     private Optional<SignedRing> newest = Optional.empty();
     /** One that is far ahead does not take its place: it may have been taken elsewhere all the same. */
     private Optional<SignedRing> newestNear = Optional.empty();
@@ -22,8 +35,15 @@ final class UnlistedRing {
         this.isManager = isManager;
     }
 
-    /** Keeps a ring, unless a newer one is kept. */
-    void keep(SignedRing ring, RingMark inForce) {
+    /** Keeps a ring, unless a newer one is kept, or its author was listed long ago. */
+    void keep(SignedRing ring, RingMark inForce, long now) {
+        String author = ring.mark().author();
+        if (!authors.containsKey(author) && authors.size() == MOST_AUTHORS) {
+            authors.remove(authors.keySet().iterator().next());
+        }
+        if (now - authors.computeIfAbsent(author, _ -> now) >= CONTESTED.toNanos()) {
+            return;
+        }
         newest = newer(newest, ring);
         if (isNear(ring, inForce)) {
             newestNear = newer(newestNear, ring);
@@ -42,6 +62,7 @@ final class UnlistedRing {
     Optional<SignedRing> takeListed() {
         Predicate<SignedRing> isListed = ring -> isManager.test(ring.mark().author());
         Optional<SignedRing> listed = newest.filter(isListed).or(() -> newestNear.filter(isListed));
+        authors.keySet().removeIf(isManager);
         newest = newest.filter(isListed.negate());
         newestNear = newestNear.filter(isListed.negate());
         return listed;

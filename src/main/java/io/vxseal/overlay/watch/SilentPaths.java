@@ -14,7 +14,7 @@ import java.util.Map;
  */
 final class SilentPaths {
     /** Time without an answer, which a container that takes a moment to answer does not reach. */
-    static final Duration SILENCE = Duration.ofSeconds(15);
+    static final Duration SILENCE = Duration.ofSeconds(10);
 
     /** A retry or two is no traffic yet. */
     static final int LEAST_PACKETS = 4;

@@ -10,10 +10,13 @@ import io.vxseal.cluster.record.NodeRecord;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -81,5 +84,33 @@ class RecordFileTest {
         write(records);
         assertThat(Files.size(file())).isBetween(RecordFile.LIMIT / 2L, (long) RecordFile.LIMIT);
         assertThat(read()).contains(small).hasSizeBetween(10, 90);
+    }
+
+    /** A node that was a worker for a week, say, is a manager again. */
+    @Test
+    void oldRecordsAreNotRead() throws IOException {
+        write(List.of(worker("w1", 5, 1, endpoint(2))));
+        Files.setLastModifiedTime(file(), FileTime.from(Instant.now().minus(RecordFile.OLD.minusMinutes(1))));
+        assertThat(read()).hasSize(1);
+        Files.setLastModifiedTime(file(), FileTime.from(Instant.now().minus(RecordFile.OLD.plusMinutes(1))));
+        assertThat(read()).isEmpty();
+    }
+
+    @Test
+    void keepsTheListOfNodes() throws IOException {
+        NodeList nodes = new NodeList(Set.of("m1", "w1"), Set.of("w2"));
+        try (RecordFile file = new RecordFile(folder)) {
+            assertThat(file.readNodes()).as("before the first write").isEqualTo(NodeList.NONE);
+            file.writeNodes(nodes);
+        }
+        try (RecordFile file = new RecordFile(folder)) {
+            assertThat(file.readNodes()).isEqualTo(nodes);
+            Path path = folder.resolve("nodes");
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path))).isEqualTo("rw-------");
+            Files.write(path, new byte[] {(byte) 0xff});
+            assertThat(file.readNodes()).as("damaged").isEqualTo(NodeList.NONE);
+            Files.write(path, new byte[RecordFile.LIMIT + 1]);
+            assertThat(file.readNodes()).as("more than is ever written").isEqualTo(NodeList.NONE);
+        }
     }
 }

@@ -12,14 +12,14 @@ import org.junit.jupiter.api.Test;
 class RemovedNodesTest {
     private static final long BEHIND = RemovedNodes.BEHIND.toNanos();
 
-    private final RemovedNodes removed = new RemovedNodes("m1");
+    private final RemovedNodes removed = new RemovedNodes("m1", NodeList.NONE);
     private final Set<String> connected = new HashSet<>();
 
     /** Gives it a list with m1 and these nodes. */
     private Set<String> list(long time, String... nodes) {
         Set<String> all = new HashSet<>(List.of(nodes));
         all.add("m1");
-        return removed.listed(all, connected, time);
+        return removed.listed(all, connected, time).removed();
     }
 
     private static Message.Records words(boolean complete, String... removed) {
@@ -97,8 +97,8 @@ class RemovedNodesTest {
     @Test
     void listWithoutThisNodeCountsForNothing() {
         list(0, "w1");
-        assertThat(removed.listed(Set.of(), connected, 1)).isEmpty();
-        assertThat(removed.listed(Set.of("other"), connected, 2)).isEmpty();
+        assertThat(removed.listed(Set.of(), connected, 1)).isEqualTo(RemovedNodes.Change.NONE);
+        assertThat(removed.listed(Set.of("other"), connected, 2)).isEqualTo(RemovedNodes.Change.NONE);
         assertThat(list(3, "w1")).isEmpty();
     }
 
@@ -160,5 +160,45 @@ class RemovedNodesTest {
             list(2L * number + 1);
         }
         assertThat(removed.all()).hasSize(RemovedNodes.MOST).doesNotContain("w0").contains("w1");
+    }
+
+    @Test
+    void nodeThatIsRemovedWhileThePluginIsDownIsFoundByTheListBefore() {
+        list(0, "w1", "w2");
+        list(1, "w2");
+        RemovedNodes next = new RemovedNodes("m1", removed.list());
+        assertThat(next.byEngine()).containsExactly("w1");
+        assertThat(next.listed(Set.of("m1"), connected, 0).byEngine()).containsExactly("w2");
+        assertThat(next.listed(Set.of("m1", "w1"), connected, 1).removed()).as("restored").containsExactly("w1");
+    }
+
+    @Test
+    void listOfAnotherSwarmIsForgotten() {
+        list(0, "w1");
+        list(1);
+        RemovedNodes elsewhere = new RemovedNodes("m9", removed.list());
+        assertThat(elsewhere.all()).isEmpty();
+        assertThat(elsewhere.listed(Set.of("m9"), connected, 0)).isEqualTo(RemovedNodes.Change.NONE);
+    }
+
+    /** The other hub may end, or be a manager's no more. */
+    @Test
+    void ownListsWordIsToldThoughAnotherHubSaidTheSameBefore() {
+        list(0, "w1");
+        removed.hubOpened("m2", 7, 0);
+        removed.received("m2", words(true, "w1"));
+        RemovedNodes.Change change = removed.listed(Set.of("m1"), connected, 1);
+        assertThat(change.removed()).isEmpty();
+        assertThat(change.byEngine()).containsExactly("w1");
+    }
+
+    @Test
+    void wordOfPresentProcessIsNotTakenBackWithThatOfTheEarlier() {
+        removed.hubOpened("m2", 7, 0);
+        removed.received("m2", words(true, "w1"));
+        removed.hubOpened("m2", 8, 1);
+        removed.received("m2", words(true, "w2"));
+        assertThat(list(BEHIND + 1, "w1", "w2")).containsExactly("w1");
+        assertThat(removed.all()).containsExactly("w2");
     }
 }

@@ -37,7 +37,7 @@ abstract class RingsWithoutKeys implements Rings {
     }
 
     @Override
-    public final Set<Integer> revoked() {
+    public Set<Integer> revoked() {
         return Set.of();
     }
 

@@ -40,7 +40,7 @@ class AdmissionTest {
         Admission.Entry displaced = enter(A, 0);
         List<Admission.Entry> others = List.of(enter(A, 1), enter(A, 2), enter(A, 3));
         admission.leave(displaced);
-        others.forEach(entry -> admission.settle(entry, 3));
+        others.forEach(entry -> admission.settle(entry, "a", 3));
         enter(A, 4);
         assertThat(admission.enter(A, 5)).as("a fifth connection").isEqualTo(new Admission.Answer.Refuse(Refusal.CONNECTIONS_OF_SOURCE));
     }
@@ -48,7 +48,7 @@ class AdmissionTest {
     @Test
     void boundsConnectionsOfSourceSessionsIncluded() {
         for (int i = 0; i < 4; i++) {
-            admission.settle(enter(A, i), i);
+            admission.settle(enter(A, i), "a", i);
         }
         assertThat(admission.enter(A, 4)).isEqualTo(new Admission.Answer.Refuse(Refusal.CONNECTIONS_OF_SOURCE));
         enter(B, 4);
@@ -94,7 +94,7 @@ class AdmissionTest {
     void newcomersWaitAsLongAsSessionsLatelyTook() {
         for (int i = 0; i < 50; i++) {
             Admission.Entry slow = enter(A, 0);
-            admission.settle(slow, SECOND);
+            admission.settle(slow, "slow", SECOND);
             admission.leave(slow);
         }
         for (int i = 0; i < 6; i++) {
@@ -126,13 +126,13 @@ class AdmissionTest {
     @Test
     void sessionsCountForTheirAddressNotForItsPrefix() {
         for (int i = 0; i < 8; i++) {
-            admission.settle(enter(InetAddress.ofLiteral("2001:db8::" + i), i), i);
+            admission.settle(enter(InetAddress.ofLiteral("2001:db8::" + i), i), "w" + i, i);
         }
         InetAddress busy = InetAddress.ofLiteral("2001:db8::1");
         admission.leave(enter(busy, 9));
         Admission other = new Admission(new Admission.Limits(3, 6, SECOND, 15 * SECOND, 4, 10, 5, 5));
         for (int i = 0; i < 4; i++) {
-            other.settle(((Admission.Answer.Enter) other.enter(busy, i)).entry(), i);
+            other.settle(((Admission.Answer.Enter) other.enter(busy, i)).entry(), "busy", i);
         }
         assertThat(other.enter(busy, 9)).isEqualTo(new Admission.Answer.Refuse(Refusal.CONNECTIONS_OF_SOURCE));
     }
@@ -142,7 +142,7 @@ class AdmissionTest {
         Admission.Entry first = enter(A, 0);
         Admission.Entry settled = enter(A, 0);
         enter(B, 4 * SECOND);
-        admission.settle(settled, 0);
+        admission.settle(settled, "a", 0);
         assertThat(admission.overdue(5 * SECOND, 4 * SECOND)).containsExactly(first);
     }
 
@@ -163,7 +163,7 @@ class AdmissionTest {
     /** Has the address authenticate a session, which ends. */
     private static void makeKnown(Admission to, InetAddress address) {
         Admission.Entry session = enter(to, address, 0);
-        to.settle(session, 0);
+        to.settle(session, address.toString(), 0);
         to.leave(session);
     }
 
@@ -185,7 +185,7 @@ class AdmissionTest {
             assertThat(displacedBy(wide, stranger(i), i * SECOND)).isNotEqualTo(Optional.of(second));
         }
         assertThat(wide.overdue(300 * SECOND, 0)).contains(second).hasSize(8);
-        wide.settle(second, 300 * SECOND);
+        wide.settle(second, "a", 300 * SECOND);
     }
 
     @Test
@@ -248,5 +248,56 @@ class AdmissionTest {
         assertThat(wide.attempt(known, 0)).isTrue();
         assertThat(displacedBy(wide, known, 0)).as("room for all").isEmpty();
         assertThat(wide.overdue(SECOND, 0)).hasSize(4);
+    }
+
+    /** One worker, a session a second, from an address of its /64 each. */
+    @Test
+    void addressesOfOneNodeDoNotMakeThoseOfOthersForgotten() {
+        makeKnown(wide, A);
+        for (int number = 1; number <= 10_000; number++) {
+            Admission.Entry entry = enter(wide, hostile(number), number * SECOND);
+            wide.settle(entry, "hostile", number * SECOND);
+            wide.leave(entry);
+        }
+        assertThat(wide.isKnown(A)).isTrue();
+        assertThat(wide.isKnown(hostile(10_000))).isTrue();
+        assertThat(wide.isKnown(hostile(10_000 - KnownAddresses.OF_NODE))).isFalse();
+    }
+
+    @Test
+    void addressesOfOneNodeDoNotTakeAllPlacesOfKnownOnes() {
+        Admission admission = new Admission(Admission.Limits.DEFAULT);
+        InetAddress honest = InetAddress.ofLiteral("2001:db8:1::1");
+        makeKnown(admission, honest);
+        for (int number = 1; number <= 100; number++) {
+            Admission.Entry entry = enter(admission, hostile(number), number * SECOND);
+            admission.settle(entry, "hostile", number * SECOND);
+            admission.leave(entry);
+        }
+        for (int number = 1; number <= 100; number++) {
+            admission.enter(hostile(number), 1000 * SECOND);
+        }
+        assertThat(admission.enter(honest, 1000 * SECOND + 1)).isInstanceOf(Admission.Answer.Enter.class);
+    }
+
+    /** Two nodes behind one address. */
+    @Test
+    void addressIsKnownWhileOneNodeUsesIt() {
+        KnownAddresses known = new KnownAddresses();
+        known.add("a", A);
+        known.add("b", A);
+        for (int number = 1; number <= KnownAddresses.OF_NODE; number++) {
+            known.add("a", hostile(number));
+        }
+        assertThat(known.contains(A)).isTrue();
+        for (int number = 0; number < KnownAddresses.MOST_NODES; number++) {
+            known.add("w" + number, stranger(number));
+        }
+        assertThat(known.contains(A)).isFalse();
+        assertThat(known.contains(hostile(1))).isFalse();
+    }
+
+    private static InetAddress hostile(int number) {
+        return InetAddress.ofLiteral("2001:db8::" + Integer.toHexString(number));
     }
 }

@@ -189,6 +189,22 @@ class DirectoryTest {
         assertThat(directory.expire(at(30))).containsExactly(new Removed(peer(endpoint(7), 1)));
     }
 
+    /** The only hub restarts while the node is away; then the session with its new process breaks once more. */
+    @Test
+    void hubIsNoWitnessOfWhatItsEarlierProcessKnew() {
+        tell("m1", 0, away(worker("w1", 1, 1, endpoint(7))));
+        directory.closed("m2", at(9));
+        directory.closed("m1", at(10));
+        directory.opened("m1", 21, at(20));
+        tell("m1", 20);
+        assertThat(directory.expire(at(49))).isEmpty();
+        directory.closed("m1", at(50));
+        directory.opened("m1", 21, at(20));
+        tell("m1", 51);
+        assertThat(directory.expire(at(80))).as("it may be away for ten minutes").isEmpty();
+        assertThat(directory.expire(at(651))).hasSize(1);
+    }
+
     @Test
     void nodeThatTheEngineLostGoesUnlessHubTellsIt() {
         tell("m1", 0, worker("w1", 1, 1, endpoint(7)));

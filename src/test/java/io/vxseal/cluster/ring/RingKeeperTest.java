@@ -422,4 +422,75 @@ class RingKeeperTest {
         byte[] ring = former.sign(m2.mark().version() + ahead, timer.wallTime(), false, m1.keys(), Set.of()).octets();
         assertThatThrownBy(() -> m2.take(ring)).hasMessageContaining("no manager of the swarm now");
     }
+
+    /** Its old certificate signs, and it brings them as a worker. A node that was off for a day takes the ring. */
+    @Test
+    void formerManagerMovesVersionsForTenMinutesOnly() throws RefusedException {
+        keep(m1);
+        m2.take(octets(m1));
+        RingKeeper off = keeper("w1", Role.WORKER);
+        off.take(octets(m1));
+        managers.remove("m1");
+        for (int minute = 0; minute < 24 * 60; minute++) {
+            refuseFormerManagersRing(UnlistedRing.LONGEST_CONTEST);
+            timer.pass(APART);
+            keep(m2);
+        }
+        assertThat(m2.mark().version()).isBetween(5 * UnlistedRing.LONGEST_CONTEST, 12 * UnlistedRing.LONGEST_CONTEST);
+        off.take(octets(m2));
+        assertThat(off.keys()).isEqualTo(m2.keys());
+    }
+
+    /** m3 knows which keys of a ring that is yet to come are revoked, and then hears of the removal itself. */
+    @Test
+    void ownRemovalDoesNotForgetWhatAnotherManagerNamed() throws RefusedException {
+        RingKeeper m3 = managerBehind();
+        keep(m1);
+        m2.take(octets(m1));
+        KeyRing known = m2.keys();
+        m2.onRemoval("w1");
+        m3.onRevocation(m2.revoked());
+        m3.onRemoval("w1");
+        m3.take(octets(m2));
+        rotateAll(m3);
+        assertThat(haveCommonKeys(m3.keys(), known)).isFalse();
+    }
+
+    @Test
+    void ringBetweenDoesNotForgetWhatAnotherManagerNamed() throws RefusedException {
+        RingKeeper m3 = managerBehind();
+        timer.pass(ROTATION);
+        keep(m1);
+        byte[] between = octets(m1);
+        timer.pass(ROTATION);
+        keep(m1);
+        m2.take(octets(m1));
+        KeyRing known = m2.keys();
+        m2.onRemoval("w1");
+        m3.onRevocation(m2.revoked());
+        m3.take(between);
+        m3.take(octets(m2));
+        rotateAll(m3);
+        assertThat(haveCommonKeys(m3.keys(), known)).isFalse();
+    }
+
+    /** Returns a third manager, which has the first ring and misses the next ones. */
+    private RingKeeper managerBehind() throws RefusedException {
+        managers.add("m3");
+        RingKeeper m3 = keeper("m3", Role.MANAGER);
+        keep(m1);
+        m3.take(octets(m1));
+        m1.onRemoval("w1");
+        timer.pass(APART);
+        return m3;
+    }
+
+    /** Lets it make as many rings as it takes until no key is revoked. */
+    private void rotateAll(RingKeeper keeper) {
+        for (int rotation = 1; rotation <= 6; rotation++) {
+            timer.pass(APART);
+            keep(keeper);
+        }
+        assertThat(keeper.isRotationRequested()).isFalse();
+    }
 }

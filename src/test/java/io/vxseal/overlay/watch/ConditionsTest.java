@@ -99,14 +99,14 @@ class ConditionsTest {
             sealed++;
             pass(1);
         }
-        assertThat(log).containsExactly("26 begin path_silent 192.0.2.12");
+        assertThat(log).containsExactly("21 begin path_silent 192.0.2.12");
         assertThat(conditions.current()).singleElement().satisfies(condition -> {
-            assertThat(condition.since()).isEqualTo(START.plusSeconds(26));
+            assertThat(condition.since()).isEqualTo(START.plusSeconds(21));
             assertThat(condition.text()).contains("192.0.2.12", "ESP");
         });
         opened++;
         pass(5);
-        assertThat(log).containsExactly("26 begin path_silent 192.0.2.12", "51 end path_silent 192.0.2.12");
+        assertThat(log).containsExactly("21 begin path_silent 192.0.2.12", "51 end path_silent 192.0.2.12");
     }
 
     /** TCP tries again ever more rarely. */
@@ -117,7 +117,7 @@ class ConditionsTest {
             sealed++;
             pass(pause);
         }
-        assertThat(log).containsExactly("17 begin path_silent 192.0.2.12");
+        assertThat(log).containsExactly("12 begin path_silent 192.0.2.12");
     }
 
     @Test
@@ -128,7 +128,7 @@ class ConditionsTest {
             pass(1);
         }
         pass(400);
-        assertThat(log).containsExactly("17 begin path_silent 192.0.2.12", "331 end path_silent 192.0.2.12");
+        assertThat(log).containsExactly("12 begin path_silent 192.0.2.12", "331 end path_silent 192.0.2.12");
     }
 
     @Test
