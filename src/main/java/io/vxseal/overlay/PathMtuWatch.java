@@ -60,16 +60,8 @@ final class PathMtuWatch {
         Set<String> nodes = new HashSet<>(inUse.nodes());
         lost.keySet().forEach(path -> nodes.add(path.node));
         List<Way> now = nodes.isEmpty() ? List.of() : lock.locked(() -> ways.largest(nodes));
-        // One way to each node: what was lost as long as it is, else the one that was tried longest ago.
-        Comparator<Way> longestAgo = Comparator.comparing(way -> tried.getOrDefault(Path.of(way), Long.MIN_VALUE));
-        Map<String, Way> byNode = new TreeMap<>();
-        now.stream().sorted(Comparator.<Way, Boolean>comparing(way -> !isLost(way)).thenComparing(longestAgo).thenComparing(Way::network))
-                .forEach(way -> byNode.putIfAbsent(way.node(), way));
-        List<Way> chosen = byNode.values().stream().sorted(longestAgo).toList();
-        List<Way> trials = Stream.concat(chosen.stream().filter(this::isLost).limit(MOST_PATHS),
-                chosen.stream().filter(way -> !isLost(way)).limit(MOST_PATHS)).toList();
         try {
-            new PathMtuCheck(host.pins(), PATIENCE, AGAIN, way -> inUse.sending(way.node())).run(trials).forEach(this::take);
+            new PathMtuCheck(host.pins(), PATIENCE, AGAIN, way -> inUse.sending(way.node())).run(choose(now)).forEach(this::take);
         } catch (IOException failure) {
             errors.add("watching the paths", failure.getMessage());
         } catch (InterruptedException stopped) {
@@ -78,6 +70,17 @@ final class PathMtuWatch {
         Set<Path> paths = new HashSet<>(now.stream().map(Path::of).toList());
         lost.keySet().retainAll(paths);
         tried.keySet().retainAll(paths);
+    }
+
+    /** Returns one way to each node: one on which packets were lost, as long as they are, else the one that was tried longest ago. */
+    private List<Way> choose(List<Way> now) {
+        Comparator<Way> longestAgo = Comparator.comparing(way -> tried.getOrDefault(Path.of(way), Long.MIN_VALUE));
+        Map<String, Way> byNode = new TreeMap<>();
+        now.stream().sorted(Comparator.<Way, Boolean>comparing(way -> !isLost(way)).thenComparing(longestAgo).thenComparing(Way::network))
+                .forEach(way -> byNode.putIfAbsent(way.node(), way));
+        List<Way> chosen = byNode.values().stream().sorted(longestAgo).toList();
+        return Stream.concat(chosen.stream().filter(this::isLost).limit(MOST_PATHS),
+                chosen.stream().filter(way -> !isLost(way)).limit(MOST_PATHS)).toList();
     }
 
     private boolean isLost(Way way) {

@@ -37,7 +37,7 @@ class KernelTest {
     private static final String LONG_CLASS = "io.vxseal.overlay.ProtectionSequenceTest";
     private static final String LONG_TEST = LONG_CLASS + "#neverSendsInClearOnKernelWithEsp(int)";
     /** Sequences of it; {@code ./test --soak} plays all 20. */
-    private static final int RUNS = Integer.getInteger("vxseal.sequences", 8);
+    private static final int RUNS = Integer.getInteger("vxseal.sequences", 4);
 
     @Test
     void passesEspTestsOnStockKernel(Lab lab) throws IOException {

@@ -27,9 +27,8 @@ import org.junit.jupiter.api.TestInstance;
 
 /**
  * Stacks like those that people run, each once on the built-in driver and once on the plugin, with the driver's lines changed and nothing
- * else. Their containers observe the same.
+ * else. Their containers observe the same. Two of them in {@code ./test}, all in {@code ./test --stacks}.
  */
-@Tag("stacks")
 @Laboratory(installed = true)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class StacksTest {
@@ -45,11 +44,13 @@ class StacksTest {
     }
 
     @Test
+    @Tag("stacks")
     void votingApplicationBehavesAsOnBuiltInDriver(Lab lab) {
         compare(lab, "voting", stack -> List.of(stack.observe()));
     }
 
     @Test
+    @Tag("stacks")
     void databaseOnInternalNetworkBehavesAsOnBuiltInDriver(Lab lab) {
         compare(lab, "database", stack -> {
             for (Guest guest : lab.guests()) {
@@ -60,6 +61,7 @@ class StacksTest {
     }
 
     @Test
+    @Tag("stacks")
     void reverseProxyBehavesAsOnBuiltInDriver(Lab lab) {
         compare(lab, "proxy", stack -> {
             List<Observations> all = new ArrayList<>(List.of(stack.observe()));
@@ -81,6 +83,7 @@ class StacksTest {
     }
 
     @Test
+    @Tag("stacks")
     void monitoringBehavesAsOnBuiltInDriver(Lab lab) {
         compare(lab, "monitoring", stack -> List.of(stack.observe()));
     }
@@ -103,6 +106,7 @@ class StacksTest {
 
     /** Each service is updated twice: to have both networks, then to have the plugin's alone. */
     @Test
+    @Tag("stacks")
     void stackThatMovesToPluginFailsNoRequest(Lab lab) {
         String before = read("moving");
         try (Stack stack = Stack.deploy(lab, "moving", before)) {
