@@ -1,10 +1,8 @@
 package io.vxseal.check;
 
-import io.vxseal.address.MacAddress;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.packet.EchoFrame;
 import java.io.IOException;
-import java.net.Inet4Address;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,9 +25,6 @@ import java.util.concurrent.Executors;
 public record PathCheck(Path pins, Duration patience, Duration limit) {
     private static final String CHECK = "path";
 
-    /** Octets of the smallest requests' IPv4 packets. */
-    static final int SMALL = 64;
-
     /** Containers that are asked: one may be ignoring echo requests. */
     private static final int MOST_ASKED = 3;
 
@@ -44,20 +39,6 @@ public record PathCheck(Path pins, Duration patience, Duration limit) {
     public PathCheck(Path pins, Duration patience) {
         this(pins, patience, LIMIT);
     }
-
-    /** A container's end of a network. */
-    public record Endpoint(MacAddress mac, Inet4Address address) {}
-
-    /**
-     * A way to another node.
-     *
-     * @param node its address
-     * @param network id of a network with containers on both nodes
-     * @param vni of the network's subnet that these containers are in
-     * @param here a container of this node
-     * @param there containers of the other one
-     */
-    public record Way(String node, String network, boolean encrypted, int vni, Endpoint here, List<Endpoint> there) {}
 
     /**
      * What was found on a way.
@@ -94,53 +75,53 @@ public record PathCheck(Path pins, Duration patience, Duration limit) {
 
     private Finding check(Way way) {
         try {
-            Optional<Namespace> opened = Namespace.open(pins.resolve(way.network));
+            Optional<Namespace> opened = Namespace.open(pins.resolve(way.network()));
             if (opened.isEmpty()) {
-                return Finding.unfit(CHECK, "network %s has no namespace in %s".formatted(way.network, pins),
+                return Finding.unfit(CHECK, "network %s has no namespace in %s".formatted(way.network(), pins),
                         "docker plugin disable --force vxseal && docker plugin enable vxseal");
             }
             try (Namespace namespace = opened.get()) {
                 return check(way, namespace);
             }
         } catch (IOException failure) {
-            return Finding.unfit(CHECK, "node %s could not be asked: %s".formatted(way.node, failure.getMessage()), "vxseal status");
+            return Finding.unfit(CHECK, "node %s could not be asked: %s".formatted(way.node(), failure.getMessage()), "vxseal status");
         }
     }
 
     private Finding check(Way way, Namespace namespace) throws IOException {
         Optional<WaySocket> opened = WaySocket.open(namespace, way);
         if (opened.isEmpty()) {
-            return Finding.unfit(CHECK, "the VXLAN device of network %s is down or missing".formatted(way.network), "vxseal status");
+            return Finding.unfit(CHECK, "the VXLAN device of network %s is down or missing".formatted(way.network()), "vxseal status");
         }
         try (WaySocket socket = opened.get()) {
-            for (Endpoint there : way.there.subList(0, Math.min(MOST_ASKED, way.there.size()))) {
-                Echo echo = new Echo(socket, socket.echo(way.here, there), patience);
-                if (echo.answers(SMALL, ATTEMPTS)) {
+            for (Way.Endpoint there : way.there().subList(0, Math.min(MOST_ASKED, way.there().size()))) {
+                Echo echo = new Echo(socket, socket.echo(way.here(), there), patience);
+                if (echo.answers(WaySocket.SMALL, ATTEMPTS)) {
                     return judge(way, socket.mtu(), echo);
                 }
             }
         }
         return Finding.unfit(CHECK,
                 "node %s: none of %d containers answers what is sent to it by %s, over network %s".formatted(
-                        way.node, Math.min(MOST_ASKED, way.there.size()), protocol(way), way.network),
+                        way.node(), Math.min(MOST_ASKED, way.there().size()), protocol(way), way.network()),
                 "open %s between the nodes, in both directions (if those containers answer pings at all)".formatted(protocol(way)));
     }
 
     private static Finding judge(Way way, int mtu, Echo echo) {
-        int largest = echo.answers(mtu, ATTEMPTS) ? mtu : echo.largest(SMALL, mtu);
+        int largest = echo.answers(mtu, ATTEMPTS) ? mtu : echo.largest(WaySocket.SMALL, mtu);
         if (largest == mtu) {
             return Finding.fit(CHECK, "node %s: packets of up to %d octets pass there and back, by %s".formatted(
-                    way.node, mtu, protocol(way)));
+                    way.node(), mtu, protocol(way)));
         }
         return Finding.unfit(CHECK,
                 "node %s: packets of up to %d octets pass, and network %s promises its containers %d".formatted(
-                        way.node, largest, way.network, mtu),
+                        way.node(), largest, way.network(), mtu),
                 "raise the MTU between the nodes by %1$d, or create the network with com.docker.network.driver.mtu lower by %1$d"
                         .formatted(mtu - largest));
     }
 
     private static String protocol(Way way) {
-        return way.encrypted ? "ESP (IP protocol 50)" : "UDP on the VXLAN port";
+        return way.encrypted() ? "ESP (IP protocol 50)" : "UDP on the VXLAN port";
     }
 
     /** Requests to one container. */

@@ -1,6 +1,5 @@
 package io.vxseal.check;
 
-import io.vxseal.check.PathCheck.Way;
 import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
@@ -186,7 +185,7 @@ public record PathMtuCheck(Path pins, Duration patience, Duration again, Consume
         }
 
         void sendSmall(Trial trial, int number) {
-            send(trial, number, PathCheck.SMALL);
+            send(trial, number, WaySocket.SMALL);
         }
 
         void sendLarge(Trial trial, int number) {

@@ -1,7 +1,6 @@
 package io.vxseal.check;
 
-import io.vxseal.check.PathCheck.Endpoint;
-import io.vxseal.check.PathCheck.Way;
+import io.vxseal.check.Way.Endpoint;
 import io.vxseal.kernel.firewall.SealedPriority;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
@@ -17,6 +16,9 @@ import java.util.concurrent.ThreadLocalRandom;
 
 /** A socket on a network's VXLAN device that sends echo requests to containers of other nodes and receives their replies. */
 final class WaySocket implements AutoCloseable {
+    /** Octets of the smallest requests' IPv4 packets. */
+    static final int SMALL = 64;
+
     private final FrameSocket socket;
     private final int mtu;
     private final int identifier;

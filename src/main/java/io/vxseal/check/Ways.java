@@ -1,7 +1,6 @@
 package io.vxseal.check;
 
-import io.vxseal.check.PathCheck.Endpoint;
-import io.vxseal.check.PathCheck.Way;
+import io.vxseal.check.Way.Endpoint;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

@@ -5,6 +5,7 @@ import io.vxseal.check.Finding;
 import io.vxseal.check.HostCheck;
 import io.vxseal.check.PathCheck;
 import io.vxseal.check.PortCheck;
+import io.vxseal.check.Way;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.swarm.ManagerAddresses;
 import java.io.IOException;
@@ -40,7 +41,7 @@ record Checks(RunningPlugin plugin, HostOptions options) {
         KnownSwarm swarm = known.get();
         findings.addAll(swarm.findings());
         findings.addAll(new PortCheck(options.clusterPort, PATIENCE).run(swarm.managers()));
-        List<PathCheck.Way> ways = swarm.ways();
+        List<Way> ways = swarm.ways();
         if (ways.isEmpty()) {
             findings.add(new Finding("path", true, "not checked: no other node has containers on a network that has some here", ""));
         }

@@ -5,7 +5,7 @@ import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.check.Finding;
 import io.vxseal.check.HostCheck;
-import io.vxseal.check.PathCheck;
+import io.vxseal.check.Way;
 import io.vxseal.check.Ways;
 import io.vxseal.swarm.ManagerAddresses;
 import java.net.Inet4Address;
@@ -99,7 +99,7 @@ record KnownSwarm(JsonNode status, ManagerAddresses.Listing listed) {
     }
 
     /** Returns one way by encrypted networks and one by plain ones to each node that has containers on a network of this node. */
-    List<PathCheck.Way> ways() {
+    List<Way> ways() {
         Ways ways = new Ways();
         for (JsonNode network : status.path(NETWORKS)) {
             if (network.path("up").asBoolean()) {
@@ -111,12 +111,12 @@ record KnownSwarm(JsonNode status, ManagerAddresses.Listing listed) {
 
     private static void add(Ways ways, JsonNode network, JsonNode subnet) {
         Cidr pool = Cidr.parse(subnet.path("pool").asText());
-        List<PathCheck.Endpoint> here = new ArrayList<>();
-        Map<String, List<PathCheck.Endpoint>> there = new LinkedHashMap<>();
+        List<Way.Endpoint> here = new ArrayList<>();
+        Map<String, List<Way.Endpoint>> there = new LinkedHashMap<>();
         for (JsonNode endpoint : network.path("endpoints")) {
             if (Cidr.parse(endpoint.path(ADDRESS).asText()).address() instanceof Inet4Address address && pool.contains(address)
                     && endpoint.path("joined").asBoolean()) {
-                var end = new PathCheck.Endpoint(MacAddress.parse(endpoint.path("mac").asText()), address);
+                var end = new Way.Endpoint(MacAddress.parse(endpoint.path("mac").asText()), address);
                 boolean isHere = endpoint.path("here").asBoolean();
                 (isHere ? here : there.computeIfAbsent(endpoint.path("node").asText(), _ -> new ArrayList<>())).add(end);
             }

@@ -1,6 +1,6 @@
 package io.vxseal.overlay;
 
-import io.vxseal.check.PathCheck;
+import io.vxseal.check.Way;
 import io.vxseal.check.Ways;
 import io.vxseal.peers.Peer;
 import java.net.Inet4Address;
@@ -27,7 +27,7 @@ final class NetworkWays {
     }
 
     /** Returns the ways to all nodes. */
-    List<PathCheck.Way> all() {
+    List<Way> all() {
         Ways ways = new Ways();
         for (Attachment attachment : networks.all()) {
             if (attachment.isUp()) {
@@ -41,8 +41,8 @@ final class NetworkWays {
     }
 
     /** Returns, for each of these nodes, the encrypted ways whose networks promise the largest packets. */
-    List<PathCheck.Way> largest(Set<String> nodes) {
-        Map<String, List<PathCheck.Way>> byNode = new HashMap<>();
+    List<Way> largest(Set<String> nodes) {
+        Map<String, List<Way>> byNode = new HashMap<>();
         Map<String, Integer> mtus = new HashMap<>();
         for (Attachment attachment : networks.all()) {
             if (!attachment.isUp() || !attachment.network.encrypted()) {
@@ -50,7 +50,7 @@ final class NetworkWays {
             }
             int mtu = attachment.network.linkMtu();
             for (Subnet subnet : attachment.network.subnets()) {
-                List<PathCheck.Endpoint> here = here(attachment, subnet);
+                List<Way.Endpoint> here = here(attachment, subnet);
                 if (here.isEmpty()) {
                     continue;
                 }
@@ -60,7 +60,7 @@ final class NetworkWays {
                         byNode.put(node, new ArrayList<>());
                     }
                     if (mtu == mtus.getOrDefault(node, 0)) {
-                        byNode.getOrDefault(node, new ArrayList<>()).add(new PathCheck.Way(
+                        byNode.getOrDefault(node, new ArrayList<>()).add(new Way(
                                 node, attachment.id(), true, subnet.vni(), here.getFirst(), List.copyOf(ends)));
                     }
                 });
@@ -69,24 +69,24 @@ final class NetworkWays {
         return byNode.values().stream().flatMap(List::stream).toList();
     }
 
-    private static List<PathCheck.Endpoint> here(Attachment attachment, Subnet subnet) {
-        List<PathCheck.Endpoint> here = new ArrayList<>();
+    private static List<Way.Endpoint> here(Attachment attachment, Subnet subnet) {
+        List<Way.Endpoint> here = new ArrayList<>();
         for (Endpoint endpoint : attachment.endpoints.values()) {
             if (endpoint.joined() && subnet.pool().contains(endpoint.address().address())
                     && endpoint.address().address() instanceof Inet4Address address) {
-                here.add(new PathCheck.Endpoint(endpoint.mac(), address));
+                here.add(new Way.Endpoint(endpoint.mac(), address));
             }
         }
         return here;
     }
 
-    private Map<String, List<PathCheck.Endpoint>> there(Attachment attachment, Subnet subnet, Predicate<String> nodes) {
-        Map<String, List<PathCheck.Endpoint>> there = new LinkedHashMap<>();
+    private Map<String, List<Way.Endpoint>> there(Attachment attachment, Subnet subnet, Predicate<String> nodes) {
+        Map<String, List<Way.Endpoint>> there = new LinkedHashMap<>();
         for (Peer peer : attachment.peers.walk()) {
             String node = peer.vtep().getHostAddress();
             if (nodes.test(node) && local.reaches(peer) && subnet.pool().contains(peer.address().address())
                     && peer.address().address() instanceof Inet4Address address) {
-                there.computeIfAbsent(node, _ -> new ArrayList<>()).add(new PathCheck.Endpoint(peer.mac(), address));
+                there.computeIfAbsent(node, _ -> new ArrayList<>()).add(new Way.Endpoint(peer.mac(), address));
             }
         }
         return there;

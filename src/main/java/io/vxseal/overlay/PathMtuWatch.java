@@ -1,7 +1,7 @@
 package io.vxseal.overlay;
 
-import io.vxseal.check.PathCheck.Way;
 import io.vxseal.check.PathMtuCheck;
+import io.vxseal.check.Way;
 import io.vxseal.overlay.watch.Observation;
 import io.vxseal.overlay.watch.PathsInUse;
 import java.io.IOException;

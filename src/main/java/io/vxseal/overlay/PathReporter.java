@@ -2,6 +2,7 @@ package io.vxseal.overlay;
 
 import io.vxseal.check.Finding;
 import io.vxseal.check.PathCheck;
+import io.vxseal.check.Way;
 import io.vxseal.cluster.record.PathReport;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -30,7 +31,7 @@ final class PathReporter {
 
     /** Checks the paths, some seconds long, without the driver's lock. */
     PathReport report() {
-        List<PathCheck.Way> tried = lock.locked(ways::all);
+        List<Way> tried = lock.locked(ways::all);
         Map<String, PathReport.State> states = new LinkedHashMap<>();
         List<PathReport.Finding> findings = new ArrayList<>();
         for (PathCheck.Outcome outcome : new PathCheck(host.pins(), PATIENCE, LIMIT).outcomes(tried)) {

@@ -27,7 +27,7 @@ class PathCheckTest {
     @TempDir
     private Path folder;
 
-    private final List<PathCheck.Way> sent = new ArrayList<>();
+    private final List<Way> sent = new ArrayList<>();
     private Path pins;
     private TestHost here;
     private TestHost there;
@@ -78,8 +78,8 @@ class PathCheckTest {
         return "02:42:0a:2c:00:0" + number;
     }
 
-    private static PathCheck.Endpoint endpoint(int number) {
-        return new PathCheck.Endpoint(
+    private static Way.Endpoint endpoint(int number) {
+        return new Way.Endpoint(
                 MacAddress.parse(mac(number)), (Inet4Address) InetAddress.ofLiteral("10.44.0." + number));
     }
 
@@ -87,15 +87,15 @@ class PathCheckTest {
         return new PathCheck(pins, Duration.ofMillis(500)).run(List.of(way(2))).getFirst();
     }
 
-    private static PathCheck.Way way(int number) {
-        return new PathCheck.Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(endpoint(number)));
+    private static Way way(int number) {
+        return new Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(endpoint(number)));
     }
 
-    private List<PathMtuCheck.Result> runMtus(PathCheck.Way... ways) throws Exception {
+    private List<PathMtuCheck.Result> runMtus(Way... ways) throws Exception {
         return new PathMtuCheck(pins, Duration.ofMillis(300), Duration.ofMillis(300), sent::add).run(List.of(ways));
     }
 
-    private List<PathMtuCheck.Outcome> checkMtus(PathCheck.Way... ways) throws Exception {
+    private List<PathMtuCheck.Outcome> checkMtus(Way... ways) throws Exception {
         List<PathMtuCheck.Result> results = runMtus(ways);
         assertThat(results).extracting(PathMtuCheck.Result::mtu).containsOnly(MTU);
         assertThat(results).extracting(PathMtuCheck.Result::way).containsExactly(ways);
@@ -140,7 +140,7 @@ class PathCheckTest {
 
     @Test
     void asksAnotherContainerIfOneDoesNotAnswer() {
-        PathCheck.Way way = new PathCheck.Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(endpoint(9), endpoint(2)));
+        Way way = new Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(endpoint(9), endpoint(2)));
         assertThat(new PathCheck(pins, Duration.ofMillis(300)).run(List.of(way)).getFirst()).matches(Finding::fit);
     }
 
@@ -181,8 +181,8 @@ class PathCheckTest {
         containerThere.run("nft add table inet faults");
         containerThere.run(List.of("nft", "add chain inet faults in { type filter hook prerouting priority -300; }"));
         containerThere.run("nft add rule inet faults in ip daddr 10.44.0.3 meta length > 1000 drop");
-        PathCheck.Endpoint second = new PathCheck.Endpoint(MacAddress.parse(mac(2)), (Inet4Address) InetAddress.ofLiteral("10.44.0.3"));
-        PathCheck.Way both = new PathCheck.Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(second, endpoint(2)));
+        Way.Endpoint second = new Way.Endpoint(MacAddress.parse(mac(2)), (Inet4Address) InetAddress.ofLiteral("10.44.0.3"));
+        Way both = new Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(second, endpoint(2)));
         for (int n = 0; n < 5; n++) {
             assertThat(checkMtus(both)).containsExactly(PathMtuCheck.Outcome.PASS);
         }
@@ -194,6 +194,6 @@ class PathCheckTest {
         assertThat(checkMtus(way(2))).containsExactly(PathMtuCheck.Outcome.UNANSWERED);
         networkHere.run("ip link set vx down");
         assertThat(runMtus(way(2))).isEmpty();
-        assertThat(runMtus(new PathCheck.Way("10.55.0.2", "gone", false, VNI, endpoint(1), List.of(endpoint(2))))).isEmpty();
+        assertThat(runMtus(new Way("10.55.0.2", "gone", false, VNI, endpoint(1), List.of(endpoint(2))))).isEmpty();
     }
 }

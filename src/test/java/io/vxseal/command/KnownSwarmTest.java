@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.check.Finding;
 import io.vxseal.check.HostCheck;
-import io.vxseal.check.PathCheck;
+import io.vxseal.check.Way;
 import io.vxseal.swarm.ManagerAddresses;
 import java.net.InetAddress;
 import java.util.List;
@@ -48,7 +48,7 @@ class KnownSwarmTest {
         assertThat(read("{'networks':[" + networks + "]}").ways())
                 .extracting(way -> way.node() + " by " + way.network())
                 .containsExactly("192.0.2.2 by sealed", "192.0.2.3 by sealed", "192.0.2.2 by plain");
-        PathCheck.Way first = read("{'networks':[" + networks + "]}").ways().getFirst();
+        Way first = read("{'networks':[" + networks + "]}").ways().getFirst();
         assertThat(first.vni()).isEqualTo(4097);
         assertThat(first.here().address()).isEqualTo(InetAddress.ofLiteral("10.0.1.2"));
         assertThat(first.there()).extracting(end -> end.mac().toString())

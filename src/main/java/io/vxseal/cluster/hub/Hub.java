@@ -88,7 +88,7 @@ public final class Hub {
         this.recall = new OwnRecall(self, timer, records, sessions, rounds::touch);
         this.reports = new ReportRounds(timer);
         this.checks = new CheckRounds(timer);
-        removed.byEngine().forEach(node -> records.remove(node, timer.nanoTime()));
+        removed.all().forEach(node -> records.remove(node, timer.nanoTime()));
     }
 
     // ---- sessions
@@ -106,6 +106,7 @@ public final class Hub {
             reports.forget(before);
             checks.forget(before);
             before.channel.close("replaced by a newer session");
+            session.hadRing = before.hadRing;
         });
         rounds.changed(records.opened(session.node()));
     }
@@ -228,7 +229,7 @@ public final class Hub {
     /** Keeps the list once all keys of removed nodes are replaced: a process that ends before has its next one find the removal again. */
     private void keepList() {
         NodeList now = removed.list();
-        if (!now.equals(kept) && rings.revoked().isEmpty()) {
+        if (!now.equals(kept) && rings.mark().version() > 0 && rings.revoked().isEmpty()) {
             kept = now;
             store.writeNodes(now);
         }

@@ -21,6 +21,9 @@ final class KeptRecords {
     /** Least time between two writes, for each record: of a thousand nodes all is written every ten seconds at most. */
     private static final Duration INTERVAL = Duration.ofMillis(10);
 
+    /** Time after which records that did not change are written again: the age of what is read is that of the file. */
+    private static final Duration REFRESH = Duration.ofMinutes(10);
+
     private final RecordStore store;
     private final Duration retention;
     private final long began;
@@ -91,7 +94,7 @@ final class KeptRecords {
         // Equal if nothing changed: their order is that of maps, and records that did not change are the same objects.
         List<NodeRecord> all = new ArrayList<>(current.get());
         all.addAll(earlier.values());
-        if (!all.equals(written)) {
+        if (!all.equals(written) || !all.isEmpty() && now - lastWrite >= REFRESH.toNanos()) {
             written = List.copyOf(all);
             lastWrite = now;
             store.write(written);

@@ -119,10 +119,10 @@ public final class RecordFile implements RecordStore, AutoCloseable {
             if (Files.size(nodes) > LIMIT) {
                 throw new IOException("it has %d octets, more than %d".formatted(Files.size(nodes), LIMIT));
             }
-            Map<Boolean, Set<String>> lines = Files.readAllLines(nodes).stream()
-                    .collect(Collectors.partitioningBy(line -> line.startsWith(REMOVED), Collectors.toSet()));
-            return new NodeList(lines.getOrDefault(false, Set.of()), lines.getOrDefault(true, Set.of()).stream()
-                    .map(line -> line.substring(REMOVED.length())).collect(Collectors.toSet()));
+            Map<Boolean, List<String>> lines = Files.readAllLines(nodes).stream()
+                    .collect(Collectors.partitioningBy(line -> line.startsWith(REMOVED)));
+            return new NodeList(Set.copyOf(lines.getOrDefault(false, List.of())), lines.getOrDefault(true, List.of()).stream()
+                    .map(line -> line.substring(REMOVED.length())).toList());
         } catch (NoSuchFileException _) {
             return NodeList.NONE;
         } catch (IOException e) {

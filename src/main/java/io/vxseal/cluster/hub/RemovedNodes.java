@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /**
  * Nodes that were removed from the swarm: by the list of nodes of this manager's engine, if it gives one, and by the word of the other hubs
@@ -47,6 +48,8 @@ final class RemovedNodes {
     /** Nodes that no list had so far, and since when; a node that is away meanwhile has not become a new one. */
     private final Map<String, Long> missing = new LinkedHashMap<>();
     private final Set<String> byEngine = new LinkedHashSet<>();
+    /** What this hub's previous process knew, until a list confirms it: if there is none any more, others are not told. */
+    private final Set<String> byEarlierList = new LinkedHashSet<>();
     private final Map<String, Words> byHub = new HashMap<>();
 
     /** The word of another hub. */
@@ -84,7 +87,7 @@ final class RemovedNodes {
         this.self = self;
         if (before.listed().contains(self)) {
             listed = Set.copyOf(before.listed());
-            byEngine.addAll(before.removed());
+            byEarlierList.addAll(before.removed());
         }
     }
 
@@ -106,7 +109,11 @@ final class RemovedNodes {
         }
         Set<String> before = all();
         Set<String> engineBefore = Set.copyOf(byEngine);
+        byEngine.addAll(byEarlierList);
+        byEarlierList.clear();
         listed.stream().filter(node -> !now.contains(node)).forEach(byEngine::add);
+        // The other hub may end, or be a manager's no more.
+        byHub.values().forEach(words -> byEngine.addAll(words.removed));
         opened.addAll(known);
         opened.forEach(node -> missing.putIfAbsent(node, time));
         opened.clear();
@@ -193,7 +200,7 @@ final class RemovedNodes {
 
     /** Returns what the next process of this hub has to know. */
     NodeList list() {
-        return new NodeList(listed, Set.copyOf(byEngine));
+        return new NodeList(listed, Stream.concat(byEarlierList.stream(), byEngine.stream()).toList());
     }
 
     /** Returns the nodes that were removed by the list of this manager's engine, which is what other hubs are told. */
@@ -203,12 +210,13 @@ final class RemovedNodes {
 
     /** Returns whether a node was removed. */
     boolean contains(String node) {
-        return byEngine.contains(node) || byHub.values().stream().anyMatch(words -> words.removed.contains(node));
+        return byEngine.contains(node) || byEarlierList.contains(node) || byHub.values().stream().anyMatch(words -> words.removed.contains(node));
     }
 
     /** Returns all removed nodes. */
     Set<String> all() {
         Set<String> all = new HashSet<>(byEngine);
+        all.addAll(byEarlierList);
         byHub.values().forEach(words -> all.addAll(words.removed));
         return Set.copyOf(all);
     }

@@ -163,7 +163,7 @@ final class Subscriptions {
     }
 
     private boolean answer(HubSession session) {
-        Set<String> outdated = session.takeOutdated(mark -> successor(mark).isPresent());
+        Set<String> outdated = session.takeOutdated(mark -> removed.contains(mark.node()) || successor(mark).isPresent());
         return session.pending.addAll(outdated);
     }
 

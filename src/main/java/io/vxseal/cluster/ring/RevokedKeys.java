@@ -22,6 +22,9 @@ final class RevokedKeys {
     /** More than a few rings have: keys that no ring has go with the next one. */
     private static final int MOST = 64;
 
+    /** Rotations that this manager may have missed, and another one named keys of. */
+    private static final int MOST_AHEAD = 6;
+
     /**
      * Time for all nodes to have the list of managers after a change. Until then some pass rings on to a manager that was removed; those have
      * keys that it has already.
@@ -82,10 +85,10 @@ final class RevokedKeys {
         tags = Set.copyOf(now);
     }
 
-    /** Returns the tags that another manager named and that are of a ring yet to come: tags grow. */
+    /** Returns the tags that another manager named and that are of a ring yet to come: each rotation adds the next number. */
     private Set<Integer> later(Set<Integer> ring) {
-        int greatest = ring.stream().mapToInt(Integer::intValue).max().orElse(Integer.MAX_VALUE);
-        return tags.stream().filter(tag -> tag > greatest).collect(Collectors.toSet());
+        long greatest = ring.stream().mapToLong(Integer::longValue).max().orElse(Integer.MAX_VALUE);
+        return tags.stream().filter(tag -> tag > greatest && tag <= greatest + MOST_AHEAD).collect(Collectors.toSet());
     }
 
     /** Returns the revoked keys that a ring has. */

@@ -1,5 +1,6 @@
 package io.vxseal.cluster.ring;
 
+import io.vxseal.cluster.link.TokenBucket;
 import io.vxseal.cluster.message.RingMark;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -15,17 +16,14 @@ final class UnlistedRing {
     /** Most versions by which a ring of a former manager is outdone; the outdoing has to stay within every node's longest step. */
     static final long LONGEST_CONTEST = 1000;
 
-    /**
-     * Time from an author's first such ring in which more of its are kept. Until then every node has the new list of managers, so later ones are taken
-     * nowhere, and would but move the versions.
-     */
-    static final Duration CONTESTED = Duration.ofMinutes(10);
+    /** Rings of one author that are kept at once, and then in each interval: each may have the versions moved by a thousand. */
+    static final int BURST = 10;
+    static final Duration INTERVAL = Duration.ofMinutes(10);
 
     private static final int MOST_AUTHORS = 64;
 
     private final Predicate<String> isManager;
-    /** When the first ring of each author came. */
-    private final Map<String, Long> authors = new LinkedHashMap<>();
+    private final Map<String, TokenBucket> authors = new LinkedHashMap<>();
     private Optional<SignedRing> newest = Optional.empty();
     /** One that is far ahead does not take its place: it may have been taken elsewhere all the same. */
     private Optional<SignedRing> newestNear = Optional.empty();
@@ -35,13 +33,14 @@ final class UnlistedRing {
         this.isManager = isManager;
     }
 
-    /** Keeps a ring, unless a newer one is kept, or its author was listed long ago. */
+    /** Keeps a ring, unless a newer one is kept, or its author brings too many. */
     void keep(SignedRing ring, RingMark inForce, long now) {
         String author = ring.mark().author();
         if (!authors.containsKey(author) && authors.size() == MOST_AUTHORS) {
             authors.remove(authors.keySet().iterator().next());
         }
-        if (now - authors.computeIfAbsent(author, _ -> now) >= CONTESTED.toNanos()) {
+        TokenBucket bucket = authors.computeIfAbsent(author, _ -> new TokenBucket(1.0 / INTERVAL.toSeconds(), BURST, now));
+        if (isNewer(newest, ring) && !bucket.tryTake(now)) {
             return;
         }
         newest = newer(newest, ring);
@@ -50,8 +49,12 @@ final class UnlistedRing {
         }
     }
 
+    private static boolean isNewer(Optional<SignedRing> kept, SignedRing ring) {
+        return kept.filter(one -> one.mark().compareTo(ring.mark()) >= 0).isEmpty();
+    }
+
     private static Optional<SignedRing> newer(Optional<SignedRing> kept, SignedRing ring) {
-        return kept.filter(one -> one.mark().compareTo(ring.mark()) >= 0).or(() -> Optional.of(ring));
+        return isNewer(kept, ring) ? Optional.of(ring) : kept;
     }
 
     private static boolean isNear(SignedRing ring, RingMark inForce) {

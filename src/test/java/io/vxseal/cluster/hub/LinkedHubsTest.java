@@ -122,6 +122,8 @@ class LinkedHubsTest {
         Hub next = ready("m1", 21);
         Hub restarted = ready("m2", 22);
         link(next, "m1", 21, restarted, "m2");
+        next.swarmNodes(Set.of("m1", "m2", "w2"));
+        pass();
         assertThat(open(restarted, "w1", Role.WORKER).closed).as("after both started again").isTrue();
     }
 

@@ -98,7 +98,7 @@ class RecordFileTest {
 
     @Test
     void keepsTheListOfNodes() throws IOException {
-        NodeList nodes = new NodeList(Set.of("m1", "w1"), Set.of("w2"));
+        NodeList nodes = new NodeList(Set.of("m1", "w1"), List.of("w3", "w2"));
         try (RecordFile file = new RecordFile(folder)) {
             assertThat(file.readNodes()).as("before the first write").isEqualTo(NodeList.NONE);
             file.writeNodes(nodes);

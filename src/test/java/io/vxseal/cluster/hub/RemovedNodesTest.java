@@ -167,8 +167,9 @@ class RemovedNodesTest {
         list(0, "w1", "w2");
         list(1, "w2");
         RemovedNodes next = new RemovedNodes("m1", removed.list());
-        assertThat(next.byEngine()).containsExactly("w1");
-        assertThat(next.listed(Set.of("m1"), connected, 0).byEngine()).containsExactly("w2");
+        assertThat(next.all()).containsExactly("w1");
+        assertThat(next.byEngine()).as("told before there is a list").isEmpty();
+        assertThat(next.listed(Set.of("m1"), connected, 0)).isEqualTo(new RemovedNodes.Change(Set.of("w2"), Set.of("w1", "w2")));
         assertThat(next.listed(Set.of("m1", "w1"), connected, 1).removed()).as("restored").containsExactly("w1");
     }
 
@@ -190,6 +191,16 @@ class RemovedNodesTest {
         RemovedNodes.Change change = removed.listed(Set.of("m1"), connected, 1);
         assertThat(change.removed()).isEmpty();
         assertThat(change.byEngine()).containsExactly("w1");
+    }
+
+    /** The one that said it is demoted, and this manager's own list never had the node. */
+    @Test
+    void wordThatOwnListConfirmsOutlivesTheHub() {
+        removed.hubOpened("m2", 7, 0);
+        removed.received("m2", words(true, "w1", "w2"));
+        assertThat(removed.listed(Set.of("m1", "w2"), connected, 0).byEngine()).containsExactly("w1");
+        assertThat(removed.managers("m1"::equals)).containsExactlyInAnyOrder("w1", "w2");
+        assertThat(removed.all()).containsExactly("w1");
     }
 
     @Test
