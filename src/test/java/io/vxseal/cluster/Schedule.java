@@ -261,7 +261,8 @@ final class Schedule {
 
     /** {@code docker node rm --force}: the worker goes on with the certificate that it has. */
     private void removeWorker(SimulatedHost host) {
-        if (!world.managers.contains(host.id) && host.role == Role.WORKER) {
+        boolean isUnheard = isAwayForAllHubs(host) && world.managers.stream().noneMatch(world::hasSocket);
+        if (!world.managers.contains(host.id) && host.role == Role.WORKER && !isUnheard) {
             world.note("%s is removed from the swarm", host.id);
             host.remove();
         }
