@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Execution(ExecutionMode.CONCURRENT)
 class ProtectionSequenceTest {
-    private static final int SEEDS = 200;
+    private static final int SEEDS = 150;
     private static final int LEAST_STEPS = 10;
     private static final int MOST_STEPS = 30;
     private static final int SEEDS_IN_GUESTS = 20;

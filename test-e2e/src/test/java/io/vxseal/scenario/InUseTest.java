@@ -89,7 +89,7 @@ class InUseTest {
             """.replace("LOG", Product.LOG);
 
     /** {@code ./test --soak} sets more. */
-    private static final int ROTATIONS = Integer.getInteger("vxseal.rotations", 20);
+    private static final int ROTATIONS = Integer.getInteger("vxseal.rotations", 10);
     private static final int PER_SECOND = 200;
     private static final String DISCOVER_NEW = "NetworkDriver.DiscoverNew";
 
