@@ -58,9 +58,9 @@ class InjectionTest {
     private static final List<Integer> MARKS = List.of(0, 0x00d0_c4e3, 0x76d0_c4e3);
     /** The same without the plugin's mark: datagrams of processes with it never leave. */
     private static final List<Integer> OTHER_MARKS = MARKS.subList(0, 2);
-    /** Recognised on the wire by its length. */
+    /** Recognised on the wire by its length, which the plugin's own packets of full size exceed. */
     private static final String LONG = "not sealed".repeat(100);
-    private static final String OF_LONG = "greater 1000";
+    private static final String OF_LONG = "greater 1000 and less 1300";
     /** Excludes what the laboratory injects. */
     private static final String OF_HOSTS = " and not ether src " + Frame.STRANGER;
 
