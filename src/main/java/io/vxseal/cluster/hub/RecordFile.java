@@ -39,7 +39,7 @@ import org.slf4j.LoggerFactory;
 public final class RecordFile implements RecordStore, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RecordFile.class);
 
-    /** Octets of the file at most: 10 000 endpoints on 1000 nodes take 2 MB. Of more, the largest records are left out. */
+    /** Octets of a file at most. Of records, 10 000 endpoints on 1000 nodes take 2 MB; of more, the largest are left out. */
     static final int LIMIT = 8 * 1024 * 1024;
 
     /** Age of records from which on they are not read: others claim what their nodes gave up since. */
@@ -63,14 +63,11 @@ public final class RecordFile implements RecordStore, AutoCloseable {
     @Override
     public List<NodeRecord> read() {
         try {
-            if (Files.size(file) > LIMIT) {
-                throw new IOException("it has %d octets, more than %d".formatted(Files.size(file), LIMIT));
-            }
             if (Files.getLastModifiedTime(file).toInstant().isBefore(Instant.now().minus(OLD))) {
                 throw new IOException("it is older than %d hours".formatted(OLD.toHours()));
             }
             List<NodeRecord> records = new ArrayList<>();
-            for (String line : Files.readAllLines(file)) {
+            for (String line : lines(file)) {
                 if (MessageCodec.decode(line.getBytes(StandardCharsets.UTF_8)).orElse(null) instanceof Message.Announce(var record)) {
                     records.add(record);
                 }
@@ -83,6 +80,13 @@ public final class RecordFile implements RecordStore, AutoCloseable {
         } catch (RefusedException e) {
             return unreadable(e.getMessage());
         }
+    }
+
+    private static List<String> lines(Path of) throws IOException {
+        if (Files.size(of) > LIMIT) {
+            throw new IOException("it has %d octets, more than %d".formatted(Files.size(of), LIMIT));
+        }
+        return Files.readAllLines(of);
     }
 
     private List<NodeRecord> unreadable(String why) {
@@ -116,10 +120,7 @@ public final class RecordFile implements RecordStore, AutoCloseable {
     @Override
     public NodeList readNodes() {
         try {
-            if (Files.size(nodes) > LIMIT) {
-                throw new IOException("it has %d octets, more than %d".formatted(Files.size(nodes), LIMIT));
-            }
-            Map<Boolean, List<String>> lines = Files.readAllLines(nodes).stream()
+            Map<Boolean, List<String>> lines = lines(nodes).stream()
                     .collect(Collectors.partitioningBy(line -> line.startsWith(REMOVED)));
             return new NodeList(Set.copyOf(lines.getOrDefault(false, List.of())), lines.getOrDefault(true, List.of()).stream()
                     .map(line -> line.substring(REMOVED.length())).toList());

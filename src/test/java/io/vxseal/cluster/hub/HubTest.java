@@ -86,10 +86,7 @@ class HubTest {
     }
 
     private RecordedChannel open(String node, Role role) {
-        RecordedChannel channel = new RecordedChannel(node, role, timer);
-        hub.opened(channel);
-        hub.received(channel, new Message.Hello(RingsWithoutKeys.MARK, false));
-        return channel;
+        return TestSessions.open(hub, node, role, RingsWithoutKeys.MARK, timer);
     }
 
     private void say(RecordedChannel channel, Message message) {
@@ -404,9 +401,7 @@ class HubTest {
         Hub starting = new Hub("m1", 2, new Retention(Duration.ofSeconds(26), Duration.ofMinutes(10)), timer, managers::contains, new NoKeys(),
                 RecordStore.NONE, (_, _, what) -> refused.add(what));
         starting.managers(managers);
-        RecordedChannel channel = new RecordedChannel("w1", Role.WORKER, timer);
-        starting.opened(channel);
-        starting.received(channel, new Message.Hello(RingsWithoutKeys.MARK, false));
+        RecordedChannel channel = TestSessions.open(starting, "w1", Role.WORKER, RingsWithoutKeys.MARK, timer);
         starting.received(channel, new Message.Subscribe(Set.of(NET), false));
         timer.pass(BATCH);
         assertThat(channel.take(Message.Records.class)).isEmpty();
@@ -614,9 +609,7 @@ class HubTest {
         say(node, new Message.Goodbye(left.incarnation(), left.revision() + 1));
         hub.tick();
         Hub restarted = restarted();
-        RecordedChannel other = new RecordedChannel("m2", Role.MANAGER, timer);
-        restarted.opened(other);
-        restarted.received(other, new Message.Hello(RingsWithoutKeys.MARK, false));
+        RecordedChannel other = TestSessions.open(restarted, "m2", Role.MANAGER, RingsWithoutKeys.MARK, timer);
         restarted.received(other, new Message.Subscribe(Set.of(), true));
         timer.pass(BATCH);
         assertThat(other.take(Message.Records.class).stream().flatMap(each -> each.records().stream()))
@@ -624,9 +617,7 @@ class HubTest {
     }
 
     private List<Message.Records> told(Hub by) {
-        RecordedChannel channel = new RecordedChannel("w1", Role.WORKER, timer);
-        by.opened(channel);
-        by.received(channel, new Message.Hello(RingsWithoutKeys.MARK, false));
+        RecordedChannel channel = TestSessions.open(by, "w1", Role.WORKER, RingsWithoutKeys.MARK, timer);
         by.received(channel, new Message.Subscribe(Set.of(NET), false));
         timer.pass(BATCH);
         return channel.take(Message.Records.class);

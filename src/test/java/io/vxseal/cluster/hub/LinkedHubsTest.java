@@ -1,5 +1,6 @@
 package io.vxseal.cluster.hub;
 
+import static io.vxseal.cluster.hub.TestSessions.endpoints;
 import static io.vxseal.cluster.record.TestRecords.NET;
 import static io.vxseal.cluster.record.TestRecords.away;
 import static io.vxseal.cluster.record.TestRecords.endpoint;
@@ -10,7 +11,6 @@ import io.vxseal.cluster.message.ManualTimer;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.RecordedChannel;
 import io.vxseal.cluster.message.RingMark;
-import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.swarm.Role;
@@ -78,10 +78,7 @@ class LinkedHubsTest {
     }
 
     private RecordedChannel open(Hub hub, String node, Role role) {
-        RecordedChannel channel = new RecordedChannel(node, role, timer);
-        hub.opened(channel);
-        hub.received(channel, new Message.Hello(RingMark.NONE, false));
-        return channel;
+        return TestSessions.open(hub, node, role, RingMark.NONE, timer);
     }
 
     private RecordedChannel announce(Hub hub, NodeRecord record) {
@@ -89,11 +86,6 @@ class LinkedHubsTest {
         hub.received(channel, new Message.Announce(record));
         pass();
         return channel;
-    }
-
-    private static List<String> endpoints(RecordedChannel channel) {
-        return channel.take(Message.Records.class).stream().flatMap(each -> each.records().stream()).flatMap(record -> record.networks().stream())
-                .flatMap(network -> network.endpoints().stream()).map(EndpointRecord::id).toList();
     }
 
     private List<String> told(Hub by) {

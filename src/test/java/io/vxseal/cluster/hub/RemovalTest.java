@@ -1,5 +1,6 @@
 package io.vxseal.cluster.hub;
 
+import static io.vxseal.cluster.hub.TestSessions.endpoints;
 import static io.vxseal.cluster.record.TestRecords.NET;
 import static io.vxseal.cluster.record.TestRecords.endpoint;
 import static io.vxseal.cluster.record.TestRecords.incarnation;
@@ -10,7 +11,6 @@ import io.vxseal.cluster.message.ManualTimer;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.RecordedChannel;
 import io.vxseal.cluster.message.RingMark;
-import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.HubView.Retention;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.refusal.Refusal;
@@ -73,10 +73,7 @@ class RemovalTest {
     }
 
     private RecordedChannel open(Hub hub, String node, Role role) {
-        RecordedChannel channel = new RecordedChannel(node, role, timer);
-        hub.opened(channel);
-        hub.received(channel, new Message.Hello(RingMark.NONE, false));
-        return channel;
+        return TestSessions.open(hub, node, role, RingMark.NONE, timer);
     }
 
     private RecordedChannel announce(Hub hub, NodeRecord record) {
@@ -97,11 +94,6 @@ class RemovalTest {
     private void remove() {
         m1.swarmNodes(Set.of("m1", "m2", "w2"));
         pass();
-    }
-
-    private static List<String> endpoints(RecordedChannel channel) {
-        return channel.take(Message.Records.class).stream().flatMap(each -> each.records().stream()).flatMap(record -> record.networks().stream())
-                .flatMap(network -> network.endpoints().stream()).map(EndpointRecord::id).toList();
     }
 
     @Test
