@@ -21,6 +21,7 @@ import java.util.Optional;
  * @param ring the ring in force; empty before any
  * @param refusals connections, sessions, messages, rings and claims refused since the start, by reason
  * @param refusedClaims claims that have no effect now: of all nodes on a manager, of this one on a worker; by reason
+ * @param claims some of them, no more than {@link #MOST_CLAIMS}
  */
 public record ClusterStatus(
         Optional<String> swarm,
@@ -31,11 +32,15 @@ public record ClusterStatus(
         List<Session> sessions,
         Optional<RingStatus> ring,
         Map<String, Long> refusals,
-        Map<String, Integer> refusedClaims) {
+        Map<String, Integer> refusedClaims,
+        List<Claim> claims) {
+
+    /** Most refused claims that a status names; all are counted. */
+    static final int MOST_CLAIMS = 20;
 
     /** The status of a cluster that has not begun. */
     static final ClusterStatus EMPTY = new ClusterStatus(Optional.empty(), Optional.empty(), Optional.empty(), List.of(), List.of(),
-            List.of(), Optional.empty(), Map.of(), Map.of());
+            List.of(), Optional.empty(), Map.of(), Map.of(), List.of());
 
     /** Returns this node's id if it is a manager. */
     public Optional<String> manager() {
@@ -60,6 +65,16 @@ public record ClusterStatus(
      * @param age since this node first received its record
      */
     public record Member(String node, Optional<Role> role, Optional<InetAddress> vtep, int endpoints, Duration age) {}
+
+    /**
+     * A claim that has no effect.
+     *
+     * @param node who claims
+     * @param network its id; empty where all that the node claims has no effect
+     * @param endpoint its id; empty as above
+     * @param reason in words
+     */
+    public record Claim(String node, String network, String endpoint, String reason) {}
 
     /**
      * A session with a hub.

@@ -1,7 +1,9 @@
 package io.vxseal.cluster;
 
+import io.vxseal.cluster.hub.Hub;
 import io.vxseal.cluster.node.ClusterNode;
 import io.vxseal.cluster.record.NodeRecord;
+import io.vxseal.cluster.record.RefusedClaim;
 import io.vxseal.cluster.refusal.Refusals;
 import io.vxseal.swarm.NodeName;
 import io.vxseal.swarm.Role;
@@ -14,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
 
 /** Makes the {@link ClusterStatus} of a member, on the cluster's thread. */
@@ -33,11 +36,16 @@ final class StatusReport {
                 .map(hub -> new ClusterStatus.Hub(hub.node(), hub.address(), hub.age(), hub.upToDate(), hub.clockAhead())).toList();
         List<ClusterStatus.Session> sessions = member.hub().map(hub -> hub.sessions().stream()
                 .map(each -> new ClusterStatus.Session(each.node(), each.role(), each.age(), each.lag())).toList()).orElse(List.of());
+        SortedMap<String, List<RefusedClaim>> refused = member.hub().map(Hub::refusedClaims)
+                .orElseGet(() -> new TreeMap<>(Map.of(self.map(NodeName::node).orElse(""), node.refused())));
         Map<String, Long> reasons = new TreeMap<>();
         refusals.counts().forEach((reason, count) -> reasons.put(reason.text(), count));
         return new ClusterStatus(self.map(NodeName::swarm), self.map(NodeName::node), problem,
                 self.isPresent() && node.isReached() ? members(self.get(), vtep) : List.of(), hubs, sessions, member.rings().status(),
-                reasons, claims());
+                reasons, counts(refused), refused.entrySet().stream()
+                        .flatMap(each -> each.getValue().stream().map(claim -> new ClusterStatus.Claim(
+                                each.getKey(), claim.network(), claim.endpoint(), claim.reason().refusal().text())))
+                        .limit(ClusterStatus.MOST_CLAIMS).toList());
     }
 
     private List<ClusterStatus.Member> members(NodeName self, Optional<InetAddress> vtep) {
@@ -61,11 +69,9 @@ final class StatusReport {
         return Duration.ofNanos(System.nanoTime() - since.computeIfAbsent(node, _ -> System.nanoTime()));
     }
 
-    private Map<String, Integer> claims() {
+    private Map<String, Integer> counts(SortedMap<String, List<RefusedClaim>> refused) {
         Map<String, Integer> claims = new TreeMap<>();
-        member.hub().ifPresentOrElse(
-                hub -> hub.refusedClaims().forEach((reason, count) -> claims.put(reason.name(), count)),
-                () -> member.node().refused().forEach(claim -> claims.merge(claim.reason().name(), 1, Integer::sum)));
+        refused.values().forEach(each -> each.forEach(claim -> claims.merge(claim.reason().name(), 1, Integer::sum)));
         if (member.node().contradictions() > 0) {
             claims.put("CONTRADICTS_ENGINE", member.node().contradictions());
         }

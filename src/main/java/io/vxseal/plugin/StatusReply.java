@@ -53,6 +53,7 @@ record StatusReply(
             long refusedMessages,
             SortedMap<String, Long> rejections,
             SortedMap<String, Integer> refusedClaims,
+            List<ClusterStatus.Claim> claims,
             List<Hub> hubs,
             List<Session> sessions,
             List<Member> members) {}
@@ -116,6 +117,7 @@ record StatusReply(
                         cluster.refused(),
                         new TreeMap<>(cluster.refusals()),
                         new TreeMap<>(cluster.refusedClaims()),
+                        cluster.claims(),
                         cluster.hubs().stream().map(StatusReply::hub).toList(),
                         cluster.sessions().stream().map(StatusReply::session).toList(),
                         cluster.members().stream().map(StatusReply::member).toList()),

@@ -81,6 +81,14 @@ final class StatusTable {
         if (!rows.isEmpty()) {
             text.section(row("REFUSED", "REASON", "COUNT"), rows);
         }
+        if (!cluster.claims().isEmpty()) {
+            text.section(row("CLAIM OF", "NETWORK", "ENDPOINT", "REFUSED AS"), cluster.claims().stream()
+                    .map(claim -> row(claim.node(), any(claim.network()), any(claim.endpoint()), claim.reason())).toList());
+        }
+    }
+
+    private static String any(String id) {
+        return id.isEmpty() ? "all" : id;
     }
 
     private void members(List<StatusReply.Member> members) {

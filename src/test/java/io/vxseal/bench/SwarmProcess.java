@@ -44,7 +44,7 @@ final class SwarmProcess {
         PlayedNode(int number, Path folder, int port) {
             this.number = number;
             this.cluster = new Cluster(new ClusterSettings(folder, folder.resolveSibling("state.json"), port,
-                    Duration.ofHours(12), 0, Optional.empty(), Optional.of(folder.getParent())), this);
+                    Duration.ofHours(12), 0, Optional.empty(), Optional.of(folder)), this);
             for (int network : layout.networks(number)) {
                 cluster.subscribe(SwarmLayout.id(network), List.of(SwarmLayout.subnet(network)));
                 SwarmLayout.endpoints(number, network).forEach(cluster::announce);

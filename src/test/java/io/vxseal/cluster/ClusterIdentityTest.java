@@ -9,6 +9,7 @@ import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.RingMark;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.SubnetRecord;
+import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.cluster.ring.RingTest;
 import io.vxseal.cluster.ring.RingTrust;
@@ -154,6 +155,7 @@ class ClusterIdentityTest extends Hosts {
         await("newer ring taken", () -> a.ring().equals(keys(1, 2, 3)));
         worker.send(new Message.Ring(old));
         await("older ring refused", () -> a.cluster().status().refused() == refused + 9);
+        assertThat(a.cluster().status().refusals()).containsEntry(Refusal.RING_OLD.text(), 1L).containsEntry(Refusal.FOREIGN_RECORD.text(), 1L);
         assertThat(a.ring()).isEqualTo(keys(1, 2, 3));
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.RingMark;
+import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.cluster.ring.KeyAuthority;
 import io.vxseal.cluster.ring.RingTest;
 import io.vxseal.cluster.ring.RingTrust;
@@ -124,16 +125,20 @@ class ClusterKeysTest extends Hosts {
     }
 
     /** Checks that something is refused, and that the members still get the next ring. */
-    private void isRefused(Host a, Host b, String what, BooleanSupplier rogue) {
-        long refused = a.cluster().status().refused();
+    private void isRefused(Host a, Host b, String what, Refusal reason, BooleanSupplier rogue) {
+        long refused = count(a, reason);
         KeyRing before = a.ring();
         // Once: rings that come fast end their session.
         await(what, rogue);
-        await(what + " refused", () -> a.cluster().status().refused() > refused);
+        await(what + " refused", () -> count(a, reason) > refused);
         assertThat(a.ring()).isEqualTo(before);
         b.cluster().rotate();
         await("the next ring", () -> sameRing(a, b) && !a.ring().equals(before));
         assertThat(a.ring().keys()).startsWith(before.keys().get(2), before.keys().get(0));
+    }
+
+    private static long count(Host host, Refusal reason) {
+        return host.cluster().status().refusals().getOrDefault(reason.text(), 0L);
     }
 
     private List<Host> pair() {
@@ -154,7 +159,7 @@ class ClusterKeysTest extends Hosts {
                 .withIdentityMaterial(identity.key(), new char[0], identity.chain())
                 .withUnsafeTrustMaterial()
                 .build().getSslSocketFactory();
-        isRefused(hosts.getFirst(), hosts.getLast(), "handshake", () -> {
+        isRefused(hosts.getFirst(), hosts.getLast(), "handshake", Refusal.HANDSHAKE, () -> {
             try (Socket socket = rogue.createSocket(hosts.getFirst().at(), port)) {
                 socket.getOutputStream().write(1);
                 return socket.getInputStream().read() < 0;
@@ -173,7 +178,7 @@ class ClusterKeysTest extends Hosts {
         SwarmIdentity evil = SwarmIdentity.read(swarm.node("node-3", Role.WORKER));
         byte[] good = RingTrust.of(manager).sign(77, Instant.now(), false, keys(1, 2, 3), Set.of()).octets();
         byte[] forged = RingTest.resign(good, 3, evil);
-        isRefused(hosts.getFirst(), hosts.getLast(), "ring", () -> {
+        isRefused(hosts.getFirst(), hosts.getLast(), "ring", Refusal.RING, () -> {
             worker.send(new Message.Ring(forged));
             return true;
         });
@@ -186,7 +191,7 @@ class ClusterKeysTest extends Hosts {
         byte[] ring = RingTrust.of(demoted).sign(2, Instant.now(), false, keys(1, 2, 3), Set.of()).octets();
         Rogue worker = rogue(9, Role.WORKER, hosts.getFirst());
         worker.send(new Message.Hello(RingMark.NONE, false));
-        isRefused(hosts.getFirst(), hosts.getLast(), "ring of a former manager", () -> {
+        isRefused(hosts.getFirst(), hosts.getLast(), "ring of a former manager", Refusal.RING_AUTHOR, () -> {
             worker.send(new Message.Ring(ring));
             return true;
         });
@@ -205,9 +210,9 @@ class ClusterKeysTest extends Hosts {
             byte[] ring = good.clone();
             ByteBuffer.wrap(ring).putLong(1, version);
             byte[] signed = RingTest.resign(ring, 3, manager);
-            long refused = hosts.getFirst().cluster().status().refused();
+            long refused = count(hosts.getFirst(), Refusal.RING_VERSION);
             worker.send(new Message.Ring(signed));
-            await("version " + version, () -> hosts.getFirst().cluster().status().refused() > refused);
+            await("version " + version, () -> count(hosts.getFirst(), Refusal.RING_VERSION) > refused);
         }
         assertThat(version(hosts.getFirst())).isEqualTo(1);
         KeyRing before = hosts.getFirst().ring();
@@ -241,7 +246,7 @@ class ClusterKeysTest extends Hosts {
             }
         }
         try {
-            isRefused(hosts.getFirst(), hosts.getLast(), "garbage", () -> true);
+            isRefused(hosts.getFirst(), hosts.getLast(), "garbage", Refusal.HANDSHAKE, () -> true);
         } finally {
             over.set(true);
             for (Thread thread : flood) {

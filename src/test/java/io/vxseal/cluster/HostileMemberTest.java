@@ -96,7 +96,8 @@ class HostileMemberTest extends Hosts {
         long refused = hub.cluster().status().refused();
         hostile.send(message);
         await(what + " counted", () -> hub.cluster().status().refused() > refused
-                && hub.cluster().status().refusedClaims().keySet().equals(reasons));
+                && hub.cluster().status().refusedClaims().keySet().equals(reasons)
+                && hub.cluster().status().claims().stream().allMatch(claim -> claim.node().equals("node-" + HOSTILE)));
         // Ids have no spaces.
         announce("after-" + what.replace(' ', '-'));
         await("honest endpoint after " + what, this::honestIsKnown);
@@ -105,6 +106,7 @@ class HostileMemberTest extends Hosts {
     private void isRefused(String what, Rogue hostile, Message message, Reason reason) {
         isRefused(what, hostile, message, Set.of(reason.name()));
         assertThat(hub.cluster().status().refusals()).containsKey(reason.refusal().text());
+        assertThat(hub.cluster().status().claims()).extracting(ClusterStatus.Claim::reason).containsOnly(reason.refusal().text());
         // Else the next refusal of the same reason is no news.
         hostile.send(claims("node-" + HOSTILE, address(HOSTILE)));
         await("claim withdrawn", () -> hub.cluster().status().refusedClaims().isEmpty());

@@ -70,8 +70,8 @@ final class Simulation {
         this.schedule = new Schedule(this, random, seed % 2 == 1, moves, hubsRestart);
     }
 
-    /** Runs all of it. */
-    void run() {
+    /** Runs all of it, and returns a number of all that nodes heard from each other. */
+    long run() {
         begin();
         network.runUntil(Duration.ofSeconds(10).toNanos());
         invariants.watch();
@@ -84,6 +84,7 @@ final class Simulation {
             network.runUntil(network.now() + CHECK.toNanos());
         }
         invariants.checkEnd();
+        return network.digest();
     }
 
     @SuppressWarnings("AnnotateFormatMethod")

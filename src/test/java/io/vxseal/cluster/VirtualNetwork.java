@@ -12,6 +12,7 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.PriorityQueue;
 import java.util.Random;
 import java.util.Set;
@@ -36,6 +37,8 @@ final class VirtualNetwork {
     private final Set<Set<String>> cuts = new HashSet<>();
     private long now;
     private long order;
+    /** Of all deliveries so far. */
+    private long digest;
 
     private record Task(long when, long order, Runnable run) implements Comparable<Task> {
         @Override
@@ -62,6 +65,11 @@ final class VirtualNetwork {
 
     long now() {
         return now;
+    }
+
+    /** Returns a number of when which kind of message came to whom from whom, in order. */
+    long digest() {
+        return digest;
     }
 
     void at(long when, Runnable run) {
@@ -242,6 +250,7 @@ final class VirtualNetwork {
                 return;
             }
             other.lastReceived = now;
+            digest = digest * 31 + Objects.hash(now, self.node(), peer.node(), message.getClass().getSimpleName());
             other.end.received(other, encoding ? code(message) : message);
             if (full && underWay.size() <= QUEUE / 2 && end.isAlive() && !closed) {
                 full = false;

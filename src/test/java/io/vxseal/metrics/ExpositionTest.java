@@ -71,7 +71,7 @@ class ExpositionTest {
                 List.of(new ClusterStatus.Session("other", Role.WORKER, Duration.ofMinutes(1), 3)),
                 Optional.of(new RingStatus(List.of(new RingStatus.KnownKey(7, Duration.ofHours(1))), 9, "nodeid",
                         NOW.minus(Duration.ofHours(3)), external)),
-                Map.of("too many connections", 7L, "ring too far ahead", 3L), Map.of("ADDRESS_TAKEN", 1));
+                Map.of("too many connections", 7L, "ring too far ahead", 3L), Map.of("ADDRESS_TAKEN", 1), List.of());
     }
 
     /** Returns a sample with something in every metric. */

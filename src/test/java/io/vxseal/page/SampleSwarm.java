@@ -123,7 +123,7 @@ final class SampleSwarm {
                         List.of(new RingStatus.KnownKey(1041, Duration.ofHours(15)), new RingStatus.KnownKey(1040, Duration.ofHours(27)),
                                 new RingStatus.KnownKey(1042, Duration.ofHours(3))),
                         12, id(1), now.minus(Duration.ofHours(3)), false)),
-                Map.of(), Map.of());
+                Map.of(), Map.of(), List.of());
         return PageReply.json(new Sample("0.1.0", overview,
                 new KernelCounters(Map.of("XfrmInNoStates", 3L, "XfrmInError", 0L), new Drops(2, 0), Drops.NONE),
                 cluster, Duration.ofHours(12), new CallStats(), now));

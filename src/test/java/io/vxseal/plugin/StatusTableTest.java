@@ -2,6 +2,7 @@ package io.vxseal.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.cluster.ClusterStatus;
 import io.vxseal.metrics.CallStats;
 import io.vxseal.overlay.Overview;
 import java.util.List;
@@ -19,6 +20,8 @@ class StatusTableTest {
                     0,
                     new TreeMap<>(Map.of("too many connections", 7L)),
                     new TreeMap<>(Map.of("ADDRESS_TAKEN", 1)),
+                    List.of(new ClusterStatus.Claim("n2d0w1l9", "x1tn53m6e8ylk0oz4cdq7vbw2", "d", "claim of another endpoint's address"),
+                            new ClusterStatus.Claim("q4", "", "", "claim of another node's VTEP")),
                     List.of(
                             new StatusReply.Hub("m7f4c0za", null, 12_100, true, null),
                             new StatusReply.Hub("m9x2", "192.0.2.12", 40, false, 2L)),
@@ -87,6 +90,10 @@ class StatusTableTest {
                 claims now       ADDRESS_TAKEN         1
                 since the start  too many connections  7
 
+                CLAIM OF  NETWORK                    ENDPOINT  REFUSED AS
+                n2d0w1l9  x1tn53m6e8ylk0oz4cdq7vbw2  d         claim of another endpoint's address
+                q4        all                        all       claim of another node's VTEP
+
                 RING 9, by m7f4c0za, changed 3h 0m ago
                 KEY            USE            KNOWN FOR
                 tag 731190113  send, receive  3h 21m
@@ -140,7 +147,7 @@ class StatusTableTest {
                 "2026-03-01T12:00:00Z",
                 new StatusReply.Node(null, null, null, null),
                 new StatusReply.Cluster(
-                        "waiting for certificates", 0, new TreeMap<>(), new TreeMap<>(), List.of(), List.of(), List.of()),
+                        "waiting for certificates", 0, new TreeMap<>(), new TreeMap<>(), List.of(), List.of(), List.of(), List.of()),
                 null,
                 List.of(),
                 List.of(),

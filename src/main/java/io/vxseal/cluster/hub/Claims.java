@@ -10,7 +10,6 @@ import io.vxseal.cluster.record.SubnetRecord;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -20,6 +19,8 @@ import java.util.NavigableSet;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
@@ -265,10 +266,14 @@ final class Claims {
         return all == null ? 0 : all.stream().mapToLong(Claimant::since).max().orElse(0);
     }
 
-    /** Returns how many claims have no effect, by reason. */
-    Map<Reason, Integer> refused() {
-        Map<Reason, Integer> counts = new EnumMap<>(Reason.class);
-        judged.values().forEach(each -> each.refused().forEach(claim -> counts.merge(claim.reason(), 1, Integer::sum)));
-        return counts;
+    /** Returns the claims that have no effect, by node; nodes without such are not in it. */
+    SortedMap<String, List<RefusedClaim>> refused() {
+        SortedMap<String, List<RefusedClaim>> byNode = new TreeMap<>();
+        judged.forEach((node, each) -> {
+            if (!each.refused().isEmpty()) {
+                byNode.put(node, each.refused());
+            }
+        });
+        return byNode;
     }
 }

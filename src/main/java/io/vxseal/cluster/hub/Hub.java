@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedSet;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
 
@@ -370,8 +371,8 @@ public final class Hub {
         return records.nodes().stream().map(node -> records.chosen(node).orElseThrow()).toList();
     }
 
-    /** Returns how many claims have no effect, by reason. */
-    public Map<RefusedClaim.Reason, Integer> refusedClaims() {
+    /** Returns the claims that have no effect, by node; nodes without such are not in it. */
+    public SortedMap<String, List<RefusedClaim>> refusedClaims() {
         return claims.refused();
     }
 

@@ -32,6 +32,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
@@ -173,7 +174,8 @@ class HubTest {
         say(second, new Message.Announce(worker("w4", 1, 4, endpoint("b", 7))));
         assertThat(second.take(Message.Acknowledge.class).getLast().refused())
                 .containsExactly(new RefusedClaim(NET, "b", RefusedClaim.Reason.ADDRESS_TAKEN));
-        assertThat(hub.refusedClaims()).containsEntry(RefusedClaim.Reason.ADDRESS_TAKEN, 1);
+        assertThat(hub.refusedClaims()).containsExactly(
+                Map.entry("w4", List.of(new RefusedClaim(NET, "b", RefusedClaim.Reason.ADDRESS_TAKEN))));
         assertThat(refused).hasSize(1);
         say(first, new Message.Announce(worker("w3", 2, 3)));
         assertThat(second.take(Message.Acknowledge.class).getLast().refused()).isEmpty();

@@ -8,6 +8,7 @@ import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
 import io.vxseal.swarm.TestAuthority;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -31,6 +32,9 @@ class HostileConnectionTest extends LinkTest {
     /** What the scheduler of a busy machine adds to a join of some twenty milliseconds. */
     private static final long NOISE_MILLIS = 150;
 
+    /** For the hub's places and for the attackers' own ends, which this process has as well. */
+    private static final long HEAP = 16 << 20;
+
     /** What an outsider does on one connection; blocks or returns, and is interrupted in the end. */
     private interface Attack {
         void run(InetSocketAddress hub) throws Exception;
@@ -44,6 +48,7 @@ class HostileConnectionTest extends LinkTest {
         hub = hub();
         honest = node(2, Role.WORKER);
         long usual = joinMillis();
+        long before = heap();
         CountDownLatch begun = new CountDownLatch(connections);
         List<Thread> attackers = new ArrayList<>();
         for (int i = 0; i < connections; i++) {
@@ -62,9 +67,12 @@ class HostileConnectionTest extends LinkTest {
             begun.await();
             Thread.sleep(300);
             long beside = joinMillis();
-            System.out.printf("measured: a node joins in %d ms, beside %s in %d ms; refused: %s%n",
-                    usual, what, beside, refusals.counts());
+            long grown = heap() - before;
+            System.out.printf("measured: a node joins in %d ms, beside %s in %d ms; the heap grew by %d KiB; refused: %s%n",
+                    usual, what, beside, grown >> 10, refusals.counts());
             assertThat(beside).isLessThanOrEqualTo(2 * usual + NOISE_MILLIS);
+            assertThat(grown).isLessThan(HEAP);
+            assertThat(refusals.counts()).isNotEmpty();
         } finally {
             over = true;
             attackers.forEach(Thread::interrupt);
@@ -98,6 +106,11 @@ class HostileConnectionTest extends LinkTest {
             }
             Thread.sleep(20);
         }
+    }
+
+    private static long heap() {
+        System.gc();
+        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
     }
 
     private static void idle(InetSocketAddress hub, InetAddress from, byte[] hello) throws IOException {

@@ -24,9 +24,11 @@ class HostileSessionTest extends LinkTest {
     @Test
     void refusesOversizedLengthsBeforeTakingMemory() throws Exception {
         HubServer hub = hub();
+        long before = heap();
         try (RawClient hostile = raw(3, hub)) {
             hostile.open();
             hostile.chunk(RawClient.frame(Frame.MESSAGE, 0xFFFFFF, NOTHING));
+            assertThat(heap() - before).isLessThan(4L << 20);
             hostile.awaitEnd();
         }
         atHub.await("closed node-3: malformed or oversized frame");
@@ -58,6 +60,8 @@ class HostileSessionTest extends LinkTest {
             }
         }
         atHub.await("the honest session alone", () -> hub.sessions() == 1);
+        // That of the chunk within bounds, whose frame never ends; the others are not answered by a session.
+        assertThat(refusals.count(Refusal.SILENCE)).isEqualTo(1);
     }
 
     private static long heap() {

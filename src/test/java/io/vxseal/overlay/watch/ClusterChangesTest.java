@@ -31,7 +31,7 @@ class ClusterChangesTest {
                         members.stream().map(node -> new ClusterStatus.Member(
                                 node, Optional.of(Role.WORKER), Optional.of(ADDRESS), 0, Duration.ZERO)).toList(),
                         hubs.stream().map(hub -> new ClusterStatus.Hub(hub, Optional.of(ADDRESS), Duration.ZERO, true, Optional.empty())).toList(),
-                        List.of(), ring, Map.of(), Map.of()))
+                        List.of(), ring, Map.of(), Map.of(), List.of()))
                 .stream().map(ClusterChanges.Change::kind).toList();
     }
 

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -19,37 +20,45 @@ import java.util.stream.Stream;
  * Measurements of the product's cost: on this machine, and on a stock kernel in comparison with the least possible (the floor)
  * and the naive way.
  *
- * <p>Arguments: the part to measure, one of {@link #PARTS} or {@code all}, and the folder for report.json and report.html.
+ * <p>Arguments: the part to measure, one of {@link #PARTS}, {@code all} or {@link #PAGE}, and the folder for report.json and report.html.
+ * A part replaces its own figures in the report that is there; {@code all} begins a new one.
  * Fails for no time. The exit status is 0 if everything was measured and all ways led to the same objects in the
  * kernel. A part that fails does not prevent the others.
  */
 public final class Bench {
 
     private static final List<String> PARTS = List.of("native", "pure", "programming", "sandbox", "containers", "traffic", "services");
+    /** Measures nothing: draws report.json again, into which another program wrote the cluster's figures. */
+    private static final String PAGE = "page";
     private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
     private static final long START = System.nanoTime();
 
     private final Product product;
-    private final ObjectNode report = JSON.createObjectNode();
+    private final ObjectNode report;
     private final List<Target> targets = new ArrayList<>();
     private final List<String> failures = new ArrayList<>();
 
-    private Bench(Product product) {
+    private Bench(Product product, ObjectNode report) {
         this.product = product;
+        this.report = report;
     }
 
     public static void main(String[] arguments) {
         Product product = Product.here();
         String part = arguments.length > 0 ? arguments[0] : "all";
         Path folder = (arguments.length > 1 ? Path.of(arguments[1]) : product.tree().resolve("target/bench")).toAbsolutePath();
-        if (!part.equals("all") && !PARTS.contains(part)) {
+        if (!part.equals("all") && !part.equals(PAGE) && !PARTS.contains(part)) {
             System.err.println("bench: there is nothing named " + part + " to measure; there are " + String.join(", ", PARTS));
             System.exit(2);
         }
         List<String> failures = new ArrayList<>();
         try {
-            Bench bench = new Bench(product);
-            bench.measure(part.equals("all") ? PARTS : List.of(part));
+            Path earlier = folder.resolve("report.json");
+            boolean goesOn = !part.equals("all") && Files.exists(earlier);
+            Bench bench = new Bench(product, goesOn ? (ObjectNode) JSON.readTree(earlier.toFile()) : JSON.createObjectNode());
+            if (!part.equals(PAGE)) {
+                bench.measure(part.equals("all") ? PARTS : List.of(part));
+            }
             bench.write(folder);
             failures.addAll(bench.failures);
         } catch (IOException e) {
@@ -167,7 +176,8 @@ public final class Bench {
     }
 
     private void write(Path folder) throws IOException {
-        report.set("targets", JSON.valueToTree(targets));
+        targets.addAll(new ClusterFigures(report.path("cluster")).targets());
+        report.set("targets", JSON.valueToTree(withEarlier(targets)));
         Files.createDirectories(folder);
         JSON.writeValue(folder.resolve("report.json").toFile(), report);
         Files.writeString(folder.resolve("report.html"), Page.of(report));
@@ -180,6 +190,16 @@ public final class Bench {
             Target.table(targets).forEach(Bench::say);
         }
         say("all numbers are in %s, and plots of them in report.html beside it".formatted(folder.resolve("report.json")));
+    }
+
+    /** Returns these targets after those of the report that are of other parts. */
+    private List<Target> withEarlier(List<Target> now) {
+        Map<String, Target> all = new LinkedHashMap<>();
+        if (report.has("targets")) {
+            List.of(JSON.convertValue(report.path("targets"), Target[].class)).forEach(target -> all.put(target.what(), target));
+        }
+        now.forEach(target -> all.put(target.what(), target));
+        return List.copyOf(all.values());
     }
 
     private static void step(String what) {

@@ -37,10 +37,7 @@ import org.jfree.data.general.DatasetUtils;
 import org.jfree.data.xy.XYSeries;
 import org.jfree.data.xy.XYSeriesCollection;
 
-/**
- * The charts of report.html, as SVG images in data URIs. Modes differ in marker and first calls in dash, so that colour is
- * never the only difference.
- */
+/** The charts of report.html, as SVG images in data URIs. Lines differ in marker or dash, so that colour is never the only difference. */
 final class Charts {
 
     private static final int WIDTH = 480;
@@ -66,8 +63,13 @@ final class Charts {
 
     private Charts() {}
 
-    /** A line of a growth chart: cost by number of objects. */
-    record Line(String mode, String call, Map<Integer, Double> costs) {}
+    /**
+     * A line of a growth chart: cost by number of objects.
+     *
+     * @param style a mode of {@link Times}, whose colour and marker it has
+     * @param dashed whether the line is dashed and its marks are hollow
+     */
+    record Line(String name, String style, boolean dashed, Map<Integer, Double> costs) {}
 
     /** A row of a strip chart. Two values are a median and a 99th percentile; more are measurements. */
     record Row(String name, String style, List<Double> values) {}
@@ -79,16 +81,15 @@ final class Charts {
         renderer.setUseFillPaint(true);
         renderer.setDrawOutlines(true);
         for (Line line : lines) {
-            boolean warm = line.call.equals(Times.WARM);
             int index = data.getSeriesCount();
-            var series = new XYSeries((line.mode.equals(Times.BATCHED) ? "vxseal" : line.mode) + " " + line.call);
+            var series = new XYSeries(line.name);
             line.costs.forEach(series::add);
             data.addSeries(series);
-            renderer.setSeriesPaint(index, COLOURS.get(line.mode));
-            renderer.setSeriesOutlinePaint(index, COLOURS.get(line.mode));
-            renderer.setSeriesFillPaint(index, warm ? COLOURS.get(line.mode) : PAPER);
-            renderer.setSeriesStroke(index, warm ? SOLID : DASHED);
-            renderer.setSeriesShape(index, marker(line.mode));
+            renderer.setSeriesPaint(index, COLOURS.get(line.style));
+            renderer.setSeriesOutlinePaint(index, COLOURS.get(line.style));
+            renderer.setSeriesFillPaint(index, line.dashed ? PAPER : COLOURS.get(line.style));
+            renderer.setSeriesStroke(index, line.dashed ? DASHED : SOLID);
+            renderer.setSeriesShape(index, marker(line.style));
         }
         var across = logarithmic(object);
         Range objects = DatasetUtils.findDomainBounds(data);
@@ -159,8 +160,8 @@ final class Charts {
         return new Color(colour.getRed(), colour.getGreen(), colour.getBlue(), 115);
     }
 
-    private static Shape marker(String mode) {
-        return switch (mode) {
+    private static Shape marker(String style) {
+        return switch (style) {
             case Times.FLOOR -> new Ellipse2D.Double(-4, -4, 8, 8);
             case Times.BATCHED -> new Rectangle2D.Double(-4, -4, 8, 8);
             default -> {

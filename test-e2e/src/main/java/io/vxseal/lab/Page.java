@@ -49,13 +49,18 @@ final class Page {
         List<Times.Time> medians = Stream.of("programming", "floorOneMessageASend")
                 .flatMap(field -> times(field).stream()).toList();
         Map<String, Object> content = new LinkedHashMap<>();
-        content.put("conditions", conditions());
+        if (report.has("measured")) {
+            content.put("conditions", conditions());
+        }
         content.put("targets", section(targets()));
         content.put("growth", section(growth()));
         content.put("figures", section(figures()));
         content.put("facts", section(facts()));
         if (report.has("pure")) {
             content.put("computed", computed());
+        }
+        if (report.has("cluster")) {
+            content.put("cluster", new ClusterFigures(report.path("cluster")).content());
         }
         if (!medians.isEmpty()) {
             content.put("medians", Map.of("count", medians.size(), "times", medians.stream().map(time -> Map.of("work", time.work(),
@@ -76,9 +81,7 @@ final class Page {
 
     private String conditions() {
         List<String> parts = new ArrayList<>();
-        if (report.has("measured")) {
-            parts.add("Measured " + report.path("measured").asText().replace('T', ' ').replace("Z", " UTC"));
-        }
+        parts.add("Measured " + report.path("measured").asText().replace('T', ' ').replace("Z", " UTC"));
         if (report.has("processors")) {
             parts.add("on %d processors (%s)".formatted(report.path("processors").asInt(), report.path("model").asText()));
         }
@@ -109,7 +112,7 @@ final class Page {
 
     private static Map<String, Object> chart(String unit, String object, List<Times.Time> times, Function<Times.Time, Double> cost) {
         List<Charts.Line> lines = MODES.stream().flatMap(mode -> Stream.of(Times.FIRST, Times.WARM).map(call ->
-                        new Charts.Line(mode, call, times.stream()
+                        new Charts.Line((mode.equals(Times.BATCHED) ? Product.NAME : mode) + " " + call, mode, call.equals(Times.FIRST), times.stream()
                                 .filter(time -> time.mode().equals(mode) && time.call().equals(call))
                                 .collect(Collectors.toMap(Times.Time::peers, cost, (one, other) -> other, TreeMap::new)))))
                 .filter(line -> !line.costs().isEmpty()).toList();
