@@ -10,12 +10,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -36,6 +39,9 @@ class DocumentsTest {
 
     /** The first cell of a row of a table, with a name in it. */
     private static final Pattern NAMED_ROW = Pattern.compile("^\\| `([^`]+)` \\|", Pattern.MULTILINE);
+
+    /** A test that a document names, by its class or as Class.method. */
+    private static final Pattern CITED_TEST = Pattern.compile("`(?:[\\w/]+/)?(\\w+Test)(?:\\.(\\w+))?`");
 
     private static List<Path> documents() throws IOException {
         List<Path> documents = new ArrayList<>();
@@ -83,6 +89,48 @@ class DocumentsTest {
         }
         assertThat(links).hasSizeGreaterThan(50);
         assertThat(broken).isEmpty();
+    }
+
+    /** Returns the sources of all tests, by the name of their class. */
+    private static Map<String, String> tests() throws IOException {
+        Map<String, String> sources = new HashMap<>();
+        for (Path folder : List.of(Path.of("src/test/java"), Path.of("test-e2e/src/test/java"))) {
+            try (Stream<Path> files = Files.walk(folder)) {
+                for (Path file : files.filter(each -> each.toString().endsWith("Test.java")).toList()) {
+                    sources.put(file.getFileName().toString().replace(".java", ""), Files.readString(file));
+                }
+            }
+        }
+        return sources;
+    }
+
+    /** Returns those of the tests that a text names which are not among the sources. */
+    private static List<String> missing(String text, Map<String, String> sources) {
+        return CITED_TEST.matcher(text).results()
+                .filter(cited -> {
+                    String source = sources.get(cited.group(1));
+                    return source == null || cited.group(2) != null && !source.contains("void " + cited.group(2) + "(");
+                })
+                .map(MatchResult::group)
+                .toList();
+    }
+
+    @Test
+    void everyTestThatIsCitedExists() throws IOException {
+        Map<String, String> sources = tests();
+        int cited = 0;
+        for (Path document : documents()) {
+            String text = text(document);
+            cited += all(CITED_TEST, text).size();
+            assertThat(missing(text, sources)).as(document.toString()).isEmpty();
+        }
+        assertThat(cited).isGreaterThan(100);
+    }
+
+    @Test
+    void citationOfMissingTestIsFound() throws IOException {
+        assertThat(missing("`LostTest`, `DocumentsTest.isLost`, `SpiTest.` and `ring/LostTest.is`", tests()))
+                .containsExactly("`LostTest`", "`DocumentsTest.isLost`", "`ring/LostTest.is`");
     }
 
     @Test
