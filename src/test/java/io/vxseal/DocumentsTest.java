@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.overlay.watch.Condition;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -39,6 +40,9 @@ class DocumentsTest {
 
     /** The first cell of a row of a table, with a name in it. */
     private static final Pattern NAMED_ROW = Pattern.compile("^\\| `([^`]+)` \\|", Pattern.MULTILINE);
+
+    /** A text in a picture that Graphviz drew. */
+    private static final Pattern DRAWN_TEXT = Pattern.compile("<(?:text|title)[^>]*>([^<]*)</");
 
     /** A test that a document names, by its class or as Class.method. */
     private static final Pattern CITED_TEST = Pattern.compile("`(?:[\\w/]+/)?(\\w+Test)(?:\\.(\\w+))?`");
@@ -164,17 +168,49 @@ class DocumentsTest {
         }
     }
 
+    private static String digest(Path file) throws Exception {
+        return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file)));
+    }
+
+    private static List<Path> sourcesOfPictures() throws IOException {
+        try (Stream<Path> files = Files.list(FOLDER)) {
+            List<Path> sources = files.filter(file -> file.toString().endsWith(".dot")).toList();
+            assertThat(sources).isNotEmpty();
+            return sources;
+        }
+    }
+
+    private static Path picture(Path source) {
+        return Path.of(source.toString().replaceFirst("dot$", "svg"));
+    }
+
     @Test
     void everyPictureIsMadeOfItsPresentSource() throws Exception {
-        List<Path> sources;
-        try (Stream<Path> files = Files.list(FOLDER)) {
-            sources = files.filter(file -> file.toString().endsWith(".dot")).toList();
+        for (Path source : sourcesOfPictures()) {
+            assertThat(picture(source)).as("docs/pictures makes it").content()
+                    .contains("<!-- " + source.getFileName() + " " + digest(source) + " -->");
         }
-        assertThat(sources).isNotEmpty();
-        for (Path source : sources) {
-            String digest = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(source)));
-            Path picture = Path.of(source.toString().replaceFirst("dot$", "svg"));
-            assertThat(picture).as("docs/pictures makes it").content().contains("<!-- " + source.getFileName() + " " + digest + " -->");
+    }
+
+    @Test
+    void everyPictureSaysWhatGraphvizDraws() throws Exception {
+        for (Path source : sourcesOfPictures()) {
+            Process dot = new ProcessBuilder("dot", "-Tsvg", source.toString()).start();
+            String drawn = new String(dot.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(dot.waitFor()).isZero();
+            assertThat(all(DRAWN_TEXT, drawn)).hasSizeGreaterThan(10)
+                    .containsExactlyInAnyOrderElementsOf(all(DRAWN_TEXT, Files.readString(picture(source))));
         }
+    }
+
+    @Test
+    void screenshotsShowThePresentPage() throws Exception {
+        List<String> page = new ArrayList<>();
+        try (Stream<Path> files = Files.list(Path.of("src/main/resources/io/vxseal/page"))) {
+            for (Path file : files.toList()) {
+                page.add(digest(file) + "  " + file.getFileName());
+            }
+        }
+        assertThat(Files.readAllLines(FOLDER.resolve("page.sha256"))).as("docs/pictures takes them").containsExactlyInAnyOrderElementsOf(page);
     }
 }
