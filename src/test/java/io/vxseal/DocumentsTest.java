@@ -6,16 +6,20 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.overlay.watch.Condition;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -36,6 +40,12 @@ class DocumentsTest {
 
     /** The first cell of a row of a table, with a name in it. */
     private static final Pattern NAMED_ROW = Pattern.compile("^\\| `([^`]+)` \\|", Pattern.MULTILINE);
+
+    /** A text in a picture that Graphviz drew. */
+    private static final Pattern DRAWN_TEXT = Pattern.compile("<(?:text|title)[^>]*>([^<]*)</");
+
+    /** A test that a document names, by its class or as Class.method. */
+    private static final Pattern CITED_TEST = Pattern.compile("`(?:[\\w/]+/)?(\\w+Test)(?:\\.(\\w+))?`");
 
     private static List<Path> documents() throws IOException {
         List<Path> documents = new ArrayList<>();
@@ -85,6 +95,48 @@ class DocumentsTest {
         assertThat(broken).isEmpty();
     }
 
+    /** Returns the sources of all tests, by the name of their class. */
+    private static Map<String, String> tests() throws IOException {
+        Map<String, String> sources = new HashMap<>();
+        for (Path folder : List.of(Path.of("src/test/java"), Path.of("test-e2e/src/test/java"))) {
+            try (Stream<Path> files = Files.walk(folder)) {
+                for (Path file : files.filter(each -> each.toString().endsWith("Test.java")).toList()) {
+                    sources.put(file.getFileName().toString().replace(".java", ""), Files.readString(file));
+                }
+            }
+        }
+        return sources;
+    }
+
+    /** Returns those of the tests that a text names which are not among the sources. */
+    private static List<String> missing(String text, Map<String, String> sources) {
+        return CITED_TEST.matcher(text).results()
+                .filter(cited -> {
+                    String source = sources.get(cited.group(1));
+                    return source == null || cited.group(2) != null && !source.contains("void " + cited.group(2) + "(");
+                })
+                .map(MatchResult::group)
+                .toList();
+    }
+
+    @Test
+    void everyTestThatIsCitedExists() throws IOException {
+        Map<String, String> sources = tests();
+        int cited = 0;
+        for (Path document : documents()) {
+            String text = text(document);
+            cited += all(CITED_TEST, text).size();
+            assertThat(missing(text, sources)).as(document.toString()).isEmpty();
+        }
+        assertThat(cited).isGreaterThan(100);
+    }
+
+    @Test
+    void citationOfMissingTestIsFound() throws IOException {
+        assertThat(missing("`LostTest`, `DocumentsTest.isLost`, `SpiTest.` and `ring/LostTest.is`", tests()))
+                .containsExactly("`LostTest`", "`DocumentsTest.isLost`", "`ring/LostTest.is`");
+    }
+
     @Test
     void readmeLinksEveryDocument() throws IOException {
         Set<Path> linked = all(LINK, text(README)).stream()
@@ -116,17 +168,49 @@ class DocumentsTest {
         }
     }
 
+    private static String digest(Path file) throws Exception {
+        return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file)));
+    }
+
+    private static List<Path> sourcesOfPictures() throws IOException {
+        try (Stream<Path> files = Files.list(FOLDER)) {
+            List<Path> sources = files.filter(file -> file.toString().endsWith(".dot")).toList();
+            assertThat(sources).isNotEmpty();
+            return sources;
+        }
+    }
+
+    private static Path picture(Path source) {
+        return Path.of(source.toString().replaceFirst("dot$", "svg"));
+    }
+
     @Test
     void everyPictureIsMadeOfItsPresentSource() throws Exception {
-        List<Path> sources;
-        try (Stream<Path> files = Files.list(FOLDER)) {
-            sources = files.filter(file -> file.toString().endsWith(".dot")).toList();
+        for (Path source : sourcesOfPictures()) {
+            assertThat(picture(source)).as("docs/pictures makes it").content()
+                    .contains("<!-- " + source.getFileName() + " " + digest(source) + " -->");
         }
-        assertThat(sources).isNotEmpty();
-        for (Path source : sources) {
-            String digest = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(source)));
-            Path picture = Path.of(source.toString().replaceFirst("dot$", "svg"));
-            assertThat(picture).as("docs/pictures makes it").content().contains("<!-- " + source.getFileName() + " " + digest + " -->");
+    }
+
+    @Test
+    void everyPictureSaysWhatGraphvizDraws() throws Exception {
+        for (Path source : sourcesOfPictures()) {
+            Process dot = new ProcessBuilder("dot", "-Tsvg", source.toString()).start();
+            String drawn = new String(dot.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(dot.waitFor()).isZero();
+            assertThat(all(DRAWN_TEXT, drawn)).hasSizeGreaterThan(10)
+                    .containsExactlyInAnyOrderElementsOf(all(DRAWN_TEXT, Files.readString(picture(source))));
         }
+    }
+
+    @Test
+    void screenshotsShowThePresentPage() throws Exception {
+        List<String> page = new ArrayList<>();
+        try (Stream<Path> files = Files.list(Path.of("src/main/resources/io/vxseal/page"))) {
+            for (Path file : files.toList()) {
+                page.add(digest(file) + "  " + file.getFileName());
+            }
+        }
+        assertThat(Files.readAllLines(FOLDER.resolve("page.sha256"))).as("docs/pictures takes them").containsExactlyInAnyOrderElementsOf(page);
     }
 }

@@ -101,6 +101,22 @@ class InstallAllTest {
     }
 
     @Test
+    void installsOnAllNodesAndLeavesNothingElse() throws Exception {
+        Path installer = Files.writeString(tree.resolve("plugin/install"), INSTALLER);
+        Files.setPosixFilePermissions(installer, PosixFilePermissions.fromString("rwxr-xr-x"));
+
+        Outcome outcome = run("127.0.0.1", "127.0.0.2", "root@127.0.0.4");
+
+        assertThat(outcome.lines).containsSubsequence(
+                "127.0.0.1: installing on 127.0.0.1 1 {} 750",
+                "127.0.0.2: installing on 127.0.0.2 1 {} 750",
+                "root@127.0.0.4: installing on 127.0.0.4 1 {} 750",
+                "install-all: the plugin is installed on 3 nodes",
+                "left: ");
+        assertThat(outcome.status).isZero();
+    }
+
+    @Test
     void saysWhichNodeHasNoEngine() throws Exception {
         copy("install");
 

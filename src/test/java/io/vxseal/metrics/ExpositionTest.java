@@ -76,10 +76,17 @@ class ExpositionTest {
 
     /** Returns a sample with something in every metric. */
     static Sample sample() {
+        return sample(1);
+    }
+
+    /** Returns the sample of a scrape: with each there is one more call of the engine and one more packet that IPsec drops. */
+    static Sample sample(int scrape) {
         CallStats calls = new CallStats();
-        calls.add("Join", Duration.ofMillis(7));
-        return new Sample("0.1.0", overview(), KERNEL, cluster(false), Duration.ofHours(12),
-                calls, NOW);
+        for (int call = 0; call < scrape; call++) {
+            calls.add("Join", Duration.ofMillis(7));
+        }
+        KernelCounters kernel = new KernelCounters(Map.of("XfrmInNoStates", 4L + scrape), KERNEL.rules(), KERNEL.priority());
+        return new Sample("0.1.0", overview(), kernel, cluster(false), Duration.ofHours(12), calls, NOW);
     }
 
     private String print(ClusterStatus cluster) {

@@ -2,14 +2,11 @@ package io.vxseal.metrics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.overlay.watch.Condition;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -22,7 +19,7 @@ import org.junit.jupiter.api.Test;
 class MonitoringTest {
     private static final Path FOLDER = Path.of("monitoring");
     private static final Path RULES = FOLDER.resolve("vxseal.rules.yml");
-    private static final Path DASHBOARD = FOLDER.resolve("grafana/vxseal.json");
+    private static final Path TESTS = FOLDER.resolve("vxseal.rules.test.yml");
 
     /** A metric's name in a document. */
     private static final Pattern METRIC_CELL = Pattern.compile("`((?:vxseal|process)_[a-z_]+)`");
@@ -42,19 +39,25 @@ class MonitoringTest {
         return METRIC.matcher(text).results().map(MatchResult::group).collect(Collectors.toCollection(TreeSet::new));
     }
 
-    /** Returns the expressions of all panels, with durations in place of Grafana's variables. */
-    private static List<String> expressions() throws IOException {
-        JsonNode dashboard = new ObjectMapper().readTree(DASHBOARD.toFile());
-        List<String> expressions = new ArrayList<>();
-        dashboard.path("panels").forEach(panel -> panel.path("targets").forEach(target ->
-                expressions.add(target.path("expr").asText().replace("$__rate_interval", "1m").replace("$instance", ".*"))));
-        assertThat(expressions).hasSizeGreaterThan(10).doesNotContain("");
-        return expressions;
+    /** Returns the expressions of all panels. */
+    private static String expressions() throws IOException {
+        return Dashboard.queries().stream().map(Dashboard.Query::expression).collect(Collectors.joining("\n"));
+    }
+
+    /** Returns the names of all alerts. */
+    static List<String> alerts() throws IOException {
+        List<String> alerts = names("^ +- alert: (\\w+)$", RULES);
+        assertThat(alerts).hasSizeGreaterThan(10);
+        return alerts;
+    }
+
+    private static List<String> names(String pattern, Path file) throws IOException {
+        return Pattern.compile(pattern, Pattern.MULTILINE).matcher(Files.readString(file)).results().map(match -> match.group(1)).toList();
     }
 
     @Test
     void alertsFireForTheirFaultAndEndWithIt() throws Exception {
-        assertAccepted("test", "rules", FOLDER.resolve("vxseal.rules.test.yml").toString());
+        assertAccepted("test", "rules", TESTS.toString());
     }
 
     @Test
@@ -63,25 +66,15 @@ class MonitoringTest {
     }
 
     @Test
-    void prometheusUnderstandsExpressionsOfDashboard() throws Exception {
-        StringBuilder rules = new StringBuilder("groups:\n  - name: panels\n    rules:\n");
-        int panel = 0;
-        for (String expression : expressions()) {
-            rules.append("      - {record: panel:%d, expr: '%s'}\n".formatted(panel++, expression));
-        }
-        Path file = Files.writeString(Files.createTempFile("panels", ".yml"), rules);
-        try {
-            assertAccepted("check", "rules", file.toString());
-        } finally {
-            Files.delete(file);
-        }
+    void everyAlertHasTestOfItsOwn() throws Exception {
+        assertThat(names("^  - name: (Vxseal\\w+)$", TESTS)).containsExactlyElementsOf(alerts());
     }
 
     @Test
     void alertsAndDashboardUseOnlyMetricsThatExist() throws Exception {
         String text = new String(Exposition.print(ExpositionTest.sample()), StandardCharsets.UTF_8);
         Set<String> existing = metrics(text);
-        assertThat(existing).containsAll(metrics(String.join("\n", expressions())));
+        assertThat(existing).containsAll(metrics(expressions()));
         Set<String> alerting = Files.readAllLines(RULES).stream()
                 .filter(line -> line.strip().startsWith("expr:"))
                 .flatMap(line -> metrics(line).stream())
@@ -96,9 +89,7 @@ class MonitoringTest {
         Set<String> named = METRIC_CELL.matcher(document).results().map(match -> match.group(1)).collect(Collectors.toCollection(TreeSet::new));
         assertThat(named).isEqualTo(TYPE.matcher(new String(Exposition.print(ExpositionTest.sample()), StandardCharsets.UTF_8))
                 .results().map(match -> match.group(1)).collect(Collectors.toCollection(TreeSet::new)));
-        assertThat(Files.readAllLines(RULES).stream().filter(line -> line.contains("alert:")))
-                .isNotEmpty()
-                .allMatch(line -> document.contains("| `" + line.replaceAll(".*alert: ", "") + "` |"));
+        assertThat(alerts()).allMatch(alert -> document.contains("| `" + alert + "` |"));
     }
 
     @Test

@@ -17,11 +17,15 @@ public final class Promtool {
     /** The tool's exit status, and all that it printed. */
     public record Outcome(int status, String text) {}
 
+    /** Returns the path of a program of Prometheus' package, or its name where the package is installed. */
+    static String program(String name) {
+        Path unpacked = FOLDER.resolve(name);
+        return Files.exists(unpacked) ? unpacked.toString() : name;
+    }
+
     /** Runs the tool. */
     public static Outcome run(byte[] input, String... arguments) throws IOException, InterruptedException {
-        Path unpacked = FOLDER.resolve("promtool");
-        List<String> command = new ArrayList<>();
-        command.add(Files.exists(unpacked) ? unpacked.toString() : "promtool");
+        List<String> command = new ArrayList<>(List.of(program("promtool")));
         command.addAll(List.of(arguments));
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         try (var stdin = process.getOutputStream()) {

@@ -39,7 +39,7 @@ final class Native {
         try {
             Path results = Files.createTempFile("pure", ".json");
             try {
-                java("org.openjdk.jmh.Main", "(Pure|Hub)Benchmark", "-prof", "gc", "-foe", "true", "-rf", "json", "-rff", results.toString());
+                java("org.openjdk.jmh.Main", "(Pure|Hub|Scrape)Benchmark", "-prof", "gc", "-foe", "true", "-rf", "json", "-rff", results.toString());
                 ArrayNode lines = JSON.createArrayNode();
                 for (JsonNode result : JSON.readTree(results.toFile())) {
                     String name = result.path("benchmark").asText();
