@@ -58,7 +58,7 @@ public class ScrapeBenchmark {
         Overview overview = new Overview(Optional.of(Programming.ENDS), List.of(), List.of(), List.of(), Optional.of("iptables-nft"),
                 tally, Optional.of(tally), traffic, List.of(), List.of(), new Overview.Repaired(0, 0, 0, 0), List.of());
         ClusterStatus cluster = new ClusterStatus(Optional.of("swarm"), Optional.of("node"), Optional.empty(), members, List.of(), List.of(),
-                Optional.empty(), Map.of(), Map.of());
+                Optional.empty(), Map.of(), Map.of(), List.of());
         CallStats calls = new CallStats();
         calls.add("Join", Duration.ofMillis(7));
         sample = new Sample("0.1.0", overview, new KernelCounters(Map.of(), Drops.NONE, Drops.NONE), cluster, Duration.ofHours(12), calls, NOW);
