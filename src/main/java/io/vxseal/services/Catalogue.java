@@ -109,6 +109,10 @@ final class Catalogue {
         partial = now;
     }
 
+    boolean isPartial() {
+        return partial;
+    }
+
     /** Adds an endpoint, in place of another one with its address. */
     void add(InetAddress address, String id, long now) {
         Known known = endpoints.get(address);

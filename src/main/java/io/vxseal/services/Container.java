@@ -19,8 +19,6 @@ import java.util.function.Predicate;
 
 /** A container's network namespace, and the table in it that balances the connections to the services of one network. */
 final class Container implements AutoCloseable {
-    private static final Set<InetAddress> NONE = Set.of();
-
     private final Path path;
     private final String table;
     private Optional<Open> open = Optional.empty();
@@ -30,6 +28,12 @@ final class Container implements AutoCloseable {
 
     /** Whether an earlier process may have made the table. */
     private boolean inherited;
+
+    /** Addresses of endpoints that left, connections to which have not been reset yet. */
+    private final Set<InetAddress> gone = new HashSet<>();
+
+    /** Whether connections may go to addresses at which no endpoint is, without a report that one left. */
+    private boolean uncertain;
 
     private OptionalInt generation = OptionalInt.empty();
 
@@ -46,6 +50,7 @@ final class Container implements AutoCloseable {
         this.path = path;
         this.table = table;
         this.inherited = inherited;
+        this.uncertain = inherited;
     }
 
     /**
@@ -96,57 +101,67 @@ final class Container implements AutoCloseable {
     }
 
     /**
-     * Brings the table to a content. Without a VIP there is no table.
+     * Takes note of an endpoint that left. The next {@link #apply} that succeeds resets the connections to it.
      *
-     * @param changes returns the messages from one content to another, which are the same for all containers of a network
-     * @param gone addresses of endpoints that left since the last call: connections to them are reset
+     * @param served whether it was a service's task in this process's time. If not, there is nothing to reset, and the kernel's
+     *     connections are not listed, unless they may be an earlier process's
      */
-    void apply(
-            Map<InetAddress, List<InetAddress>> wanted,
-            BiFunction<Map<InetAddress, List<InetAddress>>, Map<InetAddress, List<InetAddress>>, NetlinkTransaction> changes,
-            Set<InetAddress> gone)
-            throws KernelException {
-        BalancerTable balancer = open.orElseThrow().table;
-        Map<InetAddress, List<InetAddress>> before = applied.orElse(Map.of());
-        if (applied.isEmpty() && wanted.isEmpty() && !inherited) {
-            return;
+    void leave(InetAddress address, boolean served) {
+        if (served || uncertain) {
+            gone.add(address);
         }
-        if (applied.isEmpty()) {
-            balancer.apply(BalancerChange.creation(table, wanted));
-        } else if (!before.equals(wanted)) {
-            try {
-                balancer.apply(changes.apply(before, wanted));
-            } catch (KernelException changed) {
-                // Somebody changed the table.
-                balancer.apply(BalancerChange.creation(table, wanted));
-            }
-        }
-        boolean changed = applied.isEmpty() || !before.equals(wanted);
-        applied = Optional.of(wanted);
-        if (changed) {
-            generation = balancer.generation();
-        }
-        forget(before, wanted, inherited ? NONE : gone);
-        inherited = false;
     }
 
     /**
-     * Forgets connections to backends that are gone, and those to a VIP that were begun before there was a rule for it or while it had no
-     * backends.
+     * Brings the table to a content. Without a VIP there is no table. If it fails, {@link #makeAnew} is to be called before the next
+     * time.
+     *
+     * @param changes returns the messages from one content to another, which are the same for all containers of a network
      */
-    private void forget(
-            Map<InetAddress, List<InetAddress>> before, Map<InetAddress, List<InetAddress>> after, Set<InetAddress> gone)
+    void apply(
+            Map<InetAddress, List<InetAddress>> wanted,
+            BiFunction<Map<InetAddress, List<InetAddress>>, Map<InetAddress, List<InetAddress>>, NetlinkTransaction> changes)
             throws KernelException {
-        Set<InetAddress> vips = new HashSet<>(before.keySet());
-        vips.addAll(after.keySet());
+        BalancerTable balancer = open.orElseThrow().table;
+        Map<InetAddress, List<InetAddress>> before = applied.orElse(Map.of());
+        if (applied.isPresent() || !wanted.isEmpty() || inherited) {
+            if (applied.isEmpty()) {
+                balancer.apply(BalancerChange.creation(table, wanted));
+            } else if (!before.equals(wanted)) {
+                try {
+                    balancer.apply(changes.apply(before, wanted));
+                } catch (KernelException changed) {
+                    // Somebody changed the table.
+                    balancer.apply(BalancerChange.creation(table, wanted));
+                }
+            }
+            boolean changed = applied.isEmpty() || !before.equals(wanted);
+            applied = Optional.of(wanted);
+            inherited = false;
+            if (changed) {
+                generation = balancer.generation();
+            }
+        }
+        forget(before, wanted);
+    }
+
+    /**
+     * Forgets connections to endpoints that are gone, and those to a VIP that were begun before there was a rule for it or while it had
+     * no backends. A task drains before it is gone, so the table need not have had it of late.
+     */
+    private void forget(Map<InetAddress, List<InetAddress>> before, Map<InetAddress, List<InetAddress>> after) throws KernelException {
         Set<InetAddress> served = new HashSet<>(after.keySet());
-        served.removeIf(vip -> !before.getOrDefault(vip, List.of()).isEmpty());
-        boolean lost = before.values().stream().anyMatch(backends -> backends.stream().anyMatch(gone::contains));
-        if (lost || !served.isEmpty()) {
+        before.forEach((vip, backends) -> {
+            if (!backends.isEmpty() || after.getOrDefault(vip, List.of()).isEmpty()) {
+                served.remove(vip);
+            }
+        });
+        if (!gone.isEmpty() || !served.isEmpty()) {
             open.orElseThrow().conntrack.delete((vip, backend) ->
-                    vips.contains(vip) && gone.contains(backend)
+                    gone.contains(backend) && !backend.equals(vip)
                             || served.contains(vip) && (backend.equals(vip) || BalancerChange.isRefusing(backend)));
         }
+        gone.clear();
     }
 
     /**
@@ -171,12 +186,30 @@ final class Container implements AutoCloseable {
         return wrong;
     }
 
-    /** Forgets connections through VIPs to addresses at which no endpoint is. */
-    void forgetAllBut(Predicate<InetAddress> isEndpoint) throws KernelException {
-        if (open.isPresent() && applied.isPresent() && !applied.get().isEmpty()) {
+    /** Takes note that connections may go to addresses at which no endpoint is. */
+    void setUncertain() {
+        uncertain = true;
+    }
+
+    /**
+     * Forgets connections through VIPs to addresses at which no endpoint is, if there may be some.
+     *
+     * @return the addresses to which connections stay, as far as they were listed
+     */
+    Set<InetAddress> forgetAllBut(Predicate<InetAddress> isEndpoint) throws KernelException {
+        Set<InetAddress> staying = new HashSet<>();
+        if (uncertain && applied.isPresent()) {
             Set<InetAddress> vips = applied.get().keySet();
-            open.get().conntrack.delete((vip, backend) -> vips.contains(vip) && !isEndpoint.test(backend));
+            open.orElseThrow().conntrack.delete((vip, backend) -> {
+                boolean through = vips.contains(vip) && !backend.equals(vip);
+                if (through && isEndpoint.test(backend)) {
+                    staying.add(backend);
+                }
+                return through && !isEndpoint.test(backend);
+            });
         }
+        uncertain = false;
+        return staying;
     }
 
     /** Returns whether the engine has removed the namespace. */

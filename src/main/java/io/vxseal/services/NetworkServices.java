@@ -39,7 +39,10 @@ final class NetworkServices implements AutoCloseable {
     private final Map<String, Attached> containers = new LinkedHashMap<>();
 
     private Map<InetAddress, List<InetAddress>> wanted = Map.of();
-    private final Set<InetAddress> gone = new HashSet<>();
+
+    /** Endpoints to which connections through VIPs may go: they were a service's tasks at some time. */
+    private final Set<InetAddress> served = new HashSet<>();
+
     private boolean dirty;
 
     /** The last change of a table, for containers with the same content before. */
@@ -120,7 +123,8 @@ final class NetworkServices implements AutoCloseable {
     void remove(InetAddress address, long now) {
         if (catalogue.has(address)) {
             catalogue.remove(address, now);
-            gone.add(address);
+            boolean wasServed = served.remove(address);
+            containers.values().forEach(attached -> attached.container.leave(address, wasServed));
             dirty = true;
         }
     }
@@ -218,12 +222,16 @@ final class NetworkServices implements AutoCloseable {
         if (!next.equals(wanted)) {
             wanted = next;
         }
+        wanted.values().forEach(served::addAll);
         boolean confirmed = catalogue.isConfirmed(now);
         for (var attached : containers.entrySet()) {
             Container container = attached.getValue().container;
             if (container.isOpen() && (confirmed || !container.isInherited())) {
                 try {
-                    container.apply(wanted, this::change, gone);
+                    container.apply(wanted, this::change);
+                    if (!catalogue.isPartial()) {
+                        served.addAll(container.forgetAllBut(catalogue::has));
+                    }
                     container.setProblem("");
                 } catch (KernelException failure) {
                     container.makeAnew();
@@ -231,7 +239,6 @@ final class NetworkServices implements AutoCloseable {
                 }
             }
         }
-        gone.clear();
     }
 
     private NetlinkTransaction change(Map<InetAddress, List<InetAddress>> before, Map<InetAddress, List<InetAddress>> after) {
@@ -245,13 +252,8 @@ final class NetworkServices implements AutoCloseable {
     void setComplete() {
         catalogue.setPartial(false);
         dirty = true;
-        for (Attached attached : containers.values()) {
-            try {
-                attached.container.forgetAllBut(catalogue::has);
-            } catch (KernelException failure) {
-                log.warn("could not reset connections to tasks of network {} that are gone: {}", id, failure.getMessage());
-            }
-        }
+        containers.values().forEach(attached -> attached.container.setUncertain());
+        served.removeIf(address -> !catalogue.has(address));
     }
 
     /**

@@ -38,12 +38,15 @@ final class DriverParts {
     private List<String> prefix = List.of();
     private Optional<KernelMonitor> monitor = Optional.empty();
     private ClusterSettings cluster;
+    private boolean services;
+    private Path sandboxes;
 
     /** @param folder of the test, for all files */
     DriverParts(TestHost host, Path folder) {
         this.host = host;
         this.folder = folder;
         this.cluster = noSwarm(folder);
+        this.sandboxes = folder.resolve("sandboxes");
     }
 
     /** Returns settings of a cluster that stays without members. */
@@ -75,6 +78,17 @@ final class DriverParts {
         return this;
     }
 
+    /**
+     * Sets whether the addresses of services are answered.
+     *
+     * @param folderOfContainers in which the containers' namespaces are mounted
+     */
+    DriverParts services(boolean on, Path folderOfContainers) {
+        services = on;
+        sandboxes = folderOfContainers;
+        return this;
+    }
+
     DriverParts monitor(KernelMonitor some) {
         monitor = Optional.of(some);
         return this;
@@ -95,7 +109,7 @@ final class DriverParts {
     }
 
     Host host() {
-        return new Host(host.namespace(), host.route(), pins(), port, monitor);
+        return new Host(host.namespace(), host.route(), pins(), port, sandboxes, services, monitor);
     }
 
     Encryption encryption() throws KernelException {

@@ -26,7 +26,7 @@ import org.xbill.DNS.Section;
 import org.xbill.DNS.Type;
 
 /** A name server in a container's namespace, where the engine's is, over UDP and TCP. What it does not have it refuses as the engine does. */
-final class EngineNames implements AutoCloseable {
+public final class EngineNames implements AutoCloseable {
     private static final InetSocketAddress ADDRESS = new InetSocketAddress(InetAddress.ofLiteral("127.0.0.11"), 53);
 
     private final Map<String, List<InetAddress>> addresses = new ConcurrentHashMap<>();
@@ -34,7 +34,8 @@ final class EngineNames implements AutoCloseable {
     private final DatagramChannel datagrams;
     private final ServerSocket connections;
 
-    EngineNames(TestHost container) throws IOException {
+    /** Starts to answer in a namespace. */
+    public EngineNames(TestHost container) throws IOException {
         datagrams = container.within(() -> DatagramChannel.open().bind(ADDRESS));
         connections = container.within(() -> new ServerSocket(ADDRESS.getPort(), 5, ADDRESS.getAddress()));
         Thread.ofPlatform().daemon().start(this::answerDatagrams);
@@ -42,7 +43,7 @@ final class EngineNames implements AutoCloseable {
     }
 
     /** Sets a name's addresses; none removes the name. */
-    void set(String name, List<InetAddress> some) {
+    public void set(String name, List<InetAddress> some) {
         if (some.isEmpty()) {
             addresses.remove(name + ".");
         } else {
@@ -50,7 +51,8 @@ final class EngineNames implements AutoCloseable {
         }
     }
 
-    void setName(InetAddress address, String name) {
+    /** Sets the name of an address. */
+    public void setName(InetAddress address, String name) {
         names.put(ReverseMap.fromAddress(address), name);
     }
 

@@ -7,6 +7,9 @@ import io.vxseal.StandardError;
 import io.vxseal.address.Cidr;
 import io.vxseal.kernel.TestHost;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.DatagramChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -243,5 +246,80 @@ class ServiceProxyTest {
         some.attach(NETWORK, "a", "a", false);
         await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> assertThat(told).containsEntry(NETWORK, Set.of(VIP)));
         assertThat(lines(log, "not now")).isOne();
+    }
+
+    /** Returns the backend of a connection that connection tracking has, begun in the container to the VIP. */
+    private static String backend(TestHost container) {
+        return container.run("cat /proc/net/nf_conntrack").replaceFirst("(?s).*src=(10\\.0\\.1\\.\\d+) dst=\\S+ sport=9000.*", "$1");
+    }
+
+    /** The task drains first, as in an orderly stop, so the table has it no more when its endpoint leaves. */
+    @Test
+    void connectionOfTaskThatDrainedIsForgottenWhenItsEndpointLeaves() throws Exception {
+        proxy.change(NETWORK, List.of(), Map.of(address(2), "a", address(3), "b"));
+        TestHost container = container("a");
+        container.run("ip link add eth0 type bridge");
+        container.run("ip address add 10.0.1.2/24 dev eth0");
+        container.run("ip link set eth0 up");
+        EngineNames names = names(container, address(3));
+        names.setName(address(2), "client.1." + TASK + ".my.net");
+        proxy.attach(NETWORK, "a", "a", false);
+        awaitRules(container, "map { 0 : 10.0.1.3 }");
+        send(container);
+        assertThat(backend(container)).isEqualTo("10.0.1.3");
+
+        names.setName(address(4), "web.2." + TASK + ".my.net");
+        names.set("tasks.web.my.net", List.of(address(4)));
+        proxy.change(NETWORK, List.of(), Map.of(address(4), "c"));
+        awaitRules(container, "map { 0 : 10.0.1.4 }");
+        assertThat(backend(container)).isEqualTo("10.0.1.3");
+
+        proxy.change(NETWORK, List.of(address(3)), Map.of());
+        await().untilAsserted(() -> assertThat(container.run("cat /proc/net/nf_conntrack")).doesNotContain("10.0.1.3"));
+    }
+
+    private static void send(TestHost container) throws Exception {
+        try (DatagramChannel channel = container.within(DatagramChannel::open)) {
+            channel.send(ByteBuffer.wrap(new byte[] {'?'}), new InetSocketAddress(VIP, 9000));
+        }
+    }
+
+    /** Another program owns the table, so that the kernel refuses to change it. */
+    @Test
+    void containerWhoseRulesAreRefusedIsToldAndGetsThemLater() throws Exception {
+        StandardError log = opened(new StandardError());
+        proxy.change(NETWORK, List.of(), Map.of(address(2), "a"));
+        TestHost container = container("a");
+        OwnedTable owned = opened(new OwnedTable(container, NetworkServices.table(NETWORK)));
+        names(container, address(2));
+        proxy.attach(NETWORK, "a", "a", false);
+        String problem = "endpoint a: balance connections to services: EPERM (Operation not permitted)";
+        await().untilAsserted(() -> assertThat(proxy.problems()).containsExactly(problem));
+        proxy.repair(NETWORK);
+        proxy.hurryNames();
+        assertThat(lines(log, "the addresses of services do not answer in the container of endpoint a of network " + NETWORK
+                + ", retrying: balance connections to services: EPERM (Operation not permitted)")).isOne();
+
+        owned.close();
+        await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> {
+            proxy.repair(NETWORK);
+            proxy.hurryNames();
+            assertThat(proxy.problems()).isEmpty();
+        });
+        awaitRules(container, "map { 0 : 10.0.1.2 }");
+    }
+
+    @Test
+    void ruleThatAnotherProgramReplacedIsRepaired() throws Exception {
+        proxy.change(NETWORK, List.of(), Map.of(address(2), "a"));
+        TestHost container = container("a");
+        names(container, address(2));
+        proxy.attach(NETWORK, "a", "a", false);
+        awaitRules(container, "map { 0 : 10.0.1.2 }");
+        container.run("nft flush chain ip vxseal-x1tn53m v-10.0.1.9");
+        container.run("nft add rule ip vxseal-x1tn53m v-10.0.1.9 dnat to numgen random mod 1 map { 0 : 10.0.1.66 }");
+        assertThat(proxy.repair(NETWORK)).isEqualTo(1);
+        assertThat(container.run("nft list ruleset")).contains("map { 0 : 10.0.1.2 }").doesNotContain("10.0.1.66");
+        assertThat(proxy.repair(NETWORK)).isZero();
     }
 }

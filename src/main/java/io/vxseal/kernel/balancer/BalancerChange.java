@@ -24,10 +24,6 @@ public final class BalancerChange {
     private static final int EMPTY_ID = 2;
     private static final int FIRST_MAP_ID = 3;
 
-    static final String OUTPUT = "output";
-    static final String PREROUTING = "prerouting";
-    static final String REFUSE = "refuse";
-
     /** {@code linux/netfilter_ipv4.h}: NF_IP_PRI_NAT_DST, NF_IP_PRI_FILTER. */
     private static final int DESTINATION_NAT = -100;
     private static final int FILTER = 0;
@@ -39,7 +35,35 @@ public final class BalancerChange {
     private static final InetAddress CLOSED = InetAddress.ofLiteral("127.0.0.1");
     private static final int CLOSED_PORT = 0;
 
+    /** The chains that packets meet, which are the same in every table. */
+    static final List<BaseChain> BASE_CHAINS = List.of(
+            new BaseChain("output", "nat", Hook.OUTPUT, DESTINATION_NAT, List.of(
+                    followVerdict(),
+                    List.of(Expression.loadDestination(),
+                            Expression.isIn(EMPTY, EMPTY_ID),
+                            Expression.loadProtocol(),
+                            Expression.isEqual(IPPROTO_UDP),
+                            Expression.load(CLOSED),
+                            Expression.loadPort(CLOSED_PORT),
+                            Expression.translateDestinationAndPort()))),
+            // For what the namespace forwards, as from containers inside of the container.
+            new BaseChain("prerouting", "nat", Hook.PREROUTING, DESTINATION_NAT, List.of(followVerdict())),
+            new BaseChain("refuse", "filter", Hook.OUTPUT, FILTER, List.of(
+                    List.of(Expression.loadDestination(),
+                            Expression.isIn(EMPTY, EMPTY_ID),
+                            Expression.loadProtocol(),
+                            Expression.isEqual(IPPROTO_TCP),
+                            Expression.reset()),
+                    List.of(Expression.loadDestination(), Expression.isIn(EMPTY, EMPTY_ID), Expression.refuse()))));
+
+    /** A chain at a hook, with its rules. */
+    record BaseChain(String name, String type, Hook hook, int priority, List<List<Expression>> rules) {}
+
     private BalancerChange() {}
+
+    private static List<Expression> followVerdict() {
+        return List.of(Expression.loadDestination(), Expression.followVerdict(VERDICTS, VERDICTS_ID));
+    }
 
     /** Returns whether connections to this backend are those that a VIP without backends refuses. */
     public static boolean isRefusing(InetAddress backend) {
@@ -60,30 +84,12 @@ public final class BalancerChange {
         BalancerMessages.writeTable(transaction, table);
         BalancerMessages.writeVerdictMap(transaction, table, VERDICTS, VERDICTS_ID);
         BalancerMessages.writeAddressSet(transaction, table, EMPTY, EMPTY_ID);
-        BalancerMessages.writeBaseChain(transaction, table, OUTPUT, "nat", Hook.OUTPUT, DESTINATION_NAT);
-        // For what the namespace forwards, as from containers inside of the container.
-        BalancerMessages.writeBaseChain(transaction, table, PREROUTING, "nat", Hook.PREROUTING, DESTINATION_NAT);
-        BalancerMessages.writeBaseChain(transaction, table, REFUSE, "filter", Hook.OUTPUT, FILTER);
-        for (String chain : List.of(OUTPUT, PREROUTING)) {
-            BalancerMessages.writeRule(transaction, table, chain, List.of(
-                    Expression.loadDestination(), Expression.followVerdict(VERDICTS, VERDICTS_ID)));
+        for (BaseChain chain : BASE_CHAINS) {
+            BalancerMessages.writeBaseChain(transaction, table, chain.name, chain.type, chain.hook, chain.priority);
         }
-        BalancerMessages.writeRule(transaction, table, OUTPUT, List.of(
-                Expression.loadDestination(),
-                Expression.isIn(EMPTY, EMPTY_ID),
-                Expression.loadProtocol(),
-                Expression.isEqual(IPPROTO_UDP),
-                Expression.load(CLOSED),
-                Expression.loadPort(CLOSED_PORT),
-                Expression.translateDestinationAndPort()));
-        BalancerMessages.writeRule(transaction, table, REFUSE, List.of(
-                Expression.loadDestination(),
-                Expression.isIn(EMPTY, EMPTY_ID),
-                Expression.loadProtocol(),
-                Expression.isEqual(IPPROTO_TCP),
-                Expression.reset()));
-        BalancerMessages.writeRule(transaction, table, REFUSE, List.of(
-                Expression.loadDestination(), Expression.isIn(EMPTY, EMPTY_ID), Expression.refuse()));
+        for (BaseChain chain : BASE_CHAINS) {
+            chain.rules.forEach(rule -> BalancerMessages.writeRule(transaction, table, chain.name, rule));
+        }
         writeDifference(transaction, table, Map.of(), backends);
         return ended(transaction, table);
     }
@@ -132,7 +138,7 @@ public final class BalancerChange {
             } else {
                 BalancerMessages.writeFlush(transaction, table, chain);
             }
-            writeChoice(transaction, table, chain, map++, now.size() <= MAX_BACKENDS ? now : now.subList(0, MAX_BACKENDS));
+            writeChoice(transaction, table, chain, map++, chosen(now));
             if (isNew) {
                 BalancerMessages.writeVerdict(transaction, table, VERDICTS, vip.getKey(), chain);
             }
@@ -152,10 +158,20 @@ public final class BalancerChange {
     /** Writes the rule that chooses a backend. At random: by turns, every container's first connection would go to the same one. */
     private static void writeChoice(NetlinkTransaction transaction, String table, String chain, int map, List<InetAddress> backends) {
         BalancerMessages.writeNumberedAddresses(transaction, table, map, backends);
-        BalancerMessages.writeRule(transaction, table, chain, List.of(
-                Expression.loadRandom(backends.size()),
+        BalancerMessages.writeRule(transaction, table, chain, choice(backends.size(), map));
+    }
+
+    /** Returns the rule that chooses one of so many backends, by a map that it has for itself. */
+    static List<Expression> choice(int backends, int map) {
+        return List.of(
+                Expression.loadRandom(backends),
                 Expression.replace(BalancerMessages.ANONYMOUS, map),
-                Expression.translateDestination()));
+                Expression.translateDestination());
+    }
+
+    /** Returns the backends that a table takes of a VIP's. */
+    static List<InetAddress> chosen(List<InetAddress> backends) {
+        return backends.size() <= MAX_BACKENDS ? backends : backends.subList(0, MAX_BACKENDS);
     }
 
     /** Returns the name of the chain that chooses a VIP's backend. */

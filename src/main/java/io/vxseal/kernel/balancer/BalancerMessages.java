@@ -31,15 +31,15 @@ final class BalancerMessages {
     private static final int NLM_F_APPEND = 0x800;
 
     static final int NFTA_CHAIN_NAME = 3;
-    private static final int NFTA_CHAIN_HOOK = 4;
-    private static final int NFTA_CHAIN_TYPE = 7;
-    private static final int NFTA_HOOK_HOOKNUM = 1;
-    private static final int NFTA_HOOK_PRIORITY = 2;
+    static final int NFTA_CHAIN_HOOK = 4;
+    static final int NFTA_CHAIN_TYPE = 7;
+    static final int NFTA_HOOK_HOOKNUM = 1;
+    static final int NFTA_HOOK_PRIORITY = 2;
 
     static final int NFTA_RULE_CHAIN = 2;
-    private static final int NFTA_RULE_EXPRESSIONS = 4;
-    private static final int NFTA_EXPR_NAME = 1;
-    private static final int NFTA_EXPR_DATA = 2;
+    static final int NFTA_RULE_EXPRESSIONS = 4;
+    static final int NFTA_EXPR_NAME = 1;
+    static final int NFTA_EXPR_DATA = 2;
 
     private static final int NFTA_SET_FLAGS = 3;
     private static final int NFTA_SET_KEY_TYPE = 4;
@@ -54,11 +54,11 @@ final class BalancerMessages {
     private static final int NFT_DATA_VERDICT = 0xffffff00;
 
     private static final int NFTA_SET_ELEM_LIST_SET_ID = 4;
-    private static final int NFTA_SET_ELEM_DATA = 2;
-    private static final int NFTA_DATA_VERDICT = 2;
-    private static final int NFTA_VERDICT_CODE = 1;
-    private static final int NFTA_VERDICT_CHAIN = 2;
-    private static final int NFT_GOTO = -4;
+    static final int NFTA_SET_ELEM_DATA = 2;
+    static final int NFTA_DATA_VERDICT = 2;
+    static final int NFTA_VERDICT_CODE = 1;
+    static final int NFTA_VERDICT_CHAIN = 2;
+    static final int NFT_GOTO = -4;
 
     // nft's numbers of data types, by which it prints a set's elements
     private static final int TYPE_INTEGER = 4;
@@ -80,7 +80,7 @@ final class BalancerMessages {
         PREROUTING(0),
         OUTPUT(3);
 
-        private final int number;
+        final int number;
 
         Hook(int number) {
             this.number = number;

@@ -1,12 +1,5 @@
 package io.vxseal.kernel.balancer;
 
-import static io.vxseal.kernel.netlink.NftAttributes.NFTA_DATA_VALUE;
-import static io.vxseal.kernel.netlink.NftAttributes.NFTA_LIST_ELEM;
-import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_KEY;
-import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_LIST_ELEMENTS;
-import static io.vxseal.kernel.netlink.NftAttributes.NFTA_SET_ELEM_LIST_SET;
-import static io.vxseal.kernel.netlink.NftAttributes.NFTA_TABLE;
-
 import io.vxseal.kernel.libc.Errno;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.libc.LibC;
@@ -18,12 +11,8 @@ import io.vxseal.kernel.netlink.NetlinkTransaction;
 import io.vxseal.kernel.netlink.Nfnetlink;
 import io.vxseal.kernel.netns.Namespace;
 import java.net.InetAddress;
-import java.nio.ByteBuffer;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 
@@ -90,79 +79,9 @@ public final class BalancerTable implements AutoCloseable {
                 .orElse(OptionalInt.empty());
     }
 
-    /**
-     * Returns whether a table has its chains, as many rules in each as it was given, and its addresses. The text of the rules is not
-     * compared.
-     */
+    /** Returns whether a table has its chains, rules and addresses, and nothing else: what a rule does is compared, too. */
     public boolean isIntact(String table, Map<InetAddress, ? extends List<InetAddress>> backends) throws KernelException {
-        Map<String, Integer> wanted = new HashMap<>(Map.of(BalancerChange.OUTPUT, 2, BalancerChange.PREROUTING, 1, BalancerChange.REFUSE, 2));
-        Set<InetAddress> served = new HashSet<>();
-        Set<InetAddress> empty = new HashSet<>();
-        backends.forEach((vip, some) -> {
-            if (some.isEmpty()) {
-                empty.add(vip);
-            } else {
-                served.add(vip);
-                wanted.put(BalancerChange.chain(vip), 1);
-            }
-        });
-        return rules(table).equals(wanted) && elements(table, BalancerChange.VERDICTS).equals(served) && elements(table, BalancerChange.EMPTY).equals(empty);
-    }
-
-    /** Returns the number of rules of each chain. */
-    private Map<String, Integer> rules(String table) throws KernelException {
-        Map<String, Integer> rules = new HashMap<>();
-        for (String chain : names(Nfnetlink.NFT_MSG_GETCHAIN, table, BalancerMessages.NFTA_CHAIN_NAME)) {
-            rules.put(chain, 0);
-        }
-        for (String chain : names(Nfnetlink.NFT_MSG_GETRULE, table, BalancerMessages.NFTA_RULE_CHAIN)) {
-            rules.merge(chain, 1, Integer::sum);
-        }
-        return rules;
-    }
-
-    private List<String> names(int request, String table, int name) throws KernelException {
-        return socket.dump(
-                "list table " + table,
-                batch -> Nfnetlink.header(batch.add(request, NetlinkMessage.NLM_F_DUMP), Nfnetlink.NFPROTO_IPV4),
-                (_, payload) -> {
-                    Attributes attributes = Attributes.of(payload, Nfnetlink.NFGENMSG_LENGTH);
-                    return attributes.text(NFTA_TABLE).equals(Optional.of(table))
-                            ? attributes.text(name)
-                            : Optional.empty();
-                });
-    }
-
-    private Set<InetAddress> elements(String table, String set) throws KernelException {
-        Set<InetAddress> addresses = new HashSet<>();
-        try {
-            socket.dump(
-                    "list set " + set + " of table " + table,
-                    batch -> Nfnetlink.header(
-                                    batch.add(Nfnetlink.NFT_MSG_GETSETELEM, NetlinkMessage.NLM_F_DUMP), Nfnetlink.NFPROTO_IPV4)
-                            .attribute(NFTA_TABLE, table)
-                            .attribute(NFTA_SET_ELEM_LIST_SET, set),
-                    (_, payload) -> {
-                        addElements(payload, addresses);
-                        return Optional.empty();
-                    });
-        } catch (KernelException failure) {
-            if (failure.errno() != Errno.ENOENT) {
-                throw failure;
-            }
-        }
-        return addresses;
-    }
-
-    private static void addElements(ByteBuffer payload, Set<InetAddress> addresses) {
-        Attributes.of(payload, Nfnetlink.NFGENMSG_LENGTH)
-                .get(NFTA_SET_ELEM_LIST_ELEMENTS)
-                .map(list -> Attributes.all(list, NFTA_LIST_ELEM))
-                .orElse(List.of())
-                .forEach(element -> Attributes.of(element, 0)
-                        .nested(NFTA_SET_ELEM_KEY)
-                        .address(NFTA_DATA_VALUE)
-                        .ifPresent(addresses::add));
+        return new BalancerListing(socket, table).has(backends);
     }
 
     @Override

@@ -29,10 +29,10 @@ record Expression(String name, Consumer<NetlinkMessage> data) {
     private static final int DESTINATION_OFFSET = 16;
     private static final int DESTINATION_LENGTH = 4;
 
-    private static final int NFTA_LOOKUP_SET = 1;
+    static final int NFTA_LOOKUP_SET = 1;
     private static final int NFTA_LOOKUP_SREG = 2;
     private static final int NFTA_LOOKUP_DREG = 3;
-    private static final int NFTA_LOOKUP_SET_ID = 4;
+    static final int NFTA_LOOKUP_SET_ID = 4;
 
     private static final int NFTA_NG_DREG = 1;
     private static final int NFTA_NG_MODULUS = 2;
@@ -41,8 +41,8 @@ record Expression(String name, Consumer<NetlinkMessage> data) {
 
     private static final int NFTA_NAT_TYPE = 1;
     private static final int NFTA_NAT_FAMILY = 2;
-    private static final int NFTA_NAT_REG_ADDR_MIN = 3;
-    private static final int NFTA_NAT_REG_PROTO_MIN = 5;
+    static final int NFTA_NAT_REG_ADDR_MIN = 3;
+    static final int NFTA_NAT_REG_PROTO_MIN = 5;
     private static final int NFT_NAT_DNAT = 1;
 
     private static final int NFTA_IMMEDIATE_DREG = 1;

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.function.BiConsumer;
 
 /** The attributes of a message from the kernel, by type ({@code linux/netlink.h}, nlattr). */
@@ -66,6 +67,11 @@ public final class Attributes {
     /** Returns the type of the attribute at {@code at}, without its flags. */
     public static int type(ByteBuffer message, int at) {
         return message.getShort(at + NetlinkMessage.NLA_TYPE) & NLA_TYPE_MASK;
+    }
+
+    /** Returns the types of all attributes. */
+    public Set<Integer> types() {
+        return Set.copyOf(byType.keySet());
     }
 
     public Optional<ByteBuffer> get(int type) {

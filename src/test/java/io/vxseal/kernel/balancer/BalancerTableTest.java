@@ -28,6 +28,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tests of the balancer with connections between namespaces: a client, which is a backend too, and two more backends. */
 class BalancerTableTest {
@@ -243,6 +245,28 @@ class BalancerTableTest {
         assertThat(table.isIntact(TABLE, content)).isFalse();
         table.apply(BalancerChange.creation(TABLE, content));
         assertThat(table.isIntact(TABLE, content)).isTrue();
+    }
+
+    /** The number of rules and addresses stays the same in each case. */
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "replace rule ip %1$s v-10.9.0.5 handle %2$s dnat to numgen random mod 1 map { 0 : 10.9.0.99 }",
+        "replace rule ip %1$s v-10.9.0.5 handle %2$s dnat to 10.9.0.12",
+        "replace rule ip %1$s v-10.9.0.5 handle %2$s dnat to numgen random mod 1 offset 1 map { 0 : 10.9.0.12 }",
+        "replace rule ip %1$s v-10.9.0.5 handle %2$s accept",
+        "delete element ip %1$s vips { 10.9.0.5 }; add element ip %1$s vips { 10.9.0.5 : goto v-10.9.0.7 }",
+        "delete element ip %1$s vips { 10.9.0.5 }; add element ip %1$s vips { 10.9.0.5 : drop }",
+        "flush chain ip %1$s prerouting; add rule ip %1$s prerouting ip saddr vmap @vips",
+        "flush chain ip %1$s refuse; add rule ip %1$s refuse ip daddr != @empty reject; add rule ip %1$s refuse ip daddr @empty reject",
+        "add chain ip %1$s refuse { policy drop; }",
+        "add table ip %1$s { flags dormant; }",
+    })
+    void changedRuleMapAndChainAreFound(String change) throws Exception {
+        set(Map.of(VIP, List.of(ONE), OTHER_VIP, List.of(), InetAddress.ofLiteral("10.9.0.7"), List.of(TWO)));
+        String chain = client.run("nft -a list chain ip %s v-10.9.0.5".formatted(TABLE));
+        String handle = chain.substring(chain.indexOf("map {")).replaceFirst("(?s).*?# handle (\\d+).*", "$1");
+        client.run(List.of("nft", change.formatted(TABLE, handle)));
+        assertThat(table.isIntact(TABLE, content)).isFalse();
     }
 
     @Test

@@ -10,11 +10,13 @@ import io.vxseal.lab.Lab;
 import io.vxseal.lab.Listener;
 import io.vxseal.lab.Outcome;
 import io.vxseal.lab.Product;
+import io.vxseal.lab.Swarm;
 import io.vxseal.lab.Task;
 import io.vxseal.lab.Together;
 import io.vxseal.lab.Wire;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -69,6 +71,14 @@ class ServicesTest {
                 healthcheck: {test: ["CMD-SHELL", "wget -q -O /dev/null http://127.0.0.1/cgi-bin/who"], interval: 2s, timeout: 20s, retries: 5}
                 networks: [net]
                 deploy: {replicas: 2}
+              frail:
+                image: busybox:latest
+                %1$s
+                # A server that was told to end goes on answering until then.
+                stop_grace_period: 90s
+                healthcheck: {test: ["CMD-SHELL", "test ! -e /sick && wget -q -O /dev/null http://127.0.0.1/cgi-bin/who"], interval: 2s, timeout: 20s, retries: 2}
+                networks: [net]
+                deploy: {mode: global}
               client:
                 image: busybox:latest
                 command: sleep 86400
@@ -79,6 +89,7 @@ class ServicesTest {
               net:
                 driver: %2$s
                 driver_opts: {encrypted: ""}
+                attachable: true
             """.formatted(SERVER, Product.DRIVER);
 
     private Capture capture;
@@ -234,8 +245,48 @@ class ServicesTest {
         }
     }
 
+    private static boolean isRunning(Task task) {
+        return task.guest().sh("docker inspect -f '{{.State.Running}}' " + task.container()).equals("true");
+    }
+
+    /** A task that is not healthy is stopped, which takes a while: so long it answers at its own address, and at no other. */
     @Test
     @Order(8)
+    void taskThatIsNotHealthyGetsNoNewConnection(Lab lab) {
+        awaitTasks(lab, "frail", 2);
+        Task sick = lab.swarm().task("app_frail", "app_net", lab.guest(2));
+        sick.exec("sh -c 'echo > /sick'", COMMAND).require();
+        lab.guests().forEach(guest -> Await.until("%s not to be among the tasks on %s".formatted(sick.address(), guest), CHANGE, () ->
+                service(guest, "frail").filter(it -> !tasks(it).contains(sick.address())).isPresent()));
+        for (Task client : clients) {
+            assertThat(ask(client, "frail")).hasSize(REQUESTS).doesNotContain("failed")
+                    .noneMatch(answer -> answer.startsWith(sick.container().substring(0, 12)));
+            assertThat(ask(client, sick.address())).as("answers of the task itself, which still runs")
+                    .allMatch(answer -> answer.startsWith(sick.container().substring(0, 12)));
+        }
+        assertThat(isRunning(sick)).as("the task still runs").isTrue();
+    }
+
+    private static List<String> tasks(JsonNode service) {
+        List<String> tasks = new ArrayList<>();
+        service.path("tasks").forEach(task -> tasks.add(task.asText()));
+        return tasks;
+    }
+
+    @Test
+    @Order(9)
+    void disconnectedContainerLosesItsRules(Lab lab) {
+        Guest guest = lab.guest(2);
+        guest.run("docker run -d --name loner --network app_net busybox " + Swarm.IDLE, COMMAND).require();
+        String tables = "nsenter -n -t $(docker inspect -f '{{.State.Pid}}' loner) nft list tables ip";
+        Await.until("rules in an attached container", CHANGE, () -> guest.sh(tables).contains("vxseal-"));
+        guest.run("docker network disconnect app_net loner", COMMAND).require();
+        assertThat(guest.sh(tables)).doesNotContain("vxseal-");
+        guest.run("docker rm -f loner", COMMAND).require();
+    }
+
+    @Test
+    @Order(10)
     void nothingWasSentInClear(Lab lab) {
         capture.stop();
         assertThat(capture.count(Wire.ESP)).isPositive();

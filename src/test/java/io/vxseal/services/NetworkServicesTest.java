@@ -1,0 +1,41 @@
+package io.vxseal.services;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vxseal.StandardError;
+import io.vxseal.kernel.TestHost;
+import java.nio.channels.Selector;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A network's services where a container's namespace is late or never comes. Time is the test's. */
+class NetworkServicesTest {
+    private static final long SECOND = KnownNetwork.SECOND;
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void missingNamespaceIsToldOnceAndForgottenWhenItComes() throws Exception {
+        Path path = folder.resolve("box");
+        try (StandardError log = new StandardError();
+                Selector selector = Selector.open();
+                NetworkServices services = new NetworkServices("x1tn53m6e8yl", KnownNetwork.catalogue(), selector)) {
+            services.attach("here", new Container(path, services.table(), false), 0);
+            services.work(60 * SECOND);
+            assertThat(services.problems()).isEmpty();
+            services.work(62 * SECOND);
+            services.work(64 * SECOND);
+            String problem = "no network namespace at " + path;
+            assertThat(services.problems()).containsExactly("endpoint here: " + problem);
+            assertThat(log.said().lines().filter(line -> line.contains(
+                    "the addresses of services do not answer in the container of endpoint here of network x1tn53m6e8yl, retrying: "
+                            + problem))).hasSize(1);
+            try (TestHost _ = new TestHost(path)) {
+                services.work(66 * SECOND);
+                assertThat(services.problems()).isEmpty();
+            }
+        }
+    }
+}
