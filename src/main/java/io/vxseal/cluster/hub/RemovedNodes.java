@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
@@ -86,7 +87,7 @@ final class RemovedNodes {
     RemovedNodes(String self, NodeList before) {
         this.self = self;
         if (before.listed().contains(self)) {
-            listed = Set.copyOf(before.listed());
+            listed = sorted(before.listed());
             byEarlierList.addAll(before.removed());
         }
     }
@@ -134,8 +135,13 @@ final class RemovedNodes {
                 words.removed.removeAll(ended);
             }
         }
-        listed = Set.copyOf(now);
+        listed = sorted(now);
         return new Change(difference(before, all()), difference(engineBefore, byEngine));
+    }
+
+    /** Returns a copy whose order does not differ from one process to the next, so that a schedule of a simulation can be replayed. */
+    private static Set<String> sorted(Set<String> nodes) {
+        return new TreeSet<>(nodes);
     }
 
     private static void limit(Set<String> nodes) {
@@ -215,9 +221,9 @@ final class RemovedNodes {
 
     /** Returns all removed nodes. */
     Set<String> all() {
-        Set<String> all = new HashSet<>(byEngine);
+        Set<String> all = new TreeSet<>(byEngine);
         all.addAll(byEarlierList);
         byHub.values().forEach(words -> all.addAll(words.removed));
-        return Set.copyOf(all);
+        return all;
     }
 }
