@@ -42,7 +42,7 @@ class ArchitectureTest {
 
     /** Show the time to people, or compare it with another host's or with that in a certificate or a key ring. */
     private static final Set<String> WALL_CLOCK_READERS = Set.of(
-            "check/HostCheck.java",
+            "check/host/ClockCheck.java",
             "cluster/ClusterThread.java",
             "cluster/hub/RecordFile.java",
             "cluster/link/FrameWriter.java",

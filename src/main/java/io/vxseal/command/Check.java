@@ -13,7 +13,7 @@ import picocli.CommandLine;
         name = "check",
         description = "Checks whether this host is fit for the plugin, and, where the plugin runs, whether it reaches the managers and "
                 + "whether packets pass to each node that has containers on a network of this one, and back. Changes nothing. Prints a line "
-                + "for each check, and what mends what is not as it should be. Exit status 1 means that something is not.")
+                + "for each check, and what mends what is not as it should be. A line with \"warn\" is no failure. Exit status 1 means that there is one.")
 final class Check implements Callable<Integer> {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
@@ -30,6 +30,11 @@ final class Check implements Callable<Integer> {
                     + "does not pass. It takes 25 s at most.")
     private boolean swarm;
 
+    @CommandLine.Option(
+            names = "--host",
+            description = "Checks this host only, not what lies between it and the other nodes.")
+    private boolean hostOnly;
+
     @CommandLine.Mixin
     private HostOptions host;
 
@@ -43,19 +48,26 @@ final class Check implements Callable<Integer> {
         if (swarm) {
             return checkSwarm(out);
         }
-        List<Finding> findings = new Checks(plugin, host).run();
+        List<Finding> findings = new Checks(plugin, host).run(hostOnly);
         if (json) {
             out.println(new ObjectMapper().writeValueAsString(findings));
         } else {
             for (Finding finding : findings) {
-                out.println("%-4s  %-16s  %s".formatted(finding.fit() ? "ok" : "FAIL", finding.check(), finding.found()));
-                if (!finding.fit()) {
+                out.println("%-4s  %-16s  %s".formatted(sign(finding), finding.check(), finding.found()));
+                if (!finding.remedy().isEmpty()) {
                     out.println("%24s%s".formatted("", finding.remedy()));
                 }
             }
             out.flush();
         }
         return findings.stream().allMatch(Finding::fit) ? 0 : 1;
+    }
+
+    private static String sign(Finding finding) {
+        if (finding.fit()) {
+            return finding.warns() ? "warn" : "ok";
+        }
+        return "FAIL";
     }
 
     private int checkSwarm(PrintWriter out) throws IOException {

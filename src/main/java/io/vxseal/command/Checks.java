@@ -6,6 +6,8 @@ import io.vxseal.check.HostCheck;
 import io.vxseal.check.PathCheck;
 import io.vxseal.check.PortCheck;
 import io.vxseal.check.Way;
+import io.vxseal.check.host.Node;
+import io.vxseal.check.host.PortHolders;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.swarm.ManagerAddresses;
 import java.io.IOException;
@@ -26,13 +28,21 @@ record Checks(RunningPlugin plugin, HostOptions options) {
 
     private static final Duration PATIENCE = Duration.ofSeconds(1);
 
-    /** Returns a finding for each check. */
-    List<Finding> run() throws IOException {
+    /**
+     * Returns at least one finding for each check.
+     *
+     * @param hostOnly leaves out what lies between this host and the other nodes
+     */
+    List<Finding> run(boolean hostOnly) throws IOException {
         Optional<KnownSwarm> known = known();
         List<Finding> findings = new ArrayList<>();
         try (Namespace host = Namespace.own()) {
-            findings.addAll(new HostCheck(host, options.vxlanPort, RunningPlugin.FOLDER, options.dataRoot.resolve(SWARM), SANDBOXES,
-                    known.map(KnownSwarm::node).orElse(HostCheck.Node.UNKNOWN)).run());
+            findings.addAll(new HostCheck(host, new PortHolders.Ports(options.vxlanPort, options.clusterPort),
+                    new HostCheck.Folders(RunningPlugin.FOLDER, options.dataRoot.resolve(SWARM), SANDBOXES, RunningPlugin.NAMESPACES),
+                    known.map(KnownSwarm::node).orElse(Node.UNKNOWN)).run());
+        }
+        if (hostOnly) {
+            return findings;
         }
         if (known.isEmpty()) {
             findings.add(new Finding("other nodes", true, "not checked: no plugin answers on this host", ""));

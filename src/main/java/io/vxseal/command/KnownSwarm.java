@@ -4,9 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.check.Finding;
-import io.vxseal.check.HostCheck;
 import io.vxseal.check.Way;
 import io.vxseal.check.Ways;
+import io.vxseal.check.host.Node;
 import io.vxseal.swarm.ManagerAddresses;
 import java.net.Inet4Address;
 import java.net.InetAddress;
@@ -62,13 +62,13 @@ record KnownSwarm(JsonNode status, ManagerAddresses.Listing listed) {
     }
 
     /** Returns this node as the plugin knows it. */
-    HostCheck.Node node() {
+    Node node() {
         Set<InetAddress> others = new LinkedHashSet<>(managers());
         members().filter(member -> member.has(ADDRESS)).forEach(member -> others.add(InetAddress.ofLiteral(member.path(ADDRESS).asText())));
         others.removeAll(own());
         Set<Integer> vnis = new HashSet<>();
         status.path(NETWORKS).forEach(network -> network.path("subnets").forEach(subnet -> vnis.add(subnet.path("vni").asInt())));
-        return new HostCheck.Node(own().stream().findFirst(), others, vnis);
+        return new Node(own().stream().findFirst(), others, vnis);
     }
 
     /** Returns findings on the cluster, the keys, the managers' clocks and the networks that the plugin refused. */

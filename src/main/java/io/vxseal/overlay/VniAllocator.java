@@ -1,5 +1,6 @@
 package io.vxseal.overlay;
 
+import io.vxseal.check.host.TunnelCheck;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -21,7 +22,7 @@ final class VniAllocator {
     /**
      * First VNI for networks that ask for none. The built-in driver counts from 4096 (moby, {@code ovmanager}) and does not get here.
      */
-    static final int FIRST = 1 << 23;
+    static final int FIRST = TunnelCheck.FIRST_VNI;
 
     private final Map<String, List<Integer>> byNetwork = new HashMap<>();
 

@@ -2,6 +2,8 @@ package io.vxseal.check;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.check.host.Node;
+import io.vxseal.check.host.PortHolders;
 import io.vxseal.kernel.TestHost;
 import java.net.InetAddress;
 import java.nio.file.Files;
@@ -26,7 +28,7 @@ class HostCheckTest {
     private Path folder;
 
     private TestHost host;
-    private HostCheck.Node node = HostCheck.Node.UNKNOWN;
+    private Node node = Node.UNKNOWN;
 
     @BeforeEach
     void open() throws Exception {
@@ -39,18 +41,45 @@ class HostCheckTest {
     }
 
     private Finding find(String check) {
-        return new HostCheck(host.namespace, 4789, folder, folder.resolve("swarm"), folder.resolve("netns"), node).run().stream()
+        var folders = new HostCheck.Folders(folder, folder.resolve("swarm"), folder.resolve("netns"), folder.resolve("networks"));
+        return new HostCheck(host.namespace, new PortHolders.Ports(4789, 4788), folders, node).run().stream()
                 .filter(finding -> finding.check().equals(check))
                 .findFirst().orElseThrow();
     }
 
     @Test
     void findsNothingOnCleanHostAndLeavesNothing() throws Exception {
-        String before = host.run("ip -d link") + host.run("ip xfrm state") + host.run("ip xfrm policy");
-        for (String check : new String[] {"VXLAN", "foreign policies", "foreign VXLAN", "MTU", "clock"}) {
+        String before = state();
+        for (String check : new String[] {"VXLAN", "foreign policies", "foreign VXLAN", "other VPNs", "ports", "firewall", "MTU", "clock"}) {
             assertThat(find(check)).as(check).matches(Finding::fit);
         }
-        assertThat(host.run("ip -d link") + host.run("ip xfrm state") + host.run("ip xfrm policy")).isEqualTo(before);
+        assertThat(state()).isEqualTo(before);
+    }
+
+    private String state() {
+        return host.run("ip -d link") + host.run("ip xfrm state") + host.run("ip xfrm policy") + host.run("nft list ruleset")
+                + host.run("cat /proc/net/ip_tables_names /proc/net/ip6_tables_names");
+    }
+
+    @Test
+    void namesDeviceInSandboxWithVniThatNetworksGet() throws Exception {
+        Files.createDirectories(folder.resolve("netns"));
+        try (TestHost sandbox = new TestHost(folder.resolve("netns/1-abcdefgh"))) {
+            // As the built-in driver has one for "ingress" in every swarm.
+            sandbox.run("ip link add vxlan0 type vxlan id 4096 dstport 4789 dev lo");
+            assertThat(find("foreign VXLAN")).matches(Finding::fit);
+            sandbox.run("ip link add vxlan1 type vxlan id 8388608 dstport 4789 dev lo");
+            assertThat(find("foreign VXLAN")).matches(finding -> !finding.fit())
+                    .extracting(Finding::found).asString().contains("vxlan1", "8388608");
+        }
+    }
+
+    @Test
+    void listsOverlayOnAnotherPortWithoutFailure() {
+        host.run("ip link add flannel.1 type vxlan id 1 dstport 8472 dev lo");
+        assertThat(find("foreign VXLAN")).matches(Finding::fit);
+        assertThat(find("other VPNs")).matches(Finding::fit).matches(finding -> !finding.warns())
+                .extracting(Finding::found).asString().contains("flannel.1 on port 8472", "no trouble");
     }
 
     @Test
@@ -77,7 +106,7 @@ class HostCheckTest {
     void namesForeignPolicyThatDropsWhatNodesSend(String source, @Nullable String other, boolean fit) {
         host.run("ip address add 10.55.0.1/24 dev lo");
         if (other != null) {
-            node = new HostCheck.Node(Optional.of(NODE), Set.of(InetAddress.ofLiteral(other)), Set.of());
+            node = new Node(Optional.of(NODE), Set.of(InetAddress.ofLiteral(other)), Set.of());
         }
         host.run("ip xfrm policy add dir in src %s dst 10.55.0.1/32 proto udp priority 100 action block".formatted(source));
         Finding found = find("foreign policies");
@@ -89,7 +118,7 @@ class HostCheckTest {
 
     @Test
     void ignoresForeignPolicyThatAnEarlierOneLetsPass() {
-        node = new HostCheck.Node(Optional.of(NODE), Set.of(InetAddress.ofLiteral("10.55.0.2")), Set.of());
+        node = new Node(Optional.of(NODE), Set.of(InetAddress.ofLiteral("10.55.0.2")), Set.of());
         host.run("ip xfrm policy add dir in src 10.55.0.0/24 dst 10.55.0.1/32 proto udp priority 100 action block");
         host.run("ip xfrm policy add dir in src 10.55.0.0/16 dst 10.55.0.1/32 proto udp dport 4789 priority 99 action allow");
         assertThat(find("foreign policies")).matches(Finding::fit);
@@ -97,7 +126,7 @@ class HostCheckTest {
 
     @Test
     void namesDeviceInSandboxWithVniOfNetworkHere() throws Exception {
-        node = new HostCheck.Node(Optional.of(NODE), Set.of(), Set.of(4097));
+        node = new Node(Optional.of(NODE), Set.of(), Set.of(4097));
         Files.createDirectories(folder.resolve("netns"));
         Files.createFile(folder.resolve("netns/ended"));
         try (TestHost sandbox = new TestHost(folder.resolve("netns/1-abcdefgh"))) {
@@ -115,7 +144,7 @@ class HostCheckTest {
         host.run("ip link add small mtu 1400 type veth peer name other");
         host.run("ip link add usual type veth peer name another");
         host.run("ip address add 10.55.0.1/24 dev usual");
-        node = new HostCheck.Node(Optional.of(NODE), Set.of(), Set.of());
+        node = new Node(Optional.of(NODE), Set.of(), Set.of());
         assertThat(find("MTU")).matches(Finding::fit);
         host.run("ip address del 10.55.0.1/24 dev usual");
         host.run("ip address add 10.55.0.1/24 dev small");

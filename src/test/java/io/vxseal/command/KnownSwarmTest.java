@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.check.Finding;
-import io.vxseal.check.HostCheck;
 import io.vxseal.check.Way;
+import io.vxseal.check.host.Node;
 import io.vxseal.swarm.ManagerAddresses;
 import java.net.InetAddress;
 import java.util.List;
@@ -89,9 +89,9 @@ class KnownSwarmTest {
         String sealed = network("sealed", true, true);
         KnownSwarm swarm = read("{'node':{'address':'203.0.113.1','bindAddress':'192.0.2.1'},'networks':[" + sealed
                 + "],'cluster':{'members':[{'id':'a','address':'203.0.113.1'},{'id':'c','role':'worker','address':'192.0.2.3'}]}}");
-        assertThat(swarm.node()).isEqualTo(new HostCheck.Node(Optional.of(InetAddress.ofLiteral("192.0.2.1")),
+        assertThat(swarm.node()).isEqualTo(new Node(Optional.of(InetAddress.ofLiteral("192.0.2.1")),
                 Set.of(InetAddress.ofLiteral("192.0.2.3")), Set.of(4097)));
-        assertThat(read("{}").node()).isEqualTo(HostCheck.Node.UNKNOWN);
+        assertThat(read("{}").node()).isEqualTo(Node.UNKNOWN);
     }
 
     private static List<String> failures(String json) throws Exception {

@@ -10,6 +10,7 @@ import com.kenai.jffi.MemoryIO;
 import com.kenai.jffi.Type;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -92,6 +93,9 @@ public final class LibC {
         private final Function bind = function("bind", Type.SINT, Type.SINT, Type.POINTER, Type.UINT);
         private final Function setsockopt =
                 function("setsockopt", Type.SINT, Type.SINT, Type.SINT, Type.SINT, Type.POINTER, Type.UINT);
+        private final Function getsockopt =
+                function("getsockopt", Type.SINT, Type.SINT, Type.SINT, Type.SINT, Type.POINTER, Type.POINTER);
+        private final Function adjtimex = function("adjtimex", Type.SINT, Type.POINTER);
         private final Function send = function("send", Type.SLONG, Type.SINT, Type.POINTER, Type.ULONG, Type.SINT);
         private final Function recv = function("recv", Type.SLONG, Type.SINT, Type.POINTER, Type.ULONG, Type.SINT);
         private final Function recvmmsg =
@@ -157,6 +161,18 @@ public final class LibC {
         /** Sets a socket option to the value, the whole capacity of a direct buffer. */
         public int setsockopt(int fd, int level, int option, ByteBuffer value) {
             return with(value, at -> CALL.invokeNNNNNrN(setsockopt, fd, level, option, at, value.capacity()));
+        }
+
+        /** Reads a socket option into the whole capacity of a direct buffer, of which some values are the request. */
+        public int getsockopt(int fd, int level, int option, ByteBuffer value) {
+            ByteBuffer length = ByteBuffer.allocateDirect(Integer.BYTES).order(ByteOrder.nativeOrder());
+            length.putInt(0, value.capacity());
+            return with(value, at -> with(length, size -> CALL.invokeNNNNNrN(getsockopt, fd, level, option, at, size)));
+        }
+
+        /** Reads the kernel's clock into a direct buffer, which has the layout of a timex and zeros. Returns the clock's state. */
+        public int adjtimex(ByteBuffer timex) {
+            return with(timex, at -> CALL.invokeNrN(adjtimex, at));
         }
 
         public long send(int fd, long octets, long length, int flags) {
