@@ -284,6 +284,24 @@ class PathCheckTest {
         assertThat(sent).as("requests").hasSize(2 * 9 + 3);
     }
 
+    /** There is no container 9; which of the two is asked first is random. */
+    @Test
+    void asksAnotherContainerWhereOneDoesNotAnswer() throws Exception {
+        Way both = new Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(endpoint(9), endpoint(2)));
+        for (int n = 0; n < 5; n++) {
+            assertThat(runMtus(both)).singleElement().satisfies(result -> {
+                assertThat(result.outcome()).isEqualTo(PathMtuCheck.Outcome.PASS);
+                assertThat(result.answering()).containsExactly(endpoint(2));
+                assertThat(result.unanswered()).isSubsetOf(endpoint(9));
+            });
+        }
+        drop("udp dport 4789");
+        assertThat(runMtus(both)).singleElement().satisfies(result -> {
+            assertThat(result.answering()).isEmpty();
+            assertThat(result.unanswered()).containsExactlyInAnyOrder(endpoint(2), endpoint(9));
+        });
+    }
+
     /** The first trial is lost, the second one goes through. */
     @Test
     void largePacketsThatAreLostForMomentAreTriedAgain() throws Exception {
