@@ -2,7 +2,9 @@ package io.vxseal.check;
 
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.packet.EchoFrame;
+import io.vxseal.kernel.route.Link;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -19,11 +21,14 @@ import java.util.concurrent.Executors;
  * underlying network and the barriers in both directions. The container here ignores the replies, which it did not ask for.
  *
  * @param pins folder in which the networks' namespaces are mounted
+ * @param port UDP port of VXLAN
+ * @param underlay what this host knows of the network underneath
  * @param patience time to wait for a reply
  * @param limit time in which the check of a way may begin; one without answers takes some seconds
  */
-public record PathCheck(Path pins, Duration patience, Duration limit) {
+public record PathCheck(Path pins, int port, Underlay underlay, Duration patience, Duration limit) {
     private static final String CHECK = "path";
+    private static final String OFFLOAD = "offload";
 
     /** Containers that are asked: one may be ignoring echo requests. */
     private static final int MOST_ASKED = 3;
@@ -36,23 +41,25 @@ public record PathCheck(Path pins, Duration patience, Duration limit) {
     private static final Duration LIMIT = Duration.ofMinutes(1);
 
     /** Creates checks of which all begin within a minute. */
-    public PathCheck(Path pins, Duration patience) {
-        this(pins, patience, LIMIT);
+    public PathCheck(Path pins, int port, Underlay underlay, Duration patience) {
+        this(pins, port, underlay, patience, LIMIT);
     }
 
     /**
      * What was found on a way.
      *
-     * @param finding empty if there was no time to try the way
+     * @param findings none if there was no time to try the way
      */
-    public record Outcome(Way way, Optional<Finding> finding) {}
+    public record Outcome(Way way, List<Finding> findings) {}
 
-    /** Returns a finding for each way that was tried, and one that counts the others. */
+    /** Returns findings for each way that was tried, and one that counts the others. */
     public List<Finding> run(List<Way> ways) {
-        List<Finding> findings = new ArrayList<>(outcomes(ways).stream().flatMap(outcome -> outcome.finding.stream()).toList());
-        if (findings.size() < ways.size()) {
-            findings.add(Finding.unfit(CHECK, "%d more ways to other nodes were not tried within %d s".formatted(
-                    ways.size() - findings.size(), limit.toSeconds()), "mend the ways above, then vxseal check"));
+        List<Outcome> outcomes = outcomes(ways);
+        List<Finding> findings = new ArrayList<>(outcomes.stream().flatMap(outcome -> outcome.findings.stream()).toList());
+        long untried = outcomes.stream().filter(outcome -> outcome.findings.isEmpty()).count();
+        if (untried > 0) {
+            findings.add(Finding.untried(CHECK, "%d more ways to other nodes were not tried within %d s".formatted(
+                    untried, limit.toSeconds()), "mend the ways above, then vxseal check"));
         }
         return findings;
     }
@@ -70,54 +77,101 @@ public record PathCheck(Path pins, Duration patience, Duration limit) {
     }
 
     private Outcome outcome(Way way, long end) {
-        return new Outcome(way, System.nanoTime() - end >= 0 ? Optional.empty() : Optional.of(check(way)));
+        return new Outcome(way, System.nanoTime() - end >= 0 ? List.of() : check(way));
     }
 
-    private Finding check(Way way) {
+    private List<Finding> check(Way way) {
         try {
             Optional<Namespace> opened = Namespace.open(pins.resolve(way.network()));
             if (opened.isEmpty()) {
-                return Finding.unfit(CHECK, "network %s has no namespace in %s".formatted(way.network(), pins),
-                        "docker plugin disable --force vxseal && docker plugin enable vxseal");
+                return List.of(Finding.unfit(CHECK, "network %s has no namespace in %s".formatted(way.network(), pins),
+                        "docker plugin disable --force vxseal && docker plugin enable vxseal"));
             }
             try (Namespace namespace = opened.get()) {
                 return check(way, namespace);
             }
         } catch (IOException failure) {
-            return Finding.unfit(CHECK, "node %s could not be asked: %s".formatted(way.node(), failure.getMessage()), "vxseal status");
+            return List.of(Finding.unfit(
+                    CHECK, "node %s could not be asked: %s".formatted(way.node(), failure.getMessage()), "vxseal status"));
         }
     }
 
-    private Finding check(Way way, Namespace namespace) throws IOException {
-        Optional<WaySocket> opened = WaySocket.open(namespace, way);
-        if (opened.isEmpty()) {
-            return Finding.unfit(CHECK, "the VXLAN device of network %s is down or missing".formatted(way.network()), "vxseal status");
+    private List<Finding> check(Way way, Namespace namespace) throws IOException {
+        Optional<Link> device = WaySocket.device(namespace, way);
+        if (device.isEmpty()) {
+            return List.of(Finding.unfit(
+                    CHECK, "the VXLAN device of network %s is down or missing".formatted(way.network()), "vxseal status"));
         }
-        try (WaySocket socket = opened.get()) {
-            for (Way.Endpoint there : way.there().subList(0, Math.min(MOST_ASKED, way.there().size()))) {
+        List<Way.Endpoint> asked = way.there().subList(0, Math.min(MOST_ASKED, way.there().size()));
+        try (WaySocket socket = WaySocket.open(namespace, device.get(), way)) {
+            for (Way.Endpoint there : asked) {
                 Echo echo = new Echo(socket, socket.echo(way.here(), there), patience);
                 if (echo.answers(WaySocket.SMALL, ATTEMPTS)) {
-                    return judge(way, socket.mtu(), echo);
+                    OffloadTrial.Outcome offload = tryOffload(namespace, device.get(), way, there);
+                    Finding size = judge(way, socket.mtu(), echo, offload);
+                    return offload == OffloadTrial.Outcome.WRONG ? List.of(size, wrongChecksums(way)) : List.of(size);
                 }
             }
+            return List.of(silent(way, asked.size(), opensAnswers(way, socket)));
         }
-        return Finding.unfit(CHECK,
-                "node %s: none of %d containers answers what is sent to it by %s, over network %s".formatted(
-                        way.node(), Math.min(MOST_ASKED, way.there().size()), protocol(way), way.network()),
-                "open %s between the nodes, in both directions (if those containers answer pings at all)".formatted(protocol(way)));
     }
 
-    private static Finding judge(Way way, int mtu, Echo echo) {
+    /** Returns whether as many packets of the node are opened here as requests are sent to it, none of which is answered. */
+    private boolean opensAnswers(Way way, WaySocket socket) throws IOException {
+        if (!way.encrypted()) {
+            return false;
+        }
+        InetAddress node = InetAddress.ofLiteral(way.node());
+        long before = underlay.opened(node);
+        Echo echo = new Echo(socket, socket.echo(way.here(), way.there().getFirst()), patience);
+        return !echo.answers(WaySocket.SMALL, ATTEMPTS) && underlay.opened(node) - before >= ATTEMPTS;
+    }
+
+    private OffloadTrial.Outcome tryOffload(Namespace namespace, Link device, Way way, Way.Endpoint there) throws IOException {
+        try (OffloadTrial trial = OffloadTrial.open(namespace, device, way, there, patience)) {
+            return trial.run();
+        }
+    }
+
+    private Finding silent(Way way, int asked, boolean opensAnswers) {
+        String found = "node %s: none of %d containers answers what is sent to it by %s, over network %s".formatted(
+                way.node(), asked, protocol(way), way.network());
+        String ifAtAll = " (if those containers answer pings at all)";
+        if (!way.encrypted()) {
+            return Finding.unfit(CHECK, found, "open UDP port %d between the nodes, in both directions; on each: %s%s".formatted(
+                    port, OpenPort.udp(port), ifAtAll));
+        }
+        if (opensAnswers) {
+            return Finding.unfit(CHECK,
+                    "%s; this host decrypts what comes from that node, and its firewall drops UDP port %d then".formatted(found, port),
+                    "on this host: %s%s".formatted(OpenPort.decryptedUdp(port), ifAtAll));
+        }
+        return Finding.unfit(CHECK, "%s; ESP is blocked in one direction, or node %s drops UDP port %d after decryption".formatted(
+                        found, way.node(), port),
+                "open ESP between the nodes, in both directions; on each: %s; and on %s: %s%s".formatted(
+                        OpenPort.esp(), way.node(), OpenPort.decryptedUdp(port), ifAtAll));
+    }
+
+    private static Finding judge(Way way, int mtu, Echo echo, OffloadTrial.Outcome offload) {
         int largest = echo.answers(mtu, ATTEMPTS) ? mtu : echo.largest(WaySocket.SMALL, mtu);
         if (largest == mtu) {
-            return Finding.fit(CHECK, "node %s: packets of up to %d octets pass there and back, by %s".formatted(
-                    way.node(), mtu, protocol(way)));
+            return Finding.fit(CHECK, "node %s: packets of up to %d octets pass there and back, by %s%s".formatted(way.node(), mtu,
+                    protocol(way), offload == OffloadTrial.Outcome.RIGHT ? ", with right checksums" : ""));
         }
         return Finding.unfit(CHECK,
                 "node %s: packets of up to %d octets pass, and network %s promises its containers %d".formatted(
                         way.node(), largest, way.network(), mtu),
                 "raise the MTU between the nodes by %1$d, or create the network with com.docker.network.driver.mtu lower by %1$d"
                         .formatted(mtu - largest));
+    }
+
+    private Finding wrongChecksums(Way way) throws IOException {
+        Optional<String> link = underlay.link(InetAddress.ofLiteral(way.node()));
+        return Finding.unfit(OFFLOAD,
+                ("node %s: what containers send over network %s arrives with wrong checksums and is dropped, pings excepted: %s claims to"
+                        + " compute those of packets in VXLAN, and does not").formatted(
+                        way.node(), way.network(), link.map("link %s"::formatted).orElse("the link underneath")),
+                "ethtool -K %s tx off".formatted(link.orElse("LINK")));
     }
 
     private static String protocol(Way way) {

@@ -54,8 +54,11 @@ public record PathMtuCheck(Path pins, Duration patience, Duration again, Consume
      * What was found on a way.
      *
      * @param mtu octets of the largest packet that the network promises
+     * @param answering containers there that answered anything
+     * @param unanswered containers that were asked and did not
      */
-    public record Result(Way way, int mtu, Outcome outcome) {}
+    public record Result(
+            Way way, int mtu, Outcome outcome, Collection<Way.Endpoint> answering, Collection<Way.Endpoint> unanswered) {}
 
     private record Device(String network, int vni) {}
 
@@ -86,6 +89,14 @@ public record PathMtuCheck(Path pins, Duration patience, Duration again, Consume
                 large = true;
             }
             return true;
+        }
+
+        Way.Endpoint container() {
+            return way.there().get(container);
+        }
+
+        boolean isAnswered() {
+            return large || small > 0;
         }
 
         Outcome outcome() {
@@ -143,16 +154,29 @@ public record PathMtuCheck(Path pins, Duration patience, Duration again, Consume
         List<Trial> trials = ways.stream()
                 .map(way -> new Trial(way, ThreadLocalRandom.current().nextInt(way.there().size()), socket)).toList();
         tryAll(trials, socket);
+        List<Trial> all = new ArrayList<>(trials);
+        // A container may ignore pings, or have ended.
+        List<Trial> others = trials.stream().filter(trial -> !trial.isAnswered() && trial.way.there().size() > 1)
+                .map(trial -> new Trial(trial.way, trial.container + 1, socket)).toList();
+        tryAll(others, socket);
+        all.addAll(others);
         Map<Way, Trial> last = new LinkedHashMap<>();
-        trials.forEach(trial -> last.put(trial.way, trial));
-        List<Trial> second = trials.stream().filter(trial -> trial.outcome() == Outcome.LOST)
+        all.forEach(trial -> last.put(trial.way, trial));
+        List<Trial> second = last.values().stream().filter(trial -> trial.outcome() == Outcome.LOST)
                 .map(trial -> new Trial(trial.way, trial.container + 1, socket)).toList();
         if (!second.isEmpty()) {
             Thread.sleep(again);
             tryAll(second, socket);
+            all.addAll(second);
             second.forEach(trial -> last.put(trial.way, trial));
         }
-        return last.values().stream().map(trial -> new Result(trial.way, socket.mtu(), trial.outcome())).toList();
+        return last.values().stream().map(trial -> new Result(trial.way, socket.mtu(), trial.outcome(),
+                containers(all, trial.way, true), containers(all, trial.way, false))).toList();
+    }
+
+    /** Returns the containers of a way that answered or that did not. */
+    private static Collection<Way.Endpoint> containers(List<Trial> trials, Way way, boolean answered) {
+        return trials.stream().filter(trial -> trial.way.equals(way) && trial.isAnswered() == answered).map(Trial::container).toList();
     }
 
     private void tryAll(List<Trial> trials, WaySocket socket) {

@@ -30,7 +30,8 @@ public record PortCheck(int port, Duration patience) {
             return Finding.unfit(CHECK,
                     "manager %s is not reached on TCP port %d (%s): new containers and keys are not learnt from it"
                             .formatted(address, port, failure.getMessage()),
-                    "open TCP port %d from all nodes to %s, and enable the plugin there (docker plugin ls)".formatted(port, address));
+                    "open TCP port %d from all nodes to %s (there: %s), and enable the plugin there (docker plugin enable vxseal)".formatted(
+                            port, address, OpenPort.tcp(port)));
         }
     }
 }

@@ -1,6 +1,8 @@
 package io.vxseal.check;
 
 import io.vxseal.address.MacAddress;
+import io.vxseal.kernel.firewall.SealedPriority;
+import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.net.Inet4Address;
 import java.util.List;
 
@@ -17,4 +19,14 @@ public record Way(String node, String network, boolean encrypted, int vni, Endpo
 
     /** A container's end of a network. */
     public record Endpoint(MacAddress mac, Inet4Address address) {}
+
+    /** Returns the firewall mark of the network's frames. */
+    int mark() {
+        return encrypted ? SecurityPolicy.MARK : 0;
+    }
+
+    /** Returns their packet priority. */
+    int priority() {
+        return encrypted ? SealedPriority.PRIORITY : 0;
+    }
 }

@@ -1,14 +1,12 @@
 package io.vxseal.check;
 
 import io.vxseal.check.Way.Endpoint;
-import io.vxseal.kernel.firewall.SealedPriority;
 import io.vxseal.kernel.libc.KernelException;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.kernel.packet.EchoFrame;
 import io.vxseal.kernel.packet.FrameSocket;
 import io.vxseal.kernel.route.Link;
 import io.vxseal.kernel.route.Route;
-import io.vxseal.kernel.xfrm.SecurityPolicy;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Optional;
@@ -31,18 +29,24 @@ final class WaySocket implements AutoCloseable {
 
     /** Opens a socket in a network's namespace; empty if the VXLAN device of the way's subnet is down or missing. */
     static Optional<WaySocket> open(Namespace namespace, Way way) throws KernelException {
-        Optional<Link> device;
+        Optional<Link> device = device(namespace, way);
+        return device.isPresent() ? Optional.of(open(namespace, device.get(), way)) : Optional.empty();
+    }
+
+    /** Opens a socket on the VXLAN device of the way's subnet. */
+    static WaySocket open(Namespace namespace, Link device, Way way) throws KernelException {
+        int identifier = ThreadLocalRandom.current().nextInt(1 << Short.SIZE);
+        return new WaySocket(FrameSocket.open(namespace, device.index(), EchoFrame.replies(identifier), way.mark(), way.priority()),
+                device.mtu(), identifier);
+    }
+
+    /** Returns the VXLAN device of the way's subnet; empty if it is down or missing. */
+    static Optional<Link> device(Namespace namespace, Way way) throws KernelException {
         try (Route route = Route.in(namespace)) {
-            device = route.links().list().stream()
-                    .filter(link -> link.tunnel().filter(tunnel -> tunnel.vni() == way.vni()).isPresent())
+            return route.links().list().stream()
+                    .filter(link -> link.up() && link.tunnel().filter(tunnel -> tunnel.vni() == way.vni()).isPresent())
                     .findFirst();
         }
-        if (device.isEmpty() || !device.get().up()) {
-            return Optional.empty();
-        }
-        int identifier = ThreadLocalRandom.current().nextInt(1 << Short.SIZE);
-        return Optional.of(new WaySocket(FrameSocket.open(namespace, device.get().index(), EchoFrame.replies(identifier),
-                way.encrypted() ? SecurityPolicy.MARK : 0, way.encrypted() ? SealedPriority.PRIORITY : 0), device.get().mtu(), identifier));
     }
 
     /** Returns the octets of the largest IPv4 packet of the network. */

@@ -1,10 +1,13 @@
 package io.vxseal.command;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.vxseal.check.Finding;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 
@@ -13,7 +16,8 @@ import picocli.CommandLine;
         name = "check",
         description = "Checks whether this host is fit for the plugin, and, where the plugin runs, whether it reaches the managers and "
                 + "whether packets pass to each node that has containers on a network of this one, and back. Changes nothing. Prints a line "
-                + "for each check, and what mends what is not as it should be. A line with \"warn\" is no failure. Exit status 1 means that there is one.")
+                + "for each check, and what mends what is not as it should be, or has tried what could not be. A line with \"warn\" or \"?\" is no "
+                + "failure. Exit status 1 means that there is one.")
 final class Check implements Callable<Integer> {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
@@ -50,24 +54,38 @@ final class Check implements Callable<Integer> {
         }
         List<Finding> findings = new Checks(plugin, host).run(hostOnly);
         if (json) {
-            out.println(new ObjectMapper().writeValueAsString(findings));
+            out.println(json(findings));
         } else {
             for (Finding finding : findings) {
-                out.println("%-4s  %-16s  %s".formatted(sign(finding), finding.check(), finding.found()));
+                out.println("%-4s  %-16s  %s".formatted(word(finding.state()), finding.check(), finding.found()));
                 if (!finding.remedy().isEmpty()) {
                     out.println("%24s%s".formatted("", finding.remedy()));
                 }
             }
             out.flush();
         }
-        return findings.stream().allMatch(Finding::fit) ? 0 : 1;
+        return findings.stream().anyMatch(Finding::unfit) ? 1 : 0;
     }
 
-    private static String sign(Finding finding) {
-        if (finding.fit()) {
-            return finding.warns() ? "warn" : "ok";
-        }
-        return "FAIL";
+    private static String word(Finding.State state) {
+        return switch (state) {
+            case FIT -> "ok";
+            case WARNING -> "warn";
+            case UNFIT -> "FAIL";
+            case UNTRIED -> "?";
+        };
+    }
+
+    /** Returns findings for programs. Those that know {@code fit} alone take what was not tried for no failure, which it is not. */
+    static String json(List<Finding> findings) {
+        ArrayNode list = JsonNodeFactory.instance.arrayNode();
+        findings.forEach(finding -> list.addObject()
+                .put("check", finding.check())
+                .put("fit", !finding.unfit())
+                .put("state", finding.state().name().toLowerCase(Locale.ROOT))
+                .put("found", finding.found())
+                .put("remedy", finding.remedy()));
+        return list.toString();
     }
 
     private int checkSwarm(PrintWriter out) throws IOException {

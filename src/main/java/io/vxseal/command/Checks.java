@@ -3,9 +3,9 @@ package io.vxseal.command;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.check.Finding;
 import io.vxseal.check.HostCheck;
+import io.vxseal.check.HostUnderlay;
 import io.vxseal.check.PathCheck;
 import io.vxseal.check.PortCheck;
-import io.vxseal.check.Way;
 import io.vxseal.check.host.Node;
 import io.vxseal.check.host.PortHolders;
 import io.vxseal.kernel.netns.Namespace;
@@ -45,17 +45,16 @@ record Checks(RunningPlugin plugin, HostOptions options) {
             return findings;
         }
         if (known.isEmpty()) {
-            findings.add(new Finding("other nodes", true, "not checked: no plugin answers on this host", ""));
+            findings.add(Finding.untried("other nodes", "not checked: no plugin answers on this host", "docker plugin enable vxseal"));
             return findings;
         }
         KnownSwarm swarm = known.get();
-        findings.addAll(swarm.findings());
+        findings.addAll(swarm.findings(options.clusterPort));
         findings.addAll(new PortCheck(options.clusterPort, PATIENCE).run(swarm.managers()));
-        List<Way> ways = swarm.ways();
-        if (ways.isEmpty()) {
-            findings.add(new Finding("path", true, "not checked: no other node has containers on a network that has some here", ""));
+        try (Namespace host = Namespace.own()) {
+            findings.addAll(new PathCheck(RunningPlugin.NAMESPACES, options.vxlanPort, new HostUnderlay(host), PATIENCE).run(swarm.ways()));
         }
-        findings.addAll(new PathCheck(RunningPlugin.NAMESPACES, PATIENCE).run(ways));
+        swarm.withoutWay().ifPresent(findings::add);
         return findings;
     }
 

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.address.Cidr;
 import io.vxseal.address.MacAddress;
 import io.vxseal.check.Finding;
+import io.vxseal.check.OpenPort;
 import io.vxseal.check.Way;
 import io.vxseal.check.Ways;
 import io.vxseal.check.host.Node;
@@ -16,7 +17,10 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
@@ -29,6 +33,9 @@ import java.util.stream.StreamSupport;
 record KnownSwarm(JsonNode status, ManagerAddresses.Listing listed) {
     private static final String ADDRESS = "address";
     private static final String NETWORKS = "networks";
+
+    /** Nodes that one finding names. */
+    private static final int MOST_NAMED = 20;
 
     /**
      * Returns the addresses of the other managers: as they announce them, and those on the engine's list if that has a manager which this
@@ -71,12 +78,17 @@ record KnownSwarm(JsonNode status, ManagerAddresses.Listing listed) {
         return new Node(own().stream().findFirst(), others, vnis);
     }
 
-    /** Returns findings on the cluster, the keys, the managers' clocks and the networks that the plugin refused. */
-    List<Finding> findings() {
+    /**
+     * Returns findings on the cluster, the keys, the managers' clocks and the networks that the plugin refused.
+     *
+     * @param clusterPort TCP port on which managers' plugins listen
+     */
+    List<Finding> findings(int clusterPort) {
         List<Finding> findings = new ArrayList<>();
+        String reachManagers = "on the managers: docker plugin enable vxseal; and %s".formatted(OpenPort.tcp(clusterPort));
         JsonNode problem = status.path("cluster").path("problem");
         findings.add(problem.isTextual()
-                ? new Finding("cluster", false, problem.asText(), "what it says; then vxseal status")
+                ? new Finding("cluster", false, problem.asText(), "what it says; " + reachManagers)
                 : new Finding("cluster", true, "sessions with %d managers".formatted(status.path("cluster").path("hubs").size()), ""));
         boolean encrypted = StreamSupport.stream(status.path(NETWORKS).spliterator(), false)
                 .anyMatch(network -> network.path("encrypted").asBoolean());
@@ -84,7 +96,7 @@ record KnownSwarm(JsonNode status, ManagerAddresses.Listing listed) {
             findings.add(status.has("ring")
                     ? new Finding("keys", true, "this node has the keys of encrypted networks", "")
                     : new Finding("keys", false, "encrypted networks are wanted here, and no manager has sent this node their keys",
-                            "enable the plugin on a manager (docker plugin ls there), and open the cluster port to it"));
+                            reachManagers));
         }
         status.path("conditions").forEach(condition -> {
             String kind = condition.path("kind").asText();
@@ -96,6 +108,22 @@ record KnownSwarm(JsonNode status, ManagerAddresses.Listing listed) {
             }
         });
         return findings;
+    }
+
+    /** Returns what names the other nodes that no way leads to; empty if there are none. */
+    Optional<Finding> withoutWay() {
+        Set<String> nodes = new TreeSet<>();
+        members().filter(member -> member.has(ADDRESS)).forEach(member -> nodes.add(member.path(ADDRESS).asText()));
+        own().forEach(address -> nodes.remove(address.getHostAddress()));
+        ways().forEach(way -> nodes.remove(way.node()));
+        if (nodes.isEmpty()) {
+            return Optional.empty();
+        }
+        String names = nodes.stream().limit(MOST_NAMED).collect(Collectors.joining(", "));
+        return Optional.of(Finding.untried("path",
+                "not checked, for no network has containers there and here: %s%s".formatted(
+                        names, nodes.size() > MOST_NAMED ? " and %d more".formatted(nodes.size() - MOST_NAMED) : ""),
+                "docker service create --mode global --network NETWORK IMAGE, with a network of vxseal; then vxseal check"));
     }
 
     /** Returns one way by encrypted networks and one by plain ones to each node that has containers on a network of this node. */

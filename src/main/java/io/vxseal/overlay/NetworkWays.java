@@ -2,6 +2,7 @@ package io.vxseal.overlay;
 
 import io.vxseal.check.Way;
 import io.vxseal.check.Ways;
+import io.vxseal.overlay.watch.UnansweredPaths;
 import io.vxseal.peers.Peer;
 import java.net.Inet4Address;
 import java.util.ArrayList;
@@ -40,12 +41,17 @@ final class NetworkWays {
         return ways.all();
     }
 
-    /** Returns, for each of these nodes, the encrypted ways whose networks promise the largest packets. */
-    List<Way> largest(Set<String> nodes) {
-        Map<String, List<Way>> byNode = new HashMap<>();
-        Map<String, Integer> mtus = new HashMap<>();
+    /**
+     * Returns the ways whose networks promise the largest packets: the encrypted ones to each of these nodes, and the plain ones to all.
+     *
+     * @param sealed the nodes
+     */
+    List<Way> largest(Set<String> sealed) {
+        Map<UnansweredPaths.Path, List<Way>> byPath = new HashMap<>();
+        Map<UnansweredPaths.Path, Integer> mtus = new HashMap<>();
         for (Attachment attachment : networks.all()) {
-            if (!attachment.isUp() || !attachment.network.encrypted()) {
+            boolean encrypted = attachment.network.encrypted();
+            if (!attachment.isUp() || encrypted && sealed.isEmpty()) {
                 continue;
             }
             int mtu = attachment.network.linkMtu();
@@ -54,19 +60,20 @@ final class NetworkWays {
                 if (here.isEmpty()) {
                     continue;
                 }
-                there(attachment, subnet, nodes::contains).forEach((node, ends) -> {
-                    if (mtu > mtus.getOrDefault(node, 0)) {
-                        mtus.put(node, mtu);
-                        byNode.put(node, new ArrayList<>());
+                there(attachment, subnet, node -> !encrypted || sealed.contains(node)).forEach((node, ends) -> {
+                    var path = new UnansweredPaths.Path(node, encrypted);
+                    if (mtu > mtus.getOrDefault(path, 0)) {
+                        mtus.put(path, mtu);
+                        byPath.put(path, new ArrayList<>());
                     }
-                    if (mtu == mtus.getOrDefault(node, 0)) {
-                        byNode.getOrDefault(node, new ArrayList<>()).add(new Way(
-                                node, attachment.id(), true, subnet.vni(), here.getFirst(), List.copyOf(ends)));
+                    if (mtu == mtus.getOrDefault(path, 0)) {
+                        byPath.getOrDefault(path, new ArrayList<>()).add(new Way(
+                                node, attachment.id(), encrypted, subnet.vni(), here.getFirst(), List.copyOf(ends)));
                     }
                 });
             }
         }
-        return byNode.values().stream().flatMap(List::stream).toList();
+        return byPath.values().stream().flatMap(List::stream).toList();
     }
 
     private static List<Way.Endpoint> here(Attachment attachment, Subnet subnet) {

@@ -72,6 +72,8 @@ final class Observer {
                 inUse.observe(encryption.traffic(), nanos),
                 routes,
                 mtus.lost(),
+                mtus.unanswered(),
+                host.port(),
                 refusals.reasons(),
                 obstacles);
     }

@@ -4,21 +4,24 @@ import io.vxseal.check.PathMtuCheck;
 import io.vxseal.check.Way;
 import io.vxseal.overlay.watch.Observation;
 import io.vxseal.overlay.watch.PathsInUse;
+import io.vxseal.overlay.watch.UnansweredPaths;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Watch of the nodes with which containers here exchange sealed packets: whether those that are as large as a network promises pass. It
- * sends one to each such node at each look, and more only where that is not answered.
+ * Watch of the nodes with which containers here exchange sealed packets, and of all that plain networks here reach: whether packets as large
+ * as a network promises pass, and whether any do. It sends one to each such node at each look, and more only where that is not answered.
  */
 final class PathMtuWatch {
     /** Most paths in a look, and as many of those on which packets were lost at the last one. */
@@ -37,6 +40,8 @@ final class PathMtuWatch {
     private final ErrorLog errors;
     private final Map<Path, Lost> lost = new ConcurrentHashMap<>();
     private final Map<Path, Long> tried = new HashMap<>();
+    private final UnansweredPaths paths = new UnansweredPaths();
+    private volatile List<Observation.Unanswered> unanswered = List.of();
 
     private record Path(String node, String network) {
         static Path of(Way way) {
@@ -57,28 +62,64 @@ final class PathMtuWatch {
 
     /** Looks once, without the driver's lock while it waits for replies. To be called by one thread, every ten seconds. */
     void look() {
-        Set<String> nodes = new HashSet<>(inUse.nodes());
-        lost.keySet().forEach(path -> nodes.add(path.node));
-        List<Way> now = nodes.isEmpty() ? List.of() : lock.locked(() -> ways.largest(nodes));
+        Set<String> used = inUse.nodes();
+        Set<String> sealed = new HashSet<>(used);
+        lost.keySet().forEach(path -> sealed.add(path.node));
+        paths.open().stream().filter(UnansweredPaths.Path::encrypted).forEach(path -> sealed.add(path.node()));
+        List<Way> now = lock.locked(() -> ways.largest(sealed));
         try {
-            new PathMtuCheck(host.pins(), PATIENCE, AGAIN, way -> inUse.sending(way.node())).run(choose(now)).forEach(this::take);
+            new PathMtuCheck(host.pins(), PATIENCE, AGAIN, this::sending).run(choose(now)).forEach(result -> {
+                take(result);
+                takeAnswers(result, used);
+            });
         } catch (IOException failure) {
             errors.add("watching the paths", failure.getMessage());
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
         }
-        Set<Path> paths = new HashSet<>(now.stream().map(Path::of).toList());
-        lost.keySet().retainAll(paths);
-        tried.keySet().retainAll(paths);
+        Set<Path> known = new HashSet<>(now.stream().map(Path::of).toList());
+        lost.keySet().retainAll(known);
+        tried.keySet().retainAll(known);
+        Set<String> withStates = inUse.known();
+        Set<UnansweredPaths.Path> reached = now.stream().map(PathMtuWatch::path).collect(Collectors.toSet());
+        paths.retain(path -> path.encrypted() ? withStates.contains(path.node()) : reached.contains(path));
+        unanswered = paths.silent(System.nanoTime());
     }
 
-    /** Returns one way to each node: one on which packets were lost, as long as they are, else the one that was tried longest ago. */
+    /** Counts a request: the kernel counts it among the node's sealed packets. */
+    private void sending(Way way) {
+        if (way.encrypted()) {
+            inUse.sending(way.node());
+        }
+    }
+
+    private void takeAnswers(PathMtuCheck.Result result, Set<String> used) {
+        Way way = result.way();
+        paths.take(new UnansweredPaths.Look(path(way), way.network(), names(way, result.answering()), names(way, result.unanswered()),
+                !way.encrypted() || used.contains(way.node())), System.nanoTime());
+    }
+
+    private static List<String> names(Way way, Collection<Way.Endpoint> containers) {
+        return containers.stream().map(container -> way.network() + " " + container.mac()).toList();
+    }
+
+    private static UnansweredPaths.Path path(Way way) {
+        return new UnansweredPaths.Path(way.node(), way.encrypted());
+    }
+
+    /**
+     * Returns one way to each node by encrypted networks and one by plain ones: one on which packets were lost, as long as they are, else the
+     * one that was tried longest ago.
+     */
     private List<Way> choose(List<Way> now) {
         Comparator<Way> longestAgo = Comparator.comparing(way -> tried.getOrDefault(Path.of(way), Long.MIN_VALUE));
-        Map<String, Way> byNode = new TreeMap<>();
-        now.stream().sorted(Comparator.<Way, Boolean>comparing(way -> !isLost(way)).thenComparing(longestAgo).thenComparing(Way::network))
-                .forEach(way -> byNode.putIfAbsent(way.node(), way));
-        List<Way> chosen = byNode.values().stream().sorted(longestAgo).toList();
+        Map<UnansweredPaths.Path, Way> byPath = new LinkedHashMap<>();
+        now.stream().sorted(Comparator.<Way, Boolean>comparing(way -> !isLost(way)).thenComparing(longestAgo)
+                        .thenComparing(Way::node).thenComparing(Way::network))
+                .forEach(way -> byPath.putIfAbsent(path(way), way));
+        Set<UnansweredPaths.Path> open = paths.open();
+        List<Way> chosen = byPath.values().stream()
+                .sorted(Comparator.<Way, Boolean>comparing(way -> !open.contains(path(way))).thenComparing(longestAgo)).toList();
         return Stream.concat(chosen.stream().filter(this::isLost).limit(MOST_PATHS),
                 chosen.stream().filter(way -> !isLost(way)).limit(MOST_PATHS)).toList();
     }
@@ -101,5 +142,10 @@ final class PathMtuWatch {
     /** Returns the paths on which large packets are lost. */
     List<Observation.LostPackets> lost() {
         return lost.values().stream().map(Lost::packets).sorted(Comparator.comparing(Observation.LostPackets::network)).toList();
+    }
+
+    /** Returns the paths on which no container there answers. */
+    List<Observation.Unanswered> unanswered() {
+        return unanswered;
     }
 }

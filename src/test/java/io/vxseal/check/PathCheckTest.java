@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vxseal.address.MacAddress;
 import io.vxseal.kernel.TestHost;
+import io.vxseal.kernel.packet.OffloadingLink;
+import java.io.IOException;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.nio.file.Files;
@@ -11,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -22,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 class PathCheckTest {
     private static final String NETWORK = "plainnet";
     private static final int VNI = 4097;
+    private static final int PORT = 4789;
     private static final int MTU = 1450;
 
     @TempDir
@@ -83,8 +87,12 @@ class PathCheckTest {
                 MacAddress.parse(mac(number)), (Inet4Address) InetAddress.ofLiteral("10.44.0." + number));
     }
 
+    private List<Finding> findings(Way way, Underlay underlay) {
+        return new PathCheck(pins, PORT, underlay, Duration.ofMillis(500)).run(List.of(way));
+    }
+
     private Finding check() {
-        return new PathCheck(pins, Duration.ofMillis(500)).run(List.of(way(2))).getFirst();
+        return findings(way(2), new HostUnderlay(here.namespace)).getFirst();
     }
 
     private static Way way(int number) {
@@ -102,6 +110,12 @@ class PathCheckTest {
         return results.stream().map(PathMtuCheck.Result::outcome).toList();
     }
 
+    /** Returns a counter of TCP that a host's kernel has. */
+    private static long tcp(TestHost host, String counter) {
+        List<String[]> lines = host.run("cat /proc/net/snmp").lines().filter(line -> line.startsWith("Tcp:")).map(line -> line.split(" ")).toList();
+        return Long.parseLong(lines.getLast()[List.of(lines.getFirst()).indexOf(counter)]);
+    }
+
     /** Has the other node drop some of what comes in. */
     private void drop(String what) {
         there.run("nft add table inet faults");
@@ -112,9 +126,12 @@ class PathCheckTest {
     @Test
     void findsNothingOnHealthyPathAndLeavesContainersAlone() {
         assertThat(check()).matches(Finding::fit).extracting(Finding::found).asString()
-                .contains("10.55.0.2", "up to 1450 octets", "UDP");
+                .contains("10.55.0.2", "up to 1450 octets", "UDP", "right checksums");
         assertThat(containerHere.run("cat /proc/net/snmp")).as("replies that nobody asked for are ignored, not answered")
                 .contains("InType0").doesNotContain("OutType");
+        assertThat(tcp(containerHere, "OutSegs")).as("segments, resets included").isZero();
+        assertThat(tcp(containerThere, "OutRsts")).as("resets").isEqualTo(1);
+        assertThat(tcp(containerThere, "PassiveOpens")).as("connections").isZero();
         drop("udp dport 4800");
         assertThat(check()).as("a rule that concerns another port").matches(Finding::fit);
     }
@@ -124,7 +141,7 @@ class PathCheckTest {
         drop("udp dport 4789");
         assertThat(check()).matches(finding -> !finding.fit()).satisfies(finding -> {
             assertThat(finding.found()).contains("10.55.0.2", "UDP on the VXLAN port", NETWORK);
-            assertThat(finding.remedy()).contains("UDP");
+            assertThat(finding.remedy()).contains("iptables -I INPUT -p udp --dport 4789 -j ACCEPT");
         });
     }
 
@@ -141,7 +158,110 @@ class PathCheckTest {
     @Test
     void asksAnotherContainerIfOneDoesNotAnswer() {
         Way way = new Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(endpoint(9), endpoint(2)));
-        assertThat(new PathCheck(pins, Duration.ofMillis(300)).run(List.of(way)).getFirst()).matches(Finding::fit);
+        assertThat(findings(way, new HostUnderlay(here.namespace))).singleElement().matches(Finding::fit);
+    }
+
+    private interface Step {
+        void run(OffloadingLink link) throws Exception;
+    }
+
+    /** Runs a step with a link between the nodes that says it computes checksums. */
+    private void withOffloadingLink(Step step) throws Exception {
+        try (TestHost between = new TestHost(folder.resolve("between"))) {
+            there.run("ip link delete wire");
+            for (TestHost each : List.of(here, there)) {
+                String name = each == here ? "to-here" : "to-there";
+                each.run("ip link add wire type veth peer name %s netns %s".formatted(name, between.pin));
+                each.run("ip address add 10.55.0.%d/24 dev wire".formatted(each == here ? 1 : 2));
+                each.run("ip link set wire up");
+                between.run("ip link set %s up".formatted(name));
+            }
+            try (OffloadingLink link = new OffloadingLink(between,
+                    between.link("to-here").path("ifindex").asInt(), between.link("to-there").path("ifindex").asInt())) {
+                step.run(link);
+            }
+        }
+    }
+
+    @Test
+    void namesLinkThatDoesNotComputeChecksums() throws Exception {
+        withOffloadingLink(link -> {
+            assertThat(findings(way(2), new HostUnderlay(here.namespace))).singleElement()
+                    .matches(Finding::fit).extracting(Finding::found).asString().contains("right checksums");
+            link.compute(false);
+            assertThat(findings(way(2), new HostUnderlay(here.namespace))).satisfiesExactly(
+                    size -> assertThat(size).matches(Finding::fit).extracting(Finding::found).asString()
+                            .contains("up to 1450 octets").doesNotContain("checksums"),
+                    offload -> {
+                        assertThat(offload).matches(Finding::unfit).extracting(Finding::check).isEqualTo("offload");
+                        assertThat(offload.found()).contains("10.55.0.2", "link wire claims to");
+                        assertThat(offload.remedy()).isEqualTo("ethtool -K wire tx off");
+                    });
+            here.run(findings(way(2), new HostUnderlay(here.namespace)).getLast().remedy());
+            assertThat(findings(way(2), new HostUnderlay(here.namespace))).as("after the remedy").singleElement()
+                    .matches(Finding::fit).extracting(Finding::found).asString().contains("right checksums");
+        });
+    }
+
+    @Test
+    void saysNothingOfChecksumsIfContainersAnswerNoTcp() throws Exception {
+        containerThere.run("nft add table inet faults");
+        containerThere.run(List.of("nft", "add chain inet faults in { type filter hook prerouting priority -300; }"));
+        containerThere.run("nft add rule inet faults in meta l4proto tcp drop");
+        withOffloadingLink(link -> {
+            link.compute(false);
+            assertThat(findings(way(2), new HostUnderlay(here.namespace))).singleElement()
+                    .matches(Finding::fit).extracting(Finding::found).asString().doesNotContain("checksums");
+        });
+    }
+
+    /** The counter of a rule stands for the states', because this kernel may have no ESP. */
+    private Underlay counting(TestHost host) {
+        host.run("nft add table inet opened");
+        host.run("nft add counter inet opened from-there");
+        host.run(List.of("nft", "add chain inet opened in { type filter hook prerouting priority -300; }"));
+        host.run("nft add rule inet opened in ip saddr 10.55.0.2 udp dport 4789 counter name from-there");
+        HostUnderlay real = new HostUnderlay(host.namespace);
+        return new Underlay() {
+            @Override
+            public Optional<String> link(InetAddress node) throws IOException {
+                return real.link(node);
+            }
+
+            @Override
+            public long opened(InetAddress node) {
+                return host.json("nft -j list counter inet opened from-there").findValue("packets").asLong();
+            }
+        };
+    }
+
+    @Test
+    void tellsHostThatDropsWhatItDecryptedFromPath() throws Exception {
+        Way sealed = new Way("10.55.0.2", NETWORK, true, VNI, endpoint(1), List.of(endpoint(2)));
+        Underlay underlay = counting(here);
+        assertThat(findings(sealed, underlay)).singleElement().matches(Finding::fit);
+        here.run(List.of("nft", "add chain inet opened drops { type filter hook input priority 0; }"));
+        here.run("nft add rule inet opened drops udp dport 4789 drop");
+        assertThat(findings(sealed, underlay)).singleElement().matches(Finding::unfit).satisfies(finding -> {
+            assertThat(finding.found()).contains("this host decrypts what comes from that node, and its firewall drops UDP port 4789");
+            assertThat(finding.remedy()).startsWith("on this host: iptables -I INPUT -p udp --dport 4789 -m policy");
+        });
+        drop("udp dport 4789");
+        assertThat(findings(sealed, underlay)).singleElement().matches(Finding::unfit).satisfies(finding -> {
+            assertThat(finding.found()).contains("ESP is blocked in one direction, or node 10.55.0.2 drops UDP port 4789 after decryption");
+            assertThat(finding.remedy()).contains("iptables -I INPUT -p esp -j ACCEPT; and on 10.55.0.2: iptables -I INPUT -p udp");
+            assertThat(finding.remedy()).hasSizeLessThan(300);
+            assertThat(finding.found()).hasSizeLessThan(300);
+        });
+    }
+
+    @Test
+    void countsWaysThatThereWasNoTimeFor() {
+        assertThat(new PathCheck(pins, PORT, new HostUnderlay(here.namespace), Duration.ofMillis(300), Duration.ZERO)
+                .run(List.of(way(2), way(9)))).singleElement().satisfies(finding -> {
+            assertThat(finding.state()).isEqualTo(Finding.State.UNTRIED);
+            assertThat(finding.found()).contains("2 more ways");
+        });
     }
 
     @Test
@@ -162,6 +282,24 @@ class PathCheckTest {
         drop("meta length > 1422");
         assertThat(checkMtus(way(2), way(9))).containsExactly(PathMtuCheck.Outcome.LOST, PathMtuCheck.Outcome.UNANSWERED);
         assertThat(sent).as("requests").hasSize(2 * 9 + 3);
+    }
+
+    /** There is no container 9; which of the two is asked first is random. */
+    @Test
+    void asksAnotherContainerWhereOneDoesNotAnswer() throws Exception {
+        Way both = new Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(endpoint(9), endpoint(2)));
+        for (int n = 0; n < 5; n++) {
+            assertThat(runMtus(both)).singleElement().satisfies(result -> {
+                assertThat(result.outcome()).isEqualTo(PathMtuCheck.Outcome.PASS);
+                assertThat(result.answering()).containsExactly(endpoint(2));
+                assertThat(result.unanswered()).isSubsetOf(endpoint(9));
+            });
+        }
+        drop("udp dport 4789");
+        assertThat(runMtus(both)).singleElement().satisfies(result -> {
+            assertThat(result.answering()).isEmpty();
+            assertThat(result.unanswered()).containsExactlyInAnyOrder(endpoint(2), endpoint(9));
+        });
     }
 
     /** The first trial is lost, the second one goes through. */

@@ -95,7 +95,7 @@ class KnownSwarmTest {
     }
 
     private static List<String> failures(String json) throws Exception {
-        return read(json).findings().stream().filter(finding -> !finding.fit()).map(Finding::check).toList();
+        return read(json).findings(4788).stream().filter(finding -> !finding.fit()).map(Finding::check).toList();
     }
 
     @Test
@@ -108,6 +108,28 @@ class KnownSwarmTest {
         assertThat(failures("{'conditions':[{'kind':'refused','text':'network x was refused'},"
                 + "{'kind':'clock','text':'an hour behind'},{'kind':'path_silent'}]}"))
                 .containsExactly("refused", "clock");
+    }
+
+    @Test
+    void namesCommandsThatLetManagersBeReached() throws Exception {
+        assertThat(read("{'networks':[%s],'cluster':{'problem':'no hub is reached'}}".formatted(network("sealed", true, false))).findings(4799))
+                .filteredOn(Finding::unfit).hasSize(2).extracting(Finding::remedy)
+                .allMatch(remedy -> remedy.contains("iptables -I INPUT -p tcp --dport 4799 -j ACCEPT"));
+    }
+
+    @Test
+    void listsNodesThatNoWayLeadsToAsUntried() throws Exception {
+        String members = "{'id':'a','address':'192.0.2.1'},{'id':'b','address':'192.0.2.2'},{'id':'c','address':'192.0.2.3'},{'id':'d'}";
+        String node = "{'node':{'address':'192.0.2.1'},'cluster':{'members':[" + members + "]},'networks':[%s]}";
+        String toTwo = network("plain", false, true, endpoint(2, true, true, "192.0.2.1"), endpoint(3, false, true, "192.0.2.2"));
+        String toThree = network("other", true, true, endpoint(2, true, true, "192.0.2.1"), endpoint(3, false, true, "192.0.2.3"));
+        assertThat(read(node.formatted(toTwo)).withoutWay()).hasValueSatisfying(finding -> {
+            assertThat(finding.state()).isEqualTo(Finding.State.UNTRIED);
+            assertThat(finding.found()).contains("192.0.2.3").doesNotContain("192.0.2.1", "192.0.2.2");
+            assertThat(finding.remedy()).contains("docker service create --mode global --network");
+            assertThat(Check.json(List.of(finding))).contains("\"fit\":true,\"state\":\"untried\"");
+        });
+        assertThat(read(node.formatted(toTwo + "," + toThree)).withoutWay()).isEmpty();
     }
 
     @Test

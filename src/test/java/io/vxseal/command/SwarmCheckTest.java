@@ -169,7 +169,7 @@ class SwarmCheckTest {
         assertThat(outcome.status()).isEqualTo(1);
         assertThat(outcome.out()).contains("1     - X  node1", "2     X -  node2",
                 "1 to 2: node 10.55.0.2: none of 1 containers answers", "2 to 1: node 10.55.0.1: none of 1 containers answers",
-                "open UDP on the VXLAN port between the nodes");
+                "open UDP port 4789 between the nodes");
         assertThat(parse(manager.run("check --swarm --json")).path(1).path("findings").path(0).path("to").asText()).isEqualTo("node1");
     }
 

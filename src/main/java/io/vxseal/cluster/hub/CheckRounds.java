@@ -26,7 +26,7 @@ import java.util.function.Consumer;
  * <p>Pure, one thread.
  */
 final class CheckRounds {
-    /** Time that nodes have to answer; a node takes less than 17 s. */
+    /** Time that nodes have to answer; a node takes less than 19 s. */
     static final Duration PATIENCE = Duration.ofSeconds(20);
 
     private final Timer timer;

@@ -36,6 +36,8 @@ public final class FrameSocket implements AutoCloseable {
     private static final int SO_PRIORITY = 12;
     private static final int SO_ATTACH_FILTER = 26;
     private static final int SO_MARK = 36;
+    private static final int SOL_PACKET = 263;
+    private static final int PACKET_VNET_HDR = 15;
     private static final short POLLIN = 1;
     /** A socket for one protocol would receive nothing of a bridge's port, because the bridge takes the frames before. */
     private static final short ETH_P_ALL = 3;
@@ -52,7 +54,8 @@ public final class FrameSocket implements AutoCloseable {
     private static final int FPROG_FILTER = 8;
     private static final int FPROG_LENGTH = 16;
 
-    private static final int LONGEST_FRAME = 65_536;
+    /** With a header in front. */
+    private static final int LONGEST_FRAME = 65_536 + VirtioHeader.LENGTH;
 
     private final int fd;
     private final ByteBuffer octets = direct(LONGEST_FRAME);
@@ -70,6 +73,22 @@ public final class FrameSocket implements AutoCloseable {
      * @param priority their packet priority
      */
     public static FrameSocket open(Namespace namespace, int link, FrameFilter filter, int mark, int priority) throws KernelException {
+        return open(namespace, link, filter, mark, priority, false);
+    }
+
+    /**
+     * Opens a socket whose frames have a header in front, in both directions, that says whether the checksum is left to the link
+     * ({@link VirtioHeader}, packet(7) PACKET_VNET_HDR).
+     *
+     * @see #open
+     */
+    public static FrameSocket openWithHeaders(Namespace namespace, int link, FrameFilter filter, int mark, int priority)
+            throws KernelException {
+        return open(namespace, link, filter, mark, priority, true);
+    }
+
+    private static FrameSocket open(Namespace namespace, int link, FrameFilter filter, int mark, int priority, boolean headers)
+            throws KernelException {
         // Without a protocol it receives nothing until it is bound, and then of its link only.
         int fd = namespace.within(() ->
                 checked(LibC.INSTANCE.socket(AF_PACKET, LibC.SOCK_RAW | LibC.SOCK_CLOEXEC, 0), "open packet socket"));
@@ -77,6 +96,9 @@ public final class FrameSocket implements AutoCloseable {
         try {
             checked(LibC.INSTANCE.setsockopt(fd, LibC.SOL_SOCKET, SO_MARK, number(mark)), "set SO_MARK");
             checked(LibC.INSTANCE.setsockopt(fd, LibC.SOL_SOCKET, SO_PRIORITY, number(priority)), "set SO_PRIORITY");
+            if (headers) {
+                checked(LibC.INSTANCE.setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, number(1)), "set PACKET_VNET_HDR");
+            }
             attach(fd, filter);
             checked(LibC.INSTANCE.bind(fd, direct(SOCKADDR_LL_LENGTH)
                     .putShort(SLL_FAMILY, (short) AF_PACKET)

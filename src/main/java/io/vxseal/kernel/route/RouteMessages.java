@@ -34,6 +34,7 @@ final class RouteMessages {
      */
     private static final int RTMSG_LENGTH = 12;
     private static final int RTMSG_AFTER_LENGTHS = 9;
+    private static final int RTMSG_AFTER_DESTINATION = 10;
 
     private RouteMessages() {}
 
@@ -54,6 +55,15 @@ final class RouteMessages {
                 .zeros(RTMSG_AFTER_LENGTHS)
                 .attribute(RTA_DST, to)
                 .attribute(RTA_SRC, from);
+    }
+
+    /** Writes a request for the route that a packet takes whose source is not chosen yet. */
+    static void writeLookup(Batch batch, InetAddress to) {
+        batch.add(RTM_GETROUTE, 0)
+                .u8(AddressFamily.of(to))
+                .u8(Cidr.bits(to))
+                .zeros(RTMSG_AFTER_DESTINATION)
+                .attribute(RTA_DST, to);
     }
 
     static Optional<Found> read(int type, ByteBuffer payload) {

@@ -18,6 +18,17 @@ public final class Routes {
         this.links = links;
     }
 
+    /** Returns the name of the link by which packets leave for an address; empty without a route. */
+    public Optional<String> link(InetAddress to) throws KernelException {
+        Optional<RouteMessages.Found> found = socket.get("find the route to " + to.getHostAddress(),
+                batch -> RouteMessages.writeLookup(batch, to), RouteMessages::read,
+                Errno.ENETUNREACH, Errno.EHOSTUNREACH, Errno.EINVAL);
+        if (found.isEmpty()) {
+            return Optional.empty();
+        }
+        return links.list().stream().filter(link -> link.index() == found.get().link()).map(Link::name).findFirst();
+    }
+
     /**
      * Returns the largest packet that the route to each address carries, as far as the kernel knows: by the route's own setting, by what
      * a router on the way has reported, or by the link that it leaves by. An address without a route is left out.

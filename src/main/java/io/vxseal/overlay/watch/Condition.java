@@ -20,7 +20,7 @@ public record Condition(Kind kind, String subject, String text, Instant since) {
         KEYS_MISSING(20),
         /** Keys that should have been rotated. */
         KEYS_OVERDUE(0),
-        /** Packets sealed for a node, and none back. */
+        /** Packets sealed for a node, and none back; or no answer from any of its containers. */
         PATH_SILENT(0),
         /** A path to a node that carries less than a network here promises, by its route or as packets show that are lost. */
         PATH_MTU(0),

@@ -1,5 +1,6 @@
 package io.vxseal.overlay.watch;
 
+import io.vxseal.check.OpenPort;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.time.Instant;
@@ -81,11 +82,7 @@ public final class Conditions {
             all.add(new Condition(Condition.Kind.KEYS_OVERDUE, "", "the keys should have been rotated, which waits for a majority of"
                     + " the managers: enable the plugin on all of them, and open the cluster port between them", since));
         }
-        for (InetAddress node : silentNodes) {
-            String address = node.getHostAddress();
-            all.add(new Condition(Condition.Kind.PATH_SILENT, address, ("node %s: packets are sealed for it and none comes back:"
-                    + " is IP protocol 50 (ESP) open between the nodes, in both directions?").formatted(address), since));
-        }
+        all.addAll(silences(silentNodes, now));
         all.addAll(smallMtus(now));
         for (Observation.Clock clock : now.clocks()) {
             if (clock.ahead().abs().compareTo(CLOCKS_DIFFER) > 0) {
@@ -98,6 +95,27 @@ public final class Conditions {
                 "network %s was refused here, so its containers do not start: %s".formatted(network, why), since)));
         now.obstacles().forEach(line -> all.add(new Condition(Condition.Kind.OBSTACLE, line, line, since)));
         return all;
+    }
+
+    /** Returns one condition for each node: what the kernel's counters say, else that containers there answer nothing. */
+    private static Collection<Condition> silences(List<InetAddress> byCounters, Observation now) {
+        Map<String, Condition> byNode = new LinkedHashMap<>();
+        for (InetAddress node : byCounters) {
+            String address = node.getHostAddress();
+            byNode.put(address, new Condition(Condition.Kind.PATH_SILENT, address, ("node %s: packets are sealed for it and none comes back:"
+                    + " is IP protocol 50 (ESP) open between the nodes, in both directions (on each: %s), and UDP port %d accepted there after"
+                    + " decryption (%s)?").formatted(address, OpenPort.esp(), now.port(), OpenPort.decryptedUdp(now.port())), now.time()));
+        }
+        for (Observation.Unanswered path : now.unanswered()) {
+            byNode.putIfAbsent(path.node(), new Condition(Condition.Kind.PATH_SILENT, path.node(), path.encrypted()
+                    ? ("node %s: packets are decrypted here and there, and no container there answers over network %s: ESP is open, and a"
+                            + " firewall on one of the two nodes drops UDP port %d after decryption (%s)").formatted(
+                            path.node(), path.network(), now.port(), OpenPort.decryptedUdp(now.port()))
+                    : ("node %s: no container there answers over network %s: is the node up, and UDP port %d open between the nodes, in both"
+                            + " directions (on each: %s)?").formatted(path.node(), path.network(), now.port(), OpenPort.udp(now.port())),
+                    now.time()));
+        }
+        return byNode.values();
     }
 
     /** Returns one condition for each node: what a route says, else that packets are lost. */

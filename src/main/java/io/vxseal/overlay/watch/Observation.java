@@ -23,6 +23,8 @@ import java.util.Optional;
  * @param traffic with each node that has states, without this plugin's own requests
  * @param routes to the nodes that networks here reach
  * @param lost paths on which large packets are lost
+ * @param unanswered paths on which no container there answers
+ * @param port UDP port of VXLAN
  * @param refused networks that could not be created or joined here, with the reason
  * @param obstacles a line each
  */
@@ -39,6 +41,8 @@ public record Observation(
         List<PeerTraffic> traffic,
         List<Route> routes,
         List<LostPackets> lost,
+        List<Unanswered> unanswered,
+        int port,
         Map<String, String> refused,
         List<String> obstacles) {
 
@@ -64,4 +68,12 @@ public record Observation(
      * @param mtu octets of the largest packet that the network promises its containers
      */
     public record LostPackets(String node, String network, int mtu) {}
+
+    /**
+     * A path on which no container there answers the plugin's requests.
+     *
+     * @param node its address
+     * @param network by which it was looked at last
+     */
+    public record Unanswered(String node, String network, boolean encrypted) {}
 }

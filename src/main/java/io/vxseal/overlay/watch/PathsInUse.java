@@ -27,6 +27,7 @@ public final class PathsInUse {
 
     private final Map<String, Long> requests = new ConcurrentHashMap<>();
     private volatile Set<String> nodes = Set.of();
+    private volatile Set<String> known = Set.of();
     private Map<String, PeerTraffic> counted = Map.of();
     private long countedAt;
 
@@ -50,6 +51,7 @@ public final class PathsInUse {
             nodes = now.keySet().stream().filter(node -> isInUse(before.get(node), now.get(node))).collect(Collectors.toSet());
             requests.keySet().retainAll(now.keySet());
             counted = now;
+            known = Set.copyOf(now.keySet());
             countedAt = nanos;
         }
         return containers;
@@ -70,5 +72,10 @@ public final class PathsInUse {
     /** Returns the addresses of the nodes of paths that were in use lately. */
     public Set<String> nodes() {
         return nodes;
+    }
+
+    /** Returns the addresses of all nodes with states, at the last count. */
+    public Set<String> known() {
+        return known;
     }
 }

@@ -34,6 +34,7 @@ class ConditionsTest {
     private Map<String, String> refused = Map.of();
     private int routeMtu = 1500;
     private List<Observation.LostPackets> lost = List.of();
+    private List<Observation.Unanswered> unanswered = List.of();
     private long sealed;
     private long opened;
 
@@ -50,7 +51,7 @@ class ConditionsTest {
                 START.plusSeconds(second), Duration.ofSeconds(second).toNanos(), true, hubs,
                 List.of(new Observation.Clock("manager", clockAhead)), sealing, keyAge, hasKeys, ROTATION,
                 List.of(new PeerTraffic(NODE, START, 100 * sealed, sealed, 100 * opened, opened)),
-                List.of(new Observation.Route(NODE, routeMtu, 1500)), lost, refused, obstacles));
+                List.of(new Observation.Route(NODE, routeMtu, 1500)), lost, unanswered, 4789, refused, obstacles));
         change.begun().forEach(condition -> log.add("%d begin %s %s".formatted(second, condition.kind().id(), condition.subject())));
         change.ended().forEach(condition -> log.add("%d end %s %s".formatted(second, condition.kind().id(), condition.subject())));
     }
@@ -102,7 +103,8 @@ class ConditionsTest {
         assertThat(log).containsExactly("21 begin path_silent 192.0.2.12");
         assertThat(conditions.current()).singleElement().satisfies(condition -> {
             assertThat(condition.since()).isEqualTo(START.plusSeconds(21));
-            assertThat(condition.text()).contains("192.0.2.12", "ESP");
+            assertThat(condition.text()).contains("192.0.2.12", "ESP", "iptables -I INPUT -p esp -j ACCEPT", "UDP port 4789 accepted there after"
+                    + " decryption (iptables -I INPUT -p udp --dport 4789 -m policy");
         });
         opened++;
         pass(5);
@@ -214,5 +216,22 @@ class ConditionsTest {
         lost = List.of();
         pass(1);
         assertThat(log).containsExactly("2 begin path_mtu 192.0.2.12", "8 end path_mtu 192.0.2.12");
+    }
+
+    @Test
+    void reportsPathWhoseContainersAnswerNothingOnce() {
+        pass(1);
+        unanswered = List.of(new Observation.Unanswered("192.0.2.12", "plainnet", false));
+        pass(2);
+        assertThat(conditions.current()).singleElement().satisfies(condition -> assertThat(condition.text())
+                .contains("no container there answers over network plainnet", "iptables -I INPUT -p udp --dport 4789 -j ACCEPT"));
+        unanswered = List.of(new Observation.Unanswered("192.0.2.12", "sealednet", true),
+                new Observation.Unanswered("192.0.2.12", "plainnet", false));
+        pass(2);
+        assertThat(conditions.current()).singleElement().satisfies(condition ->
+                assertThat(condition.text()).contains("network sealednet: ESP is open", "drops UDP port 4789 after decryption"));
+        unanswered = List.of();
+        pass(1);
+        assertThat(log).containsExactly("2 begin path_silent 192.0.2.12", "6 end path_silent 192.0.2.12");
     }
 }
