@@ -31,6 +31,19 @@ public final class TestHost implements AutoCloseable {
         route.links().setUp("lo");
     }
 
+    /**
+     * Connects another namespace by its new link eth0 to the bridge br0 of this one.
+     *
+     * @param port name of the bridge's port
+     * @param address of eth0, with its length
+     */
+    public void connect(TestHost other, String port, String address) {
+        run("ip link add %s type veth peer name eth0 netns %s".formatted(port, other.pin));
+        run("ip link set %s master br0 up".formatted(port));
+        other.run("ip address add %s dev eth0".formatted(address));
+        other.run("ip link set eth0 up");
+    }
+
     /** Returns the namespace itself. */
     public Namespace namespace() {
         return namespace;

@@ -69,10 +69,7 @@ class ContainerTest {
 
     private void task(String name, InetAddress address) throws Exception {
         TestHost task = opened(new TestHost(folder.resolve(name)));
-        client.run("ip link add %s type veth peer name eth0 netns %s".formatted(name, task.pin));
-        client.run("ip link set %s master br0 up".formatted(name));
-        task.run("ip address add %s/24 dev eth0".formatted(address.getHostAddress()));
-        task.run("ip link set eth0 up");
+        client.connect(task, name, address.getHostAddress() + "/24");
         opened(new EchoServer(task, address));
     }
 

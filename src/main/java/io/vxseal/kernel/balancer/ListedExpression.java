@@ -81,7 +81,11 @@ record ListedExpression(String name, Map<Integer, ByteBuffer> data, String set) 
     }
 
     private boolean is(Expression wanted) {
-        return name.equals(wanted.name()) && hasWanted(written(wanted)) && hasOnlyDefaults(written(wanted).keySet());
+        if (!name.equals(wanted.name())) {
+            return false;
+        }
+        Map<Integer, ByteBuffer> written = written(wanted);
+        return hasWanted(written) && hasOnlyDefaults(written.keySet());
     }
 
     private static Map<Integer, ByteBuffer> written(Expression expression) {

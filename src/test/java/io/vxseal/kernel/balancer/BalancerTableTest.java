@@ -79,10 +79,7 @@ class BalancerTableTest {
 
     private TestHost container(String name, InetAddress address) throws Exception {
         TestHost container = opened(new TestHost(folder.resolve(name)));
-        bridge.run("ip link add %s type veth peer name eth0 netns %s".formatted(name, container.pin));
-        bridge.run("ip link set %s master br0 up".formatted(name));
-        container.run("ip address add %s/24 dev eth0".formatted(address.getHostAddress()));
-        container.run("ip link set eth0 up");
+        bridge.connect(container, name, address.getHostAddress() + "/24");
         opened(new EchoServer(container, address));
         return container;
     }
