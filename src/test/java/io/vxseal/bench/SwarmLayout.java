@@ -28,12 +28,16 @@ record SwarmLayout(int nodes) {
 
     /** Returns the networks that are up on a node. */
     List<Integer> networks(int node) {
-        int all = Math.max(NETWORKS_PER_NODE, nodes / NODES_PER_NETWORK);
+        int all = allNetworks();
         List<Integer> networks = new ArrayList<>();
         for (int i = 0; i < NETWORKS_PER_NODE; i++) {
             networks.add((node + i * all / NETWORKS_PER_NODE) % all);
         }
         return networks;
+    }
+
+    private int allNetworks() {
+        return Math.max(NETWORKS_PER_NODE, nodes / NODES_PER_NETWORK);
     }
 
     static String id(int network) {
@@ -67,14 +71,17 @@ record SwarmLayout(int nodes) {
         return new Peer(id(network), id, new Cidr(address, 16), MacAddress.of(address), address(node));
     }
 
-    /** Returns how many endpoints of others a node has to know of nodes 1 to this number. */
-    int expected(int node, int network, int present) {
-        int others = 0;
-        for (int other = 1; other <= present; other++) {
-            if (other != node && networks(other).contains(network)) {
-                others++;
-            }
+    /** Returns how many of the nodes 1 to this number have each network. */
+    int[] members(int present) {
+        int[] members = new int[allNetworks()];
+        for (int node = 1; node <= present; node++) {
+            networks(node).forEach(network -> members[network]++);
         }
-        return others * ENDPOINTS_PER_NETWORK;
+        return members;
+    }
+
+    /** Returns how many endpoints of others a node has to know of a network of its own that this many nodes have. */
+    static int expected(int members) {
+        return (members - 1) * ENDPOINTS_PER_NETWORK;
     }
 }

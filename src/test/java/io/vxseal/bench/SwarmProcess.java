@@ -51,9 +51,10 @@ final class SwarmProcess {
             }
         }
 
-        boolean knowsAll(int swarm) {
+        /** Returns whether it has the keys and all endpoints of others, if this many nodes have each network. */
+        boolean knowsAll(int[] members) {
             return !ring.isEmpty() && layout.networks(number).stream().allMatch(network ->
-                    cluster.peers(SwarmLayout.id(network)).size() >= layout.expected(number, network, swarm));
+                    cluster.peers(SwarmLayout.id(network)).size() >= SwarmLayout.expected(members[network]));
         }
 
         @Override
@@ -97,7 +98,10 @@ final class SwarmProcess {
                 }
                 yield "started";
             }
-            case "complete" -> await(() -> nodes.stream().allMatch(node -> node.knowsAll(number)));
+            case "complete" -> {
+                int[] members = layout.members(number);
+                yield await(() -> nodes.stream().allMatch(node -> node.knowsAll(members)));
+            }
             case "announce" -> {
                 PlayedNode node = nodes.getFirst();
                 long now = System.nanoTime();
