@@ -29,6 +29,9 @@ class LockedSwarmTest {
     private static final String KEY = "/var/lib/docker/swarm/certificates/swarm-node.key";
     private static final Duration WRITTEN = Duration.ofSeconds(60);
 
+    /** A minute lies between two rotations. */
+    private static final Duration ROTATED = Duration.ofMinutes(2);
+
     private Guest manager;
 
     @BeforeAll
@@ -88,9 +91,15 @@ class LockedSwarmTest {
         Guest worker = lab.guest(2);
         String id = Product.status(worker).orElseThrow().path("node").path("id").asText();
         assertThat(sessions()).contains(id);
+        long before = ring();
         manager.sh("docker node rm --force " + id);
         Await.until("the removed worker to have no session", WRITTEN, () -> !sessions().contains(id)
                 && Product.status(worker).orElseThrow().path("cluster").path("hubs").isEmpty());
+        Await.until("keys that the removed worker has not", ROTATED, () -> ring() > before);
+    }
+
+    private long ring() {
+        return Product.status(manager).orElseThrow().path("ring").path("version").asLong();
     }
 
     private List<String> sessions() {

@@ -78,7 +78,7 @@ class ServicesTest {
                 stop_grace_period: 90s
                 healthcheck: {test: ["CMD-SHELL", "test ! -e /sick && wget -q -O /dev/null http://127.0.0.1/cgi-bin/who"], interval: 2s, timeout: 20s, retries: 2}
                 networks: [net]
-                deploy: {mode: global}
+                deploy: {replicas: 0}
               client:
                 image: busybox:latest
                 command: sleep 86400
@@ -253,6 +253,7 @@ class ServicesTest {
     @Test
     @Order(8)
     void taskThatIsNotHealthyGetsNoNewConnection(Lab lab) {
+        lab.swarm().manager().run("docker service scale --detach app_frail=2", CHANGE).require();
         awaitTasks(lab, "frail", 2);
         Task sick = lab.swarm().task("app_frail", "app_net", lab.guest(2));
         sick.exec("sh -c 'echo > /sick'", COMMAND).require();
