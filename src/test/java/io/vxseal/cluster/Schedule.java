@@ -19,27 +19,50 @@ final class Schedule {
     static final Duration TROUBLE = Duration.ofSeconds(90);
     /** Five seconds for the processes, and the time for all nodes to have sessions and what the hubs decide. */
     private static final Duration HUBS_BACK = Duration.ofSeconds(20);
+    /** Numbers of the events that leave no node silent for so long that what it has is anybody's: as all hostile schedules, and cuts and roles. */
+    private static final int[] HOSTILE_WITH_CUTS = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 15};
+    /** Beside hostile nodes: with the time for both ends to notice it shorter than a silent node's record stands. */
+    private static final Duration SHORT_CUT = Duration.ofSeconds(5);
+    private static final Duration CUTS_APART = Duration.ofSeconds(40);
 
     private final Simulation world;
     private final Random random;
     private final boolean hostile;
-    /** Whether nodes change their addresses, or join again under other ids. */
-    private final boolean moves;
-    /** Whether all hubs restart at once. */
-    private final boolean hubsRestart;
+    private final Extra extra;
     /** Endpoints whose successors are there already. */
     private final Set<String> replaced = new HashSet<>();
     /** Addresses that no node has any more. */
     private final List<InetAddress> freed = new ArrayList<>();
     private int moved;
     private long hubsAreBack;
+    private long nextCut;
 
-    Schedule(Simulation world, Random random, boolean hostile, boolean moves, boolean hubsRestart) {
+    /** What happens in a schedule beyond what happens in all of them. */
+    enum Extra {
+        NONE,
+        /** Nodes change their addresses, join again under other ids, or are removed. */
+        MOVES,
+        /** All hubs restart at once, beside hostile nodes. */
+        HUBS_RESTART,
+        /** Links are cut and roles change, beside hostile nodes. */
+        CUTS;
+
+        /** Returns what schedules with this seed have; those with odd seeds have hostile nodes. */
+        static Extra of(long seed) {
+            return switch ((int) (seed % 4)) {
+                case 0 -> MOVES;
+                case 1 -> CUTS;
+                case 3 -> HUBS_RESTART;
+                default -> NONE;
+            };
+        }
+    }
+
+    Schedule(Simulation world, Random random, boolean hostile, Extra extra) {
         this.world = world;
         this.random = random;
         this.hostile = hostile;
-        this.moves = moves;
-        this.hubsRestart = hubsRestart;
+        this.extra = extra;
     }
 
     void begin() {
@@ -54,7 +77,7 @@ final class Schedule {
         for (int n = 0; n < events; n++) {
             world.network.at(world.network.now() + (long) (random.nextDouble() * TROUBLE.toNanos()), this::something);
         }
-        if (hubsRestart) {
+        if (extra == Extra.HUBS_RESTART) {
             world.network.after(Duration.ofSeconds(5).plus(upTo(60)), this::restartHubs);
         }
     }
@@ -63,9 +86,16 @@ final class Schedule {
         return Duration.ofMillis(random.nextInt(seconds * 1000));
     }
 
+    private int kind() {
+        if (hostile) {
+            return extra == Extra.CUTS ? HOSTILE_WITH_CUTS[random.nextInt(HOSTILE_WITH_CUTS.length)] : random.nextInt(9);
+        }
+        return random.nextInt(extra == Extra.MOVES ? 21 : 16);
+    }
+
     private void something() {
         SimulatedHost host = someHost();
-        switch (random.nextInt(hostile ? 9 : moves ? 21 : 16)) {
+        switch (kind()) {
             case 0, 1 -> {
                 if (host.isUp()) {
                     world.startContainer(host);
@@ -98,7 +128,7 @@ final class Schedule {
             }
             case 8 -> {
                 SimulatedHost other = someHost();
-                if (!hostile && host != other) {
+                if ((!hostile || extra == Extra.CUTS) && host != other) {
                     cut(Set.of(host.id), Set.of(other.id), upTo(60));
                 }
             }
@@ -226,6 +256,15 @@ final class Schedule {
     }
 
     private void cut(Set<String> one, Set<String> other, Duration time) {
+        if (!hostile) {
+            cutFor(one, other, time);
+        } else if (world.network.now() >= nextCut) {
+            nextCut = world.network.now() + CUTS_APART.toNanos();
+            cutFor(one, other, Duration.ofNanos(time.toNanos() % SHORT_CUT.toNanos()));
+        }
+    }
+
+    private void cutFor(Set<String> one, Set<String> other, Duration time) {
         world.note("%s are cut off from %s for %s", one, other, time);
         one.forEach(a -> other.forEach(b -> world.network.cut(a, b)));
         world.network.after(time, () -> {

@@ -40,7 +40,7 @@ final class Simulation {
     private static final Duration LIST_WAY = Duration.ofSeconds(2);
 
     final long seed;
-    private final boolean moves;
+    private final Schedule.Extra extra;
     final VirtualNetwork network;
     final Duration rotation;
     final List<SignedRing> signatures = SimulatedTrust.none();
@@ -58,16 +58,15 @@ final class Simulation {
     /**
      * A swarm that has not begun.
      *
-     * @param moves whether nodes change their addresses, or join again under other ids
-     * @param hubsRestart whether all hubs restart at once, beside hostile nodes
+     * @param extra what happens beyond what happens in all schedules
      */
-    Simulation(long seed, boolean moves, boolean hubsRestart) {
+    Simulation(long seed, Schedule.Extra extra) {
         this.seed = seed;
-        this.moves = moves;
+        this.extra = extra;
         this.random = new Random(seed);
         this.network = new VirtualNetwork(random, seed % 16 < 2);
         this.rotation = Duration.ofSeconds(20 + random.nextInt(60));
-        this.schedule = new Schedule(this, random, seed % 2 == 1, moves, hubsRestart);
+        this.schedule = new Schedule(this, random, seed % 2 == 1, extra);
     }
 
     /** Runs all of it, and returns a number of all that nodes heard from each other. */
@@ -125,7 +124,7 @@ final class Simulation {
                 managers.add(host.id);
             }
         }
-        if (moves) {
+        if (extra == Schedule.Extra.MOVES) {
             listNodes();
         }
         for (SimulatedHost host : hosts) {

@@ -60,23 +60,13 @@ class SimulationTest {
         System.setErr(standardError);
     }
 
-    private static long run(long seed, boolean moves, boolean hubsRestart) {
+    private static long run(long seed, Schedule.Extra extra) {
         SIMULATING.set(true);
         try {
-            return new Simulation(seed, moves, hubsRestart).run();
+            return new Simulation(seed, extra).run();
         } finally {
             SIMULATING.set(false);
         }
-    }
-
-    /** Every other schedule without hostile nodes has moves. */
-    private static boolean hasMoves(long seed) {
-        return seed % 4 == 0;
-    }
-
-    /** In every other schedule with hostile nodes all hubs restart. */
-    private static boolean hubsRestart(long seed) {
-        return seed % 4 == 3;
     }
 
     /** Sets of the library have another order in each process; whatever depends on one makes a seed worthless. */
@@ -91,7 +81,7 @@ class SimulationTest {
     }
 
     private static String replay(long seed) {
-        return seed + " " + run(seed, hasMoves(seed), hubsRestart(seed));
+        return seed + " " + run(seed, Schedule.Extra.of(seed));
     }
 
     /** Runs the same schedules, and writes the digest of each. */
@@ -107,14 +97,14 @@ class SimulationTest {
     @ParameterizedTest
     @ValueSource(longs = {6, 19, 22, 182, 190, 196, 208, 316, 324, 364, 404, 476, 878, 1018, 1056, 1063, 1426, 1689, 1728, 1741, 3776, 6848, 27594, 66846, 30302, 30578})
     void scheduleThatOnceFailedEndsWell(long seed) {
-        run(seed, false, false);
+        run(seed, Schedule.Extra.NONE);
     }
 
     /** The same of schedules in which nodes move, or all hubs restart. */
     @ParameterizedTest
     @ValueSource(longs = {3671, 3735, 5859, 12692, 16628, 30352, 67636, 115344, 43372})
     void scheduleThatOnceFailedWithMovesOrRestartsEndsWell(long seed) {
-        run(seed, hasMoves(seed), hubsRestart(seed));
+        run(seed, Schedule.Extra.of(seed));
     }
 
     @Test
@@ -125,7 +115,7 @@ class SimulationTest {
         seeds.parallel().forEach(seed -> {
             if (failures.size() < MOST_FAILURES) {
                 try {
-                    run(seed, hasMoves(seed), hubsRestart(seed));
+                    run(seed, Schedule.Extra.of(seed));
                 } catch (AssertionError | RuntimeException e) {
                     StringWriter trace = new StringWriter();
                     e.printStackTrace(new PrintWriter(trace));

@@ -18,8 +18,9 @@ import java.util.Random;
 import java.util.Set;
 
 /**
- * Virtual time, and a network that delays. Messages of one session arrive in order, those of several in any. A cut loses what is under
- * way, and with it the session, which both ends notice some time later.
+ * Virtual time, and a network that delays. Messages of one session arrive once and in order, as TCP and TLS have it; those of several
+ * arrive in any. So what reaches a node twice, or in another order, came by two hubs, which all records and rings do. A cut loses what is
+ * under way, and with it the session, which both ends notice some time later.
  */
 final class VirtualNetwork {
     /** The longest time until a silent session is closed. */
