@@ -80,7 +80,8 @@ final class Invariants {
     }
 
     void watch() {
-        checkKeys();
+        checkKeyUse();
+        checkRingCame();
         checkSessions();
         checkRemoved();
         world.hosts.forEach(host -> host.recall = host.recall.filter(check -> !check.look()));
@@ -93,7 +94,8 @@ final class Invariants {
         world.network.after(CHECK, this::watch);
     }
 
-    private void checkKeys() {
+    /** Checks that nobody sends with a key that an up-to-date receiver lacks. To be called whenever a kernel's keys change. */
+    void checkKeyUse() {
         RingMark newest = newest();
         Optional<SignedRing> ring = ring(newest);
         if (ring.isEmpty()) {
@@ -107,7 +109,6 @@ final class Invariants {
                 currentSince.putIfAbsent(host.id, world.network.now());
             }
         }
-        checkRingCame(newest);
         Set<Key> sentWith = new HashSet<>();
         for (SimulatedHost sender : world.hosts) {
             Long since = currentSince.get(sender.id);
@@ -127,7 +128,11 @@ final class Invariants {
         }
     }
 
-    private void checkRingCame(RingMark newest) {
+    private void checkRingCame() {
+        RingMark newest = newest();
+        if (ring(newest).isEmpty()) {
+            return;
+        }
         if (!newest.equals(reachedRing)) {
             reachedRing = newest;
             reachedSince.clear();

@@ -373,6 +373,7 @@ final class SimulatedHost implements RingStore {
             world.ringTaken(SimulatedHost.this);
             boolean alone = driver.isAlone();
             kernel = handover.start(alone ? KeyRing.EMPTY : kernel, keys, network().now());
+            world.kernelChanged();
             handover.dueIn(network().now()).ifPresent(due -> network().after(due, () -> {
                 if (isProcess(number)) {
                     step();
@@ -394,7 +395,10 @@ final class SimulatedHost implements RingStore {
     }
 
     private void step() {
-        handover.advance(network().now()).ifPresent(ring -> kernel = ring);
+        handover.advance(network().now()).ifPresent(ring -> {
+            kernel = ring;
+            world.kernelChanged();
+        });
     }
 
     /** This process's end of a session with a hub. */

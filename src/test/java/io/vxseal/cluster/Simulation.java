@@ -103,6 +103,10 @@ final class Simulation {
         invariants.ringTaken(host);
     }
 
+    void kernelChanged() {
+        invariants.checkKeyUse();
+    }
+
     void refused(String at, String node, String what) {
         refusals.merge(node, 1, Integer::sum);
     }

@@ -49,8 +49,9 @@ final class Traffic {
     }
 
     /**
-     * Returns for each network {@code megabitsPerSecond} and {@code roundTripMillis}, and {@code connectMicros} to the far task's address
-     * and {@code connectByServiceMicros} to its service's; one value for each round.
+     * Returns for each network {@code megabitsPerSecond}, and {@code pausedMegabitsPerSecond} while the plugin's processes stand still, {@code
+     * roundTripMillis}, and {@code connectMicros} to the far task's address and {@code connectByServiceMicros} to its service's; one value for
+     * each round.
      */
     ArrayNode measure() {
         Stack.prepare(lab);
@@ -81,20 +82,33 @@ final class Traffic {
 
     private void round(Line line) {
         String target = line.far.address();
-        double megabits = stream(line, "send %s %d %d".formatted(target, PORT, SECONDS));
+        String send = "send %s %d %d".formatted(target, PORT, SECONDS);
+        double megabits = stream(line, send);
+        double paused = paused(line, send);
         double roundTrip = roundTrip(line);
         double connect = stream(line, "connect %s %d %d".formatted(target, PORT, CONNECTIONS));
         double byService = stream(line, "connect %s %d %d".formatted(line.service, PORT, CONNECTIONS));
         line.report.withArray("megabitsPerSecond").add(megabits);
+        line.report.withArray("pausedMegabitsPerSecond").add(paused);
         line.report.withArray("roundTripMillis").add(roundTrip);
         line.report.withArray("connectMicros").add(connect);
         line.report.withArray("connectByServiceMicros").add(byService);
-        progress.accept("%-18s %7.1f Mbit/s, round trip %.3f ms, connection %.0f us, by the service's address %.0f us".formatted(
-                line.name(), megabits, roundTrip, connect, byService));
+        progress.accept("%-18s %7.1f Mbit/s, %.1f without the plugin's process, round trip %.3f ms, connection %.0f us, by the service's address %.0f us".formatted(
+                line.name(), megabits, paused, roundTrip, connect, byService));
     }
 
     private static double stream(Line line, String words) {
         return Double.parseDouble(line.near.guest().run("%s perl %s %s".formatted(line.near.inside(), STREAM, words), LIMIT).require());
+    }
+
+    /** Measures while the plugin's processes of both hosts stand still: what its rules and states cost without its work beside them. */
+    private double paused(Line line, String words) {
+        lab.guests().forEach(guest -> guest.sh("pkill -STOP -f io.vxseal.[M]ain"));
+        try {
+            return stream(line, words);
+        } finally {
+            lab.guests().forEach(guest -> guest.sh("pkill -CONT -f io.vxseal.[M]ain"));
+        }
     }
 
     private static double roundTrip(Line line) {
