@@ -64,12 +64,6 @@ final class Invariants {
                 .filter(parent -> parent.keys().keys().getLast().equals(of.keys().keys().getFirst())).isPresent();
     }
 
-    /** Notes each ring that a host takes: between two looks there may be several, of which one is of another line. */
-    void ringTaken(SimulatedHost host) {
-        newest();
-        takeMark(host);
-    }
-
     private RingMark takeMark(SimulatedHost host) {
         RingMark mark = host.member.map(m -> m.rings().mark()).orElse(RingMark.NONE);
         RingMark before = marks.put(host.id, mark);
@@ -94,7 +88,10 @@ final class Invariants {
         world.network.after(CHECK, this::watch);
     }
 
-    /** Checks that nobody sends with a key that an up-to-date receiver lacks. To be called whenever a kernel's keys change. */
+    /**
+     * Checks that nobody sends with a key that an up-to-date receiver lacks. To be called whenever a kernel's keys change: between two looks a
+     * host may take several rings, of which one is of another line.
+     */
     void checkKeyUse() {
         RingMark newest = newest();
         Optional<SignedRing> ring = ring(newest);

@@ -21,8 +21,9 @@ final class Schedule {
     private static final Duration HUBS_BACK = Duration.ofSeconds(20);
     /** Numbers of the events that leave no node silent for so long that what it has is anybody's: as all hostile schedules, and cuts and roles. */
     private static final int[] HOSTILE_WITH_CUTS = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 15};
-    /** Beside hostile nodes: with the time for both ends to notice it shorter than a silent node's record stands. */
-    private static final Duration SHORT_CUT = Duration.ofSeconds(5);
+    /** Seconds of a cut beside hostile nodes: with the time for both ends to notice it shorter than a silent node's record stands. */
+    private static final int SHORT_CUT = 5;
+    /** Beside hostile nodes, from the beginning of one to that of the next. */
     private static final Duration CUTS_APART = Duration.ofSeconds(40);
 
     private final Simulation world;
@@ -129,7 +130,7 @@ final class Schedule {
             case 8 -> {
                 SimulatedHost other = someHost();
                 if ((!hostile || extra == Extra.CUTS) && host != other) {
-                    cut(Set.of(host.id), Set.of(other.id), upTo(60));
+                    cut(Set.of(host.id), Set.of(other.id), upTo(hostile ? SHORT_CUT : 60));
                 }
             }
             case 9 -> split();
@@ -151,7 +152,7 @@ final class Schedule {
                 Set<String> one = new LinkedHashSet<>(List.of(host.id));
                 Set<String> rest = ids();
                 rest.removeAll(one);
-                cut(one, rest, upTo(80));
+                cut(one, rest, upTo(hostile ? SHORT_CUT : 80));
             }
             case 16 -> changeAddress(host);
             case 17 -> joinAgain(host);
@@ -252,19 +253,14 @@ final class Schedule {
         Set<String> one = new LinkedHashSet<>();
         Set<String> other = new LinkedHashSet<>();
         world.hosts.forEach(host -> (random.nextBoolean() ? one : other).add(host.id));
-        cut(one, other, upTo(80));
+        cut(one, other, upTo(hostile ? SHORT_CUT : 80));
     }
 
     private void cut(Set<String> one, Set<String> other, Duration time) {
-        if (!hostile) {
-            cutFor(one, other, time);
-        } else if (world.network.now() >= nextCut) {
-            nextCut = world.network.now() + CUTS_APART.toNanos();
-            cutFor(one, other, Duration.ofNanos(time.toNanos() % SHORT_CUT.toNanos()));
+        if (hostile && world.network.now() < nextCut) {
+            return;
         }
-    }
-
-    private void cutFor(Set<String> one, Set<String> other, Duration time) {
+        nextCut = world.network.now() + CUTS_APART.toNanos();
         world.note("%s are cut off from %s for %s", one, other, time);
         one.forEach(a -> other.forEach(b -> world.network.cut(a, b)));
         world.network.after(time, () -> {

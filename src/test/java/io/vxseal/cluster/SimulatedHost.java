@@ -370,7 +370,6 @@ final class SimulatedHost implements RingStore {
         @Override
         public void keys(KeyRing keys) {
             had.addAll(keys.keys());
-            world.ringTaken(SimulatedHost.this);
             boolean alone = driver.isAlone();
             kernel = handover.start(alone ? KeyRing.EMPTY : kernel, keys, network().now());
             world.kernelChanged();

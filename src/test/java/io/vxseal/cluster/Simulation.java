@@ -99,10 +99,6 @@ final class Simulation {
         journal.add("%8.3f %s".formatted(network.now() / 1e9, what.formatted(of)));
     }
 
-    void ringTaken(SimulatedHost host) {
-        invariants.ringTaken(host);
-    }
-
     void kernelChanged() {
         invariants.checkKeyUse();
     }

@@ -139,6 +139,11 @@ public record Product(Path tree) {
         return pid.isEmpty() ? Optional.empty() : Optional.of(pid);
     }
 
+    /** Sends the plugins' processes a signal, by its name: STOP and CONT have them stand still and go on. */
+    public static void signal(List<Guest> guests, String name) {
+        guests.forEach(guest -> guest.sh("pkill -%s -f io.vxseal.[M]ain".formatted(name)));
+    }
+
     /** Returns the plugin's state files on the host: the one that survives a reboot, and the one that does not. */
     public static List<String> stateFiles(Guest guest) {
         return guest.sh("ls /var/lib/docker/plugins/*/propagated-mount/state.json /run/docker/plugins/vxseal.run/endpoints.json")
@@ -157,7 +162,12 @@ public record Product(Path tree) {
     /** Returns the answer to {@code GET /status}; empty if there is none. */
     public static Optional<JsonNode> status(Guest guest) {
         Outcome outcome = SocketRequest.send(guest, SOCKET, "GET /status", "", ANSWER);
-        return outcome.ok() ? Optional.of(SocketRequest.json(outcome)) : Optional.empty();
+        return outcome.ok() ? Optional.of(outcome.json()) : Optional.empty();
+    }
+
+    /** Returns the version of the ring that a host has; there is an answer. */
+    public static long ringVersion(Guest guest) {
+        return status(guest).orElseThrow().path("ring").path("version").asLong();
     }
 
     /**

@@ -1,8 +1,6 @@
 package io.vxseal.lab;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.time.Duration;
 
 /**
@@ -11,7 +9,6 @@ import java.time.Duration;
  */
 final class SocketRequest {
 
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final String ENGINE = "/run/docker.sock";
 
     /** Arguments: the socket's path, a pattern that one file matches; the request's line; its body. */
@@ -34,14 +31,8 @@ final class SocketRequest {
 
     /** Returns the answer of a guest's engine to a GET. */
     static JsonNode engine(Guest guest, String path, Duration limit) {
-        return json(send(guest, ENGINE, "GET " + path, "", limit));
-    }
-
-    static JsonNode json(Outcome answer) {
-        try {
-            return JSON.readTree(answer.require());
-        } catch (JsonProcessingException e) {
-            throw new LabException("no JSON: " + answer.command() + ": " + answer.out(), e);
-        }
+        Outcome answer = send(guest, ENGINE, "GET " + path, "", limit);
+        answer.require();
+        return answer.json();
     }
 }

@@ -103,11 +103,11 @@ final class Traffic {
 
     /** Measures while the plugin's processes of both hosts stand still: what its rules and states cost without its work beside them. */
     private double paused(Line line, String words) {
-        lab.guests().forEach(guest -> guest.sh("pkill -STOP -f io.vxseal.[M]ain"));
+        Product.signal(lab.guests(), "STOP");
         try {
             return stream(line, words);
         } finally {
-            lab.guests().forEach(guest -> guest.sh("pkill -CONT -f io.vxseal.[M]ain"));
+            Product.signal(lab.guests(), "CONT");
         }
     }
 

@@ -2,10 +2,9 @@ package io.vxseal.scenario;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.lab.Await;
+import io.vxseal.lab.Dropped;
 import io.vxseal.lab.Guest;
 import io.vxseal.lab.Lab;
 import io.vxseal.lab.Outcome;
@@ -28,7 +27,6 @@ import org.junit.jupiter.api.TestMethodOrder;
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class CommandsTest {
     private static final Duration COMMAND = Duration.ofSeconds(90);
-    private static final String BLOCK_ESP = "iptables -t raw %s PREROUTING -p esp -j DROP";
 
     private Guest manager;
     private Guest worker;
@@ -44,19 +42,11 @@ class CommandsTest {
         Product.awaitTogether(lab.guests());
     }
 
-    private static JsonNode json(Outcome outcome) {
-        try {
-            return new ObjectMapper().readTree(outcome.out());
-        } catch (JsonProcessingException e) {
-            throw new AssertionError(outcome.toString(), e);
-        }
-    }
-
     @Test
     @Order(1)
     void statusOfSwarmHasBothHostsOnEach(Lab lab) {
         for (Guest guest : lab.guests()) {
-            JsonNode swarm = json(guest.run("vxseal status --swarm --json", COMMAND));
+            JsonNode swarm = guest.run("vxseal status --swarm --json", COMMAND).json();
             assertThat(swarm.path("silent")).as(swarm.toString()).isEmpty();
             assertThat(swarm.path("nodes").findValuesAsText("address")).containsExactlyInAnyOrder(manager.address(), worker.address());
             assertThat(swarm.path("nodes").findValuesAsText("role")).containsExactlyInAnyOrder("manager", "worker");
@@ -69,13 +59,10 @@ class CommandsTest {
     void checkOfSwarmPassesSealedAndNamesTheHostThatDropsEsp() {
         Outcome passes = manager.run("vxseal check --swarm", COMMAND);
         assertThat(passes.require()).contains("2 nodes, 2 paths pass, none does not");
-        manager.sh(BLOCK_ESP.formatted("-I"));
-        try {
+        try (Dropped esp = Dropped.on(manager, "-p esp")) {
             Outcome blocked = manager.run("vxseal check --swarm", COMMAND);
             assertThat(blocked.exit()).as(blocked.toString()).isEqualTo(1);
             assertThat(blocked.out()).contains("X", "ESP").doesNotContain("2 paths pass");
-        } finally {
-            manager.sh(BLOCK_ESP.formatted("-D"));
         }
     }
 

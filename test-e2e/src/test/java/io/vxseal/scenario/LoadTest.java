@@ -185,7 +185,7 @@ class LoadTest {
     @Test
     @Order(4)
     void killedPluginIsRightAgainTwoSecondsAfterItsReturn(Lab lab) {
-        isRightAfterReturn(lab, "plugin killed during an update", guest -> guest.sh("pkill -KILL -f io.vxseal.[M]ain"));
+        isRightAfterReturn(lab, "plugin killed during an update", guest -> Product.signal(List.of(guest), "KILL"));
     }
 
     @Test

@@ -91,15 +91,11 @@ class LockedSwarmTest {
         Guest worker = lab.guest(2);
         String id = Product.status(worker).orElseThrow().path("node").path("id").asText();
         assertThat(sessions()).contains(id);
-        long before = ring();
+        long before = Product.ringVersion(manager);
         manager.sh("docker node rm --force " + id);
         Await.until("the removed worker to have no session", WRITTEN, () -> !sessions().contains(id)
                 && Product.status(worker).orElseThrow().path("cluster").path("hubs").isEmpty());
-        Await.until("keys that the removed worker has not", ROTATED, () -> ring() > before);
-    }
-
-    private long ring() {
-        return Product.status(manager).orElseThrow().path("ring").path("version").asLong();
+        Await.until("keys that the removed worker has not", ROTATED, () -> Product.ringVersion(manager) > before);
     }
 
     private List<String> sessions() {

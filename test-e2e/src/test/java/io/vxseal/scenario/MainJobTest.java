@@ -126,17 +126,17 @@ class MainJobTest {
     @Order(5)
     void eachBarrierAloneSendsNothingInClear(Lab lab) {
         Capture capture = lab.wire().capture("robbed");
-        lab.guests().forEach(guest -> guest.sh("pkill -STOP -f io.vxseal.[M]ain"));
+        Product.signal(lab.guests(), "STOP");
 
         lab.guests().forEach(guest -> guest.sh("ip xfrm policy flush"));
         assertThat(Swarm.pingAcross(sealed, 3)).matches(pings -> pings.received() == 0);
-        lab.guests().forEach(guest -> guest.sh("pkill -CONT -f io.vxseal.[M]ain"));
+        Product.signal(lab.guests(), "CONT");
         sealed.getFirst().awaitAnswer(sealed.getLast());
 
-        lab.guests().forEach(guest -> guest.sh("pkill -STOP -f io.vxseal.[M]ain"));
+        Product.signal(lab.guests(), "STOP");
         lab.guests().forEach(guest -> guest.sh("iptables -t mangle -F OUTPUT; iptables -F OUTPUT; iptables -F INPUT"));
         assertThat(Swarm.pingAcross(sealed, 3)).matches(Task.Pings::allBack);
-        lab.guests().forEach(guest -> guest.sh("pkill -CONT -f io.vxseal.[M]ain"));
+        Product.signal(lab.guests(), "CONT");
 
         capture.stop();
         assertThat(capture.count(Wire.ESP)).isPositive();

@@ -202,15 +202,13 @@ class ServicesTest {
     @Order(5)
     void killedPluginLeavesRulesAndComesBackWithThem(Lab lab) {
         Guest manager = lab.swarm().manager();
-        for (Guest guest : lab.guests()) {
-            guest.sh("pkill -STOP -f io.vxseal.[M]ain");
-        }
+        Product.signal(lab.guests(), "STOP");
         try {
             for (Task client : clients) {
                 assertAllAnswer(client, "web", web);
             }
         } finally {
-            lab.guests().forEach(guest -> guest.sh("pkill -KILL -f io.vxseal.[M]ain"));
+            Product.signal(lab.guests(), "KILL");
         }
         Product.awaitTogether(lab.guests());
         awaitTasks(lab, "web", 2);

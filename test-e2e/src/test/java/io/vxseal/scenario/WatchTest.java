@@ -2,10 +2,9 @@ package io.vxseal.scenario;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vxseal.lab.Await;
+import io.vxseal.lab.Dropped;
 import io.vxseal.lab.Guest;
 import io.vxseal.lab.Lab;
 import io.vxseal.lab.Outcome;
@@ -18,7 +17,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
@@ -40,12 +38,14 @@ class WatchTest {
     private static final Duration HEALTHY = Duration.ofSeconds(Integer.getInteger("vxseal.healthy", 600));
     private static final Duration ALERT = Duration.ofMinutes(2);
 
+    private static final Duration COMMAND = Duration.ofMinutes(2);
+
     private static final String ATTACHED = "docker run --rm --network %s busybox true";
 
-    private static final BlockRule ESP = new BlockRule("raw", "PREROUTING -p esp -j DROP");
-    private static final BlockRule VXLAN = new BlockRule("raw", "PREROUTING -p udp --dport 4789 -j DROP");
-    private static final BlockRule LARGE = new BlockRule("raw", "PREROUTING -m length --length 1401:65535 -j DROP");
-    private static final BlockRule HUBS = new BlockRule("raw", "PREROUTING -i eth0 -p tcp --dport 4788 -j DROP");
+    private static final String ESP = "-p esp";
+    private static final String VXLAN = "-p udp --dport 4789";
+    private static final String LARGE = "-m length --length 1401:65535";
+    private static final String HUBS = "-i eth0 -p tcp --dport 4788";
 
     private Guest manager;
     private Guest worker;
@@ -69,27 +69,6 @@ class WatchTest {
         there = tasks.getLast();
         here.awaitAnswer(there);
         prometheus = Prometheus.start(manager, lab.guests());
-    }
-
-    /** A rule of iptables that keeps packets from a host. */
-    private record BlockRule(String table, String rule) {
-        void insert(Guest guest) {
-            guest.sh("iptables -t %s -I %s".formatted(table, rule));
-        }
-
-        void delete(Guest guest) {
-            guest.sh("iptables -t %s -D %s".formatted(table, rule));
-        }
-    }
-
-    /** A test that failed has left its fault behind, which the next would find. */
-    @AfterEach
-    void deleteRules() {
-        for (BlockRule rule : List.of(ESP, VXLAN, LARGE, HUBS)) {
-            for (Guest guest : List.of(manager, worker)) {
-                guest.run("iptables -t %s -D %s".formatted(rule.table, rule.rule), FOUND);
-            }
-        }
     }
 
     /** Returns the kinds of the conditions that a host's status has. */
@@ -120,14 +99,9 @@ class WatchTest {
 
     private static JsonNode check(Guest guest) {
         long start = System.nanoTime();
-        Outcome outcome = guest.run("vxseal check --json", ALERT);
-        try {
-            JsonNode findings = new ObjectMapper().readTree(outcome.out());
-            System.out.printf("%s: check took %.1f s%n", guest, (System.nanoTime() - start) / 1e9);
-            return findings;
-        } catch (JsonProcessingException e) {
-            throw new AssertionError(outcome.toString(), e);
-        }
+        JsonNode findings = guest.run("vxseal check --json", COMMAND).json();
+        System.out.printf("%s: check took %.1f s%n", guest, (System.nanoTime() - start) / 1e9);
+        return findings;
     }
 
     private static String log(Guest guest) {
@@ -150,6 +124,8 @@ class WatchTest {
             }
         }
         flood.stop();
+        assertThat(unfit(manager)).isEmpty();
+        assertThat(unfit(worker)).isEmpty();
         assertThat(prometheus.value("sum(vxseal_endpoints{where=\"local\"})")).isEqualTo(2);
         assertThat(prometheus.value("count(count_values(\"version\", vxseal_ring_version))")).isEqualTo(1);
         assertThat(prometheus.value("min(vxseal_xfrm_states_found)")).isEqualTo(4);
@@ -163,14 +139,13 @@ class WatchTest {
     @Order(2)
     void blockedEspIsFoundAndAlertFiresAndResolves() {
         Task.Flood flood = here.flood(there, 5, 3000);
-        ESP.insert(worker);
-        awaitConditions(manager, FOUND, "path_silent");
-        assertThat(log(manager)).contains("node %s: packets are sealed for it and none comes back".formatted(worker.address()));
-        assertThat(manager.sh("vxseal status")).contains("trouble").contains(worker.address());
-        assertThat(unfit(manager)).containsExactly("path");
-        Await.until("the alert", ALERT, () -> prometheus.firing().contains("VxsealPathSilent " + manager.address()));
-
-        ESP.delete(worker);
+        try (Dropped esp = Dropped.on(worker, ESP)) {
+            awaitConditions(manager, FOUND, "path_silent");
+            assertThat(log(manager)).contains("node %s: packets are sealed for it and none comes back".formatted(worker.address()));
+            assertThat(manager.sh("vxseal status")).contains("trouble").contains(worker.address());
+            assertThat(unfit(manager)).containsExactly("path");
+            Await.until("the alert", ALERT, () -> prometheus.firing().contains("VxsealPathSilent " + manager.address()));
+        }
         awaitConditions(manager, FOUND);
         Await.until("the alert's end", ALERT, () -> prometheus.firing().isEmpty());
         assertThat(log(manager)).contains("over, after it began at");
@@ -180,13 +155,14 @@ class WatchTest {
     @Test
     @Order(3)
     void espBlockedBothWaysIsFoundOnBothHosts() {
-        Together.each(List.of(manager, worker), ESP::insert);
-        List<Task.Flood> floods = List.of(here.flood(there, 5, 3000), there.flood(here, 5, 3000));
-        awaitConditions(manager, FOUND, "path_silent");
-        awaitConditions(worker, FOUND, "path_silent");
-        // Here the rules are on the hosts that are checked.
-        assertThat(Together.map(List.of(manager, worker), WatchTest::unfit)).allMatch(Set.of("firewall", "path")::equals);
-        Together.each(List.of(manager, worker), ESP::delete);
+        List<Task.Flood> floods;
+        try (Dropped one = Dropped.on(manager, ESP); Dropped other = Dropped.on(worker, ESP)) {
+            floods = List.of(here.flood(there, 5, 3000), there.flood(here, 5, 3000));
+            awaitConditions(manager, FOUND, "path_silent");
+            awaitConditions(worker, FOUND, "path_silent");
+            // Here the rules are on the hosts that are checked.
+            assertThat(Together.map(List.of(manager, worker), WatchTest::unfit)).allMatch(Set.of("firewall", "path")::equals);
+        }
         Together.each(List.of(manager, worker), guest -> awaitConditions(guest, FOUND));
         Together.each(floods, Task.Flood::stop);
     }
@@ -195,10 +171,10 @@ class WatchTest {
     @Order(4)
     void blockedVxlanPortIsFound() {
         Task.Flood flood = here.flood(there, 5, 3000);
-        VXLAN.insert(worker);
-        awaitConditions(manager, FOUND, "path_silent");
-        assertThat(unfit(manager)).containsExactly("path");
-        VXLAN.delete(worker);
+        try (Dropped vxlan = Dropped.on(worker, VXLAN)) {
+            awaitConditions(manager, FOUND, "path_silent");
+            assertThat(unfit(manager)).containsExactly("path");
+        }
         awaitConditions(manager, FOUND);
         flood.stop();
     }
@@ -208,13 +184,13 @@ class WatchTest {
     @Order(5)
     void pathThatDropsLargePacketsIsFound() {
         Task.Flood flood = here.flood(there, 5, 3000);
-        LARGE.insert(worker);
-        awaitConditions(manager, FOUND, "path_mtu");
-        awaitConditions(worker, FOUND, "path_mtu");
-        assertThat(log(manager)).contains("packets of 1424 octets, which network", "are lost on the way");
-        assertThat(check(manager).findValuesAsText("found")).anyMatch(found -> found.contains("packets of up to 13"));
-        assertThat(unfit(manager)).containsExactly("path");
-        LARGE.delete(worker);
+        try (Dropped large = Dropped.on(worker, LARGE)) {
+            awaitConditions(manager, FOUND, "path_mtu");
+            awaitConditions(worker, FOUND, "path_mtu");
+            assertThat(log(manager)).contains("packets of 1424 octets, which network", "are lost on the way");
+            assertThat(check(manager).findValuesAsText("found")).anyMatch(found -> found.contains("packets of up to 13"));
+            assertThat(unfit(manager)).containsExactly("path");
+        }
         awaitConditions(manager, FOUND);
         awaitConditions(worker, FOUND);
         assertThat(unfit(manager)).isEmpty();
@@ -246,10 +222,10 @@ class WatchTest {
     @Test
     @Order(8)
     void nodeWithoutHubIsFound() {
-        HUBS.insert(manager);
-        awaitConditions(worker, FOUND, "no_hub");
-        assertThat(unfit(worker)).containsExactly("cluster", "cluster port");
-        HUBS.delete(manager);
+        try (Dropped hubs = Dropped.on(manager, HUBS)) {
+            awaitConditions(worker, FOUND, "no_hub");
+            assertThat(unfit(worker)).containsExactly("cluster", "cluster port");
+        }
         awaitConditions(worker, Duration.ofSeconds(60));
     }
 
@@ -273,14 +249,14 @@ class WatchTest {
         awaitConditions(worker, FOUND, "refused");
         assertThat(unfit(worker)).contains("refused", "foreign VXLAN");
         worker.sh("ip link delete other");
-        worker.run(ATTACHED.formatted("second"), ALERT).require();
+        worker.run(ATTACHED.formatted("second"), COMMAND).require();
         awaitConditions(worker, FOUND);
         lab.swarm().removeNetwork("second");
     }
 
     /** Starts a container outside of any service, which the engine does not try again as it does tasks. */
     private void assertCannotStart(String network) {
-        Outcome start = worker.run(ATTACHED.formatted(network), ALERT);
+        Outcome start = worker.run(ATTACHED.formatted(network), COMMAND);
         assertThat(start.ok()).as(start.toString()).isFalse();
     }
 
@@ -313,7 +289,7 @@ class WatchTest {
             assertThat(conditions(manager)).isEmpty();
             assertThat(unfit(worker)).contains("ESP", "refused");
         }
-        worker.run(ATTACHED.formatted("third"), ALERT).require();
+        worker.run(ATTACHED.formatted("third"), COMMAND).require();
         awaitConditions(worker, FOUND);
         assertThat(unfit(worker)).isEmpty();
     }
