@@ -27,7 +27,7 @@ final class PathMtuWatch {
     /** Most paths in a look, and as many of those on which packets were lost at the last one. */
     static final int MOST_PATHS = 128;
 
-    /** Looks without any answer after which nothing is known any more of a path on which packets were lost. */
+    /** Looks after which nothing is known any more of a path on which packets were lost, if none shows whether they still are. */
     static final int FORGOTTEN = 4;
 
     private static final Duration PATIENCE = Duration.ofMillis(500);
@@ -49,8 +49,13 @@ final class PathMtuWatch {
         }
     }
 
-    /** @param unanswered looks since then without any answer */
-    private record Lost(Observation.LostPackets packets, int unanswered) {}
+    /**
+     * Packets that were lost.
+     *
+     * @param unclear looks since then which did not show whether they still are
+     * @param answered whether anything was answered at the last look
+     */
+    private record Lost(Observation.LostPackets packets, int unclear, boolean answered) {}
 
     PathMtuWatch(Host host, DriverLock lock, NetworkWays ways, PathsInUse inUse, ErrorLog errors) {
         this.host = host;
@@ -64,14 +69,18 @@ final class PathMtuWatch {
     void look() {
         Set<String> used = inUse.nodes();
         Set<String> sealed = new HashSet<>(used);
-        lost.keySet().forEach(path -> sealed.add(path.node));
-        paths.open().stream().filter(UnansweredPaths.Path::encrypted).forEach(path -> sealed.add(path.node()));
+        // Without an answer it may be broken in one direction by now, and nothing may be sent to it: see PathsInUse.
+        lost.forEach((path, each) -> {
+            if (each.answered) {
+                sealed.add(path.node);
+            }
+        });
         List<Way> now = lock.locked(() -> ways.largest(sealed));
         try {
-            new PathMtuCheck(host.pins(), PATIENCE, AGAIN, this::sending).run(choose(now)).forEach(result -> {
-                take(result);
-                takeAnswers(result, used);
-            });
+            List<PathMtuCheck.Result> results = new PathMtuCheck(host.pins(), PATIENCE, AGAIN, this::sending).run(choose(now));
+            results.forEach(this::take);
+            paths.take(results.stream().map(PathMtuWatch::look).toList(), path -> !path.encrypted() || used.contains(path.node()),
+                    System.nanoTime());
         } catch (IOException failure) {
             errors.add("watching the paths", failure.getMessage());
         } catch (InterruptedException stopped) {
@@ -93,10 +102,9 @@ final class PathMtuWatch {
         }
     }
 
-    private void takeAnswers(PathMtuCheck.Result result, Set<String> used) {
+    private static UnansweredPaths.Look look(PathMtuCheck.Result result) {
         Way way = result.way();
-        paths.take(new UnansweredPaths.Look(path(way), way.network(), names(way, result.answering()), names(way, result.unanswered()),
-                !way.encrypted() || used.contains(way.node())), System.nanoTime());
+        return new UnansweredPaths.Look(path(way), way.network(), names(way, result.answering()), names(way, result.unanswered()));
     }
 
     private static List<String> names(Way way, Collection<Way.Endpoint> containers) {
@@ -133,9 +141,9 @@ final class PathMtuWatch {
         tried.put(path, System.nanoTime());
         switch (result.outcome()) {
             case PASS -> lost.remove(path);
-            case LOST -> lost.put(path, new Lost(new Observation.LostPackets(path.node, path.network, result.mtu()), 0));
-            case UNANSWERED -> lost.computeIfPresent(path, (_, before) ->
-                    before.unanswered + 1 == FORGOTTEN ? null : new Lost(before.packets, before.unanswered + 1));
+            case LOST -> lost.put(path, new Lost(new Observation.LostPackets(path.node, path.network, result.mtu()), 0, true));
+            case UNANSWERED -> lost.computeIfPresent(path, (_, before) -> before.unclear + 1 == FORGOTTEN ? null
+                    : new Lost(before.packets, before.unclear + 1, !result.answering().isEmpty()));
         }
     }
 

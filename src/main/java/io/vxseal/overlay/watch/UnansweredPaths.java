@@ -26,7 +26,7 @@ public final class UnansweredPaths {
     /** Containers that never answered which are evidence together. */
     static final int LEAST_CONTAINERS = 2;
 
-    /** Looks without any answer after which nothing is known any more of a path that is not in use. */
+    /** Moments after which nothing is known any more of a path without answers that is not in use. */
     static final int FORGOTTEN = 4;
 
     private final Map<Path, History> histories = new HashMap<>();
@@ -40,9 +40,8 @@ public final class UnansweredPaths {
      * @param network by which it was looked at
      * @param answering containers there that answered
      * @param unanswered those that did not
-     * @param inUse whether packets come from the node, by other evidence or because none is needed
      */
-    public record Look(Path path, String network, Collection<String> answering, Collection<String> unanswered, boolean inUse) {}
+    public record Look(Path path, String network, Collection<String> answering, Collection<String> unanswered) {}
 
     /** The containers of a path, and the looks since one answered. */
     private static final class History {
@@ -75,25 +74,36 @@ public final class UnansweredPaths {
             look.unanswered.stream().filter(container -> !mute.contains(container)).forEach(unanswered::add);
         }
 
+        /** Counts a moment at which the path is not in use. */
+        boolean isForgotten() {
+            notInUse++;
+            return notInUse >= FORGOTTEN;
+        }
+
         boolean isSilent(long nanos) {
             return looks >= LEAST_LOOKS && nanos - firstNanos >= SILENCE.toNanos()
                     && (unanswered.size() >= LEAST_CONTAINERS || unanswered.stream().anyMatch(answering::contains));
         }
     }
 
-    /** Takes what a look found. */
-    public void take(Look look, long nanos) {
-        History history = histories.computeIfAbsent(look.path, _ -> new History());
-        if (!look.answering.isEmpty()) {
-            history.answered(look);
-        } else if (look.inUse) {
-            history.unanswered(look, nanos);
-        } else {
-            history.notInUse++;
-            if (history.notInUse >= FORGOTTEN) {
-                histories.remove(look.path);
+    /**
+     * Takes what the looks of one moment found.
+     *
+     * @param inUse whether packets come from a path's node, by other evidence or because none is needed
+     */
+    public void take(Collection<Look> looks, Predicate<Path> inUse, long nanos) {
+        for (Look look : looks) {
+            if (!look.answering.isEmpty()) {
+                historyOf(look).answered(look);
+            } else if (inUse.test(look.path)) {
+                historyOf(look).unanswered(look, nanos);
             }
         }
+        histories.entrySet().removeIf(each -> each.getValue().looks > 0 && !inUse.test(each.getKey()) && each.getValue().isForgotten());
+    }
+
+    private History historyOf(Look look) {
+        return histories.computeIfAbsent(look.path, _ -> new History());
     }
 
     /** Forgets all paths but those that are there still. */

@@ -18,7 +18,7 @@ class UnansweredPathsTest {
 
     private boolean isSilentAfter(Path path, String answering, String unanswered, boolean inUse) {
         nanos += Duration.ofSeconds(10).toNanos();
-        paths.take(new Look(path, "net", letters(answering), letters(unanswered), inUse), nanos);
+        paths.take(List.of(new Look(path, "net", letters(answering), letters(unanswered))), _ -> inUse, nanos);
         return !paths.silent(nanos).isEmpty();
     }
 
@@ -43,9 +43,9 @@ class UnansweredPathsTest {
 
     @Test
     void twoLooksOfOneMomentAreNoSilence() {
-        paths.take(new Look(PLAIN, "net", List.of("a"), List.of(), true), 1);
-        paths.take(new Look(PLAIN, "net", List.of(), List.of("a"), true), 2);
-        paths.take(new Look(PLAIN, "net", List.of(), List.of("a"), true), 3);
+        paths.take(List.of(new Look(PLAIN, "net", List.of("a"), List.of())), _ -> true, 1);
+        paths.take(List.of(new Look(PLAIN, "net", List.of(), List.of("a"))), _ -> true, 2);
+        paths.take(List.of(new Look(PLAIN, "net", List.of(), List.of("a"))), _ -> true, 3);
         assertThat(paths.silent(3)).isEmpty();
     }
 
@@ -79,6 +79,20 @@ class UnansweredPathsTest {
             assertThat(isSilentAfter(SEALED, "", "a", false)).isTrue();
         }
         assertThat(isSilentAfter(SEALED, "", "a", false)).as("forgotten").isFalse();
+    }
+
+    /** To a path that is not in use nothing is sent, which would hide at the other end that it is broken in one direction. */
+    @Test
+    void sealedPathIsForgottenWithoutLooks() {
+        isSilentAfter(SEALED, "a", "", true);
+        isSilentAfter(SEALED, "", "a", true);
+        assertThat(isSilentAfter(SEALED, "", "a", true)).isTrue();
+        for (int n = 1; n < UnansweredPaths.FORGOTTEN; n++) {
+            paths.take(List.of(), _ -> false, nanos);
+            assertThat(paths.silent(nanos)).isNotEmpty();
+        }
+        paths.take(List.of(), _ -> false, nanos);
+        assertThat(paths.silent(nanos)).isEmpty();
     }
 
     @Test
