@@ -100,7 +100,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
         NetworkWays ways = new NetworkWays(networks, local);
         paths = new PathReporter(host, lock, ways);
         PathsInUse inUse = new PathsInUse();
-        mtus = new PathMtuWatch(host, lock, ways, inUse, errors);
+        mtus = new PathMtuWatch(host, lock, ways, inUse, conditions, errors);
         Observer observer = new Observer(host, encryption, networks, local, this.cluster, refusals, inUse, mtus, errors);
         watch = new NodeWatch(lock, this.cluster, overview, observer, conditions, reporter, journal);
     }
@@ -187,7 +187,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
             if (networks.find(network.id()).filter(known -> known.network.equals(network)).isPresent()) {
                 return;
             }
-            refusals.watch(network.id(), () -> {
+            refusals.watch(NetworkRefusals.Step.CREATE, network.id(), () -> {
                 for (Attachment replaced : networks.replacedBy(network)) {
                     log.info("deleting network {}, which network {} of the swarm replaces", replaced.id(), network.id());
                     deleteNetwork(replaced.id());
@@ -213,7 +213,6 @@ public final class Driver implements ClusterListener, AutoCloseable {
                 throw DriverException.system("could not take down network " + id, failure);
             }
             networks.remove(id);
-            refusals.remove(id);
             repairs.forget(id);
         });
     }
@@ -241,7 +240,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
 
     /** Creates an endpoint's link, and brings its network up before if it is the first one here ({@link Endpoints#join}). */
     public Joined join(String network, String id, String sandbox) throws DriverException {
-        return lock.locked(() -> refusals.watch(network, () -> endpoints.join(network, id, sandbox)));
+        return lock.locked(() -> refusals.watch(NetworkRefusals.Step.JOIN, network, () -> endpoints.join(network, id, sandbox)));
     }
 
     /** Removes an endpoint's link, and takes its network down after if it was the last one here. */

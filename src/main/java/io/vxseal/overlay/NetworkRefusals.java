@@ -7,19 +7,23 @@ import java.util.Map;
 import java.util.function.LongSupplier;
 
 /**
- * The last refusal of each network that could not be created or joined here. It ends with a success, with the network's removal, or once
- * the engine has not tried again for a while: of a network that was refused before it was known here, no removal is reported.
+ * The last refusal of each network that could not be created or joined here. It ends with the success of the step that was refused, or once
+ * the engine has not tried again for a while. The network's removal says nothing: the engine removes one that no container could join, and
+ * creates it again when it tries again.
  *
  * <p>Not safe for use by several threads at once; the driver's lock guards it.
  */
 final class NetworkRefusals {
     /** The engine tries again within seconds, as long as a task for this node is wanted. */
-    static final Duration MEMORY = Duration.ofMinutes(5);
+    static final Duration MEMORY = Duration.ofMinutes(2);
+
+    /** A step towards a container on a network. Who takes one has taken those before. */
+    enum Step { CREATE, JOIN }
 
     private final LongSupplier clock;
     private final Map<String, Refusal> last = new HashMap<>();
 
-    private record Refusal(String reason, long nanos) {}
+    private record Refusal(Step step, String reason, long nanos) {}
 
     /** A call for a network. */
     interface Call<T> {
@@ -31,23 +35,18 @@ final class NetworkRefusals {
         this.clock = clock;
     }
 
-    /** Makes a call and keeps its refusal, unless the call itself was wrong. A success ends an earlier refusal. */
-    <T> T watch(String network, Call<T> call) throws DriverException {
+    /** Makes a call and keeps its refusal, unless the call itself was wrong. A success ends an earlier refusal of this step, or of one before. */
+    <T> T watch(Step step, String network, Call<T> call) throws DriverException {
         try {
             T result = call.run();
-            last.remove(network);
+            last.computeIfPresent(network, (_, refusal) -> refusal.step.compareTo(step) <= 0 ? null : refusal);
             return result;
         } catch (DriverException refusal) {
             if (refusal.kind() != DriverException.Kind.INVALID_PARAMETER) {
-                last.put(network, new Refusal(Line.of(refusal.getMessage()), clock.getAsLong()));
+                last.put(network, new Refusal(step, Line.of(refusal.getMessage()), clock.getAsLong()));
             }
             throw refusal;
         }
-    }
-
-    /** Ends the refusal of a network that is removed. */
-    void remove(String network) {
-        last.remove(network);
     }
 
     /** Returns the reasons, by network. */

@@ -2,6 +2,7 @@ package io.vxseal.overlay;
 
 import io.vxseal.check.PathMtuCheck;
 import io.vxseal.check.Way;
+import io.vxseal.overlay.watch.Conditions;
 import io.vxseal.overlay.watch.Observation;
 import io.vxseal.overlay.watch.PathsInUse;
 import io.vxseal.overlay.watch.UnansweredPaths;
@@ -37,6 +38,7 @@ final class PathMtuWatch {
     private final DriverLock lock;
     private final NetworkWays ways;
     private final PathsInUse inUse;
+    private final Conditions conditions;
     private final ErrorLog errors;
     private final Map<Path, Lost> lost = new ConcurrentHashMap<>();
     private final Map<Path, Long> tried = new HashMap<>();
@@ -57,11 +59,12 @@ final class PathMtuWatch {
      */
     private record Lost(Observation.LostPackets packets, int unclear, boolean answered) {}
 
-    PathMtuWatch(Host host, DriverLock lock, NetworkWays ways, PathsInUse inUse, ErrorLog errors) {
+    PathMtuWatch(Host host, DriverLock lock, NetworkWays ways, PathsInUse inUse, Conditions conditions, ErrorLog errors) {
         this.host = host;
         this.lock = lock;
         this.ways = ways;
         this.inUse = inUse;
+        this.conditions = conditions;
         this.errors = errors;
     }
 
@@ -75,7 +78,11 @@ final class PathMtuWatch {
                 sealed.add(path.node);
             }
         });
-        List<Way> now = lock.locked(() -> ways.largest(sealed));
+        List<Way> now = lock.locked(() -> {
+            // So that the condition ends with the fault, though containers may have given up.
+            sealed.addAll(conditions.silentNodes());
+            return ways.largest(sealed);
+        });
         try {
             List<PathMtuCheck.Result> results = new PathMtuCheck(host.pins(), PATIENCE, AGAIN, this::sending).run(choose(now));
             results.forEach(this::take);

@@ -105,13 +105,20 @@ class WatchTest {
         assertThat(isWatched(Condition.Kind.REFUSED, "")).isFalse();
     }
 
+    /** The engine removes a network that no container could join, and creates it again when it tries again. */
     @Test
-    void networkWithVniOfAnotherDeviceIsReportedUntilRemoval() throws Exception {
+    void networkWithVniOfAnotherDeviceIsReportedUntilItIsJoined() throws Exception {
+        Map<String, String> options = Map.of(NetworkOptions.VXLANID_LIST, "4242");
         host.run("ip link add flannel type vxlan id 4242 dstport " + PORT + " dev wire");
-        String endpoint = endpoint(Map.of(NetworkOptions.VXLANID_LIST, "4242"));
-        assertThatThrownBy(() -> driver.join(NETWORK, endpoint, "")).isInstanceOf(DriverException.class);
+        String refused = endpoint(options);
+        assertThatThrownBy(() -> driver.join(NETWORK, refused, "")).isInstanceOf(DriverException.class);
         assertThat(isWatched(Condition.Kind.REFUSED, "VNI 4242")).isTrue();
         driver.deleteNetwork(NETWORK);
+        assertThat(isWatched(Condition.Kind.REFUSED, "VNI 4242")).isTrue();
+        host.run("ip link delete flannel");
+        String endpoint = endpoint(options);
+        assertThat(isWatched(Condition.Kind.REFUSED, "VNI 4242")).isTrue();
+        driver.join(NETWORK, endpoint, "");
         assertThat(isWatched(Condition.Kind.REFUSED, "")).isFalse();
     }
 

@@ -9,6 +9,8 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * The conditions of this node, derived from observations every few seconds. One begins when it has lasted for its kind's patience, and
@@ -64,6 +66,12 @@ public final class Conditions {
     /** Returns the conditions that count now, in the order of their kinds. */
     public List<Condition> current() {
         return observed.values().stream().filter(Lasting::began).map(Lasting::condition).toList();
+    }
+
+    /** Returns the addresses of the nodes of silent paths. */
+    public Set<String> silentNodes() {
+        return current().stream().filter(condition -> condition.kind() == Condition.Kind.PATH_SILENT).map(Condition::subject)
+                .collect(Collectors.toSet());
     }
 
     private List<Condition> derive(Observation now) {

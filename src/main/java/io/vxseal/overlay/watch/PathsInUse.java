@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 public final class PathsInUse {
     /**
      * Packets in each direction within {@link #WINDOW} from which on a path is in use. Fewer may be two nodes' own requests and replies.
-     * To a path that is broken in one direction nothing may be sent: it would not look silent at the other end.
+     * To a path that is broken in one direction nothing may be sent, unless it looks silent here: it would not look silent at the other end.
      */
     static final int LEAST_PACKETS = 4;
 

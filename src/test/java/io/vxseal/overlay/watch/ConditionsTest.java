@@ -106,9 +106,11 @@ class ConditionsTest {
             assertThat(condition.text()).contains("192.0.2.12", "ESP", "iptables -I INPUT -p esp -j ACCEPT", "UDP port 4789 accepted there after"
                     + " decryption (iptables -I INPUT -p udp --dport 4789 -m policy");
         });
+        assertThat(conditions.silentNodes()).containsExactly("192.0.2.12");
         opened++;
         pass(5);
         assertThat(log).containsExactly("21 begin path_silent 192.0.2.12", "51 end path_silent 192.0.2.12");
+        assertThat(conditions.silentNodes()).isEmpty();
     }
 
     /** TCP tries again ever more rarely. */

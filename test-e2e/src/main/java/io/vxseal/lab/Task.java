@@ -78,7 +78,7 @@ public record Task(Guest guest, String container, int process, String address) {
      *
      * @param way whose pings to whom
      */
-    public record Flood(String way, Guest.Spawned pings) {
+    public record Flood(String way, Guest.Spawned pings) implements AutoCloseable {
 
         /** A line of iputils' ping before it sends the next one. */
         private static final Pattern UNANSWERED = Pattern.compile("\\[([\\d.]+)] no answer yet for icmp_seq=\\d+");
@@ -115,6 +115,13 @@ public record Task(Guest guest, String container, int process, String address) {
         public Pings stop() {
             pings.interrupt();
             return await();
+        }
+
+        @Override
+        public void close() {
+            if (isRunning()) {
+                stop();
+            }
         }
     }
 

@@ -28,8 +28,13 @@ import org.junit.jupiter.api.TestMethodOrder;
 class CommandsTest {
     private static final Duration COMMAND = Duration.ofSeconds(90);
 
+    /** Within which a fault is found. */
+    private static final Duration FOUND = Duration.ofSeconds(30);
+
     private Guest manager;
     private Guest worker;
+    private Task onManager;
+    private Task onWorker;
 
     @BeforeAll
     void seal(Lab lab) {
@@ -38,7 +43,9 @@ class CommandsTest {
         Product.awaitTogether(lab.guests());
         lab.swarm().createNetwork("my-net", Product.DRIVER, "--opt encrypted");
         List<Task> tasks = lab.swarm().serve("web", "my-net");
-        tasks.getFirst().awaitAnswer(tasks.getLast());
+        onManager = tasks.getFirst();
+        onWorker = tasks.getLast();
+        onManager.awaitAnswer(onWorker);
         Product.awaitTogether(lab.guests());
     }
 
@@ -59,7 +66,11 @@ class CommandsTest {
     void checkOfSwarmPassesSealedAndNamesTheHostThatDropsEsp() {
         Outcome passes = manager.run("vxseal check --swarm", COMMAND);
         assertThat(passes.require()).contains("2 nodes, 2 paths pass, none does not");
-        try (Dropped esp = Dropped.on(manager, "-p esp")) {
+        try (Task.Flood flood = onWorker.flood(onManager, 5, 600); Dropped esp = Dropped.on(manager, "-p esp")) {
+            // Before the check, whose own packets come from the other node.
+            Await.until("the worker to find that nothing comes back", FOUND, () -> Product.status(worker).orElseThrow()
+                    .path("conditions").findValuesAsText("kind").equals(List.of("path_silent")));
+            assertThat(flood.isRunning()).isTrue();
             Outcome blocked = manager.run("vxseal check --swarm", COMMAND);
             assertThat(blocked.exit()).as(blocked.toString()).isEqualTo(1);
             assertThat(blocked.out()).contains("X", "ESP").doesNotContain("2 paths pass");

@@ -68,7 +68,7 @@ class ServicesTest {
                 %1$s
                 stop_grace_period: 4s
                 # Without it a task counts from its start on, before it listens.
-                healthcheck: {test: ["CMD-SHELL", "wget -q -O /dev/null http://127.0.0.1/cgi-bin/who"], interval: 2s, timeout: 20s, retries: 5}
+                healthcheck: {test: ["CMD-SHELL", "wget -q -O /dev/null http://127.0.0.1/cgi-bin/who"], interval: 4s, timeout: 20s, retries: 5}
                 networks: [net]
                 deploy: {replicas: 2}
               frail:
@@ -110,6 +110,12 @@ class ServicesTest {
     private static void awaitTasks(Lab lab, String name, int count) {
         lab.guests().forEach(guest -> Await.until("%d tasks of %s in the status of %s".formatted(count, name, guest), CHANGE, () ->
                 service(guest, name).filter(it -> it.path("addresses").size() == 1 && it.path("tasks").size() == count).isPresent()));
+    }
+
+    /** Scales a service, and waits until each host knows its tasks, instead of the five seconds that the engine's command waits in addition. */
+    private static void scale(Lab lab, String name, int count) {
+        lab.swarm().manager().run("docker service scale --detach app_%s=%d".formatted(name, count), COMMAND).require();
+        awaitTasks(lab, name, count);
     }
 
     /** Asks a service several times, and returns its answers: a container's name and the client's address as it sees it. */
@@ -186,10 +192,8 @@ class ServicesTest {
                         .formatted(client.container()), Duration.ofMinutes(10))).toList();
         Guest manager = lab.swarm().manager();
         manager.run("docker service update --force --detach=false --quiet app_api", CHANGE).require();
-        manager.run("docker service scale app_api=5", CHANGE).require();
-        awaitTasks(lab, "api", 5);
-        manager.run("docker service scale app_api=1", CHANGE).require();
-        awaitTasks(lab, "api", 1);
+        scale(lab, "api", 4);
+        scale(lab, "api", 1);
         clients.forEach(client -> client.exec("sh -c 'echo > /stop'", COMMAND).require());
         for (Guest.Spawned load : loads) {
             List<String> answers = load.await().out().lines().toList();
@@ -201,7 +205,6 @@ class ServicesTest {
     @Test
     @Order(5)
     void killedPluginLeavesRulesAndComesBackWithThem(Lab lab) {
-        Guest manager = lab.swarm().manager();
         Product.signal(lab.guests(), "STOP");
         try {
             for (Task client : clients) {
@@ -215,8 +218,7 @@ class ServicesTest {
         for (Task client : clients) {
             assertAllAnswer(client, "web", web);
         }
-        manager.run("docker service scale app_api=3", CHANGE).require();
-        awaitTasks(lab, "api", 3);
+        scale(lab, "api", 2);
     }
 
     @Test
@@ -234,8 +236,7 @@ class ServicesTest {
     @Order(7)
     void serviceWithoutTasksRefusesAtOnce(Lab lab) {
         String vip = lab.swarm().vip("app_api", "app_net");
-        lab.swarm().manager().run("docker service scale app_api=0", CHANGE).require();
-        awaitTasks(lab, "api", 0);
+        scale(lab, "api", 0);
         for (Task client : clients) {
             Outcome refused = client.exec("wget -q -T 10 -O - http://%s/".formatted(vip), COMMAND);
             assertThat(refused.ok()).isFalse();
@@ -251,8 +252,7 @@ class ServicesTest {
     @Test
     @Order(8)
     void taskThatIsNotHealthyGetsNoNewConnection(Lab lab) {
-        lab.swarm().manager().run("docker service scale --detach app_frail=2", CHANGE).require();
-        awaitTasks(lab, "frail", 2);
+        scale(lab, "frail", 2);
         Task sick = lab.swarm().task("app_frail", "app_net", lab.guest(2));
         sick.exec("sh -c 'echo > /sick'", COMMAND).require();
         lab.guests().forEach(guest -> Await.until("%s not to be among the tasks on %s".formatted(sick.address(), guest), CHANGE, () ->

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.vxseal.lab.Await;
 import io.vxseal.lab.Dropped;
+import io.vxseal.lab.Fault;
 import io.vxseal.lab.Guest;
 import io.vxseal.lab.Lab;
 import io.vxseal.lab.Outcome;
@@ -40,7 +41,7 @@ class WatchTest {
 
     private static final Duration COMMAND = Duration.ofMinutes(2);
 
-    private static final String ATTACHED = "docker run --rm --network %s busybox true";
+    private static final String ATTACHED = "docker run --rm --network %s busybox sleep 0";
 
     private static final String ESP = "-p esp";
     private static final String VXLAN = "-p udp --dport 4789";
@@ -111,19 +112,9 @@ class WatchTest {
     @Test
     @Order(1)
     void healthySwarmRaisesNothingAndIsCounted() {
-        Task.Flood flood = here.flood(there, 5, 5 * (int) HEALTHY.toSeconds());
-        long end = System.nanoTime() + HEALTHY.toNanos();
-        for (long nextCheck = System.nanoTime(); System.nanoTime() < end; ) {
-            assertThat(conditions(manager)).isEmpty();
-            assertThat(conditions(worker)).isEmpty();
-            assertThat(prometheus.firing()).isEmpty();
-            if (System.nanoTime() >= nextCheck) {
-                assertThat(unfit(manager)).isEmpty();
-                assertThat(unfit(worker)).isEmpty();
-                nextCheck += Duration.ofMinutes(1).toNanos();
-            }
+        try (Task.Flood flood = here.flood(there, 5, 5 * (int) HEALTHY.toSeconds())) {
+            assertHealthy();
         }
-        flood.stop();
         assertThat(unfit(manager)).isEmpty();
         assertThat(unfit(worker)).isEmpty();
         assertThat(prometheus.value("sum(vxseal_endpoints{where=\"local\"})")).isEqualTo(2);
@@ -135,76 +126,94 @@ class WatchTest {
         assertThat(opened).isBetween(sealed * 0.9 - 50, sealed * 1.1 + 50);
     }
 
+    private void assertHealthy() {
+        long end = System.nanoTime() + HEALTHY.toNanos();
+        for (long nextCheck = System.nanoTime(); System.nanoTime() < end; ) {
+            assertThat(conditions(manager)).isEmpty();
+            assertThat(conditions(worker)).isEmpty();
+            assertThat(prometheus.firing()).isEmpty();
+            if (System.nanoTime() >= nextCheck) {
+                assertThat(unfit(manager)).isEmpty();
+                assertThat(unfit(worker)).isEmpty();
+                nextCheck += Duration.ofMinutes(1).toNanos();
+            }
+        }
+    }
+
     @Test
     @Order(2)
     void blockedEspIsFoundAndAlertFiresAndResolves() {
-        Task.Flood flood = here.flood(there, 5, 3000);
-        try (Dropped esp = Dropped.on(worker, ESP)) {
-            awaitConditions(manager, FOUND, "path_silent");
-            assertThat(log(manager)).contains("node %s: packets are sealed for it and none comes back".formatted(worker.address()));
-            assertThat(manager.sh("vxseal status")).contains("trouble").contains(worker.address());
-            assertThat(unfit(manager)).containsExactly("path");
-            Await.until("the alert", ALERT, () -> prometheus.firing().contains("VxsealPathSilent " + manager.address()));
+        try (Task.Flood flood = here.flood(there, 5, 3000)) {
+            try (Dropped esp = Dropped.on(worker, ESP)) {
+                awaitConditions(manager, FOUND, "path_silent");
+                assertThat(log(manager)).contains("node %s: packets are sealed for it and none comes back".formatted(worker.address()));
+                assertThat(manager.sh("vxseal status")).contains("trouble").contains(worker.address());
+                assertThat(unfit(manager)).containsExactly("path");
+                Await.until("the alert", ALERT, () -> prometheus.firing().contains("VxsealPathSilent " + manager.address()));
+            }
+            awaitConditions(manager, FOUND);
+            Await.until("the alert's end", ALERT, () -> prometheus.firing().isEmpty());
+            assertThat(log(manager)).contains("over, after it began at");
+            assertThat(flood.isRunning()).isTrue();
         }
-        awaitConditions(manager, FOUND);
-        Await.until("the alert's end", ALERT, () -> prometheus.firing().isEmpty());
-        assertThat(log(manager)).contains("over, after it began at");
-        flood.stop();
     }
 
     @Test
     @Order(3)
     void espBlockedBothWaysIsFoundOnBothHosts() {
-        List<Task.Flood> floods;
-        try (Dropped one = Dropped.on(manager, ESP); Dropped other = Dropped.on(worker, ESP)) {
-            floods = List.of(here.flood(there, 5, 3000), there.flood(here, 5, 3000));
-            awaitConditions(manager, FOUND, "path_silent");
-            awaitConditions(worker, FOUND, "path_silent");
-            // Here the rules are on the hosts that are checked.
-            assertThat(Together.map(List.of(manager, worker), WatchTest::unfit)).allMatch(Set.of("firewall", "path")::equals);
+        try (Task.Flood from = here.flood(there, 5, 3000); Task.Flood back = there.flood(here, 5, 3000)) {
+            try (Dropped one = Dropped.on(manager, ESP); Dropped other = Dropped.on(worker, ESP)) {
+                awaitConditions(manager, FOUND, "path_silent");
+                awaitConditions(worker, FOUND, "path_silent");
+                // Here the rules are on the hosts that are checked.
+                assertThat(Together.map(List.of(manager, worker), WatchTest::unfit)).allMatch(Set.of("firewall", "path")::equals);
+            }
+            Together.each(List.of(manager, worker), guest -> awaitConditions(guest, FOUND));
+            assertThat(List.of(from, back)).allMatch(Task.Flood::isRunning);
         }
-        Together.each(List.of(manager, worker), guest -> awaitConditions(guest, FOUND));
-        Together.each(floods, Task.Flood::stop);
     }
 
     @Test
     @Order(4)
     void blockedVxlanPortIsFound() {
-        Task.Flood flood = here.flood(there, 5, 3000);
-        try (Dropped vxlan = Dropped.on(worker, VXLAN)) {
-            awaitConditions(manager, FOUND, "path_silent");
-            assertThat(unfit(manager)).containsExactly("path");
+        try (Task.Flood flood = here.flood(there, 5, 3000)) {
+            try (Dropped vxlan = Dropped.on(worker, VXLAN)) {
+                awaitConditions(manager, FOUND, "path_silent");
+                assertThat(unfit(manager)).containsExactly("path");
+            }
+            awaitConditions(manager, FOUND);
+            assertThat(flood.isRunning()).isTrue();
         }
-        awaitConditions(manager, FOUND);
-        flood.stop();
     }
 
     /** Nothing on the path says that it drops large packets, so the kernel does not know: the watch tries one where packets are exchanged. */
     @Test
     @Order(5)
     void pathThatDropsLargePacketsIsFound() {
-        Task.Flood flood = here.flood(there, 5, 3000);
-        try (Dropped large = Dropped.on(worker, LARGE)) {
-            awaitConditions(manager, FOUND, "path_mtu");
-            awaitConditions(worker, FOUND, "path_mtu");
-            assertThat(log(manager)).contains("packets of 1424 octets, which network", "are lost on the way");
-            assertThat(check(manager).findValuesAsText("found")).anyMatch(found -> found.contains("packets of up to 13"));
-            assertThat(unfit(manager)).containsExactly("path");
+        try (Task.Flood flood = here.flood(there, 5, 3000)) {
+            try (Dropped large = Dropped.on(worker, LARGE)) {
+                awaitConditions(manager, FOUND, "path_mtu");
+                awaitConditions(worker, FOUND, "path_mtu");
+                assertThat(log(manager)).contains("packets of 1424 octets, which network", "are lost on the way");
+                assertThat(check(manager).findValuesAsText("found")).anyMatch(found -> found.contains("packets of up to 13"));
+                assertThat(unfit(manager)).containsExactly("path");
+            }
+            awaitConditions(manager, FOUND);
+            awaitConditions(worker, FOUND);
+            assertThat(unfit(manager)).isEmpty();
+            assertThat(flood.isRunning()).isTrue();
         }
-        awaitConditions(manager, FOUND);
-        awaitConditions(worker, FOUND);
-        assertThat(unfit(manager)).isEmpty();
-        flood.stop();
     }
 
+    /** Packets may be lost before the route is looked at again: the condition is the same, with the cause as soon as it is known. */
     @Test
     @Order(6)
     void linkWithSmallMtuIsFound() {
-        manager.sh("ip link set eth0 mtu 1400");
-        awaitConditions(manager, FOUND, "path_mtu");
-        assertThat(unfit(manager)).contains("MTU");
-        assertThat(log(manager)).contains("com.docker.network.driver.mtu=1400");
-        manager.sh("ip link set eth0 mtu 1500");
+        try (Fault small = Fault.on(manager, "ip link set eth0 mtu 1400", "ip link set eth0 mtu 1500")) {
+            awaitConditions(manager, FOUND, "path_mtu");
+            Await.until("the route's MTU in the status", FOUND, () -> manager.sh("vxseal status").contains("com.docker.network.driver.mtu=1400"));
+            assertThat(unfit(manager)).contains("MTU");
+        }
         awaitConditions(manager, FOUND);
     }
 
@@ -212,10 +221,10 @@ class WatchTest {
     @Order(7)
     void foreignPolicyIsFound() {
         String policy = "ip xfrm policy %s dir out src 0.0.0.0/0 dst 10.55.0.0/24 proto udp";
-        manager.sh(policy.formatted("add") + " priority 0 action allow");
-        awaitConditions(manager, FOUND, "obstacle");
-        assertThat(unfit(manager)).contains("foreign policies");
-        manager.sh(policy.formatted("delete"));
+        try (Fault foreign = Fault.on(manager, policy.formatted("add") + " priority 0 action allow", policy.formatted("delete"))) {
+            awaitConditions(manager, FOUND, "obstacle");
+            assertThat(unfit(manager)).contains("foreign policies");
+        }
         awaitConditions(manager, FOUND);
     }
 
@@ -224,7 +233,8 @@ class WatchTest {
     void nodeWithoutHubIsFound() {
         try (Dropped hubs = Dropped.on(manager, HUBS)) {
             awaitConditions(worker, FOUND, "no_hub");
-            assertThat(unfit(worker)).containsExactly("cluster", "cluster port");
+            // 26 s after it last heard of the worker, before the check ends, the manager forgets it, and the path with it.
+            assertThat(unfit(worker)).contains("cluster", "cluster port").isSubsetOf("cluster", "cluster port", "path");
         }
         awaitConditions(worker, Duration.ofSeconds(60));
     }
@@ -233,10 +243,13 @@ class WatchTest {
     @Order(9)
     void clockThatIsAnHourOffIsFound() {
         worker.stepClock(Duration.ofHours(1));
-        awaitConditions(worker, FOUND, "clock");
-        assertThat(log(worker)).contains("behind this node's: set the wrong one");
-        assertThat(unfit(worker)).containsExactly("clock");
-        worker.stepClock(Duration.ofHours(-1));
+        try {
+            awaitConditions(worker, FOUND, "clock");
+            assertThat(log(worker)).contains("behind this node's: set the wrong one");
+            assertThat(unfit(worker)).containsExactly("clock");
+        } finally {
+            worker.stepClock(Duration.ofHours(-1));
+        }
         awaitConditions(worker, FOUND);
     }
 
@@ -244,11 +257,12 @@ class WatchTest {
     @Order(10)
     void vniOfAnotherDeviceIsFound(Lab lab) {
         lab.swarm().createNetwork("second", Product.DRIVER, "--opt encrypted", "--attachable");
-        worker.sh("ip link add other type vxlan id %d dstport 4789 local %s".formatted(lab.swarm().vni("second"), worker.address()));
-        assertCannotStart("second");
-        awaitConditions(worker, FOUND, "refused");
-        assertThat(unfit(worker)).contains("refused", "foreign VXLAN");
-        worker.sh("ip link delete other");
+        String device = "ip link add other type vxlan id %d dstport 4789 local %s".formatted(lab.swarm().vni("second"), worker.address());
+        try (Fault other = Fault.on(worker, device, "ip link delete other")) {
+            assertCannotStart("second");
+            awaitConditions(worker, FOUND, "refused");
+            assertThat(unfit(worker)).contains("refused", "foreign VXLAN");
+        }
         worker.run(ATTACHED.formatted("second"), COMMAND).require();
         awaitConditions(worker, FOUND);
         lab.swarm().removeNetwork("second");
@@ -258,6 +272,7 @@ class WatchTest {
     private void assertCannotStart(String network) {
         Outcome start = worker.run(ATTACHED.formatted(network), COMMAND);
         assertThat(start.ok()).as(start.toString()).isFalse();
+        assertThat(start.err()).contains("could not join network");
     }
 
     /** The only manager's plugin is away, and what the worker's kept of its keys is gone. */
@@ -268,9 +283,12 @@ class WatchTest {
         Product.disableByForce(worker);
         worker.sh("rm -f /run/docker/plugins/vxseal.run/ring/*; umount /run/docker/plugins/vxseal.run/ring || true");
         Product.enable(worker);
-        awaitConditions(worker, FOUND, "no_hub", "keys_missing");
-        assertThat(unfit(worker)).contains("cluster", "keys");
-        Product.enable(manager);
+        try {
+            awaitConditions(worker, FOUND, "no_hub", "keys_missing");
+            assertThat(unfit(worker)).contains("cluster", "keys");
+        } finally {
+            Product.enable(manager);
+        }
         Product.awaitTogether(lab.guests());
         awaitConditions(worker, FOUND);
         here.awaitAnswer(there);
