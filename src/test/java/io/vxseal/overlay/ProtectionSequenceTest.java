@@ -29,7 +29,9 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Execution(ExecutionMode.CONCURRENT)
 class ProtectionSequenceTest {
-    private static final int SEEDS = 150;
+    /** {@code ./test --soak} sets more. */
+    private static final int SEEDS = Integer.getInteger("vxseal.sequences", 100);
+
     private static final int LEAST_STEPS = 10;
     private static final int MOST_STEPS = 30;
     private static final int SEEDS_IN_GUESTS = 20;

@@ -23,6 +23,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
@@ -199,6 +200,7 @@ class CrashTest {
 
     /** Its files are removed with it; its networks and their protection stay in the kernel. */
     @Test
+    @Tag("soak")
     @Order(3)
     void recoversNetworksAfterForcedRemovalAndReinstallation(Lab lab) {
         unnoticed(() -> removeAndInstall(lab));
@@ -222,6 +224,7 @@ class CrashTest {
 
     /** What an earlier process sealed for nodes that this one has not heard of is kept for a time, by whatever the clock says. */
     @Test
+    @Tag("soak")
     @Order(4)
     void clockThatStepsForwardAfterRestartEndsNoPath(Lab lab) {
         unnoticed(() -> stepClockWithoutHub(lab));

@@ -16,6 +16,7 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
@@ -102,6 +103,7 @@ class MigrationTest {
 
     /** A VNI that one leader assigned is freed by another, and the first learns of new ones when it leads again. */
     @Test
+    @Tag("soak")
     @Order(4)
     void startsTasksWhicheverManagerLeads(Lab lab) {
         Swarm swarm = lab.swarm();

@@ -183,6 +183,7 @@ class ServicesTest {
         }
     }
 
+    /** More tasks under load are LoadTest's. */
     @Test
     @Order(4)
     void rollingUpdateAndScalingFailNoRequest(Lab lab) {
@@ -192,7 +193,6 @@ class ServicesTest {
                         .formatted(client.container()), Duration.ofMinutes(10))).toList();
         Guest manager = lab.swarm().manager();
         manager.run("docker service update --force --detach=false --quiet app_api", CHANGE).require();
-        scale(lab, "api", 4);
         scale(lab, "api", 1);
         clients.forEach(client -> client.exec("sh -c 'echo > /stop'", COMMAND).require());
         for (Guest.Spawned load : loads) {
