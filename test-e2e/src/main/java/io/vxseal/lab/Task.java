@@ -188,6 +188,11 @@ public record Task(Guest guest, String container, int process, String address) {
         return new Pings(Integer.parseInt(counts[0]), Integer.parseInt(counts[1].strip()), 0);
     }
 
+    /** Returns the echoes of several tasks, added up. */
+    public static Pings echoes(List<Task> tasks) {
+        return tasks.stream().map(Task::echoes).reduce(Pings.NONE, Pings::and);
+    }
+
     /** Returns the prefix that runs a command of the guest in the task's network namespace. */
     String inside() {
         return "nsenter -n -t " + process;

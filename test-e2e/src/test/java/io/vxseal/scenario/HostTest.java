@@ -211,7 +211,7 @@ class HostTest {
     @Order(7)
     void hostThatJoinsAndRestartsCostsOthersNoPing(Lab lab) {
         List<Task> others = web(lab);
-        Task.Pings before = echoes(others);
+        Task.Pings before = Task.echoes(others);
         List<Task.Flood> floods = List.of(others.getFirst().flood(others.getLast(), 20, 20 * 900), others.getLast().flood(others.getFirst(), 20, 20 * 900));
 
         Guest third = lab.addGuest(Product.here());
@@ -224,12 +224,8 @@ class HostTest {
 
         assertThat(floods).as("the floods still run").allMatch(Task.Flood::isRunning);
         Together.each(floods, Task.Flood::stop);
-        Await.until(() -> "the answers to all pings that left: " + echoes(others) + " after " + before, Duration.ofSeconds(10), () ->
-                echoes(others).sent() - before.sent() == echoes(others).received() - before.received());
-        System.out.printf("%d pings while a host joined and restarted, all back%n", echoes(others).sent() - before.sent());
-    }
-
-    private static Task.Pings echoes(List<Task> tasks) {
-        return tasks.stream().map(Task::echoes).reduce(Task.Pings.NONE, Task.Pings::and);
+        Await.until(() -> "the answers to all pings that left: " + Task.echoes(others) + " after " + before, Duration.ofSeconds(10), () ->
+                Task.echoes(others).sent() - before.sent() == Task.echoes(others).received() - before.received());
+        System.out.printf("%d pings while a host joined and restarted, all back%n", Task.echoes(others).sent() - before.sent());
     }
 }

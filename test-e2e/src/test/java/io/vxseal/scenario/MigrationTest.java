@@ -98,7 +98,7 @@ class MigrationTest {
     }
 
     private Task.Pings echoes() {
-        return ours.stream().map(Task::echoes).reduce(Task.Pings.NONE, Task.Pings::and);
+        return Task.echoes(ours);
     }
 
     /** A VNI that one leader assigned is freed by another, and the first learns of new ones when it leads again. */
