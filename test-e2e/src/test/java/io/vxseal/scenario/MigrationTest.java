@@ -2,10 +2,10 @@ package io.vxseal.scenario;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.vxseal.lab.Await;
 import io.vxseal.lab.Capture;
 import io.vxseal.lab.Guest;
 import io.vxseal.lab.Lab;
+import io.vxseal.lab.PingsBothWays;
 import io.vxseal.lab.Product;
 import io.vxseal.lab.Swarm;
 import io.vxseal.lab.Task;
@@ -61,17 +61,11 @@ class MigrationTest {
     @Order(2)
     void losesNoPingWhenBuiltInNetworkGoes(Lab lab) {
         Capture capture = lab.wire().capture("migration");
-        Task.Pings before = echoes();
-        List<Task.Flood> floods = List.of(flood(0, 1), flood(1, 0));
-
-        lab.swarm().removeService("their-web");
-        lab.swarm().removeNetwork("theirs");
-
-        assertThat(floods).as("the floods still run").allMatch(Task.Flood::isRunning);
-        Together.each(floods, Task.Flood::stop);
-        Await.until(() -> "the answers to all pings that left: " + echoes() + " after " + before, Duration.ofSeconds(10), () ->
-                echoes().sent() - before.sent() == echoes().received() - before.received());
-        System.out.printf("%d pings while the built-in network went, all back%n", echoes().sent() - before.sent());
+        try (PingsBothWays pings = PingsBothWays.start(ours, PER_SECOND, Duration.ofMinutes(15))) {
+            lab.swarm().removeService("their-web");
+            lab.swarm().removeNetwork("theirs");
+            System.out.printf("%d pings while the built-in network went, all back%n", pings.stopWithoutLoss());
+        }
         capture.stop();
         assertThat(capture.count(Wire.ESP)).isPositive();
         assertThat(capture.count(Wire.cleartextVxlan(lab.swarm().vni("ours")))).as("in clear").isZero();
@@ -91,14 +85,6 @@ class MigrationTest {
         capture.stop();
         assertThat(capture.count(Wire.ESP)).isPositive();
         assertThat(capture.count(Wire.cleartextVxlan(lab.swarm().vni("ours")))).as("in clear").isZero();
-    }
-
-    private Task.Flood flood(int from, int to) {
-        return ours.get(from).flood(ours.get(to), PER_SECOND, (int) Duration.ofMinutes(15).toSeconds() * PER_SECOND);
-    }
-
-    private Task.Pings echoes() {
-        return Task.echoes(ours);
     }
 
     /** A VNI that one leader assigned is freed by another, and the first learns of new ones when it leads again. */
