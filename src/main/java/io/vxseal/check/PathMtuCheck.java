@@ -17,6 +17,8 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * A check whether packets as large as a network promises pass to the containers of other nodes. Where a router drops them and nothing says so
@@ -26,8 +28,9 @@ import java.util.function.Consumer;
  * @param patience time to wait for a reply
  * @param again time after which what was lost is tried again, to another container if there is one: loss for a moment is no small MTU
  * @param sending takes the way of each request, before it is sent
+ * @param failed takes what keeps the requests of one network from being sent here
  */
-public record PathMtuCheck(Path pins, Duration patience, Duration again, Consumer<Way> sending) {
+public record PathMtuCheck(Path pins, Duration patience, Duration again, Consumer<Way> sending, Consumer<IOException> failed) {
     /** Requests of each size to a container that answers small ones and did not answer the first large one. */
     private static final int ATTEMPTS = 4;
 
@@ -108,18 +111,21 @@ public record PathMtuCheck(Path pins, Duration patience, Duration again, Consume
     }
 
     /**
-     * Returns the outcomes of the ways that were tried: all but those whose network is going away, and those that had to wait for too long.
-     *
-     * @throws IOException if requests cannot be sent here, of whichever network
+     * Returns the outcomes of the ways that were tried: all but those whose network is going away or whose requests cannot be sent here, and
+     * those that had to wait for too long.
      */
-    public List<Result> run(Collection<Way> ways) throws IOException, InterruptedException {
+    public List<Result> run(Collection<Way> ways) throws InterruptedException {
         Map<Device, List<Way>> byDevice = new LinkedHashMap<>();
         ways.forEach(way -> byDevice.computeIfAbsent(new Device(way.network(), way.vni()), _ -> new ArrayList<>()).add(way));
         List<Result> results = new ArrayList<>();
         long end = System.nanoTime() + LIMIT.toNanos();
         for (List<Way> each : byDevice.values()) {
             if (System.nanoTime() - end < 0) {
-                results.addAll(runOnDevice(each));
+                try {
+                    results.addAll(runOnDevice(each));
+                } catch (IOException failure) {
+                    failed.accept(failure);
+                }
             }
         }
         return results;
@@ -162,16 +168,27 @@ public record PathMtuCheck(Path pins, Duration patience, Duration again, Consume
         all.addAll(others);
         Map<Way, Trial> last = new LinkedHashMap<>();
         all.forEach(trial -> last.put(trial.way, trial));
-        List<Trial> second = last.values().stream().filter(trial -> trial.outcome() == Outcome.LOST)
-                .map(trial -> new Trial(trial.way, trial.container + 1, socket)).toList();
-        if (!second.isEmpty()) {
+        List<Trial> losing = last.values().stream().filter(trial -> trial.outcome() == Outcome.LOST).toList();
+        if (!losing.isEmpty()) {
             Thread.sleep(again);
-            tryAll(second, socket);
-            all.addAll(second);
-            second.forEach(trial -> last.put(trial.way, trial));
+            confirm(losing, socket).forEach(trial -> {
+                all.add(trial);
+                last.put(trial.way, trial);
+            });
         }
         return last.values().stream().map(trial -> new Result(trial.way, socket.mtu(), trial.outcome(),
                 containers(all, trial.way, true), containers(all, trial.way, false))).toList();
+    }
+
+    /** Tries ways again, each to another container than before if there is one, and then to the same if the other one answers nothing. */
+    private List<Trial> confirm(List<Trial> losing, WaySocket socket) {
+        List<Trial> others = losing.stream().map(trial -> new Trial(trial.way, trial.container + 1, socket)).toList();
+        tryAll(others, socket);
+        List<Trial> same = IntStream.range(0, losing.size())
+                .filter(n -> !others.get(n).isAnswered() && others.get(n).container != losing.get(n).container)
+                .mapToObj(n -> new Trial(losing.get(n).way, losing.get(n).container, socket)).toList();
+        tryAll(same, socket);
+        return Stream.concat(others.stream(), same.stream()).toList();
     }
 
     /** Returns the containers of a way that answered or that did not. */

@@ -88,7 +88,7 @@ record KnownSwarm(JsonNode status, ManagerAddresses.Listing listed) {
         String reachManagers = "on the managers: docker plugin enable vxseal; and %s".formatted(OpenPort.tcp(clusterPort));
         JsonNode problem = status.path("cluster").path("problem");
         findings.add(problem.isTextual()
-                ? new Finding("cluster", false, problem.asText(), "what it says; " + reachManagers)
+                ? new Finding("cluster", false, problem.asText(), "mend what it names; " + reachManagers)
                 : new Finding("cluster", true, "sessions with %d managers".formatted(status.path("cluster").path("hubs").size()), ""));
         boolean encrypted = StreamSupport.stream(status.path(NETWORKS).spliterator(), false)
                 .anyMatch(network -> network.path("encrypted").asBoolean());
@@ -102,7 +102,7 @@ record KnownSwarm(JsonNode status, ManagerAddresses.Listing listed) {
             String kind = condition.path("kind").asText();
             String text = condition.path("text").asText();
             if (kind.equals("refused")) {
-                findings.add(new Finding(kind, false, text, "what it says; the engine tries again by itself"));
+                findings.add(new Finding(kind, false, text, "mend what the reason names, by the commands of the other findings; the engine starts the containers again by itself"));
             } else if (kind.equals("clock")) {
                 findings.add(new Finding(kind, false, text, "timedatectl set-ntp true, on the node whose clock is wrong"));
             }

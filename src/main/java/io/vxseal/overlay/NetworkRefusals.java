@@ -14,8 +14,11 @@ import java.util.function.LongSupplier;
  * <p>Not safe for use by several threads at once; the driver's lock guards it.
  */
 final class NetworkRefusals {
-    /** The engine tries again within seconds, as long as a task for this node is wanted. */
-    static final Duration MEMORY = Duration.ofMinutes(2);
+    /**
+     * The engine tries again within seconds, as long as a task for this node is wanted; but after five failures of a service within five
+     * minutes the swarm prefers other nodes for as long (swarmkit, scheduler/nodeinfo.go).
+     */
+    static final Duration MEMORY = Duration.ofMinutes(6);
 
     /** A step towards a container on a network. Who takes one has taken those before. */
     enum Step { CREATE, JOIN }

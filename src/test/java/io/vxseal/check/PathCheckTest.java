@@ -32,6 +32,7 @@ class PathCheckTest {
     private Path folder;
 
     private final List<Way> sent = new ArrayList<>();
+    private final List<IOException> failures = new ArrayList<>();
     private Path pins;
     private TestHost here;
     private TestHost there;
@@ -100,7 +101,7 @@ class PathCheckTest {
     }
 
     private List<PathMtuCheck.Result> runMtus(Way... ways) throws Exception {
-        return new PathMtuCheck(pins, Duration.ofMillis(300), Duration.ofMillis(300), sent::add).run(List.of(ways));
+        return new PathMtuCheck(pins, Duration.ofMillis(300), Duration.ofMillis(300), sent::add, failures::add).run(List.of(ways));
     }
 
     private List<PathMtuCheck.Outcome> checkMtus(Way... ways) throws Exception {
@@ -302,6 +303,16 @@ class PathCheckTest {
         });
     }
 
+    /** There is no container 9; which of the two is asked first is random. */
+    @Test
+    void largePacketsAreLostThoughAnotherContainerAnswersNothing() throws Exception {
+        drop("meta length > 1422");
+        Way both = new Way("10.55.0.2", NETWORK, false, VNI, endpoint(1), List.of(endpoint(9), endpoint(2)));
+        for (int n = 0; n < 5; n++) {
+            assertThat(checkMtus(both)).containsExactly(PathMtuCheck.Outcome.LOST);
+        }
+    }
+
     /** The first trial is lost, the second one goes through. */
     @Test
     void largePacketsThatAreLostForMomentAreTriedAgain() throws Exception {
@@ -333,5 +344,15 @@ class PathCheckTest {
         networkHere.run("ip link set vx down");
         assertThat(runMtus(way(2))).isEmpty();
         assertThat(runMtus(new Way("10.55.0.2", "gone", false, VNI, endpoint(1), List.of(endpoint(2))))).isEmpty();
+        assertThat(failures).isEmpty();
+    }
+
+    /** A link to itself cannot be opened. */
+    @Test
+    void networkWhoseRequestsCannotBeSentSparesTheOthers() throws Exception {
+        Files.createSymbolicLink(pins.resolve("broken"), pins.resolve("broken"));
+        assertThat(runMtus(new Way("10.55.0.2", "broken", false, VNI, endpoint(1), List.of(endpoint(2))), way(2)))
+                .singleElement().extracting(PathMtuCheck.Result::outcome).isEqualTo(PathMtuCheck.Outcome.PASS);
+        assertThat(failures).hasSize(1);
     }
 }

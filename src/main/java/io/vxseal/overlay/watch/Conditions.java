@@ -68,10 +68,9 @@ public final class Conditions {
         return observed.values().stream().filter(Lasting::began).map(Lasting::condition).toList();
     }
 
-    /** Returns the addresses of the nodes of silent paths. */
-    public Set<String> silentNodes() {
-        return current().stream().filter(condition -> condition.kind() == Condition.Kind.PATH_SILENT).map(Condition::subject)
-                .collect(Collectors.toSet());
+    /** Returns the addresses of the nodes for which packets are sealed and from which none was opened since, whether they are silent yet or not. */
+    public Set<String> openNodes() {
+        return silent.open().stream().map(InetAddress::getHostAddress).collect(Collectors.toSet());
     }
 
     private List<Condition> derive(Observation now) {

@@ -6,15 +6,18 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 
 /**
  * Nodes for which packets are sealed and from which none is opened. What containers say to each other is nearly always answered, at least
- * by an acknowledgement, so a path without any answer is broken in one direction. One that carries datagrams in one direction only looks
- * the same.
+ * by an acknowledgement, so a path without any answer is broken in one direction. One that carries datagrams in one direction only is
+ * {@link #open} before it is silent, so that the plugin asks it: its reply is a packet that is opened.
  */
 final class SilentPaths {
-    /** Time without an answer, which a container that takes a moment to answer does not reach. */
-    static final Duration SILENCE = Duration.ofSeconds(10);
+    /** Time that a path is open before it is silent: longer than from one look at the open paths to the next. */
+    static final Duration SILENCE = Duration.ofSeconds(12);
 
     /** A retry or two is no traffic yet. */
     static final int LEAST_PACKETS = 4;
@@ -23,19 +26,26 @@ final class SilentPaths {
     static final Duration QUIET = Duration.ofMinutes(5);
 
     private final Map<InetAddress, Path> paths = new HashMap<>();
+    private Set<InetAddress> open = Set.of();
 
     /**
      * A path since its last opened packet.
      *
      * @param answered packets sealed when one was last opened
-     * @param firstNanos when one was first sealed after that
+     * @param openNanos when the least number of packets had been sealed after that
      * @param lastNanos when the last one was sealed
      */
-    private record Path(long opened, long answered, long sealed, long firstNanos, long lastNanos) {
+    private record Path(long opened, long answered, long sealed, long openNanos, long lastNanos) {
+        private boolean isCounted() {
+            return sealed - answered >= LEAST_PACKETS;
+        }
+
         boolean isSilent(long nanos) {
-            return sealed - answered >= LEAST_PACKETS
-                    && nanos - firstNanos >= SILENCE.toNanos()
-                    && nanos - lastNanos < QUIET.toNanos();
+            return isCounted() && nanos - openNanos >= SILENCE.toNanos() && nanos - lastNanos < QUIET.toNanos();
+        }
+
+        boolean isOpen(long nanos) {
+            return isSilent(nanos) || isCounted() && nanos - lastNanos < SILENCE.toNanos();
         }
     }
 
@@ -43,12 +53,17 @@ final class SilentPaths {
     List<InetAddress> observe(List<PeerTraffic> traffic, long nanos) {
         paths.keySet().retainAll(traffic.stream().map(PeerTraffic::node).toList());
         traffic.forEach(peer -> paths.merge(peer.node(), fresh(peer, nanos), (before, _) -> next(before, peer, nanos)));
-        return traffic.stream().map(PeerTraffic::node).filter(node -> isSilent(node, nanos)).toList();
+        open = nodes(path -> path.isOpen(nanos));
+        return List.copyOf(nodes(path -> path.isSilent(nanos)));
     }
 
-    private boolean isSilent(InetAddress node, long nanos) {
-        Path path = paths.get(node);
-        return path != null && path.isSilent(nanos);
+    private Set<InetAddress> nodes(Predicate<Path> which) {
+        return paths.entrySet().stream().filter(each -> which.test(each.getValue())).map(Map.Entry::getKey).collect(Collectors.toSet());
+    }
+
+    /** Returns the nodes for which packets were sealed lately and of which none is known to answer, at the last observation. */
+    Set<InetAddress> open() {
+        return open;
     }
 
     private static Path fresh(PeerTraffic peer, long nanos) {
@@ -59,10 +74,10 @@ final class SilentPaths {
         if (peer.openedPackets() != before.opened) {
             return fresh(peer, nanos);
         }
-        if (peer.sealedPackets() == before.sealed) {
+        if (peer.sealedPackets() <= before.sealed) {
+            // Less for a moment if a request was counted that the kernel has not.
             return before;
         }
-        boolean first = before.sealed == before.answered;
-        return new Path(before.opened, before.answered, peer.sealedPackets(), first ? nanos : before.firstNanos, nanos);
+        return new Path(before.opened, before.answered, peer.sealedPackets(), before.isCounted() ? before.openNanos : nanos, nanos);
     }
 }

@@ -18,7 +18,7 @@ import java.util.function.Predicate;
  */
 public final class UnansweredPaths {
     /** Time without an answer. */
-    static final Duration SILENCE = SilentPaths.SILENCE;
+    static final Duration SILENCE = Duration.ofSeconds(10);
 
     /** Looks without an answer: requests of one look may be lost for a moment. */
     static final int LEAST_LOOKS = 2;
@@ -26,7 +26,7 @@ public final class UnansweredPaths {
     /** Containers that never answered which are evidence together. */
     static final int LEAST_CONTAINERS = 2;
 
-    /** Moments after which nothing is known any more of a path without answers that is not in use. */
+    /** Moments without a look after which it is not known any more of a path not in use whether it answers. */
     static final int FORGOTTEN = 4;
 
     private final Map<Path, History> histories = new HashMap<>();
@@ -74,10 +74,11 @@ public final class UnansweredPaths {
             look.unanswered.stream().filter(container -> !mute.contains(container)).forEach(unanswered::add);
         }
 
-        /** Counts a moment at which the path is not in use. */
-        boolean isForgotten() {
-            notInUse++;
-            return notInUse >= FORGOTTEN;
+        /** Forgets the looks, but not which containers ever answered. */
+        void forgetLooks() {
+            unanswered.clear();
+            looks = 0;
+            notInUse = 0;
         }
 
         boolean isSilent(long nanos) {
@@ -92,14 +93,23 @@ public final class UnansweredPaths {
      * @param inUse whether packets come from a path's node, by other evidence or because none is needed
      */
     public void take(Collection<Look> looks, Predicate<Path> inUse, long nanos) {
+        Set<Path> lookedAt = new HashSet<>();
         for (Look look : looks) {
+            lookedAt.add(look.path);
             if (!look.answering.isEmpty()) {
                 historyOf(look).answered(look);
             } else if (inUse.test(look.path)) {
                 historyOf(look).unanswered(look, nanos);
             }
         }
-        histories.entrySet().removeIf(each -> each.getValue().looks > 0 && !inUse.test(each.getKey()) && each.getValue().isForgotten());
+        histories.forEach((path, history) -> {
+            if (history.looks > 0 && !lookedAt.contains(path) && !inUse.test(path)) {
+                history.notInUse++;
+                if (history.notInUse == FORGOTTEN) {
+                    history.forgetLooks();
+                }
+            }
+        });
     }
 
     private History historyOf(Look look) {

@@ -57,6 +57,14 @@ public record Task(Guest guest, String container, int process, String address) {
         guest.sh("%s bash -c 'echo > /dev/udp/%s/%d'".formatted(inside(), other.address, port));
     }
 
+    /** Sends datagrams to another task, one every half second, in the background. That one neither answers nor refuses them. */
+    public Guest.Spawned sendUnanswered(Task other, int port, Duration time) {
+        other.guest.sh("%s nft 'add table inet unanswered; add chain inet unanswered in { type filter hook prerouting priority 0; };"
+                .formatted(other.inside()) + " add rule inet unanswered in udp dport %d drop'".formatted(port));
+        return guest.spawn("%s bash -c 'end=$((SECONDS + %d)); while [ $SECONDS -lt $end ]; do echo > /dev/udp/%s/%d; sleep 0.5; done'"
+                .formatted(inside(), time.toSeconds(), other.address, port), time.plusSeconds(60));
+    }
+
     /** Kills and removes its container, which belongs to no service. */
     public void remove() {
         guest.run("docker rm -f " + container, Duration.ofSeconds(60)).require();

@@ -41,6 +41,9 @@ class WatchTest {
 
     private static final Duration COMMAND = Duration.ofMinutes(2);
 
+    /** Time of datagrams that nobody answers: several times what makes a path silent. */
+    private static final Duration ONE_WAY = Duration.ofSeconds(90);
+
     private static final String ATTACHED = "docker run --rm --network %s busybox sleep 0";
 
     private static final String ESP = "-p esp";
@@ -140,8 +143,22 @@ class WatchTest {
         }
     }
 
+    /** Nothing comes back but the replies to what the plugin asks. */
     @Test
     @Order(2)
+    void datagramsInOneDirectionRaiseNothing() {
+        Guest.Spawned datagrams = here.sendUnanswered(there, 9999, ONE_WAY);
+        long end = System.nanoTime() + ONE_WAY.toNanos();
+        while (System.nanoTime() < end) {
+            assertThat(conditions(manager)).isEmpty();
+            assertThat(conditions(worker)).isEmpty();
+        }
+        datagrams.await().require();
+        assertThat(manager.sh("vxseal events --no-follow --last 1000")).doesNotContain("none comes back");
+    }
+
+    @Test
+    @Order(3)
     void blockedEspIsFoundAndAlertFiresAndResolves() {
         try (Task.Flood flood = here.flood(there, 5, 3000)) {
             try (Dropped esp = Dropped.on(worker, ESP)) {
@@ -159,7 +176,7 @@ class WatchTest {
     }
 
     @Test
-    @Order(3)
+    @Order(4)
     void espBlockedBothWaysIsFoundOnBothHosts() {
         try (Task.Flood from = here.flood(there, 5, 3000); Task.Flood back = there.flood(here, 5, 3000)) {
             try (Dropped one = Dropped.on(manager, ESP); Dropped other = Dropped.on(worker, ESP)) {
@@ -174,7 +191,7 @@ class WatchTest {
     }
 
     @Test
-    @Order(4)
+    @Order(5)
     void blockedVxlanPortIsFound() {
         try (Task.Flood flood = here.flood(there, 5, 3000)) {
             try (Dropped vxlan = Dropped.on(worker, VXLAN)) {
@@ -188,7 +205,7 @@ class WatchTest {
 
     /** Nothing on the path says that it drops large packets, so the kernel does not know: the watch tries one where packets are exchanged. */
     @Test
-    @Order(5)
+    @Order(6)
     void pathThatDropsLargePacketsIsFound() {
         try (Task.Flood flood = here.flood(there, 5, 3000)) {
             try (Dropped large = Dropped.on(worker, LARGE)) {
@@ -207,7 +224,7 @@ class WatchTest {
 
     /** Packets may be lost before the route is looked at again: the condition is the same, with the cause as soon as it is known. */
     @Test
-    @Order(6)
+    @Order(7)
     void linkWithSmallMtuIsFound() {
         try (Fault small = Fault.on(manager, "ip link set eth0 mtu 1400", "ip link set eth0 mtu 1500")) {
             awaitConditions(manager, FOUND, "path_mtu");
@@ -218,7 +235,7 @@ class WatchTest {
     }
 
     @Test
-    @Order(7)
+    @Order(8)
     void foreignPolicyIsFound() {
         String policy = "ip xfrm policy %s dir out src 0.0.0.0/0 dst 10.55.0.0/24 proto udp";
         try (Fault foreign = Fault.on(manager, policy.formatted("add") + " priority 0 action allow", policy.formatted("delete"))) {
@@ -229,7 +246,7 @@ class WatchTest {
     }
 
     @Test
-    @Order(8)
+    @Order(9)
     void nodeWithoutHubIsFound() {
         try (Dropped hubs = Dropped.on(manager, HUBS)) {
             awaitConditions(worker, FOUND, "no_hub");
@@ -240,7 +257,7 @@ class WatchTest {
     }
 
     @Test
-    @Order(9)
+    @Order(10)
     void clockThatIsAnHourOffIsFound() {
         worker.stepClock(Duration.ofHours(1));
         try {
@@ -254,7 +271,7 @@ class WatchTest {
     }
 
     @Test
-    @Order(10)
+    @Order(11)
     void vniOfAnotherDeviceIsFound(Lab lab) {
         lab.swarm().createNetwork("second", Product.DRIVER, "--opt encrypted", "--attachable");
         String device = "ip link add other type vxlan id %d dstport 4789 local %s".formatted(lab.swarm().vni("second"), worker.address());
@@ -277,7 +294,7 @@ class WatchTest {
 
     /** The only manager's plugin is away, and what the worker's kept of its keys is gone. */
     @Test
-    @Order(11)
+    @Order(12)
     void withheldKeysAreFound(Lab lab) {
         Product.disableByForce(manager);
         Product.disableByForce(worker);
@@ -295,7 +312,7 @@ class WatchTest {
     }
 
     @Test
-    @Order(12)
+    @Order(13)
     void missingModuleIsFound(Lab lab) {
         lab.swarm().removeService("web");
         // A process that has just started keeps its predecessor's states for 90 s.
