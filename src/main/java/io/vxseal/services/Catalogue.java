@@ -18,14 +18,13 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The services of one network: their virtual addresses (VIPs) and the tasks behind each, as learnt from the network's endpoints and the
  * engine's name server.
  *
  * <p>The name of an endpoint contains its service. The service's name resolves to its VIPs, and {@code tasks.SERVICE} to the tasks that take new
- * connections. The engine forwards a question about a name that it does not have to name servers outside, which may answer anything or
+ * connections; both also to those of a service that has this name for an alias. The engine forwards a question about a name that it does not have to name servers outside, which may answer anything or
  * nothing. So only known endpoints count as tasks, only addresses of the network's subnets as VIPs, and silence changes nothing.
  *
  * <p>Pure: time is a parameter, in nanoseconds. For one thread at a time.
@@ -61,7 +60,10 @@ final class Catalogue {
         final String id;
         final long since;
         Optional<ServiceName> service = Optional.empty();
+        /** Whether the engine has named it. */
         boolean named;
+        /** Whether it had only a name that is not of this network: one of a name server outside, or of a container that is no task. */
+        boolean foreign;
         /** Whether it was among its service's tasks once. */
         boolean served;
 
@@ -92,6 +94,14 @@ final class Catalogue {
      * @param draining tasks that took new connections, do not any more, and still run
      */
     record Entry(String name, List<InetAddress> addresses, List<InetAddress> tasks, List<InetAddress> draining) {}
+
+    /**
+     * An endpoint whose service is not known for certain.
+     *
+     * @param since when it was added
+     * @param foreign whether the last answer was no name of this network
+     */
+    record Unnamed(long since, boolean foreign) {}
 
     /**
      * @param pools the network's subnets
@@ -132,7 +142,7 @@ final class Catalogue {
             return;
         }
         left.put(address, now);
-        services.values().forEach(service -> service.answers.removeAddress(address));
+        services.values().forEach(service -> service.answers.removeAddress(address, now));
         assign(known, Optional.empty(), now);
     }
 
@@ -155,15 +165,20 @@ final class Catalogue {
         return endpoints.containsKey(address);
     }
 
-    /** Returns the endpoints whose name is unknown, or may be their predecessor's, and when each was added. */
-    Map<InetAddress, Long> unnamed(long now) {
-        Map<InetAddress, Long> unnamed = new HashMap<>();
+    /** Returns the endpoints whose name is unknown, or may be their predecessor's. */
+    Map<InetAddress, Unnamed> unnamed(long now) {
+        Map<InetAddress, Unnamed> unnamed = new HashMap<>();
         endpoints.forEach((address, known) -> {
             if (isUnnamed(address, known, now)) {
-                unnamed.put(address, known.since);
+                unnamed.put(address, new Unnamed(known.since, known.foreign));
             }
         });
         return unnamed;
+    }
+
+    /** Returns whether a VIP refuses connections because its service has no endpoint, one of which may be its next. */
+    boolean hasServiceWithoutEndpoints() {
+        return services.values().stream().anyMatch(service -> !isExpected(service) && !service.answers.addresses().isEmpty());
     }
 
     private boolean isUnnamed(InetAddress address, Known known, long now) {
@@ -192,13 +207,21 @@ final class Catalogue {
         return services.computeIfAbsent(name, _ -> new Service(now));
     }
 
-    /** Takes an endpoint's name. */
+    /**
+     * Takes an endpoint's name. The engine has none of a task that is not healthy yet, and forwards the question: a name that is not of this
+     * network is no answer.
+     */
     void name(InetAddress address, String name, long now) {
         answered(now);
         Known known = endpoints.get(address);
-        if (known != null) {
+        if (known == null) {
+            return;
+        }
+        Optional<ServiceName> service = ServiceName.ofEndpoint(name);
+        known.foreign = service.isEmpty() && services.keySet().stream().noneMatch(other -> name.endsWith("." + other.network()));
+        if (!known.foreign) {
             known.named = true;
-            assign(known, ServiceName.ofEndpoint(name), now);
+            assign(known, service, now);
         }
     }
 
@@ -226,12 +249,19 @@ final class Catalogue {
         answered(now);
         for (InetAddress task : tasks) {
             Known known = endpoints.get(task);
-            if (known != null) {
-                known.named = true;
+            if (known != null && !isOfAnother(name, task)) {
                 known.served = true;
+                known.named &= known.service.equals(Optional.of(name));
                 assign(known, Optional.of(name), now);
             }
         }
+    }
+
+    /** Returns whether an address among the tasks of a service is a task of another one, which has that service's name for an alias. */
+    private boolean isOfAnother(ServiceName name, InetAddress task) {
+        Known known = endpoints.get(task);
+        return known != null && known.service.filter(owner -> !owner.equals(name)).map(services::get)
+                .filter(owner -> owner.answers.mayHave(task, known.named)).isPresent();
     }
 
     private void answered(long now) {
@@ -273,7 +303,7 @@ final class Catalogue {
     NavigableMap<InetAddress, List<InetAddress>> backends() {
         NavigableMap<InetAddress, List<InetAddress>> backends = new TreeMap<>(BY_OCTETS);
         vips().forEach((name, vips) -> {
-            List<InetAddress> tasks = List.copyOf(tasks(services.get(name)));
+            List<InetAddress> tasks = List.copyOf(tasks(name));
             vips.forEach(vip -> backends.put(vip, tasks));
         });
         return backends;
@@ -298,11 +328,13 @@ final class Catalogue {
         return vips;
     }
 
-    private NavigableSet<InetAddress> tasks(@Nullable Service service) {
+    private NavigableSet<InetAddress> tasks(ServiceName name) {
         NavigableSet<InetAddress> tasks = new TreeSet<>(BY_OCTETS);
+        Service service = services.get(name);
         if (service != null) {
             service.answers.tasks().stream()
                     .filter(task -> endpoints.containsKey(task) || partial && !left.containsKey(task))
+                    .filter(task -> !isOfAnother(name, task))
                     .forEach(tasks::add);
         }
         return tasks;
@@ -312,7 +344,7 @@ final class Catalogue {
     List<Entry> entries() {
         List<Entry> entries = new ArrayList<>();
         vips().forEach((name, vips) -> {
-            NavigableSet<InetAddress> tasks = tasks(services.get(name));
+            NavigableSet<InetAddress> tasks = tasks(name);
             NavigableSet<InetAddress> draining = new TreeSet<>(BY_OCTETS);
             endpoints.forEach((address, known) -> {
                 if (known.service.equals(Optional.of(name)) && known.served && !tasks.contains(address)) {

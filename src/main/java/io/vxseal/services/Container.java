@@ -29,6 +29,9 @@ final class Container implements AutoCloseable {
     /** Whether an earlier process may have made the table. */
     private boolean inherited;
 
+    /** Whether this or an earlier process may have made the table, and none has removed it since. */
+    private boolean mayHaveTable;
+
     /** Addresses of endpoints that left, connections to which have not been reset yet. */
     private final Set<InetAddress> gone = new HashSet<>();
 
@@ -50,6 +53,7 @@ final class Container implements AutoCloseable {
         this.path = path;
         this.table = table;
         this.inherited = inherited;
+        this.mayHaveTable = inherited;
         this.uncertain = inherited;
     }
 
@@ -124,7 +128,8 @@ final class Container implements AutoCloseable {
             throws KernelException {
         BalancerTable balancer = open.orElseThrow().table;
         Map<InetAddress, List<InetAddress>> before = applied.orElse(Map.of());
-        if (applied.isPresent() || !wanted.isEmpty() || inherited) {
+        if (applied.isPresent() || !wanted.isEmpty() || mayHaveTable) {
+            mayHaveTable = true;
             if (applied.isEmpty()) {
                 balancer.apply(BalancerChange.creation(table, wanted));
             } else if (!before.equals(wanted)) {
@@ -226,11 +231,12 @@ final class Container implements AutoCloseable {
 
     /** Removes the table, if there is one. */
     void remove() throws KernelException {
-        if ((applied.isPresent() || inherited) && open()) {
+        if (mayHaveTable && open()) {
             open.orElseThrow().table.remove(table);
         }
         applied = Optional.empty();
         inherited = false;
+        mayHaveTable = false;
     }
 
     @Override

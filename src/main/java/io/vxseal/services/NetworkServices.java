@@ -257,23 +257,31 @@ final class NetworkServices implements AutoCloseable {
     }
 
     /**
-     * Makes tables anew that somebody removed or changed, and gives up namespaces that the engine has removed: an open one does not end.
+     * Makes tables anew that somebody removed or changed, and gives up namespaces that the engine has removed: an open one does not end. A
+     * container in which that fails, as its own processes may have it, is tried again with the next change or repair, and the others are not
+     * concerned.
      *
      * @return how many tables were made anew
      */
-    int repair() throws KernelException {
+    int repair() {
         int repaired = 0;
         for (var attached : containers.entrySet()) {
             Container container = attached.getValue().container;
             if (!container.isOpen()) {
                 continue;
             }
-            if (container.isGone()) {
-                inquiry.leave(attached.getKey());
-                container.close();
-            } else if (container.problem().isEmpty()) {
-                repaired += container.repair() ? 1 : 0;
-            } else {
+            try {
+                if (container.isGone()) {
+                    inquiry.leave(attached.getKey());
+                    container.close();
+                } else if (container.problem().isEmpty()) {
+                    repaired += container.repair() ? 1 : 0;
+                } else {
+                    dirty = true;
+                }
+            } catch (KernelException failure) {
+                container.makeAnew();
+                report(attached.getKey(), container, failure.getMessage());
                 dirty = true;
             }
         }

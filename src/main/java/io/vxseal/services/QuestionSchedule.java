@@ -77,14 +77,17 @@ final class QuestionSchedule {
     /** Returns the time of each question. One not asked since the catalogue changed its subject is due now. */
     private Map<Question, Long> times(long now) {
         Map<Question, Long> times = new LinkedHashMap<>();
-        catalogue.unnamed(now).forEach((address, since) -> {
+        // The first task of a service whose VIP refuses connections has it served again.
+        long longest = catalogue.hasServiceWithoutEndpoints() ? INTERVAL : LAST_PAUSE;
+        catalogue.unnamed(now).forEach((address, unnamed) -> {
             Question name = new Question.NameOf(address);
-            times.put(name, last(name).filter(at -> at >= since).map(at -> at + pause(since, at)).orElse(now));
+            times.put(name, last(name).filter(at -> at >= unnamed.since())
+                    .map(at -> at + pause(unnamed.since(), at, unnamed.foreign() ? LAST_GONE_PAUSE : longest)).orElse(now));
         });
         catalogue.expected().forEach((service, answered) -> {
             Question addresses = new Question.AddressesOf(service);
             times.put(addresses, last(addresses)
-                    .filter(at -> answered.denied().isEmpty() || at >= answered.denied().get())
+                    .filter(at -> at >= answered.grown() && (answered.denied().isEmpty() || at >= answered.denied().get()))
                     .map(at -> at + Math.max(addressInterval(answered), gonePause(answered, at))).orElse(now));
             Question tasks = new Question.TasksOf(service);
             times.put(tasks, last(tasks)
@@ -105,14 +108,14 @@ final class QuestionSchedule {
     }
 
     private static long taskInterval(ServiceAnswers answered, long at) {
-        return answered.empty().map(since -> pause(since, at)).orElse(INTERVAL);
+        return answered.empty().map(since -> pause(since, at, LAST_PAUSE)).orElse(INTERVAL);
     }
 
     private static long gonePause(ServiceAnswers answered, long at) {
         return Math.min((at - answered.confirmed()) / GONE_PAUSE_OF_TIME, LAST_GONE_PAUSE);
     }
 
-    private static long pause(long since, long now) {
-        return Math.clamp((now - since) / PAUSE_OF_TIME, FIRST_PAUSE, LAST_PAUSE);
+    private static long pause(long since, long now, long longest) {
+        return Math.clamp((now - since) / PAUSE_OF_TIME, FIRST_PAUSE, longest);
     }
 }

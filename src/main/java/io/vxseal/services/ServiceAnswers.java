@@ -19,6 +19,9 @@ final class ServiceAnswers {
 
     private long emptySince;
 
+    /** When there was last a task among the answers that was not there before. */
+    private long grown = Long.MIN_VALUE;
+
     /** Since when there was no reason to expect that the engine has the service. */
     private long confirmed;
 
@@ -54,6 +57,16 @@ final class ServiceAnswers {
     /** Returns whether addresses and tasks are known, that there is no task included. */
     boolean isComplete() {
         return hasAddresses && hasTasks;
+    }
+
+    /** Returns whether an endpoint that the engine named as this service's task may be one: it is among the tasks, or they are unknown. */
+    boolean mayHave(InetAddress task, boolean named) {
+        return tasks.contains(task) || named && !hasTasks;
+    }
+
+    /** Returns when a task last came that was not there before: its service may be a new one of the same name, with another VIP. */
+    long grown() {
+        return grown;
     }
 
     /** Returns when the engine last did not have {@code tasks.SERVICE}; empty if it has confirmed the service since. */
@@ -101,6 +114,9 @@ final class ServiceAnswers {
         }
         denied = Optional.empty();
         confirmed = now;
+        if (!tasks.containsAll(answer)) {
+            grown = now;
+        }
         setTasks(answer, now);
         return true;
     }
@@ -113,12 +129,17 @@ final class ServiceAnswers {
         hasTasks = true;
     }
 
-    /** Removes an address, whose endpoint left: without a VIP a service has its tasks' addresses. */
-    void removeAddress(InetAddress gone) {
-        if (addresses.contains(gone)) {
-            Set<InetAddress> rest = new HashSet<>(addresses);
-            rest.remove(gone);
-            addresses = rest;
+    /** Removes an address, whose endpoint left: the next one there may be another service's. Without a VIP a service has its tasks' addresses. */
+    void removeAddress(InetAddress gone, long now) {
+        addresses = without(addresses, gone);
+        if (tasks.contains(gone)) {
+            setTasks(without(tasks, gone), now);
         }
+    }
+
+    private static Set<InetAddress> without(Set<InetAddress> addresses, InetAddress gone) {
+        Set<InetAddress> rest = new HashSet<>(addresses);
+        rest.remove(gone);
+        return Set.copyOf(rest);
     }
 }

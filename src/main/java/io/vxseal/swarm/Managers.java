@@ -41,6 +41,10 @@ public final class Managers {
         partial = some;
         if (!now.isEmpty()) {
             listed.stream().filter(gone -> !now.contains(gone)).forEach(met::remove);
+            if (listed.isEmpty() && !some) {
+                // Before there was a list anybody with a manager's certificate could introduce itself, one demoted lately, too.
+                met.keySet().retainAll(now);
+            }
         }
         listed = Set.copyOf(now);
     }

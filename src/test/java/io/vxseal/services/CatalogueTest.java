@@ -119,14 +119,66 @@ class CatalogueTest {
     }
 
     @Test
-    void serviceThatIsAliasOfAnotherKeepsItsOwnVip() {
+    void serviceWhoseNameIsAliasOfAnotherHasItsOwnVipAndTasks() {
         webWithTwoTasks();
         catalogue.add(address(4), "c", 0);
         catalogue.name(address(4), task("db", 1), 0);
         catalogue.addresses(DB, List.of(address(10), VIP), 0);
-        catalogue.tasks(DB, List.of(address(4)), 0, 0);
+        catalogue.tasks(DB, List.of(address(2), address(3), address(4)), 0, 0);
         assertThat(catalogue.backends()).isEqualTo(
                 Map.of(VIP, List.of(address(2), address(3)), address(10), List.of(address(4))));
+        catalogue.remove(address(4), SECOND);
+        catalogue.tasks(DB, List.of(address(2), address(3)), SECOND, SECOND);
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(address(2), address(3)), address(10), List.of()));
+    }
+
+    /** Its alias, which another service has for a name, may have its task before its own name has. */
+    @Test
+    void firstTaskOfServiceWithAliasIsItsOwnOnceItIsNamed() {
+        catalogue.add(address(4), "c", 0);
+        catalogue.name(address(4), task("db", 1), 0);
+        catalogue.addresses(DB, List.of(address(10)), 0);
+        catalogue.tasks(DB, List.of(address(4)), 0, 0);
+        catalogue.add(address(2), "a", 0);
+        catalogue.tasks(DB, List.of(address(2), address(4)), SECOND, SECOND);
+        assertThat(schedule.due(SECOND)).contains(new Question.NameOf(address(2)));
+        catalogue.name(address(2), task("web", 1), SECOND);
+        catalogue.addresses(WEB, List.of(VIP), SECOND);
+        catalogue.tasks(DB, List.of(address(2), address(4)), 2 * SECOND, 2 * SECOND);
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(), address(10), List.of(address(4))));
+        catalogue.tasks(WEB, List.of(address(2)), 2 * SECOND, 2 * SECOND);
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(address(2)), address(10), List.of(address(4))));
+        assertThat(catalogue.unnamed(2 * SECOND)).isEmpty();
+    }
+
+    @Test
+    void reusedAddressIsNoTaskOfServiceThatHadIt() {
+        webWithTwoTasks();
+        catalogue.remove(address(2), SECOND);
+        catalogue.remove(address(3), SECOND);
+        catalogue.add(address(3), "other", 60 * SECOND);
+        catalogue.name(address(3), "box.my.net", 60 * SECOND);
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of()));
+    }
+
+    /** As a provider's name server has for each private address. */
+    @Test
+    void nameOfServerOutsideIsNoAnswer() {
+        catalogue.add(address(2), "a", 0);
+        assertThat(schedule.due(0)).containsExactly(new Question.NameOf(address(2)));
+        catalogue.name(address(2), "ip-10-0-1-2.ec2.internal", 0);
+        assertThat(schedule.due(40 * SECOND)).containsExactly(new Question.NameOf(address(2)));
+        catalogue.name(address(2), task("web", 1), 40 * SECOND);
+        assertThat(schedule.due(40 * SECOND)).containsExactlyInAnyOrder(new Question.AddressesOf(WEB), new Question.TasksOf(WEB));
+    }
+
+    @Test
+    void containerThatIsNoTaskIsNotAskedForLong() {
+        webWithTwoTasks();
+        catalogue.name(address(3), task("web", 2), 0);
+        catalogue.add(address(5), "c", 0);
+        catalogue.name(address(5), "box.my.net", 0);
+        assertThat(schedule.due(40 * SECOND)).doesNotContain(new Question.NameOf(address(5)));
     }
 
     @Test

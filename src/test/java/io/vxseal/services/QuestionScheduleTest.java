@@ -61,6 +61,28 @@ class QuestionScheduleTest {
         assertThat(schedule.due(9 * SECOND)).hasSize(1);
     }
 
+    /** A VIP of its own: the engine's answers for the name are those of a new service. */
+    @Test
+    void newTaskMakesQuestionForAddressesDue() {
+        webWithOneTask();
+        assertThat(schedule.due(0)).hasSize(2);
+        catalogue.add(address(3), "b", SECOND);
+        catalogue.name(address(3), task("web", 2), SECOND);
+        catalogue.tasks(WEB, List.of(address(2), address(3)), SECOND, SECOND);
+        assertThat(schedule.due(SECOND)).contains(new Question.AddressesOf(WEB));
+        catalogue.tasks(WEB, List.of(address(3)), 2 * SECOND, 2 * SECOND);
+        assertThat(schedule.due(2 * SECOND)).doesNotContain(new Question.AddressesOf(WEB));
+    }
+
+    @Test
+    void namesAreAskedEachSecondWhileServiceWithoutEndpointsRefuses() {
+        webWithOneTask();
+        catalogue.remove(address(2), SECOND);
+        catalogue.add(address(3), "b", SECOND);
+        assertThat(schedule.due(31 * SECOND)).contains(new Question.NameOf(address(3)));
+        assertThat(schedule.due(32 * SECOND)).contains(new Question.NameOf(address(3)));
+    }
+
     @Test
     void hurryMakesQuestionsDueThatWereJustAsked() {
         catalogue.add(address(2), "a", 0);

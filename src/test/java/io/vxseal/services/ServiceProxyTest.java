@@ -309,6 +309,34 @@ class ServiceProxyTest {
         awaitRules(container, "map { 0 : 10.0.1.2 }");
     }
 
+    /** A process in a container that may change its rules has made the table its own. */
+    @Test
+    void containerThatRefusesRepairKeepsItFromNoOther() throws Exception {
+        proxy.change(NETWORK, List.of(), Map.of(address(2), "a", address(3), "b"));
+        List<TestHost> containers = List.of(container("a"), container("b"));
+        for (TestHost container : containers) {
+            names(container, address(2), address(3));
+        }
+        proxy.attach(NETWORK, "a", "a", false);
+        proxy.attach(NETWORK, "b", "b", false);
+        for (TestHost container : containers) {
+            awaitRules(container, "map { 0 : 10.0.1.2, 1 : 10.0.1.3 }");
+        }
+        OwnedTable owned = opened(new OwnedTable(containers.getFirst(), NetworkServices.table(NETWORK)));
+        containers.getLast().run("nft flush ruleset");
+        assertThat(proxy.repair(NETWORK)).isEqualTo(1);
+        awaitRules(containers.getLast(), "map { 0 : 10.0.1.2, 1 : 10.0.1.3 }");
+        assertThat(proxy.problems()).containsExactly("endpoint a: balance connections to services: EPERM (Operation not permitted)");
+
+        owned.close();
+        await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> {
+            proxy.repair(NETWORK);
+            proxy.hurryNames();
+            assertThat(proxy.problems()).isEmpty();
+        });
+        awaitRules(containers.getFirst(), "map { 0 : 10.0.1.2, 1 : 10.0.1.3 }");
+    }
+
     @Test
     void ruleThatAnotherProgramReplacedIsRepaired() throws Exception {
         proxy.change(NETWORK, List.of(), Map.of(address(2), "a"));

@@ -43,6 +43,17 @@ class ManagersTest {
         assertThat(managers.isMajority(Set.of("a"))).as("removed or demoted").isTrue();
     }
 
+    /** A manager that was demoted while this node had no list yet. */
+    @Test
+    void firstListForgetsManagersThatItDoesNotHave() {
+        meet("b", Role.MANAGER, B);
+        managers.listed(Set.of("a", "c"), true);
+        assertThat(managers.count(Set.of("a"))).as("a list that does not have all ids yet").isEqualTo(3);
+        managers.listed(Set.of());
+        managers.listed(Set.of("a", "c"));
+        assertThat(managers.count(Set.of("a"))).isEqualTo(2);
+    }
+
     @Test
     void oneThatBecameAWorkerDoesNotCount() {
         meet("b", Role.MANAGER, B);

@@ -1,5 +1,6 @@
 package io.vxseal.cluster.hub;
 
+import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
@@ -26,7 +27,7 @@ import java.util.Set;
  */
 final class RecallAnswers {
     /** Most claims that are kept; of some 400 octets each, with the longest ids. */
-    static final int MOST_CLAIMS = 8 * NodeRecord.MOST_ENDPOINTS;
+    static final int MOST_CLAIMS = Message.RecallReply.MOST;
 
     private final Set<String> answered = new HashSet<>();
     private final Map<Claim, Naming> namings = new LinkedHashMap<>();

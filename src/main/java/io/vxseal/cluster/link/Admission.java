@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * oldest, and one that has none takes the place of the oldest of the source with the most. If none has more than one, as
  * when a swarm's nodes start at once, newcomers wait in a queue, but no longer than some times what connections
  * have lately needed to become sessions. So idle connections from many addresses give way, while handshakes on a
- * busy machine, which all finish late, are not cut off in vain.
+ * busy machine, which all finish late, are not cut off in vain. That also holds if none finishes: each known address that gives way
+ * doubles the time for the next, as each lost segment does in TCP.
  *
  * <p>An address from which a session was authenticated lately is known ({@link KnownAddresses}), and counts apart from the others. A connection of a known address
  * takes the place of another's, never the other way round. So whoever has many addresses and no certificate keeps no node out that
@@ -63,6 +64,9 @@ final class Admission {
     private static final int AVERAGE_WEIGHT = 8;
     private static final int MAX_SOURCES = 8192;
 
+    /** A part of the places that is free: more are plenty. */
+    private static final int SCARCE = 4;
+
     /** One in so many places is not for known addresses. */
     private static final int UNKNOWN_SHARE = 8;
 
@@ -79,6 +83,9 @@ final class Admission {
 
     /** Average of the nanoseconds that connections needed to become sessions; long until some did. */
     private long average;
+
+    /** Factor of the time that others wait for a known address's only one: doubled by each that gave way since the last became a session. */
+    private long backOff = 1;
 
     Admission(Limits limits) {
         this.limits = limits;
@@ -102,16 +109,16 @@ final class Admission {
         private final InetAddress address;
         private final long since;
 
-        /** All pending connections of known addresses, or of the others. */
-        private final SequencedSet<Entry> pending;
+        /** Whether the address was known when it was let in. */
+        private final boolean known;
 
         private Source source;
         private boolean left;
 
-        private Entry(InetAddress address, Source source, SequencedSet<Entry> pending, long since) {
+        private Entry(InetAddress address, Source source, boolean known, long since) {
             this.address = address;
             this.source = source;
-            this.pending = pending;
+            this.known = known;
             this.since = since;
         }
     }
@@ -147,7 +154,7 @@ final class Admission {
         } else if (isFull() || isKnown && !preferred) {
             displaced = preferred
                     ? Optional.of(largest(unknown).pending.getFirst())
-                    : displaceable(isKnown ? known : unknown, source, now);
+                    : displaceable(isKnown, source, now);
             if (displaced.isEmpty()) {
                 return new Answer.Wait();
             }
@@ -156,10 +163,10 @@ final class Admission {
         }
         displaced.ifPresent(this::leave);
         Source counted = sources.computeIfAbsent(key, Source::new);
-        Entry entry = new Entry(address, counted, isKnown ? known : unknown, now);
+        Entry entry = new Entry(address, counted, isKnown, now);
         counted.count++;
         counted.pending.add(entry);
-        entry.pending.add(entry);
+        pending(isKnown).add(entry);
         count++;
         return new Answer.Enter(entry, displaced);
     }
@@ -167,6 +174,9 @@ final class Admission {
     /** Notes that a connection became a session of a node. */
     void settle(Entry entry, String node, long now) {
         average += (now - entry.since - average) / AVERAGE_WEIGHT;
+        if (entry.known) {
+            backOff = 1;
+        }
         authenticated.add(node, entry.address);
         endPending(entry);
         leaveSource(entry);
@@ -186,7 +196,7 @@ final class Admission {
 
     private void endPending(Entry entry) {
         entry.source.pending.remove(entry);
-        entry.pending.remove(entry);
+        pending(entry.known).remove(entry);
     }
 
     /** Notes that a connection was closed. */
@@ -206,9 +216,15 @@ final class Admission {
         }
     }
 
-    /** Returns the connections that have been pending for too long; they still have to leave. */
-    List<Entry> overdue(long now, long nanos) {
+    /**
+     * Returns the connections that have been pending for too long; they still have to leave.
+     *
+     * @param scarce nanoseconds that are too long while there is not much room for others
+     * @param plenty and while there is
+     */
+    List<Entry> overdue(long now, long scarce, long plenty) {
         attempts.forgetIdle(now);
+        long nanos = known.size() + unknown.size() > limits.pending() - limits.pending() / SCARCE ? scarce : plenty;
         return Stream.of(known, unknown)
                 .flatMap(pending -> pending.stream().takeWhile(entry -> now - entry.since > nanos))
                 .toList();
@@ -226,9 +242,10 @@ final class Admission {
     /**
      * Returns the pending connection that gives way to one of this source, which may have none yet; empty if the newcomer waits.
      *
-     * @param pending those of known addresses, or of the others
+     * @param isKnown whether its address is known: those of known addresses give way to such ones, the others to others
      */
-    private Optional<Entry> displaceable(SequencedSet<Entry> pending, @Nullable Source newcomer, long now) {
+    private Optional<Entry> displaceable(boolean isKnown, @Nullable Source newcomer, long now) {
+        SequencedSet<Entry> pending = pending(isKnown);
         if (pending.isEmpty()) {
             return Optional.empty();
         }
@@ -240,7 +257,13 @@ final class Admission {
             return Optional.of(largest.pending.getFirst());
         }
         Entry oldest = pending.getFirst();
-        return now - oldest.since > patience() ? Optional.of(oldest) : Optional.empty();
+        if (now - oldest.since <= patience(isKnown)) {
+            return Optional.empty();
+        }
+        if (isKnown && patience(true) < limits.maxPatience()) {
+            backOff *= 2;
+        }
+        return Optional.of(oldest);
     }
 
     private static Source largest(SequencedSet<Entry> pending) {
@@ -250,8 +273,13 @@ final class Admission {
                 .orElseThrow();
     }
 
-    private long patience() {
-        return Math.clamp(PATIENCE_FACTOR * average, limits.minPatience(), limits.maxPatience());
+    private SequencedSet<Entry> pending(boolean isKnown) {
+        return isKnown ? known : unknown;
+    }
+
+    private long patience(boolean isKnown) {
+        long factor = isKnown ? backOff : 1;
+        return Math.min(factor * Math.max(PATIENCE_FACTOR * average, limits.minPatience()), limits.maxPatience());
     }
 
     /** Returns what counts as one source: a known address, another IPv4 address, or the /64 of an IPv6 address, all of which a host has. */

@@ -13,9 +13,15 @@ final class FrameReader {
     private static final int FIRST_OCTETS = 4096;
     private static final byte[] NOTHING = new byte[0];
 
-    /** Receives the frames of known types. */
+    /** Receives the frames. */
     interface Receiver {
-        void frame(int type, byte[] payload) throws RefusedException;
+        /**
+         * Takes a frame.
+         *
+         * @param octets of the whole frame
+         * @param payload empty if the type is unknown
+         */
+        void frame(int type, int octets, byte[] payload) throws RefusedException;
     }
 
     private final int maxOctets;
@@ -50,11 +56,9 @@ final class FrameReader {
                 }
             } else if (isWhole()) {
                 byte[] whole = payload;
-                int type = Frame.type(header);
+                int frame = header;
                 reset();
-                if (Frame.isKnown(type)) {
-                    receiver.frame(type, whole);
-                }
+                receiver.frame(Frame.type(frame), Frame.HEADER + Frame.length(frame), whole);
             } else {
                 collect(octets);
             }

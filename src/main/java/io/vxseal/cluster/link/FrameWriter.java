@@ -28,6 +28,7 @@ final class FrameWriter extends IteratingCallback {
     private boolean closeFrameDue;
 
     private volatile long writtenAt = System.nanoTime();
+    private volatile boolean writing;
 
     /** What happens to a writer. */
     interface Events {
@@ -89,6 +90,11 @@ final class FrameWriter extends IteratingCallback {
         }
     }
 
+    /** Returns whether a write has begun that the connection has not taken yet. */
+    boolean isWriting() {
+        return writing;
+    }
+
     /** Returns when the last write began. */
     long writtenAt() {
         return writtenAt;
@@ -119,9 +125,11 @@ final class FrameWriter extends IteratingCallback {
             events.drained();
         }
         if (next == null) {
+            writing = false;
             return Action.IDLE;
         }
         writtenAt = System.nanoTime();
+        writing = true;
         out.write(false, next, this);
         return Action.SCHEDULED;
     }

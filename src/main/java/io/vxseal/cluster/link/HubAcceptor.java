@@ -10,7 +10,6 @@ import java.net.StandardSocketOptions;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -35,7 +34,7 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
     private static final int MAX_WAITING = 2048;
 
     private final RefusalListener refusals;
-    private final Duration deadline;
+    private final LinkTimes times;
 
     /** Guards itself and the maps below. */
     private final Admission admission;
@@ -55,12 +54,12 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
     HubAcceptor(
             Server server,
             Admission.Limits limits,
-            Duration deadline,
+            LinkTimes times,
             RefusalListener refusals,
             ConnectionFactory... factories) {
         super(server, null, null, null, 1, 1, factories);
         this.admission = new Admission(limits);
-        this.deadline = deadline;
+        this.times = times;
         this.refusals = refusals;
         setAcceptQueueSize(BACKLOG);
         setReuseAddress(true);
@@ -196,7 +195,7 @@ final class HubAcceptor extends ServerConnector implements SslHandshakeListener 
     void tick() {
         List<Guest> late = new ArrayList<>();
         synchronized (admission) {
-            for (Admission.Entry entry : admission.overdue(System.nanoTime(), deadline.toNanos())) {
+            for (Admission.Entry entry : admission.overdue(System.nanoTime(), times.handshake().toNanos(), times.patience().toNanos())) {
                 late.add(remove(entry));
             }
         }

@@ -161,7 +161,7 @@ public final class HubClient implements AutoCloseable {
 
         CompletableFuture<Connection> start() {
             // Longer than the hub gives a handshake: before it begins, the connection may wait in the hub's kernel.
-            Duration patience = times.handshake().multipliedBy(4);
+            Duration patience = times.patience().plus(times.handshake());
             threads.scheduler().schedule(() -> fail("no answer within " + patience.toSeconds() + " s"),
                     patience.toMillis(), TimeUnit.MILLISECONDS);
             request.send(result -> fail(result.getFailure() == null

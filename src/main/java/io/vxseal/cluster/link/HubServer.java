@@ -39,7 +39,7 @@ public final class HubServer implements AutoCloseable {
     /** Longest header of a request for a session, and of its response, in octets. */
     static final int MAX_HEADER = 4096;
 
-    /** Octets of incomplete messages of all sessions. */
+    /** Octets of incomplete messages of all sessions, and of those that have yet to be handled. */
     private static final long MAX_INCOMING = 16 << 20;
 
     /** Octets of queued messages of all sessions. */
@@ -82,7 +82,7 @@ public final class HubServer implements AutoCloseable {
         SslConnectionFactory ssl = new SslConnectionFactory(tls.server(), http.getProtocol());
         // It compares host names, of which a swarm's certificate has none.
         ssl.setEnsureSecureRequestCustomizer(false);
-        this.acceptor = new HubAcceptor(server, Admission.Limits.DEFAULT, times.handshake(), refusals, ssl, http);
+        this.acceptor = new HubAcceptor(server, Admission.Limits.DEFAULT, times, refusals, ssl, http);
         acceptor.setHost(address.getAddress().getHostAddress());
         acceptor.setPort(address.getPort());
         server.addConnector(acceptor);

@@ -39,6 +39,16 @@ class MemoryBudget {
         return false;
     }
 
+    /** Counts octets that a session holds already. */
+    void add(long octets) {
+        used.addAndGet(octets);
+    }
+
+    /** Returns whether a session that holds so much has its share or more. */
+    boolean isExceeded(long held) {
+        return held > Math.max(ASSURED, (limit - used.get() + held) / SHARE);
+    }
+
     /** Gives octets back, and calls the one that has waited for longest if enough is free. */
     void release(long octets) {
         used.addAndGet(-octets);

@@ -30,7 +30,7 @@ final class Session implements Connection {
 
     private final SerializedInvoker invoker = new SerializedInvoker(Session.class);
     private final FrameWriter writer;
-    private final HeldMessages held = new HeldMessages();
+    private final HeldMessages held;
     private final Object lock = new Object();
 
     /** Why the session ended; null while it lasts. Written under {@link #lock}. */
@@ -60,7 +60,7 @@ final class Session implements Connection {
     /**
      * What the sessions of a hub or client have in common.
      *
-     * @param incoming octets of incomplete messages
+     * @param incoming octets of incomplete messages, and of those that wait for the listener
      * @param outgoing octets of queued messages
      */
     record Context(
@@ -87,6 +87,7 @@ final class Session implements Connection {
         this.exchange = exchange;
         this.context = context;
         this.pace = pace;
+        this.held = new HeldMessages(context.incoming());
         this.reader = new FrameReader(Messages.MAX_OCTETS, context.incoming());
         this.writer = new FrameWriter(exchange.out(), context.outgoing(), new WriterEvents());
         this.receivedAt = System.nanoTime();
@@ -183,6 +184,8 @@ final class Session implements Connection {
     void tick(long now) {
         if (now - frameAt > context.times().silence().toNanos() && !paused) {
             reject(new RefusedException(Refusal.SILENCE, "nothing whole for " + context.times().silence().toSeconds() + " s"));
+        } else if (writer.isWriting() && now - writer.writtenAt() >= context.times().stalled().toNanos()) {
+            reject(new RefusedException(Refusal.STALLED, "nothing taken for " + context.times().stalled().toSeconds() + " s"));
         } else if (now - writer.writtenAt() >= context.times().keepAlive().toNanos()) {
             writer.keepAlive();
         }
@@ -276,10 +279,10 @@ final class Session implements Connection {
         long[] pause = {0};
         receivedAt = System.nanoTime();
         try {
-            reader.read(chunk.getByteBuffer(), (type, payload) -> {
+            reader.read(chunk.getByteBuffer(), (type, octets, payload) -> {
                 long now = System.nanoTime();
                 frameAt = now;
-                pause[0] = pace.frame(payload.length + Frame.HEADER, now);
+                pause[0] = pace.frame(octets, now);
                 if (ended == null) {
                     deliver(type, payload);
                 }
@@ -299,7 +302,7 @@ final class Session implements Connection {
             case Frame.CLOSE -> end("closed by the peer: " + Frame.reason(payload), false);
             case Frame.CLOCK -> Frame.wallClock(payload).ifPresent(wall ->
                     clockAhead = Optional.of(Duration.ofMillis(wall).minusMillis(System.currentTimeMillis())));
-            default -> { } // A keep-alive; frameAt is all there is to keep.
+            default -> { } // A keep-alive, of which frameAt is all there is to keep, or a type of a later version.
         }
     }
 

@@ -47,6 +47,8 @@ final class Sessions {
         } else {
             session.start();
         }
+        // What it is judged by may have changed before it was among those that are judged again.
+        judge(session);
     }
 
     /** Forgets a session that ended, unless another took its place. */
@@ -64,12 +66,14 @@ final class Sessions {
 
     /** Judges all sessions again, and closes those that no longer hold. */
     void recheck() {
-        for (Session session : all()) {
-            try {
-                verifier.verify(session.verified().chain());
-            } catch (RefusedException refused) {
-                session.reject(refused);
-            }
+        all().forEach(this::judge);
+    }
+
+    private void judge(Session session) {
+        try {
+            verifier.verify(session.verified().chain());
+        } catch (RefusedException refused) {
+            session.reject(refused);
         }
     }
 

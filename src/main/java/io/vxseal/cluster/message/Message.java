@@ -1,5 +1,6 @@
 package io.vxseal.cluster.message;
 
+import io.vxseal.cluster.record.EndpointRecord;
 import io.vxseal.cluster.record.NetworkRecord;
 import io.vxseal.cluster.record.NodeRecord;
 import io.vxseal.cluster.record.NodeReport;
@@ -72,6 +73,9 @@ public sealed interface Message {
             }
             if (networks != null && networks.size() > NodeRecord.MOST_NETWORKS) {
                 throw new IllegalArgumentException("subscription to %d networks".formatted(networks.size()));
+            }
+            if (networks != null) {
+                networks.forEach(network -> EndpointRecord.checkId("network", network));
             }
             held = held == null ? List.of() : List.copyOf(held);
             networks = networks == null ? Set.of() : Collections.unmodifiableSet(new TreeSet<>(networks));
@@ -170,10 +174,17 @@ public sealed interface Message {
     /** Asks what the sender's node announced before: it does not know any more. From a node to a hub, before it announces anything. */
     record RecallRequest() implements Message {}
 
-    /** Answers a {@link RecallRequest}. */
+    /** Answers a {@link RecallRequest}; a hub's own node gets what several nodes remember. */
     record RecallReply(List<NetworkRecord> networks) implements Message {
+        /** Most networks in one message, and most endpoints in all of them. */
+        public static final int MOST = 8 * NodeRecord.MOST_ENDPOINTS;
+
         public RecallReply {
             networks = networks == null ? List.of() : List.copyOf(networks);
+            int endpoints = networks.stream().mapToInt(network -> network.endpoints().size()).sum();
+            if (networks.size() > MOST || endpoints > MOST) {
+                throw new IllegalArgumentException("recall of %d endpoints in %d networks".formatted(endpoints, networks.size()));
+            }
         }
     }
 

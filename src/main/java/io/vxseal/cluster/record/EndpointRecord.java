@@ -55,7 +55,7 @@ public record EndpointRecord(String id, Cidr address, MacAddress mac, long since
      *
      * @throws IllegalArgumentException if it is too long, or has other characters than ASCII's visible ones
      */
-    static void checkId(String of, String id) {
+    public static void checkId(String of, String id) {
         if (id == null || id.isEmpty() || id.length() > LONGEST_ID) {
             throw new IllegalArgumentException(of + " id of " + (id == null ? 0 : id.length()) + " characters");
         }

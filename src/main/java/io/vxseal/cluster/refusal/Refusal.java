@@ -30,10 +30,12 @@ public enum Refusal {
     // ---- messages
     /** A frame is malformed or larger than allowed. */
     FRAME("malformed or oversized frame"),
-    /** Incomplete messages of all sessions take too much memory. */
+    /** Messages of all sessions that are incomplete or have yet to be handled take too much memory. */
     MEMORY("incomplete messages take too much memory"),
     /** No whole frame arrived in time: a cut connection or a slow body. */
     SILENCE("no whole frame within the time allowed"),
+    /** The peer does not take what it is sent. */
+    STALLED("nothing taken within the time allowed"),
     /** The octets of a message are none. */
     MALFORMED("malformed message"),
     /** A message has too much of something, or a value out of bounds. */

@@ -21,7 +21,7 @@ class AdmissionTest {
     }
 
     private List<Admission.Entry> pending() {
-        return admission.overdue(60 * SECOND, 0);
+        return admission.overdue(60 * SECOND, 0, 0);
     }
 
     @Test
@@ -143,7 +143,20 @@ class AdmissionTest {
         Admission.Entry settled = enter(A, 0);
         enter(B, 4 * SECOND);
         admission.settle(settled, "a", 0);
-        assertThat(admission.overdue(5 * SECOND, 4 * SECOND)).containsExactly(first);
+        assertThat(admission.overdue(5 * SECOND, 4 * SECOND, 4 * SECOND)).containsExactly(first);
+    }
+
+    /** One that is cut off begins anew, on a busy machine never with more success. */
+    @Test
+    void connectionsHaveLongerWhileThereIsRoomForOthers() {
+        List<Admission.Entry> entries = new ArrayList<>();
+        for (int i = 0; i < 5; i++) {
+            entries.add(enter(InetAddress.ofLiteral("192.0.2." + (10 + i)), 0));
+        }
+        assertThat(admission.overdue(5 * SECOND, 4 * SECOND, 16 * SECOND)).isEmpty();
+        assertThat(admission.overdue(17 * SECOND, 4 * SECOND, 16 * SECOND)).isEqualTo(entries);
+        enter(B, 0);
+        assertThat(admission.overdue(5 * SECOND, 4 * SECOND, 16 * SECOND)).hasSize(6);
     }
 
     private final Admission wide = new Admission(new Admission.Limits(3, 8, SECOND, 15 * SECOND, 4, 20, 5, 5));
@@ -184,7 +197,7 @@ class AdmissionTest {
         for (int i = 8; i < 300; i++) {
             assertThat(displacedBy(wide, stranger(i), i * SECOND)).isNotEqualTo(Optional.of(second));
         }
-        assertThat(wide.overdue(300 * SECOND, 0)).contains(second).hasSize(8);
+        assertThat(wide.overdue(300 * SECOND, 0, 0)).contains(second).hasSize(8);
         wide.settle(second, "a", 300 * SECOND);
     }
 
@@ -202,6 +215,31 @@ class AdmissionTest {
                 assertThat(answer.displaced()).get().isNotEqualTo(fresh));
         assertThat(wide.enter(stranger(1), SECOND / 2)).isInstanceOf(Admission.Answer.Wait.class);
         assertThat(displacedBy(wide, stranger(1), 16 * SECOND)).contains(fresh);
+    }
+
+    /** All nodes are back at once, and handshakes that share a processor take longer than the latest ones did. */
+    @Test
+    void knownAddressesThatGiveWayHaveTheOthersWaitLonger() {
+        for (int n = 0; n < 50; n++) {
+            makeKnown(wide, member(n % 30));
+        }
+        long now = 0;
+        for (int i = 0; i < 7; i++) {
+            enter(wide, member(i), now);
+        }
+        int displaced = 0;
+        for (int second = 1; second <= 60; second++) {
+            now = second * SECOND + 1;
+            while (displacedBy(wide, member(7 + displaced % 20), now).isPresent()) {
+                displaced++;
+            }
+        }
+        // Without the back-off seven in each second.
+        assertThat(displaced).isBetween(7, 40);
+        Admission.Entry last = wide.overdue(now, 0, 0).getLast();
+        wide.settle(last, "last", now);
+        assertThat(wide.enter(member(28), now)).as("the place that is free").isInstanceOf(Admission.Answer.Enter.class);
+        assertThat(displacedBy(wide, member(29), now + 20 * SECOND)).isPresent();
     }
 
     @Test
@@ -247,7 +285,7 @@ class AdmissionTest {
         assertThat(wide.attempt(InetAddress.ofLiteral("2001:db8::2"), 0)).isFalse();
         assertThat(wide.attempt(known, 0)).isTrue();
         assertThat(displacedBy(wide, known, 0)).as("room for all").isEmpty();
-        assertThat(wide.overdue(SECOND, 0)).hasSize(4);
+        assertThat(wide.overdue(SECOND, 0, 0)).hasSize(4);
     }
 
     /** One worker, a session a second, from an address of its /64 each. */

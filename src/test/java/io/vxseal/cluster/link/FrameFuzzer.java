@@ -38,7 +38,7 @@ public final class FrameFuzzer {
             for (int i = 0; from < stream.length; i++) {
                 int size = pieces.length == 0 ? stream.length : 1 + Math.floorMod(pieces[i % pieces.length], 5_000);
                 int to = Math.min(stream.length, from + size);
-                reader.read(ByteBuffer.wrap(stream, from, to - from), (type, payload) -> seen.add(type + ":" + Arrays.toString(payload)));
+                reader.read(ByteBuffer.wrap(stream, from, to - from), (type, _, payload) -> seen.add(type + ":" + Arrays.toString(payload)));
                 from = to;
                 if (budget.reserved() > 2L * arrived + 4096) {
                     throw new IllegalStateException(budget.reserved() + " octets reserved, " + arrived + " arrived");

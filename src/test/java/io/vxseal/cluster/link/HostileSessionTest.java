@@ -7,8 +7,10 @@ import io.vxseal.cluster.refusal.Refusal;
 import io.vxseal.swarm.Role;
 import io.vxseal.swarm.SwarmIdentity;
 import io.vxseal.swarm.TestAuthority;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -80,6 +82,54 @@ class HostileSessionTest extends LinkTest {
         }
         atHub.await("closed node-3");
         assertThat(atHub.events).hasSize(3);
+    }
+
+    /** Else a worker had a hub decrypt as fast as it can. */
+    @Test
+    void frameOfUnknownTypesCountForThePace() throws Exception {
+        HubServer hub = hub();
+        try (RawClient newer = raw(3, hub)) {
+            newer.open();
+            long began = System.nanoTime();
+            byte[] unknown = RawClient.frame(77, 0, NOTHING);
+            ByteArrayOutputStream many = new ByteArrayOutputStream();
+            for (int n = 0; n < 500; n++) {
+                many.writeBytes(unknown);
+            }
+            newer.chunk(many.toByteArray());
+            newer.chunk(RawClient.frame(Frame.MESSAGE, 3, octets("old")));
+            atHub.await("received old");
+            // A worker has 256 frames at once, and 100 in a second.
+            assertThat(System.nanoTime() - began).isGreaterThan(Duration.ofSeconds(2).toNanos());
+        }
+    }
+
+    /** Its keep-alives come, and it reads nothing. */
+    @Test
+    void closesSessionsThatTakeNothing() throws Exception {
+        HubServer hub = hub();
+        try (RawClient hostile = raw(3, hub)) {
+            hostile.open();
+            Thread alive = Thread.ofVirtual().start(() -> {
+                try {
+                    while (true) {
+                        hostile.chunk(RawClient.frame(Frame.CLOCK, 8, new byte[8]));
+                        Thread.sleep(200);
+                    }
+                } catch (Exception _) {
+                    // Closed by the hub.
+                }
+            });
+            atHub.await("opened node-3");
+            Connection session = atHub.open.getFirst();
+            while (!session.hasEnded()) {
+                session.send(new byte[64 << 10]);
+                Thread.sleep(1);
+            }
+            atHub.await("closed node-3: nothing taken");
+            alive.join();
+        }
+        assertThat(refusals.count(Refusal.STALLED)).isEqualTo(1);
     }
 
     @Test

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A hub and nodes over real sockets, with certificates of their own. */
 abstract class LinkTest {
     static final LinkTimes QUICK =
-            new LinkTimes(Duration.ofSeconds(4), Duration.ofMillis(500), Duration.ofSeconds(4));
+            new LinkTimes(Duration.ofSeconds(4), Duration.ofSeconds(6), Duration.ofMillis(500), Duration.ofSeconds(4), Duration.ofSeconds(4));
     static final InetAddress HUB = address(1);
     /** There is one loopback address of IPv6, which all nodes have then. */
     static final InetAddress HUB_IPV6 = InetAddress.ofLiteral("::1");

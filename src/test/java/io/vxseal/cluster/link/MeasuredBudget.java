@@ -16,6 +16,12 @@ final class MeasuredBudget extends MemoryBudget {
     }
 
     @Override
+    void add(long octets) {
+        reserved += octets;
+        super.add(octets);
+    }
+
+    @Override
     void release(long octets) {
         reserved -= octets;
         super.release(octets);

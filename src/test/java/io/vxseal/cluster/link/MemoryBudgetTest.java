@@ -49,6 +49,24 @@ class MemoryBudgetTest {
     }
 
     @Test
+    void messagesThatWaitCountBesideIncompleteOnes() {
+        int sessions = 0;
+        for (; sessions < 100 && budget.reserved() < LIMIT; sessions++) {
+            HeldMessages held = new HeldMessages(budget);
+            while (!held.mustWait()) {
+                held.hold(100 << 10);
+            }
+        }
+        assertThat(budget.reserved()).as("held by %d sessions", sessions).isBetween(LIMIT / 2L, LIMIT + 100L * (100 << 10));
+        assertThat(budget.tryReserve(STEP, 0)).isFalse();
+        HeldMessages small = new HeldMessages(budget);
+        assertThat(small.mustWait()).as("one is always read").isFalse();
+        small.hold(STEP);
+        assertThat(small.mustWait()).isTrue();
+        assertThat(small.release(STEP)).as("goes on").isTrue();
+    }
+
+    @Test
     void callsOneThatWaitsAsSoonAsAnEighthIsFree() {
         List<Long> held = new ArrayList<>();
         while (LIMIT - budget.reserved() > LIMIT / 16) {

@@ -30,7 +30,7 @@ class OutgoingQueueTest {
         List<Integer> written = new ArrayList<>();
         FrameReader reader = new FrameReader(50_000, new MemoryBudget(BUDGET));
         for (ByteBuffer next = any.next(); next != null; next = any.next()) {
-            reader.read(next, (_, payload) -> written.add(payload.length));
+            reader.read(next, (_, _, payload) -> written.add(payload.length));
         }
         assertThat(written).isEqualTo(accepted);
         assertThat(any.isEmpty()).isTrue();
