@@ -128,7 +128,7 @@ final class Container implements AutoCloseable {
             throws KernelException {
         BalancerTable balancer = open.orElseThrow().table;
         Map<InetAddress, List<InetAddress>> before = applied.orElse(Map.of());
-        if (applied.isPresent() || !wanted.isEmpty() || mayHaveTable) {
+        if (!wanted.isEmpty() || mayHaveTable) {
             mayHaveTable = true;
             if (applied.isEmpty()) {
                 balancer.apply(BalancerChange.creation(table, wanted));

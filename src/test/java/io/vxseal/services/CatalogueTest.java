@@ -100,10 +100,7 @@ class CatalogueTest {
 
     @Test
     void serviceWithoutVipHasNone() {
-        catalogue.add(address(2), "a", 0);
-        catalogue.name(address(2), task("web", 1), 0);
-        catalogue.addresses(WEB, List.of(address(2)), 0);
-        catalogue.tasks(WEB, List.of(address(2)), 0, 0);
+        KnownNetwork.serve(catalogue, WEB, List.of(address(2)), 2);
         assertThat(catalogue.backends()).isEmpty();
         catalogue.remove(address(2), SECOND);
         catalogue.addresses(WEB, List.of(address(2)), SECOND);
@@ -135,10 +132,7 @@ class CatalogueTest {
     /** Its alias, which another service has for a name, may have its task before its own name has. */
     @Test
     void firstTaskOfServiceWithAliasIsItsOwnOnceItIsNamed() {
-        catalogue.add(address(4), "c", 0);
-        catalogue.name(address(4), task("db", 1), 0);
-        catalogue.addresses(DB, List.of(address(10)), 0);
-        catalogue.tasks(DB, List.of(address(4)), 0, 0);
+        KnownNetwork.serve(catalogue, DB, List.of(address(10)), 4);
         catalogue.add(address(2), "a", 0);
         catalogue.tasks(DB, List.of(address(2), address(4)), SECOND, SECOND);
         assertThat(schedule.due(SECOND)).contains(new Question.NameOf(address(2)));

@@ -18,6 +18,14 @@ final class KnownNetwork {
         return new Catalogue(List.of(Cidr.parse("10.0.1.0/24")), List.of(address(1)), List.of(), 0);
     }
 
+    /** Adds a service with one task, whose name resolves to these addresses. */
+    static void serve(Catalogue catalogue, ServiceName service, List<InetAddress> addresses, int task) {
+        catalogue.add(address(task), "endpoint " + task, 0);
+        catalogue.name(address(task), task(service.service(), 1), 0);
+        catalogue.addresses(service, addresses, 0);
+        catalogue.tasks(service, List.of(address(task)), 0, 0);
+    }
+
     static InetAddress address(int last) {
         return InetAddress.ofLiteral("10.0.1." + last);
     }

@@ -18,10 +18,7 @@ class QuestionScheduleTest {
 
     /** Adds a service with a VIP and a task. */
     private void webWithOneTask() {
-        catalogue.add(address(2), "a", 0);
-        catalogue.name(address(2), task("web", 1), 0);
-        catalogue.addresses(WEB, List.of(VIP), 0);
-        catalogue.tasks(WEB, List.of(address(2)), 0, 0);
+        KnownNetwork.serve(catalogue, WEB, List.of(VIP), 2);
     }
 
     @Test
