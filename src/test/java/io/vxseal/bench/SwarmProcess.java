@@ -5,6 +5,7 @@ import io.vxseal.cluster.ClusterListener;
 import io.vxseal.cluster.ClusterSettings;
 import io.vxseal.cluster.PeerChange;
 import io.vxseal.encryption.KeyRing;
+import io.vxseal.peers.Peer;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.net.InetAddress;
@@ -14,7 +15,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.BooleanSupplier;
 
@@ -37,6 +41,10 @@ final class SwarmProcess {
     private final class PlayedNode implements ClusterListener {
         private final int number;
         private final Cluster cluster;
+
+        /** By network. Counted here: to ask the cluster copies all of them, which took half a processor from a swarm that starts. */
+        private final Map<String, Set<Peer>> peers = new ConcurrentHashMap<>();
+
         private final ConcurrentLinkedQueue<String> probes = new ConcurrentLinkedQueue<>();
         private volatile KeyRing ring = KeyRing.EMPTY;
         private volatile long ringAt;
@@ -54,15 +62,21 @@ final class SwarmProcess {
         /** Returns whether it has the keys and all endpoints of others, if this many nodes have each network. */
         boolean knowsAll(int[] members) {
             return !ring.isEmpty() && layout.networks(number).stream().allMatch(network ->
-                    cluster.peers(SwarmLayout.id(network)).size() >= SwarmLayout.expected(members[network]));
+                    peers.getOrDefault(SwarmLayout.id(network), Set.of()).size() >= SwarmLayout.expected(members[network]));
         }
 
         @Override
         public void peersChanged(List<PeerChange> changes) {
             long now = System.nanoTime();
             for (PeerChange change : changes) {
-                if (change.peer().endpoint().startsWith("probe")) {
-                    probes.add(change.peer().endpoint() + " " + now);
+                Peer peer = change.peer();
+                Set<Peer> known = peers.computeIfAbsent(peer.network(), _ -> ConcurrentHashMap.newKeySet());
+                switch (change) {
+                    case PeerChange.Added _ -> known.add(peer);
+                    case PeerChange.Removed _ -> known.remove(peer);
+                }
+                if (peer.endpoint().startsWith("probe")) {
+                    probes.add(peer.endpoint() + " " + now);
                 }
             }
         }
