@@ -49,6 +49,10 @@ final class Check implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         PrintWriter out = spec.commandLine().getOut();
+        host.requireValid(spec.commandLine());
+        if (swarm && hostOnly) {
+            throw new CommandLine.ParameterException(spec.commandLine(), "--swarm and --host exclude each other: give one of them");
+        }
         if (swarm) {
             return checkSwarm(out);
         }

@@ -17,6 +17,9 @@ final class Events implements Callable<Integer> {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String DATA = "data: ";
 
+    /** As many as the plugin keeps. */
+    private static final int MOST = 1000;
+
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
 
@@ -42,8 +45,8 @@ final class Events implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        if (last < 0) {
-            throw new CommandLine.ParameterException(spec.commandLine(), "invalid --last \"%d\": want 0 or more".formatted(last));
+        if (last < 0 || last > MOST) {
+            throw new CommandLine.ParameterException(spec.commandLine(), "invalid --last \"%d\": want 0 to %d".formatted(last, MOST));
         }
         if (noFollow) {
             JsonNode events = JSON.readTree(plugin.ask("GET", "/events", "application/json"));

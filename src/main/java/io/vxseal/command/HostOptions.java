@@ -25,4 +25,16 @@ final class HostOptions {
             defaultValue = "/var/lib/docker",
             paramLabel = "FOLDER")
     Path dataRoot;
+
+    /** @throws CommandLine.ParameterException if a port is none */
+    void requireValid(CommandLine command) {
+        requirePort(command, "--vxlan-port", vxlanPort);
+        requirePort(command, "--cluster-port", clusterPort);
+    }
+
+    private static void requirePort(CommandLine command, String name, int port) {
+        if (port < 1 || port > 65535) {
+            throw new CommandLine.ParameterException(command, "invalid %s \"%d\": want 1 to 65535".formatted(name, port));
+        }
+    }
 }

@@ -1,6 +1,5 @@
 package io.vxseal.command;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
@@ -53,6 +52,8 @@ final class Support implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         Path file = output.orElseGet(() -> Path.of("vxseal-support-%s.zip".formatted(STAMP.format(Instant.now()))));
+        host.requireValid(spec.commandLine());
+        requireNew(file);
         Map<String, String> files = new LinkedHashMap<>();
         files.put("status.txt", ask("/status", "text/plain"));
         files.put("status.json", ask("/status", JSON));
@@ -66,10 +67,22 @@ final class Support implements Callable<Integer> {
         return 0;
     }
 
+    private void requireNew(Path file) {
+        String want;
+        if (Files.exists(file)) {
+            want = "it exists, name another file";
+        } else if (!Files.isDirectory(file.toAbsolutePath().resolveSibling("."))) {
+            want = "want a file in a folder that exists";
+        } else {
+            return;
+        }
+        throw new CommandLine.ParameterException(spec.commandLine(), "invalid --output \"%s\": %s".formatted(file, want));
+    }
+
     /** Returns the findings as JSON, or why there are none. */
     private String check() {
         try {
-            return new ObjectMapper().writeValueAsString(new Checks(plugin, host).run(false));
+            return Check.json(new Checks(plugin, host).run(false)) + "\n";
         } catch (IOException | RuntimeException failure) {
             return failure + "\n";
         }

@@ -110,7 +110,8 @@ class SupportTest {
         assertThat(archive).containsKeys("status.txt", "status.json", "metrics.txt", "events.json", "check.json", "versions.txt",
                 "rules.txt", "xfrm.txt", "links.txt");
         assertThat(new ObjectMapper().readTree(archive.get("status.json")).path("ring").path("keys")).hasSize(3);
-        assertThat(new ObjectMapper().readTree(archive.get("check.json")).size()).isPositive();
+        assertThat(new ObjectMapper().readTree(archive.get("check.json"))).isNotEmpty()
+                .allSatisfy(finding -> assertThat(finding.path("fit").isBoolean()).as("as check --json has it: %s", finding).isTrue());
         assertThat(new String(archive.get("metrics.txt"), StandardCharsets.UTF_8)).contains("vxseal_ring_keys 3.0");
         assertThat(new String(archive.get("links.txt"), StandardCharsets.UTF_8)).contains("# ip -d -s link", "LOOPBACK");
         assertNoSecret(archive);
@@ -127,7 +128,24 @@ class SupportTest {
     @Test
     void replacesNoExistingFile() throws Exception {
         Path file = Files.writeString(folder.resolve("mine.zip"), "mine");
-        assertThat(manager.run("support --output " + file).status()).isEqualTo(1);
+        LoneManager.Outcome outcome = manager.run("support --output " + file);
+        assertThat(outcome.status()).isEqualTo(2);
+        assertThat(outcome.err()).contains("invalid --output \"%s\": it exists, name another file".formatted(file));
         assertThat(file).hasContent("mine");
+    }
+
+    @Test
+    void namesWhatIsWrongWithArguments() {
+        assertRefused("support --output " + folder.resolve("none/x.zip"), "want a file in a folder that exists");
+        assertRefused("support --cluster-port 65536", "invalid --cluster-port \"65536\": want 1 to 65535");
+        assertRefused("check --vxlan-port 0", "invalid --vxlan-port \"0\": want 1 to 65535");
+        assertRefused("check --swarm --host", "exclude each other");
+        assertRefused("events --last 1001", "invalid --last \"1001\": want 0 to 1000");
+    }
+
+    private void assertRefused(String words, String reason) {
+        LoneManager.Outcome outcome = manager.run(words);
+        assertThat(outcome.status()).as(words).isEqualTo(2);
+        assertThat(outcome.err()).contains(reason);
     }
 }
