@@ -3,6 +3,7 @@ package io.vxseal.command;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.vxseal.journal.Journal;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
@@ -17,9 +18,6 @@ final class Events implements Callable<Integer> {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String DATA = "data: ";
 
-    /** As many as the plugin keeps. */
-    private static final int MOST = 1000;
-
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
 
@@ -31,7 +29,7 @@ final class Events implements Callable<Integer> {
 
     @CommandLine.Option(
             names = "--last",
-            description = "Begins with so many events that happened before, 1000 at most; ${DEFAULT-VALUE} by default.",
+            description = "Begins with so many events that happened before, " + Journal.CAPACITY + " at most; ${DEFAULT-VALUE} by default.",
             defaultValue = "20",
             paramLabel = "NUMBER")
     private int last;
@@ -45,8 +43,8 @@ final class Events implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        if (last < 0 || last > MOST) {
-            throw new CommandLine.ParameterException(spec.commandLine(), "invalid --last \"%d\": want 0 to %d".formatted(last, MOST));
+        if (last < 0 || last > Journal.CAPACITY) {
+            throw new CommandLine.ParameterException(spec.commandLine(), "invalid --last \"%d\": want 0 to %d".formatted(last, Journal.CAPACITY));
         }
         if (noFollow) {
             JsonNode events = JSON.readTree(plugin.ask("GET", "/events", "application/json"));

@@ -21,7 +21,7 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 public final class Journal {
     /** Events kept. */
-    static final int CAPACITY = 1000;
+    public static final int CAPACITY = 1000;
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition added = lock.newCondition();

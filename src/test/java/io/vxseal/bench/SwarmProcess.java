@@ -42,7 +42,7 @@ final class SwarmProcess {
         private final int number;
         private final Cluster cluster;
 
-        /** By network. Counted here: to ask the cluster copies all of them, which took half a processor from a swarm that starts. */
+        /** By network. Kept here to be counted: the cluster's answer is a copy of all of them. */
         private final Map<String, Set<Peer>> peers = new ConcurrentHashMap<>();
 
         private final ConcurrentLinkedQueue<String> probes = new ConcurrentLinkedQueue<>();

@@ -40,7 +40,7 @@ public record ModuleCheck(Path loaded, Path modules) implements HostProbe {
     @Override
     public List<Finding> run() throws IOException {
         if (!Files.exists(modules.resolve("modules.dep")) || !Files.exists(modules.resolve("modules.builtin"))) {
-            return List.of(Finding.untried(CHECK, "not tried: %s has no list of modules".formatted(modules),
+            return List.of(Finding.untried(CHECK, "not checked: %s has no list of modules".formatted(modules),
                     "after an update of the kernel, reboot; a kernel without modules has all that it can do: see what else is said here"));
         }
         // A kernel that can load no module has no such list.

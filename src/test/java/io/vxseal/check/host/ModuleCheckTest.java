@@ -42,7 +42,7 @@ class ModuleCheckTest {
     @Test
     void judgesNoKernelWithoutLists() throws Exception {
         assertThat(new ModuleCheck(Path.of("/proc/modules"), folder.resolve("none")).run()).singleElement()
-                .matches(finding -> finding.state() == Finding.State.UNTRIED && finding.found().startsWith("not tried"));
+                .matches(finding -> finding.state() == Finding.State.UNTRIED && finding.found().startsWith("not checked"));
     }
 
     @Test
