@@ -116,11 +116,11 @@ final class Wiring {
         PageHandler page = new PageHandler(new Recent(server::page), driver.journal());
         try {
             MetricsServer.start(address, server::scrape, page);
-            log.info("serving metrics and the page on {}", address);
+            log.info("serving metrics and the page on {}", MetricsServer.name(address));
             return Optional.of(page);
         } catch (IOException failure) {
-            log.error("cannot serve metrics on {} (VXSEAL_METRICS): {}", address, failure.getMessage());
-            driver.errors().add("metrics", "cannot listen on %s: %s".formatted(address, failure.getMessage()));
+            log.error("{}", failure.getMessage());
+            driver.errors().add("metrics", failure.getMessage());
             return Optional.empty();
         }
     }

@@ -28,6 +28,8 @@ import java.util.List;
  * @param node what the running plugin knows
  */
 public record HostCheck(Namespace host, PortHolders.Ports ports, Folders folders, Node node) {
+    private static final String OR_ANOTHER_KERNEL = "  # where one is not found: boot the distribution's full kernel";
+
     /**
      * Folders on a host.
      *
@@ -44,8 +46,8 @@ public record HostCheck(Namespace host, PortHolders.Ports ports, Folders folders
         var parts = new KernelParts(port);
         List<Finding> findings = new ArrayList<>();
         add(findings, "modules", "ls /lib/modules", () -> ModuleCheck.ofRunningKernel().run());
-        add(findings, "VXLAN", "modprobe -a vxlan bridge", parts::vxlan);
-        add(findings, "ESP", "modprobe -a xfrm_user esp4 gcm seqiv", parts::esp);
+        add(findings, "VXLAN", "modprobe -a vxlan bridge" + OR_ANOTHER_KERNEL, parts::vxlan);
+        add(findings, "ESP", "modprobe -a xfrm_user esp4 gcm seqiv" + OR_ANOTHER_KERNEL, parts::esp);
         add(findings, "foreign policies", "ip xfrm policy", new PolicyCheck(host, port, node));
         add(findings, "foreign VXLAN", "ip -d link show type vxlan", new TunnelCheck(host, port, folders.sandboxes, node));
         add(findings, "other VPNs", "ip -d link", new VpnCheck(host, port));

@@ -56,7 +56,7 @@ final class Check implements Callable<Integer> {
         if (swarm) {
             return checkSwarm(out);
         }
-        List<Finding> findings = new Checks(plugin, host).run(hostOnly);
+        List<Finding> findings = new Checks(plugin, Installation.of(System.getenv(), host, plugin.socket())).run(hostOnly);
         if (json) {
             out.println(json(findings));
         } else {

@@ -7,11 +7,9 @@ import io.vxseal.check.HostUnderlay;
 import io.vxseal.check.PathCheck;
 import io.vxseal.check.PortCheck;
 import io.vxseal.check.host.Node;
-import io.vxseal.check.host.PortHolders;
 import io.vxseal.kernel.netns.Namespace;
 import io.vxseal.swarm.ManagerAddresses;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,12 +18,7 @@ import java.util.Optional;
 /**
  * The checks of this host, and of what lies between it and the other nodes if a plugin runs here that knows them.
  */
-record Checks(RunningPlugin plugin, HostOptions options) {
-    private static final String SWARM = "swarm";
-
-    /** Where the engine mounts network namespaces, among them those of the built-in driver's networks. */
-    private static final Path SANDBOXES = Path.of("/run/docker/netns");
-
+record Checks(RunningPlugin plugin, Installation installation) {
     private static final Duration PATIENCE = Duration.ofSeconds(1);
 
     /**
@@ -37,9 +30,7 @@ record Checks(RunningPlugin plugin, HostOptions options) {
         Optional<KnownSwarm> known = known();
         List<Finding> findings = new ArrayList<>();
         try (Namespace host = Namespace.own()) {
-            findings.addAll(new HostCheck(host, new PortHolders.Ports(options.vxlanPort, options.clusterPort),
-                    new HostCheck.Folders(RunningPlugin.FOLDER, options.dataRoot.resolve(SWARM), SANDBOXES, RunningPlugin.NAMESPACES),
-                    known.map(KnownSwarm::node).orElse(Node.UNKNOWN)).run());
+            findings.addAll(new HostCheck(host, installation.ports(), installation.folders(), known.map(KnownSwarm::node).orElse(Node.UNKNOWN)).run());
         }
         if (hostOnly) {
             return findings;
@@ -49,10 +40,10 @@ record Checks(RunningPlugin plugin, HostOptions options) {
             return findings;
         }
         KnownSwarm swarm = known.get();
-        findings.addAll(swarm.findings(options.clusterPort));
-        findings.addAll(new PortCheck(options.clusterPort, PATIENCE).run(swarm.managers()));
+        findings.addAll(swarm.findings(installation.ports().cluster()));
+        findings.addAll(new PortCheck(installation.ports().cluster(), PATIENCE).run(swarm.managers()));
         try (Namespace host = Namespace.own()) {
-            findings.addAll(new PathCheck(RunningPlugin.NAMESPACES, options.vxlanPort, new HostUnderlay(host), PATIENCE).run(swarm.ways()));
+            findings.addAll(new PathCheck(installation.folders().networks(), installation.ports().vxlan(), new HostUnderlay(host), PATIENCE).run(swarm.ways()));
         }
         swarm.withoutWay().ifPresent(findings::add);
         return findings;
@@ -67,6 +58,6 @@ record Checks(RunningPlugin plugin, HostOptions options) {
             return Optional.empty();
         }
         return Optional.of(new KnownSwarm(new ObjectMapper().readTree(status),
-                new ManagerAddresses(options.dataRoot.resolve(SWARM).resolve("state.json")).read()));
+                new ManagerAddresses(installation.folders().swarm().resolve("state.json")).read()));
     }
 }

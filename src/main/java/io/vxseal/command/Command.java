@@ -1,5 +1,6 @@
 package io.vxseal.command;
 
+import io.vxseal.overlay.ProgramVersion;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.InetAddress;
@@ -10,7 +11,8 @@ import picocli.CommandLine;
         name = "vxseal",
         description = "Without a command: runs the plugin, as the engine does. With one:",
         subcommands = {Status.class, Events.class, Check.class, Rotate.class, Support.class, Explain.class},
-        synopsisSubcommandLabel = "COMMAND")
+        synopsisSubcommandLabel = "COMMAND",
+        versionProvider = Command.Version.class)
 public final class Command implements Runnable {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec;
@@ -18,6 +20,18 @@ public final class Command implements Runnable {
     @CommandLine.Option(names = "--help", usageHelp = true, description = "Prints this help.")
     @SuppressWarnings("UnusedVariable") // picocli reads the annotation
     private boolean help;
+
+    @CommandLine.Option(names = "--version", versionHelp = true, description = "Prints the program's version.")
+    @SuppressWarnings("UnusedVariable") // picocli reads the annotation
+    private boolean version;
+
+    /** The program's name and version, for picocli. */
+    static final class Version implements CommandLine.IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            return new String[] {"vxseal " + ProgramVersion.get()};
+        }
+    }
 
     @Override
     public void run() {
@@ -34,6 +48,7 @@ public final class Command implements Runnable {
                 .registerConverter(InetAddress.class, Explain::address)
                 .setOut(out)
                 .setErr(err)
+                .setParameterExceptionHandler(Command::refuse)
                 .setExecutionExceptionHandler((failure, command, _) -> {
                     if (!(failure instanceof IOException)) {
                         throw failure;
@@ -42,5 +57,18 @@ public final class Command implements Runnable {
                     return command.getCommandSpec().exitCodeOnExecutionException();
                 })
                 .execute(arguments);
+    }
+
+    /** Says what is wrong with arguments, as the docker command does: without all that would be right. */
+    private static int refuse(CommandLine.ParameterException wrong, String... arguments) {
+        CommandLine command = wrong.getCommandLine();
+        PrintWriter err = command.getErr();
+        String name = command.getCommandSpec().qualifiedName();
+        err.println("vxseal: " + (wrong instanceof CommandLine.UnmatchedArgumentException unmatched
+                        && command.getParent() == null && !unmatched.getUnmatched().getFirst().startsWith("-")
+                ? "\"%s\" is no command of vxseal".formatted(unmatched.getUnmatched().getFirst())
+                : wrong.getMessage()));
+        err.println("See: %s --help".formatted(name));
+        return command.getCommandSpec().exitCodeOnInvalidInput();
     }
 }

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -44,6 +45,8 @@ final class HostTools {
             "ip -d -s link", "ip address", "ip route show table all", "ip -6 route show table all", "ip rule", "ip neigh",
             "bridge fdb", "cat /proc/net/snmp");
 
+    private static final String LIST_PLUGINS = "docker plugin ls --no-trunc";
+
     private HostTools() {}
 
     /**
@@ -71,13 +74,18 @@ final class HostTools {
         return files;
     }
 
-    /** Returns the plugin's settings, and its lines in the engine's log. */
-    static Map<String, String> describePlugin(String id) {
+    /**
+     * Returns the plugin's settings, and the lines about it in the engine's log.
+     *
+     * @param id the engine's; if it is not known, all plugins are listed, and the lines are those of all
+     */
+    static Map<String, String> describePlugin(Optional<String> id) {
         Map<String, String> files = new LinkedHashMap<>();
-        files.put("plugin.txt", run(List.of("docker plugin inspect " + id), List.of()));
+        files.put("plugin.txt", run(id.map(each -> List.of(LIST_PLUGINS, "docker plugin inspect " + each)).orElse(List.of(LIST_PLUGINS)),
+                List.of()));
         // The newest lines first, so that those are kept if there are too many.
         files.put("log.txt", run("journalctl --no-pager --reverse -o short-iso -u docker -n 50000", List.of(),
-                line -> line.contains("plugin=" + id)));
+                line -> line.contains(id.orElse("plugin="))));
         return files;
     }
 

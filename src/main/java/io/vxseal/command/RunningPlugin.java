@@ -26,13 +26,6 @@ import picocli.CommandLine;
 
 /** Client of the plugin that runs on this host, over its socket. */
 final class RunningPlugin {
-    /** Folder of plugins' sockets. A managed plugin's socket is in a folder of its own in it. */
-    static final Path FOLDER = Path.of("/run/docker/plugins");
-
-    /** Folder in which the networks' namespaces are mounted. */
-    static final Path NAMESPACES = FOLDER.resolve("vxseal.run/netns");
-
-    private static final String NAME = "vxseal.sock";
     private static final String REMEDY = "is the plugin enabled (docker plugin ls), and is this root?";
     private static final String HTTP = "HTTP/1.1 ";
 
@@ -42,9 +35,12 @@ final class RunningPlugin {
     @CommandLine.Option(
             names = "--socket",
             description = "The plugin's socket. Without it: $VXSEAL_SOCKET, or /run/docker/plugins/vxseal.sock, or that "
-                    + "of the one plugin installed, /run/docker/plugins/*/vxseal.sock.",
+                    + "of the one plugin installed, /run/docker/plugins/*/vxseal.sock or where the engine says that it is.",
             paramLabel = "PATH")
     private Optional<Path> socket = Optional.empty();
+
+    /** Why no socket was found. */
+    private Optional<IOException> absent = Optional.empty();
 
     /**
      * Sends a request.
@@ -54,7 +50,7 @@ final class RunningPlugin {
      * @throws IOException if the plugin does not answer or refuses; the message is for the operator
      */
     String ask(String method, String path, String accept) throws IOException {
-        Path target = socket.isPresent() ? socket.get() : find(System.getenv(), FOLDER);
+        Path target = target();
         String answer = exchange(target, method, path, accept);
         int body = answer.indexOf("\r\n\r\n");
         if (!answer.startsWith(HTTP) || body < 0) {
@@ -67,14 +63,27 @@ final class RunningPlugin {
         return text;
     }
 
-    /** Returns the id of the managed plugin whose socket this is, which names the socket's folder; empty if it is none or not found. */
-    Optional<String> id() {
+    /** Returns the plugin's socket; empty if none is found. */
+    Optional<Path> socket() {
         try {
-            Path target = socket.isPresent() ? socket.get() : find(System.getenv(), FOLDER);
-            return Optional.ofNullable(target.toAbsolutePath().getParent())
-                    .map(Path::getFileName).map(Path::toString).filter(name -> name.matches("\\p{XDigit}{64}"));
+            return Optional.of(target());
         } catch (IOException absent) {
             return Optional.empty();
+        }
+    }
+
+    /** Returns the plugin's socket. It is looked for once: one that comes while a command runs would give half of the answers. */
+    private synchronized Path target() throws IOException {
+        if (absent.isPresent()) {
+            throw absent.get();
+        }
+        try {
+            Path found = socket.isPresent() ? socket.get() : find(System.getenv(), Installation.PLUGINS);
+            socket = Optional.of(found);
+            return found;
+        } catch (IOException none) {
+            absent = Optional.of(none);
+            throw none;
         }
     }
 
@@ -122,7 +131,7 @@ final class RunningPlugin {
      * @throws IOException if the plugin does not answer or refuses; the message is for the operator
      */
     void follow(String path, Consumer<String> line) throws IOException {
-        Path target = socket.isPresent() ? socket.get() : find(System.getenv(), FOLDER);
+        Path target = target();
         try (UnixSocketChannel channel = UnixSocketChannel.open(new UnixSocketAddress(target.toFile()));
                 BufferedReader answer = new BufferedReader(
                         new InputStreamReader(Channels.newInputStream(channel), StandardCharsets.UTF_8))) {
@@ -161,7 +170,7 @@ final class RunningPlugin {
         if (!configured.isEmpty()) {
             return Path.of(configured);
         }
-        Path own = folder.resolve(NAME);
+        Path own = folder.resolve(Installation.SOCKET);
         if (Files.exists(own)) {
             return own;
         }
@@ -169,16 +178,17 @@ final class RunningPlugin {
         if (Files.isReadable(folder)) {
             try (DirectoryStream<Path> plugins = Files.newDirectoryStream(folder, Files::isDirectory)) {
                 for (Path plugin : plugins) {
-                    if (Files.exists(plugin.resolve(NAME))) {
-                        managed.add(plugin.resolve(NAME));
+                    if (Files.exists(plugin.resolve(Installation.SOCKET))) {
+                        managed.add(plugin.resolve(Installation.SOCKET));
                     }
                 }
             }
         }
         return switch (managed.size()) {
             case 1 -> managed.getFirst();
-            case 0 -> throw new IOException("no socket of the plugin found: $VXSEAL_SOCKET is not set, and neither %s nor %s exists: %s"
-                    .formatted(own, folder.resolve("*").resolve(NAME), REMEDY));
+            case 0 -> Installation.socket(environment).filter(Files::exists).orElseThrow(() -> new IOException(
+                    "no socket of the plugin found: $VXSEAL_SOCKET is not set, and neither %s nor %s exists: %s"
+                            .formatted(own, folder.resolve("*").resolve(Installation.SOCKET), REMEDY)));
             default -> throw new IOException("more than one plugin has a socket on this host: choose one with --socket: %s"
                     .formatted(managed.stream().sorted().toList()));
         };

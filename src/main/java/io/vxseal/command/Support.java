@@ -25,7 +25,8 @@ import picocli.CommandLine;
         name = "support",
         description = "Writes an archive (ZIP) with what is needed to find a fault: the plugin's status, metrics, events, settings and log, "
                 + "the host's check, versions, firewall rules, IPsec states and policies without keys, links and routes. It has no keys "
-                + "and no certificates, but addresses, names of services and all firewall rules: look before you send it to anybody.")
+                + "and no certificates, but addresses, names of services and all firewall rules, and the log of all plugins if the engine does not "
+                + "say which one it is: look before you send it to anybody.")
 final class Support implements Callable<Integer> {
     private static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
     private static final String JSON = "application/json";
@@ -54,14 +55,15 @@ final class Support implements Callable<Integer> {
         Path file = output.orElseGet(() -> Path.of("vxseal-support-%s.zip".formatted(STAMP.format(Instant.now()))));
         host.requireValid(spec.commandLine());
         requireNew(file);
+        Installation installation = Installation.of(System.getenv(), host, plugin.socket());
         Map<String, String> files = new LinkedHashMap<>();
         files.put("status.txt", ask("/status", "text/plain"));
         files.put("status.json", ask("/status", JSON));
         files.put("metrics.txt", ask("/metrics", "text/plain"));
         files.put("events.json", ask("/events", JSON));
-        files.put("check.json", check());
-        files.putAll(HostTools.describe(RunningPlugin.NAMESPACES));
-        plugin.id().map(HostTools::describePlugin).ifPresent(files::putAll);
+        files.put("check.json", check(installation));
+        files.putAll(HostTools.describe(installation.folders().networks()));
+        files.putAll(HostTools.describePlugin(installation.plugin()));
         write(file, files);
         spec.commandLine().getOut().println("wrote %s: look at what is in it before you send it to anybody".formatted(file));
         return 0;
@@ -80,9 +82,9 @@ final class Support implements Callable<Integer> {
     }
 
     /** Returns the findings as JSON, or why there are none. */
-    private String check() {
+    private String check(Installation installation) {
         try {
-            return Check.json(new Checks(plugin, host).run(false)) + "\n";
+            return Check.json(new Checks(plugin, installation).run(false)) + "\n";
         } catch (IOException | RuntimeException failure) {
             return failure + "\n";
         }

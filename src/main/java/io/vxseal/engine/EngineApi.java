@@ -2,6 +2,7 @@ package io.vxseal.engine;
 
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -12,9 +13,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -35,7 +39,7 @@ import org.eclipse.jetty.util.thread.ScheduledExecutorScheduler;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Client of the engine's API on its Unix socket, for what a plugin cannot learn in another way. It only reads. Each question has a
+ * Client of the engine's API on its Unix socket, for what the plugin and its commands cannot learn in another way. It only reads. Each question has a
  * connection of its own, since the engine may be another process each time.
  *
  * <p>Paths have no version, which every engine answers with its newest one: what is read here has had the same names in all of them.
@@ -75,6 +79,15 @@ public final class EngineApi implements AutoCloseable {
     private record Node(@Nullable String id) {}
 
     private record Network(@Nullable String id, @Nullable String name) {}
+
+    private record Info(@Nullable String dockerRootDir) {}
+
+    /** @param config has a component whose name is a word of Java's */
+    private record Plugin(@Nullable String id, boolean enabled, @Nullable JsonNode config, @Nullable PluginSettings settings) {}
+
+    private record PluginSettings(@Nullable List<String> env, @Nullable List<PluginMount> mounts) {}
+
+    private record PluginMount(@Nullable String name, @Nullable String source) {}
 
     private record Refusal(@Nullable String message) {}
 
@@ -166,6 +179,37 @@ public final class EngineApi implements AutoCloseable {
             names.put(known(known(network).id()), known(network.name()));
         }
         return names;
+    }
+
+    /** Returns the plugins that are installed on this host, enabled or not. */
+    public List<InstalledPlugin> plugins() throws IOException {
+        List<InstalledPlugin> plugins = new ArrayList<>();
+        Plugin[] answer = ask(request("/plugins"), Plugin[].class, patience);
+        for (Plugin plugin : answer) {
+            plugins.add(new InstalledPlugin(
+                    known(known(plugin).id()),
+                    plugin.enabled(),
+                    known(plugin.config()).path("Interface").path("Socket").asText(),
+                    settings(known(plugin.settings()))));
+        }
+        return plugins;
+    }
+
+    private static Map<String, String> settings(PluginSettings values) throws IOException {
+        Map<String, String> settings = new HashMap<>();
+        for (String variable : Objects.requireNonNullElse(values.env(), List.<String>of())) {
+            String[] words = known(variable).split("=", 2);
+            settings.put(words[0], words.length == 2 ? words[1] : "");
+        }
+        for (PluginMount mount : Objects.requireNonNullElse(values.mounts(), List.<PluginMount>of())) {
+            settings.put(known(known(mount).name()) + ".source", Objects.requireNonNullElse(mount.source(), ""));
+        }
+        return settings;
+    }
+
+    /** Returns the engine's data root, {@code /var/lib/docker} unless the operator moved it. */
+    public Path dataRoot() throws IOException {
+        return Path.of(known(ask(request("/info"), Info.class, patience).dockerRootDir()));
     }
 
     private Request request(String path) {

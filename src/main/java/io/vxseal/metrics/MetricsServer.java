@@ -64,7 +64,7 @@ public final class MetricsServer implements AutoCloseable {
      *
      * @param scrape returns the metrics as text
      * @param others answer what is not about metrics
-     * @throws IOException if the address is taken or not this host's
+     * @throws IOException if the address is taken or not this host's; the message is for the operator
      */
     public static MetricsServer start(InetSocketAddress address, Callable<byte[]> scrape, Handler... others) throws IOException {
         MetricsServer metrics = new MetricsServer(address, scrape, others);
@@ -72,9 +72,18 @@ public final class MetricsServer implements AutoCloseable {
             metrics.server.start();
         } catch (Exception failure) {
             LifeCycle.stop(metrics.server);
-            throw failure instanceof IOException listening ? listening : new IOException(failure.getMessage(), failure);
+            // Jetty's own message is without the reason, which its cause has.
+            Throwable reason = failure instanceof IOException && failure.getCause() != null ? failure.getCause() : failure;
+            throw new IOException("cannot serve metrics on %s (VXSEAL_METRICS): %s: see ss -tlpn sport = :%d and ip address, and set another one"
+                    .formatted(name(address), reason.getMessage(), address.getPort()), failure);
         }
         return metrics;
+    }
+
+    /** Returns an address and port as VXSEAL_METRICS has them. */
+    public static String name(InetSocketAddress address) {
+        String host = address.getAddress().getHostAddress();
+        return "%s:%d".formatted(host.contains(":") ? "[%s]".formatted(host) : host, address.getPort());
     }
 
     /** Returns the port that it listens on. */

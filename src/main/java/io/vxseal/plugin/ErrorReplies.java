@@ -9,12 +9,16 @@ import io.javalin.http.MethodNotAllowedResponse;
 import io.javalin.http.NotFoundResponse;
 import io.vxseal.overlay.Driver;
 import io.vxseal.overlay.DriverException;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Replies to requests that fail, in Docker's form. */
 record ErrorReplies(Pending<Driver> driver) {
     private static final Logger log = LoggerFactory.getLogger(ErrorReplies.class);
+
+    /** Paths of the protocol by which engines call plugins. */
+    private static final Pattern ENGINES = Pattern.compile("/(Plugin|NetworkDriver)\\.");
 
     /** Sets the reply to each kind of failure. */
     void configure(JavalinConfig config) {
@@ -36,9 +40,14 @@ record ErrorReplies(Pending<Driver> driver) {
         config.routes.exception(Exception.class, (failure, context) -> failUnexpectedly(context, failure));
     }
 
+    /** Refuses a request. Of an engine's the operator learns by the log and status; of their own by the answer. */
     private void refuse(Context context, HttpStatus status, String why) {
-        log.warn("{}: {}", context.path(), why);
-        recordError(context, why);
+        if (ENGINES.matcher(context.path()).lookingAt()) {
+            log.warn("{}: {}", context.path(), why);
+            recordError(context, why);
+        } else {
+            log.debug("{}: {}", context.path(), why);
+        }
         fail(context, status, why);
     }
 

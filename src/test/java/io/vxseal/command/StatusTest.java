@@ -98,24 +98,37 @@ class StatusTest {
 
     @Test
     void findsSocketOfOperatorOrEngine() throws IOException {
+        Map<String, String> noEngine = Map.of("DOCKER_HOST", "unix://" + folder.resolve("no-engine.sock"));
         Path plugins = Files.createDirectory(folder.resolve("plugins"));
-        assertThatThrownBy(() -> RunningPlugin.find(Map.of(), plugins))
+        assertThatThrownBy(() -> RunningPlugin.find(noEngine, plugins))
                 .hasMessageContaining("VXSEAL_SOCKET")
                 .hasMessageContaining(plugins.resolve("vxseal.sock").toString())
                 .hasMessageContaining("docker plugin ls");
-        assertThatThrownBy(() -> RunningPlugin.find(Map.of(), folder.resolve("none"))).hasMessageContaining("none");
+        assertThatThrownBy(() -> RunningPlugin.find(noEngine, folder.resolve("none"))).hasMessageContaining("none");
 
         Files.createFile(Files.createDirectory(plugins.resolve("other")).resolve("other.sock"));
         Path managed = Files.createFile(Files.createDirectory(plugins.resolve("5f0c")).resolve("vxseal.sock"));
-        assertThat(RunningPlugin.find(Map.of(), plugins)).isEqualTo(managed);
+        assertThat(RunningPlugin.find(noEngine, plugins)).isEqualTo(managed);
         Path second = Files.createFile(Files.createDirectory(plugins.resolve("a1b2")).resolve("vxseal.sock"));
-        assertThatThrownBy(() -> RunningPlugin.find(Map.of(), plugins))
+        assertThatThrownBy(() -> RunningPlugin.find(noEngine, plugins))
                 .hasMessageContaining("--socket")
                 .hasMessageContaining(managed.toString())
                 .hasMessageContaining(second.toString());
 
         Path own = Files.createFile(plugins.resolve("vxseal.sock"));
-        assertThat(RunningPlugin.find(Map.of(), plugins)).isEqualTo(own);
+        assertThat(RunningPlugin.find(noEngine, plugins)).isEqualTo(own);
         assertThat(RunningPlugin.find(Map.of("VXSEAL_SOCKET", "/elsewhere"), plugins)).isEqualTo(Path.of("/elsewhere"));
+    }
+
+    @Test
+    void printsItsVersionAndHowToAskForHelp() {
+        assertThat(run("--version")).isZero();
+        assertThat(out.toString()).startsWith("vxseal ").hasLineCount(1);
+        assertThat(run("statsu")).isEqualTo(2);
+        assertThat(err).hasToString("vxseal: \"statsu\" is no command of vxseal%nSee: vxseal --help%n".formatted());
+        assertThat(run("--verison")).isEqualTo(2);
+        assertThat(err.toString()).contains("'--verison'").doesNotContain("no command").hasLineCount(2);
+        assertThat(run("status --jsom")).isEqualTo(2);
+        assertThat(err.toString()).contains("--jsom").endsWith("See: vxseal status --help%n".formatted()).hasLineCount(2);
     }
 }

@@ -108,7 +108,7 @@ class SupportTest {
     void containsStateOfPluginAndHostAndNoSecret() throws Exception {
         Map<String, byte[]> archive = archive();
         assertThat(archive).containsKeys("status.txt", "status.json", "metrics.txt", "events.json", "check.json", "versions.txt",
-                "rules.txt", "xfrm.txt", "links.txt");
+                "rules.txt", "xfrm.txt", "links.txt", "plugin.txt", "log.txt");
         assertThat(new ObjectMapper().readTree(archive.get("status.json")).path("ring").path("keys")).hasSize(3);
         assertThat(new ObjectMapper().readTree(archive.get("check.json"))).isNotEmpty()
                 .allSatisfy(finding -> assertThat(finding.path("fit").isBoolean()).as("as check --json has it: %s", finding).isTrue());
@@ -123,6 +123,8 @@ class SupportTest {
         Map<String, byte[]> archive = archive();
         assertThat(new String(archive.get("status.txt"), StandardCharsets.UTF_8)).contains("cannot ask the plugin");
         assertThat(archive).containsKey("links.txt");
+        assertThat(new String(archive.get("plugin.txt"), StandardCharsets.UTF_8)).startsWith("# docker plugin ls --no-trunc\n");
+        assertThat(new String(archive.get("log.txt"), StandardCharsets.UTF_8)).startsWith("# journalctl ");
     }
 
     @Test
@@ -139,6 +141,7 @@ class SupportTest {
         assertRefused("support --output " + folder.resolve("none/x.zip"), "want a file in a folder that exists");
         assertRefused("support --cluster-port 65536", "invalid --cluster-port \"65536\": want 1 to 65535");
         assertRefused("check --vxlan-port 0", "invalid --vxlan-port \"0\": want 1 to 65535");
+        assertRefused("check --data-root /none", "invalid --data-root \"/none\": there is no such folder");
         assertRefused("check --swarm --host", "exclude each other");
         assertRefused("events --last 1001", "invalid --last \"1001\": want 0 to 1000");
     }

@@ -60,7 +60,7 @@ public final class TestEngine implements AutoCloseable {
     }
 
     /** Returns paths and queries of all requests so far. */
-    List<String> asked() {
+    public List<String> asked() {
         return asked;
     }
 

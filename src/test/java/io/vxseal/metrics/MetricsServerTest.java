@@ -93,7 +93,8 @@ class MetricsServerTest {
         try (ServerSocket taken = new ServerSocket(0)) {
             assertThatThrownBy(() -> MetricsServer.start(new InetSocketAddress(InetAddress.getLoopbackAddress(), taken.getLocalPort()), () -> TEXT))
                     .isInstanceOf(IOException.class)
-                    .hasMessageContaining("Failed to bind");
+                    .hasMessage("cannot serve metrics on 127.0.0.1:%1$d (VXSEAL_METRICS): Address already in use: "
+                            + "see ss -tlpn sport = :%1$d and ip address, and set another one", taken.getLocalPort());
         }
     }
 }

@@ -3,6 +3,7 @@ package io.vxseal.check.host;
 import io.vxseal.check.Finding;
 import io.vxseal.kernel.libc.KernelClock;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
@@ -20,11 +21,19 @@ public record ClockCheck(Path swarm) implements HostProbe {
 
     @Override
     public List<Finding> run() throws IOException {
-        return List.of(judge(NodeCertificate.read(swarm).map(NodeCertificate::certificate), Instant.now(), KernelClock.isSynchronised()));
+        Optional<X509Certificate> certificate = NodeCertificate.read(swarm).map(NodeCertificate::certificate);
+        return List.of(judge(certificate, absence(), Instant.now(), KernelClock.isSynchronised()));
+    }
+
+    /** Returns why there is no certificate: an engine has the folder from its first start on, and the certificate in a swarm. */
+    private String absence() {
+        return Files.isDirectory(swarm)
+                ? "this engine is in no swarm"
+                : "there is no folder %s, so no engine has run here or its data root is elsewhere (--data-root)".formatted(swarm);
     }
 
     /** Judges a clock. One that nobody keeps in step is no failure: it may be right, and not every such program tells the kernel. */
-    static Finding judge(Optional<X509Certificate> certificate, Instant now, boolean synchronised) {
+    static Finding judge(Optional<X509Certificate> certificate, String absence, Instant now, boolean synchronised) {
         if (certificate.isPresent()) {
             Instant from = certificate.get().getNotBefore().toInstant();
             Instant to = certificate.get().getNotAfter().toInstant();
@@ -37,7 +46,7 @@ public record ClockCheck(Path swarm) implements HostProbe {
         }
         String validity = certificate.isPresent()
                 ? "within the validity of this node's certificate"
-                : "not compared with a certificate: this engine is in no swarm";
+                : "not compared with a certificate: " + absence;
         return synchronised
                 ? Finding.fit(CHECK, validity + ", and synchronised by what the kernel knows")
                 : Finding.warning(CHECK, validity + ", but the kernel knows of no program that synchronises it: once it is too far off, "

@@ -26,8 +26,8 @@ import java.util.Optional;
 public record PortHolders(Namespace host, Ports ports, List<Path> namespaces, Path swarm, Node node) implements HostProbe {
     private static final String CHECK = "ports";
 
-    /** Where the plugin's runtime is in its image. */
-    private static final String PLUGINS_PROGRAMS = "/usr/lib/vxseal/";
+    /** The plugin's runtime, in its image or where the program was built. On the host the image's own loader runs it. */
+    private static final String PLUGINS_RUNTIME = "/vxseal/runtime/bin/java";
 
     /**
      * The plugin's ports.
@@ -87,7 +87,7 @@ public record PortHolders(Namespace host, Ports ports, List<Path> namespaces, Pa
                 continue;
             }
             Optional<SocketHolder> holder = SocketHolder.of(socket);
-            if (holder.filter(process -> process.program().contains(PLUGINS_PROGRAMS)).isEmpty()) {
+            if (holder.filter(process -> process.command().contains(PLUGINS_RUNTIME)).isEmpty()) {
                 String found = "TCP port %d, the cluster's, is in use by %s".formatted(ports.cluster,
                         holder.map(SocketHolder::toString).orElse("a process that is not seen from here"));
                 String remedy = "end it (ss -tlpn sport = :%d), or choose another port on all nodes: docker plugin set vxseal VXSEAL_CLUSTER_PORT=4787"

@@ -79,6 +79,6 @@ public record NodeReport(
         if (text == null) {
             return "";
         }
-        return text.length() <= most ? text : text.substring(0, most);
+        return text.length() <= most ? text : text.substring(0, most - 1) + "…";
     }
 }

@@ -1,6 +1,7 @@
 package io.vxseal.kernel.netns;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,9 +11,9 @@ import java.util.Optional;
  * A process that has a socket open.
  *
  * @param name of the process, as {@code comm} in {@code proc(5)}
- * @param program its executable; empty if that cannot be read
+ * @param command its command line, with blanks between the words
  */
-public record SocketHolder(long pid, String name, String program) {
+public record SocketHolder(long pid, String name, String command) {
     /** Returns the first process that has the socket; empty if none is found, as in another namespace of processes. */
     public static Optional<SocketHolder> of(BoundSocket socket) {
         String wanted = "socket:[%d]".formatted(socket.inode());
@@ -20,7 +21,7 @@ public record SocketHolder(long pid, String name, String program) {
             for (Path process : processes) {
                 if (has(process, wanted)) {
                     return Optional.of(new SocketHolder(Long.parseLong(process.getFileName().toString()),
-                            Files.readString(process.resolve("comm")).strip(), link(process.resolve("exe"))));
+                            Files.readString(process.resolve("comm")).strip(), Files.readString(process.resolve("cmdline"), StandardCharsets.ISO_8859_1).replace('\0', ' ').strip()));
                 }
             }
         } catch (IOException ended) {

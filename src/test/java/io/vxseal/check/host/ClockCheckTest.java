@@ -28,8 +28,8 @@ class ClockCheckTest {
 
     @Test
     void warnsOfClockThatNobodySynchronises() {
-        assertThat(ClockCheck.judge(Optional.empty(), Instant.EPOCH, true)).matches(Finding::fit).matches(finding -> !finding.warns());
-        assertThat(ClockCheck.judge(Optional.empty(), Instant.EPOCH, false)).matches(Finding::warns)
+        assertThat(ClockCheck.judge(Optional.empty(), "no swarm", Instant.EPOCH, true)).matches(Finding::fit).matches(finding -> !finding.warns());
+        assertThat(ClockCheck.judge(Optional.empty(), "no swarm", Instant.EPOCH, false)).matches(Finding::warns)
                 .extracting(Finding::remedy).isEqualTo("timedatectl set-ntp true");
     }
 }

@@ -16,6 +16,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -123,15 +124,18 @@ class PortHoldersTest {
         }
     }
 
-    @Test
-    void knowsThePluginsOwnProcess() throws Exception {
-        Path program = folder.resolve("usr/lib/vxseal/runtime/bin/nc");
+    /** On the host the image's program is run by the image's own loader, which is the process's executable then. */
+    @ParameterizedTest
+    @ValueSource(strings = {"", "/lib64/ld-linux-x86-64.so.2"})
+    void knowsThePluginsOwnProcess(String loader) throws Exception {
+        Path program = folder.resolve("target/vxseal/runtime/bin/java");
         Files.createDirectories(program.getParent());
         Path python = Path.of(host.run(List.of("python3", "-c", "import os; print(os.path.realpath('/proc/self/exe'))")).strip());
         Files.copy(python, program, StandardCopyOption.COPY_ATTRIBUTES);
-        Process plugin = host.namespace.start(new ProcessBuilder(program.toString(), "-S", "-c",
+        List<String> words = Stream.of(loader, program.toString(), "-S", "-c",
                 "import socket\ns=socket.socket(); s.bind(('0.0.0.0', 4788)); s.listen(); print('listens', flush=True); s.accept()")
-                .redirectErrorStream(true));
+                .filter(word -> !word.isEmpty()).toList();
+        Process plugin = host.namespace.start(new ProcessBuilder(words).redirectErrorStream(true));
         try (var reader = plugin.inputReader()) {
             assertThat(reader.readLine()).isEqualTo("listens");
             assertThat(run(KNOWN)).singleElement().matches(Finding::fit);

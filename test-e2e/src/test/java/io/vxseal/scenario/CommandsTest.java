@@ -106,4 +106,23 @@ class CommandsTest {
                     .as("what the search finds if there is one").isEqualTo("1");
         });
     }
+
+    /** The one that support is asked for. What the engine knows of it is in the archive, though it has no socket. */
+    @Test
+    @Order(5)
+    void supportArchiveHasSettingsOfPluginThatDoesNotStart() {
+        Product.disableByForce(worker);
+        Product.set(worker, "VXSEAL_KEY_ROTATION", "often");
+        Product.set(worker, "VXSEAL_VXLAN_PORT", "4800");
+        try {
+            worker.run("rm -f /run/support.zip; vxseal support --output /run/support.zip", COMMAND).require();
+            assertThat(worker.sh("busybox unzip -p /run/support.zip status.txt")).contains("no socket of the plugin found");
+            assertThat(worker.sh("busybox unzip -p /run/support.zip plugin.txt")).contains("VXSEAL_KEY_ROTATION=often");
+            assertThat(worker.sh("busybox unzip -p /run/support.zip check.json")).contains("UDP port 4800 or TCP port 4788");
+        } finally {
+            Product.set(worker, "VXSEAL_KEY_ROTATION", "12h");
+            Product.set(worker, "VXSEAL_VXLAN_PORT", "4789");
+            Product.enable(worker);
+        }
+    }
 }
