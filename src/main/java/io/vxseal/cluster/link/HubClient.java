@@ -8,11 +8,13 @@ import io.vxseal.swarm.SwarmIdentity;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.security.cert.Certificate;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import javax.net.ssl.SSLSession;
 import org.eclipse.jetty.client.AsyncRequestContent;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.Request;
@@ -23,10 +25,12 @@ import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.util.component.LifeCycle;
+import org.jspecify.annotations.Nullable;
 
 /** Node's side of sessions: dials hubs, one session with each. Dialling again is the caller's business. */
 public final class HubClient implements AutoCloseable {
     private static final Duration CONNECT = Duration.ofSeconds(3);
+    private static final String RENEWED = "this node's certificate changed";
     private static final long MAX_INCOMING = 8 << 20;
     private static final long MAX_OUTGOING = 8 << 20;
 
@@ -113,7 +117,7 @@ public final class HubClient implements AutoCloseable {
         verifier.identity(changed);
         tls.reload(changed);
         if (renewed) {
-            sessions.closeAll("this node's certificate changed");
+            sessions.closeAll(RENEWED);
         } else {
             sessions.recheck();
         }
@@ -177,17 +181,26 @@ public final class HubClient implements AutoCloseable {
                 return;
             }
             try {
-                PeerVerifier.Peer peer =
-                        verifier.verify(response.getRequest().getConnection().getSslSessionData().sslSession());
+                SSLSession handshake = response.getRequest().getConnection().getSslSessionData().sslSession();
+                PeerVerifier.Peer peer = verifier.verify(handshake);
                 Session session = new Session(peer,
                         new Session.Exchange(source, body, () -> cut("the session ended")),
                         context, Session.Pace.UNLIMITED);
                 sessions.start(session);
+                // A change closes the sessions that there are, and this one may have been on its way.
+                if (!isOwn(handshake.getLocalCertificates())) {
+                    session.close(RENEWED);
+                }
                 opened.complete(session);
             } catch (RefusedException refused) {
                 refusals.refused(refused, hub.getAddress().getHostAddress());
                 fail(refused.reason().text() + ": " + refused.getMessage());
             }
+        }
+
+        /** Returns whether the hub was shown the certificate that this node has now. */
+        private boolean isOwn(Certificate @Nullable [] shown) {
+            return shown != null && shown.length > 0 && shown[0].equals(identity.chain().getFirst());
         }
 
         private void fail(String why) {

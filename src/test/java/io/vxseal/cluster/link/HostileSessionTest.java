@@ -10,17 +10,26 @@ import io.vxseal.swarm.TestAuthority;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** Peers that hold a valid worker certificate, or held one when their session began. */
 class HostileSessionTest extends LinkTest {
+    /** Type of a TLS record, application_data, which the handshake's encrypted records have too. */
+    private static final byte ENCRYPTED = 23;
+
     private static final byte[] NOTHING = new byte[0];
 
     @Test
@@ -368,6 +377,51 @@ class HostileSessionTest extends LinkTest {
         node.heard().await("closed hub: this node's certificate changed");
         dial(node, hub);
         atHub.await("a manager", () -> atHub.open.size() == 1 && atHub.open.getFirst().peer().role() == Role.MANAGER);
+    }
+
+    /** Else the node would keep the role that it had before, with this hub. */
+    @Test
+    void closesSessionThatWasBegunWithTheCertificateFromBefore() throws Exception {
+        HubServer hub = hub();
+        Node node = node(3, Role.WORKER);
+        InetAddress loopback = InetAddress.getLoopbackAddress();
+        try (ServerSocket between = new ServerSocket(0, 1, loopback)) {
+            CompletableFuture<Connection> dialled = node.client().dial(new InetSocketAddress(loopback, between.getLocalPort()));
+            try (Socket client = between.accept(); Socket server = new Socket(loopback, hub.port())) {
+                Thread.ofVirtual().start(() -> forward(server, client));
+                // The first encrypted record of the client has its certificate, which the hub is to see late.
+                byte[] record = record(client);
+                while (record[0] != ENCRYPTED) {
+                    server.getOutputStream().write(record);
+                    record = record(client);
+                }
+                node.client().identityChanged(authority().node("node-3", Role.MANAGER));
+                server.getOutputStream().write(record);
+                Thread.ofVirtual().start(() -> forward(client, server));
+                node.heard().await("closed hub: this node's certificate changed");
+                assertThat(dialled).succeedsWithin(Duration.ofSeconds(20));
+                assertThat(atHub.roles).containsExactly(Role.WORKER);
+            }
+        }
+        dial(node, hub);
+        atHub.await("a manager", () -> atHub.open.size() == 1 && atHub.open.getFirst().peer().role() == Role.MANAGER);
+    }
+
+    /** Reads a record of TLS as it is: its type, two octets of the version, two of the length, and so many (RFC 8446, section 5.1). */
+    private static byte[] record(Socket from) throws IOException {
+        byte[] header = from.getInputStream().readNBytes(5);
+        int length = (header[3] & 0xff) << 8 | header[4] & 0xff;
+        byte[] record = Arrays.copyOf(header, 5 + length);
+        assertThat(from.getInputStream().readNBytes(record, 5, length)).isEqualTo(length);
+        return record;
+    }
+
+    private static void forward(Socket from, Socket to) {
+        try {
+            from.getInputStream().transferTo(to.getOutputStream());
+        } catch (IOException _) {
+            // One of the two has closed.
+        }
     }
 
     @Test

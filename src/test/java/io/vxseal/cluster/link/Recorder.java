@@ -2,6 +2,7 @@ package io.vxseal.cluster.link;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.swarm.Role;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -12,10 +13,13 @@ import java.util.function.BooleanSupplier;
 class Recorder implements ConnectionListener {
     final List<Connection> open = new CopyOnWriteArrayList<>();
     final List<String> events = new CopyOnWriteArrayList<>();
+    /** Of all that were opened, in order. */
+    final List<Role> roles = new CopyOnWriteArrayList<>();
 
     @Override
     public void opened(Connection connection) {
         open.add(connection);
+        roles.add(connection.peer().role());
         events.add("opened " + connection.peer().node());
     }
 
