@@ -29,6 +29,9 @@ record Checks(RunningPlugin plugin, Installation installation) {
     List<Finding> run(boolean hostOnly) throws IOException {
         Optional<KnownSwarm> known = known();
         List<Finding> findings = new ArrayList<>();
+        installation.silence().ifPresent(why -> findings.add(Finding.untried("engine",
+                "the engine does not say how the plugin is set (%s), so ports and folders that are not named are the usual ones".formatted(why),
+                "systemctl status docker")));
         try (Namespace host = Namespace.own()) {
             findings.addAll(new HostCheck(host, installation.ports(), installation.folders(), known.map(KnownSwarm::node).orElse(Node.UNKNOWN)).run());
         }

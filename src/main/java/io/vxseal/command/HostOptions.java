@@ -31,7 +31,7 @@ final class HostOptions {
         requirePort(command, "--cluster-port", clusterPort);
         dataRoot.filter(folder -> !Files.isDirectory(folder)).ifPresent(folder -> {
             throw new CommandLine.ParameterException(command,
-                    "invalid --data-root \"%s\": there is no such folder: want what docker info calls Docker Root Dir".formatted(folder));
+                    "invalid --data-root \"%s\": no folder is seen there: want what docker info calls Docker Root Dir".formatted(folder));
         });
     }
 

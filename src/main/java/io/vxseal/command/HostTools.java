@@ -85,8 +85,13 @@ final class HostTools {
                 List.of()));
         // The newest lines first, so that those are kept if there are too many.
         files.put("log.txt", run("journalctl --no-pager --reverse -o short-iso -u docker -n 50000", List.of(),
-                line -> line.contains(id.orElse("plugin="))));
+                line -> isAbout(id, line)));
         return files;
+    }
+
+    /** Returns whether a line of the engine's log is about the plugin, by its id, or if that is not known about any plugin. */
+    static boolean isAbout(Optional<String> id, String line) {
+        return line.contains(id.orElse("plugin="));
     }
 
     static String withoutKeys(String text) {
@@ -105,6 +110,8 @@ final class HostTools {
         try {
             ProcessBuilder builder = new ProcessBuilder(words).redirectErrorStream(true);
             builder.environment().put("LC_ALL", "C");
+            // This host's engine, whatever context the docker command is set to.
+            builder.environment().put("DOCKER_HOST", "unix://" + Installation.engineSocket(System.getenv()));
             process = builder.start();
             process.getOutputStream().close();
         } catch (IOException missing) {

@@ -25,7 +25,7 @@ import picocli.CommandLine;
         name = "support",
         description = "Writes an archive (ZIP) with what is needed to find a fault: the plugin's status, metrics, events, settings and log, "
                 + "the host's check, versions, firewall rules, IPsec states and policies without keys, links and routes. It has no keys "
-                + "and no certificates, but addresses, names of services and all firewall rules, and the log of all plugins if the engine does not "
+                + "and no certificates of the plugin's, but addresses, names of services and all firewall rules, and the log of all plugins if the engine does not "
                 + "say which one it is: look before you send it to anybody.")
 final class Support implements Callable<Integer> {
     private static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);

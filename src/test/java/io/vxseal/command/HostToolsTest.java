@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,6 +40,16 @@ class HostToolsTest {
         assertThat(HostTools.lines(new ByteArrayInputStream(output), _ -> true, 1000)).hasSizeLessThan(1010).endsWith("(cut)\n");
         byte[] endless = "w".repeat(1 << 20).getBytes(StandardCharsets.UTF_8);
         assertThat(HostTools.lines(new ByteArrayInputStream(endless), _ -> true, 1 << 20)).hasSizeLessThan(1 << 17);
+    }
+
+    @Test
+    void keepsLinesOfThePluginOfTheEnginesLog() {
+        String own = "level=info msg=\"vxseal 0.1.0 is up\" plugin=5f0c";
+        String engines = "level=warning msg=\"plugin 5f0c exited\"";
+        String others = "level=info msg=hello plugin=a1b2";
+        assertThat(Stream.of(own, engines, others, "level=info").filter(line -> HostTools.isAbout(Optional.of("5f0c"), line)))
+                .containsExactly(own, engines);
+        assertThat(Stream.of(own, others, "level=info").filter(line -> HostTools.isAbout(Optional.empty(), line))).containsExactly(own, others);
     }
 
     @Test

@@ -15,6 +15,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Where commands look for what the plugin and the engine have on a host, by what its engine says. A real one is asked in guests. */
 class InstallationTest {
@@ -67,7 +69,8 @@ class InstallationTest {
                 new HostCheck.Folders(Path.of("/run/moved"), Path.of("/data/swarm"), Path.of("/exec/netns"),
                         Path.of("/run/moved/vxseal.run/netns")),
                 new PortHolders.Ports(4800, 4787),
-                Optional.of(ID)));
+                Optional.of(ID),
+                Optional.empty()));
     }
 
     @Test
@@ -104,10 +107,13 @@ class InstallationTest {
     }
 
     /** With such a setting the plugin does not start, and the other checks are to say what they can. */
-    @Test
-    void takesThePortByDefaultIfTheOneThatIsSetIsNone() {
-        installed(plugin(ID, false, "vxseal.sock", "/run/docker/plugins", "70000"));
-        assertThat(find(new HostOptions(), Optional.empty()).ports().vxlan()).isEqualTo(4789);
+    @ParameterizedTest
+    @ValueSource(strings = {"70000", "0", "", "often", "-1"})
+    void takesThePortByDefaultIfTheOneThatIsSetIsNone(String set) {
+        installed(plugin(ID, false, "vxseal.sock", "/run/docker/plugins", set));
+        Installation installation = find(new HostOptions(), Optional.empty());
+        assertThat(installation.plugin()).contains(ID);
+        assertThat(installation.ports()).isEqualTo(new PortHolders.Ports(4789, 4787));
     }
 
     /** A manager without the others takes long for what it says of its swarm, and so of itself. */
@@ -137,7 +143,26 @@ class InstallationTest {
                 new HostCheck.Folders(Path.of("/run/docker/plugins"), Path.of("/var/lib/docker/swarm"), Path.of("/run/docker/netns"),
                         Path.of("/run/docker/plugins/vxseal.run/netns")),
                 new PortHolders.Ports(4789, 4788),
-                Optional.of(ID)));
+                Optional.of(ID),
+                Optional.empty()));
+    }
+
+    @Test
+    void knowsWhyTheEngineSaysNothing() {
+        engine.answer("/plugins", 500, "{\"message\":\"it is ill\"}");
+        Installation installation = find(new HostOptions(), Optional.empty());
+        assertThat(installation.silence()).hasValue(folder.resolve("engine.sock") + ": it answers 500: it is ill");
+        assertThat(installation.folders().swarm()).as("what it says all the same").isEqualTo(Path.of("/data/swarm"));
+    }
+
+    @Test
+    void knowsPluginByItsSocketHoweverThatIsNamed() throws Exception {
+        installed(plugin(ID, false, "vxseal.sock", "/run/one", "4800"));
+        Path socket = Files.createFile(Files.createDirectories(folder.resolve(ID)).resolve("vxseal.sock"));
+        Path link = Files.createSymbolicLink(folder.resolve("link.sock"), socket);
+        for (Path named : List.of(socket, link, socket.getParent().resolve("./vxseal.sock"))) {
+            assertThat(Installation.of(environment, new HostOptions(), Optional.of(named)).ports().vxlan()).as(named.toString()).isEqualTo(4800);
+        }
     }
 
     @Test

@@ -123,11 +123,13 @@ class StatusTest {
     @Test
     void printsItsVersionAndHowToAskForHelp() {
         assertThat(run("--version")).isZero();
-        assertThat(out.toString()).startsWith("vxseal ").hasLineCount(1);
+        assertThat(out.toString()).matches("vxseal \\S.*\\R");
         assertThat(run("statsu")).isEqualTo(2);
         assertThat(err).hasToString("vxseal: \"statsu\" is no command of vxseal%nSee: vxseal --help%n".formatted());
         assertThat(run("--verison")).isEqualTo(2);
         assertThat(err.toString()).contains("'--verison'").doesNotContain("no command").hasLineCount(2);
+        assertThat(run("status foo")).isEqualTo(2);
+        assertThat(err.toString()).contains("'foo'").doesNotContain("no command").endsWith("See: vxseal status --help%n".formatted());
         assertThat(run("status --jsom")).isEqualTo(2);
         assertThat(err.toString()).contains("--jsom").endsWith("See: vxseal status --help%n".formatted()).hasLineCount(2);
     }

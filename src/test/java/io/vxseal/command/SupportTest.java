@@ -141,7 +141,7 @@ class SupportTest {
         assertRefused("support --output " + folder.resolve("none/x.zip"), "want a file in a folder that exists");
         assertRefused("support --cluster-port 65536", "invalid --cluster-port \"65536\": want 1 to 65535");
         assertRefused("check --vxlan-port 0", "invalid --vxlan-port \"0\": want 1 to 65535");
-        assertRefused("check --data-root /none", "invalid --data-root \"/none\": there is no such folder");
+        assertRefused("check --data-root /none", "invalid --data-root \"/none\": no folder is seen there");
         assertRefused("check --swarm --host", "exclude each other");
         assertRefused("events --last 1001", "invalid --last \"1001\": want 0 to 1000");
     }

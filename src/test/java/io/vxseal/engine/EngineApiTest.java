@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
@@ -71,6 +72,25 @@ class EngineApiTest {
             assertThat(api.networkNames(LONG)).isEqualTo(Map.of("a", "ingress", "b", "my-net"));
             assertThat(engine.asked()).containsExactly("/swarm/unlockkey", "/nodes",
                     "/networks?filters=%7B%22scope%22%3A%7B%22swarm%22%3Atrue%7D%7D");
+        }
+    }
+
+    @Test
+    void readsWhatTheEngineHasOnThisHost() throws Exception {
+        try (TestEngine engine = new TestEngine(socket)) {
+            engine.answer("/info", 200, "{\"ID\":\"x\",\"DockerRootDir\":\"/data\"}");
+            engine.answer("/plugins", 200, """
+                    [{"Config":{"Interface":{"Socket":"one.sock"}},"Enabled":true,"Id":"5f0c","Name":"one:latest","Settings":{"Env":["A=1=2","B","C="],
+                    "Mounts":[{"Name":"run","Source":"/run"},{"Name":"gone","Source":null}]}},
+                    {"Config":{"Interface":{}},"Id":"a1b2","Settings":{"Env":null}}]""");
+            assertThat(api.dataRoot()).isEqualTo(Path.of("/data"));
+            assertThat(api.plugins()).containsExactly(
+                    new InstalledPlugin("5f0c", true, "one.sock", Map.of("A", "1=2", "B", "", "C", "", "run.source", "/run", "gone.source", "")),
+                    new InstalledPlugin("a1b2", false, "", Map.of()));
+            for (String unfit : List.of("[null]", "[{}]", "[{\"Id\":\"x\",\"Config\":{},\"Settings\":{\"Env\":[null]}}]")) {
+                engine.answer("/plugins", 200, unfit);
+                assertThatThrownBy(api::plugins).as(unfit).isInstanceOf(IOException.class).hasMessageContaining("not of the form");
+            }
         }
     }
 

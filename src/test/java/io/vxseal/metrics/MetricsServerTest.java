@@ -14,6 +14,7 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -95,6 +96,14 @@ class MetricsServerTest {
                     .isInstanceOf(IOException.class)
                     .hasMessage("cannot serve metrics on 127.0.0.1:%1$d (VXSEAL_METRICS): Address already in use: "
                             + "see ss -tlpn sport = :%1$d and ip address, and set another one", taken.getLocalPort());
+        }
+    }
+
+    @Test
+    void namesAddressAsTheSettingHasIt() {
+        for (String setting : List.of("192.0.2.1:9494", "[2001:db8:0:0:0:0:0:1]:9494")) {
+            InetAddress address = InetAddress.ofLiteral(setting.substring(0, setting.lastIndexOf(':')));
+            assertThat(MetricsServer.name(new InetSocketAddress(address, 9494))).isEqualTo(setting);
         }
     }
 }

@@ -25,11 +25,11 @@ public record ClockCheck(Path swarm) implements HostProbe {
         return List.of(judge(certificate, absence(), Instant.now(), KernelClock.isSynchronised()));
     }
 
-    /** Returns why there is no certificate: an engine has the folder from its first start on, and the certificate in a swarm. */
+    /** Returns why there is no certificate. An engine makes the folder when it first starts, and the certificate when it joins a swarm. */
     private String absence() {
         return Files.isDirectory(swarm)
                 ? "this engine is in no swarm"
-                : "there is no folder %s, so no engine has run here or its data root is elsewhere (--data-root)".formatted(swarm);
+                : "there is no folder %s; if the engine's data root is elsewhere, name it (the plugin's swarm.source, --data-root)".formatted(swarm);
     }
 
     /** Judges a clock. One that nobody keeps in step is no failure: it may be right, and not every such program tells the kernel. */
