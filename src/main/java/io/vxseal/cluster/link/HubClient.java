@@ -175,14 +175,13 @@ public final class HubClient implements AutoCloseable {
         }
 
         private void answered(Response response, Content.Source source) {
-            SSLSession handshake = response.getRequest().getConnection().getSslSessionData().sslSession();
             if (response.getStatus() != HttpStatus.OK_200) {
-                forgetOutdated(handshake);
                 String reason = response.getHeaders().get(HubServer.REFUSED);
                 fail("refused: " + (reason == null ? "status " + response.getStatus() : reason));
                 return;
             }
             try {
+                SSLSession handshake = response.getRequest().getConnection().getSslSessionData().sslSession();
                 PeerVerifier.Peer peer = verifier.verify(handshake);
                 Session session = new Session(peer,
                         new Session.Exchange(source, body, () -> cut("the session ended")),
@@ -190,7 +189,6 @@ public final class HubClient implements AutoCloseable {
                 sessions.start(session);
                 // Those that there were are closed when the certificate changes; this one was on its way.
                 if (isOutdated(handshake)) {
-                    forgetOutdated(handshake);
                     session.close(RENEWED);
                 }
                 opened.complete(session);
@@ -204,13 +202,6 @@ public final class HubClient implements AutoCloseable {
         private boolean isOutdated(SSLSession handshake) {
             Certificate @Nullable [] shown = handshake.getLocalCertificates();
             return shown == null || shown.length == 0 || !shown[0].equals(identity.chain().getFirst());
-        }
-
-        /** Resumes a handshake with another certificate no more: that would show the hub the same one again. */
-        private void forgetOutdated(SSLSession handshake) {
-            if (isOutdated(handshake)) {
-                handshake.invalidate();
-            }
         }
 
         private void fail(String why) {

@@ -403,7 +403,7 @@ class HostileSessionTest extends LinkTest {
                 assertThat(first).succeedsWithin(Duration.ofSeconds(20));
                 assertThat(atHub.roles).containsExactly(Role.WORKER);
             }
-            // At the same address, of which the client may have kept the handshake.
+            // At the same address, of which the client has a ticket with the certificate from before. Hubs resume no handshake.
             CompletableFuture<Connection> second = node.client().dial(dialled);
             try (Socket client = between.accept(); Socket server = new Socket(loopback, hub.port())) {
                 Thread.ofVirtual().start(() -> forward(server, client));
