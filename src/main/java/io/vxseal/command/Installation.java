@@ -47,7 +47,7 @@ record Installation(HostCheck.Folders folders, PortHolders.Ports ports, Optional
             silence = Optional.of("%s: %s".formatted(engineSocket(environment), silent.getMessage()));
         }
         Optional<InstalledPlugin> plugin = socket.isPresent()
-                ? installed.stream().filter(each -> id.equals(Optional.of(each.id()))).findFirst()
+                ? installed.stream().filter(each -> id.filter(each.id()::equals).isPresent()).findFirst()
                 : InstalledPlugin.only(installed);
         Map<String, String> settings = plugin.map(InstalledPlugin::settings).orElse(Map.of());
         Path plugins = path(settings, "run.source").orElse(PLUGINS);

@@ -65,25 +65,24 @@ final class RunningPlugin {
 
     /** Returns the plugin's socket; empty if none is found. */
     Optional<Path> socket() {
-        try {
-            return Optional.of(target());
-        } catch (IOException absent) {
-            return Optional.empty();
-        }
+        locate();
+        return socket;
     }
 
-    /** Returns the plugin's socket. It is looked for once: one that comes while a command runs would give half of the answers. */
-    private synchronized Path target() throws IOException {
-        if (absent.isPresent()) {
-            throw absent.get();
+    private Path target() throws IOException {
+        locate();
+        return socket.orElseThrow(() -> absent.orElseThrow());
+    }
+
+    /** Looks for the plugin's socket, once: one that comes while a command runs would give half of the answers. */
+    private void locate() {
+        if (socket.isPresent() || absent.isPresent()) {
+            return;
         }
         try {
-            Path found = socket.isPresent() ? socket.get() : find(System.getenv(), Installation.PLUGINS);
-            socket = Optional.of(found);
-            return found;
+            socket = Optional.of(find(System.getenv(), Installation.PLUGINS));
         } catch (IOException none) {
             absent = Optional.of(none);
-            throw none;
         }
     }
 

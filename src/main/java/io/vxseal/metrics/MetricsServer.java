@@ -18,6 +18,7 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.HostPort;
 import org.eclipse.jetty.util.component.LifeCycle;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.slf4j.Logger;
@@ -82,8 +83,7 @@ public final class MetricsServer implements AutoCloseable {
 
     /** Returns an address and port as VXSEAL_METRICS has them. */
     public static String name(InetSocketAddress address) {
-        String host = address.getAddress().getHostAddress();
-        return "%s:%d".formatted(host.contains(":") ? "[%s]".formatted(host) : host, address.getPort());
+        return "%s:%d".formatted(HostPort.normalizeHost(address.getAddress().getHostAddress()), address.getPort());
     }
 
     /** Returns the port that it listens on. */

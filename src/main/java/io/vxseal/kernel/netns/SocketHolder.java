@@ -21,7 +21,8 @@ public record SocketHolder(long pid, String name, String command) {
             for (Path process : processes) {
                 if (has(process, wanted)) {
                     return Optional.of(new SocketHolder(Long.parseLong(process.getFileName().toString()),
-                            Files.readString(process.resolve("comm")).strip(), Files.readString(process.resolve("cmdline"), StandardCharsets.ISO_8859_1).replace('\0', ' ').strip()));
+                            Files.readString(process.resolve("comm")).strip(),
+                            Files.readString(process.resolve("cmdline"), StandardCharsets.ISO_8859_1).replace('\0', ' ').strip()));
                 }
             }
         } catch (IOException ended) {
