@@ -93,6 +93,15 @@ final class PeerEntries {
         addVips();
     }
 
+    /** Takes over the entries for VIPs that an earlier process added. */
+    void adoptVips() throws KernelException {
+        Set<InetAddress> found = new HashSet<>();
+        for (Subnet subnet : network.subnets()) {
+            found.addAll(route.neighbours().listUnforwarded(vxlan(subnet)));
+        }
+        vips = Set.copyOf(found);
+    }
+
     /** Adds the entries for VIPs again, as to a device that was made anew. */
     void addVips() throws KernelException {
         for (Subnet subnet : network.subnets()) {

@@ -120,6 +120,7 @@ final class Recovery {
     }
 
     private void recoverServices(Attachment attachment) {
+        services.adoptVips(attachment);
         services.up(attachment);
         services.recover(attachment.endpoints.values().stream().filter(Endpoint::joined).toList())
                 .forEach(endpoint -> attachment.endpoints.put(endpoint.id(), endpoint));

@@ -69,13 +69,28 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
         });
     }
 
-    /** Makes the VXLAN devices of a network answer ARP requests for its VIPs. Runs on the thread of the services. */
+    /** Makes the VXLAN devices of a network answer ARP requests for its VIPs. Runs on a thread of the services. */
     @Override
     public void vipsChanged(String network, Set<InetAddress> vips) {
         lock.runLocked(() -> networks.find(network).filter(Attachment::isUp).ifPresent(attachment ->
                 repairs.tryOnce("answer ARP requests for the services of network " + network, () ->
-                        attachment.namespace.orElseThrow().entries().setVips(
-                                vips, address -> attachment.peers.find(address).isPresent()))));
+                        setVips(attachment, vips))));
+    }
+
+    private static void setVips(Attachment attachment, Set<InetAddress> vips) throws KernelException {
+        attachment.namespace.orElseThrow().entries().setVips(vips, address -> attachment.peers.find(address).isPresent());
+    }
+
+    /** Takes over the VIPs for which an earlier process had a network's devices answer ARP requests. Where services are off, removes them. */
+    void adoptVips(Attachment attachment) {
+        try {
+            attachment.namespace.orElseThrow().entries().adoptVips();
+            if (proxy.isEmpty()) {
+                setVips(attachment, Set.of());
+            }
+        } catch (KernelException failure) {
+            log.warn("could not take over the addresses of services of network {}: {}", attachment.id(), failure.getMessage());
+        }
     }
 
     /** Adds a network that has come up. */

@@ -274,11 +274,24 @@ final class Catalogue {
         return pools.stream().anyMatch(pool -> pool.contains(address));
     }
 
-    /** Forgets what is long past: services without endpoints, and endpoints that left. */
-    void forget(long now) {
-        left.values().removeIf(since -> now - since > NAME_DELAY);
-        services.entrySet().removeIf(named ->
-                !isExpected(named.getValue()) && now - named.getValue().lastEndpoint > LINGER);
+    /**
+     * Forgets what is past: endpoints that left, services that had no endpoint for long, and before that those of their VIPs that the engine
+     * has given to other services.
+     *
+     * @return whether {@link #backends} may have changed
+     */
+    boolean forget(long now) {
+        boolean changed = left.values().removeIf(since -> now - since > NAME_DELAY);
+        Set<InetAddress> given = new HashSet<>();
+        services.values().stream().filter(this::isExpected).forEach(service -> given.addAll(service.answers.addresses()));
+        for (Service service : services.values()) {
+            // Until then another service's answer may still have the VIP because that service's name was this one's alias.
+            if (!isExpected(service) && now - service.lastEndpoint > NAME_DELAY) {
+                changed |= service.answers.giveUp(given);
+            }
+        }
+        changed |= services.values().removeIf(service -> !isExpected(service) && now - service.lastEndpoint > LINGER);
+        return changed;
     }
 
     /**

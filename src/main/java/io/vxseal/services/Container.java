@@ -35,6 +35,9 @@ final class Container implements AutoCloseable {
     /** Addresses of endpoints that left, connections to which have not been reset yet. */
     private final Set<InetAddress> gone = new HashSet<>();
 
+    /** VIPs that have a rule or backends since a moment ago, connections begun before that have not been forgotten yet. */
+    private final Set<InetAddress> begun = new HashSet<>();
+
     /** Whether connections may go to addresses at which no endpoint is, without a report that one left. */
     private boolean uncertain;
 
@@ -117,8 +120,7 @@ final class Container implements AutoCloseable {
     }
 
     /**
-     * Brings the table to a content. Without a VIP there is no table. If it fails, {@link #makeAnew} is to be called before the next
-     * time.
+     * Brings the table to a content. Without a VIP there is no table. What fails is made up for by the next one that succeeds.
      *
      * @param changes returns the messages from one content to another, which are the same for all containers of a network
      */
@@ -127,46 +129,58 @@ final class Container implements AutoCloseable {
             BiFunction<Map<InetAddress, List<InetAddress>>, Map<InetAddress, List<InetAddress>>, NetlinkTransaction> changes)
             throws KernelException {
         BalancerTable balancer = open.orElseThrow().table;
-        Map<InetAddress, List<InetAddress>> before = applied.orElse(Map.of());
+        Optional<Map<InetAddress, List<InetAddress>>> before = applied;
         if (!wanted.isEmpty() || mayHaveTable) {
             mayHaveTable = true;
-            if (applied.isEmpty()) {
-                balancer.apply(BalancerChange.creation(table, wanted));
-            } else if (!before.equals(wanted)) {
+            if (before.isEmpty()) {
+                make(balancer, wanted);
+            } else if (!before.get().equals(wanted)) {
                 try {
-                    balancer.apply(changes.apply(before, wanted));
+                    balancer.apply(changes.apply(before.get(), wanted));
+                    made(before.get(), wanted);
                 } catch (KernelException changed) {
                     // Somebody changed the table.
-                    balancer.apply(BalancerChange.creation(table, wanted));
+                    make(balancer, wanted);
                 }
             }
-            boolean changed = applied.isEmpty() || !before.equals(wanted);
-            applied = Optional.of(wanted);
             inherited = false;
-            if (changed) {
+            if (!before.equals(applied)) {
                 generation = balancer.generation();
             }
         }
-        forget(before, wanted);
+        forget();
+    }
+
+    /** Makes the table anew. If that fails, its content is unknown. */
+    private void make(BalancerTable balancer, Map<InetAddress, List<InetAddress>> content) throws KernelException {
+        Map<InetAddress, List<InetAddress>> before = applied.orElse(Map.of());
+        applied = Optional.empty();
+        balancer.apply(BalancerChange.creation(table, content));
+        made(before, content);
+    }
+
+    /** Takes note of the table's content, and of the VIPs that had no rule or no backends before. */
+    private void made(Map<InetAddress, List<InetAddress>> before, Map<InetAddress, List<InetAddress>> after) {
+        applied = Optional.of(after);
+        after.forEach((vip, backends) -> {
+            if (!before.containsKey(vip) || before.get(vip).isEmpty() && !backends.isEmpty()) {
+                begun.add(vip);
+            }
+        });
     }
 
     /**
      * Forgets connections to endpoints that are gone, and those to a VIP that were begun before there was a rule for it or while it had
      * no backends. A task drains before it is gone, so the table need not have had it of late.
      */
-    private void forget(Map<InetAddress, List<InetAddress>> before, Map<InetAddress, List<InetAddress>> after) throws KernelException {
-        Set<InetAddress> served = new HashSet<>(after.keySet());
-        before.forEach((vip, backends) -> {
-            if (!backends.isEmpty() || after.getOrDefault(vip, List.of()).isEmpty()) {
-                served.remove(vip);
-            }
-        });
-        if (!gone.isEmpty() || !served.isEmpty()) {
+    private void forget() throws KernelException {
+        if (!gone.isEmpty() || !begun.isEmpty()) {
             open.orElseThrow().conntrack.delete((vip, backend) ->
                     gone.contains(backend) && !backend.equals(vip)
-                            || served.contains(vip) && (backend.equals(vip) || BalancerChange.isRefusing(backend)));
+                            || begun.contains(vip) && (backend.equals(vip) || BalancerChange.isRefusing(backend)));
         }
         gone.clear();
+        begun.clear();
     }
 
     /**
@@ -185,7 +199,7 @@ final class Container implements AutoCloseable {
         }
         boolean wrong = !balancer.isIntact(table, applied.get());
         if (wrong) {
-            balancer.apply(BalancerChange.creation(table, applied.get()));
+            make(balancer, applied.get());
         }
         generation = wrong ? balancer.generation() : now;
         return wrong;
@@ -222,11 +236,6 @@ final class Container implements AutoCloseable {
         Optional<Namespace> there = Namespace.open(path);
         there.ifPresent(Namespace::close);
         return there.isEmpty();
-    }
-
-    /** Makes the table anew at the next {@link #apply}. */
-    void makeAnew() {
-        applied = Optional.empty();
     }
 
     /** Removes the table, if there is one. */

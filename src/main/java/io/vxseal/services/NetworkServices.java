@@ -29,6 +29,11 @@ final class NetworkServices implements AutoCloseable {
     /** Pauses between looks in relation to the time since Join. */
     private static final int LOOKS_OF_TIME = 1000;
 
+    /** Pauses between attempts in a container in which the kernel refused a table. They grow with the time that it does. */
+    private static final long FIRST_RETRY = Duration.ofMillis(100).toNanos();
+    private static final long LAST_RETRY = Duration.ofSeconds(10).toNanos();
+    private static final int RETRY_OF_TIME = 2;
+
     /** Time after which a missing namespace is a problem. */
     private static final long MISSING = Duration.ofSeconds(60).toNanos();
 
@@ -55,11 +60,32 @@ final class NetworkServices implements AutoCloseable {
         final Container container;
         final long since;
         long lookAt;
+        /** Since when the kernel refuses the table. */
+        Optional<Long> refusedSince = Optional.empty();
+        long retryAt;
 
         Attached(Container container, long now) {
             this.container = container;
             this.since = now;
             this.lookAt = now;
+        }
+
+        void refused(long now) {
+            refusedSince = refusedSince.or(() -> Optional.of(now));
+            retryAt = now + Math.clamp((now - refusedSince.get()) / RETRY_OF_TIME, FIRST_RETRY, LAST_RETRY);
+        }
+
+        void succeeded() {
+            refusedSince = Optional.empty();
+            container.setProblem("");
+        }
+
+        boolean mayTry(long now) {
+            return container.isOpen() && (refusedSince.isEmpty() || retryAt <= now);
+        }
+
+        boolean isWaiting() {
+            return container.isInherited() || refusedSince.isPresent();
         }
     }
 
@@ -87,6 +113,11 @@ final class NetworkServices implements AutoCloseable {
     /** Returns the VIPs that containers here have rules for. */
     Set<InetAddress> vips() {
         return wanted.keySet();
+    }
+
+    /** Returns whether a container has the rules of an earlier process, so that there may be other VIPs than those known. */
+    boolean isUnconfirmed() {
+        return containers.values().stream().anyMatch(attached -> attached.container.isOpen() && attached.container.isInherited());
     }
 
     /** Adds a container. Its table is made before this returns, if its namespace is there. */
@@ -149,7 +180,7 @@ final class NetworkServices implements AutoCloseable {
             look(now);
             dirty |= inquiry.receive(now);
             inquiry.ask(namespaces(), now);
-            catalogue.forget(now);
+            dirty |= catalogue.forget(now);
             apply(now);
         }, now);
         return done ? nextWork(now) : retry.due(now, now);
@@ -163,6 +194,9 @@ final class NetworkServices implements AutoCloseable {
             }
             if (attached.container.isInherited()) {
                 next = Math.min(next, now + LAST_LOOK);
+            }
+            if (attached.container.isOpen() && attached.refusedSince.isPresent()) {
+                next = Math.min(next, attached.retryAt);
             }
         }
         return next;
@@ -188,7 +222,7 @@ final class NetworkServices implements AutoCloseable {
             }
             try {
                 if (container.open()) {
-                    container.setProblem("");
+                    attached.getValue().succeeded();
                     dirty = true;
                     inquiry.hurry();
                     continue;
@@ -214,7 +248,7 @@ final class NetworkServices implements AutoCloseable {
 
     /** Makes all tables follow the catalogue. */
     private void apply(long now) {
-        if (!dirty && containers.values().stream().noneMatch(attached -> attached.container.isInherited())) {
+        if (!dirty && containers.values().stream().noneMatch(Attached::isWaiting)) {
             return;
         }
         dirty = false;
@@ -226,15 +260,15 @@ final class NetworkServices implements AutoCloseable {
         boolean confirmed = catalogue.isConfirmed(now);
         for (var attached : containers.entrySet()) {
             Container container = attached.getValue().container;
-            if (container.isOpen() && (confirmed || !container.isInherited())) {
+            if (attached.getValue().mayTry(now) && (confirmed || !container.isInherited())) {
                 try {
                     container.apply(wanted, this::change);
                     if (!catalogue.isPartial()) {
                         served.addAll(container.forgetAllBut(catalogue::has));
                     }
-                    container.setProblem("");
+                    attached.getValue().succeeded();
                 } catch (KernelException failure) {
-                    container.makeAnew();
+                    attached.getValue().refused(now);
                     report(attached.getKey(), container, failure.getMessage());
                 }
             }
@@ -258,12 +292,11 @@ final class NetworkServices implements AutoCloseable {
 
     /**
      * Makes tables anew that somebody removed or changed, and gives up namespaces that the engine has removed: an open one does not end. A
-     * container in which that fails, as its own processes may have it, is tried again with the next change or repair, and the others are not
-     * concerned.
+     * container in which that fails, as its own processes may have it, is tried again after a pause, and the others are not concerned.
      *
      * @return how many tables were made anew
      */
-    int repair() {
+    int repair(long now) {
         int repaired = 0;
         for (var attached : containers.entrySet()) {
             Container container = attached.getValue().container;
@@ -276,13 +309,10 @@ final class NetworkServices implements AutoCloseable {
                     container.close();
                 } else if (container.problem().isEmpty()) {
                     repaired += container.repair() ? 1 : 0;
-                } else {
-                    dirty = true;
                 }
             } catch (KernelException failure) {
-                container.makeAnew();
+                attached.getValue().refused(now);
                 report(attached.getKey(), container, failure.getMessage());
-                dirty = true;
             }
         }
         return repaired;

@@ -78,11 +78,11 @@ final class QuestionSchedule {
     private Map<Question, Long> times(long now) {
         Map<Question, Long> times = new LinkedHashMap<>();
         // The first task of a service whose VIP refuses connections has it served again.
-        long longest = catalogue.hasServiceWithoutEndpoints() ? INTERVAL : LAST_PAUSE;
+        boolean refuses = catalogue.hasServiceWithoutEndpoints();
         catalogue.unnamed(now).forEach((address, unnamed) -> {
             Question name = new Question.NameOf(address);
             times.put(name, last(name).filter(at -> at >= unnamed.since())
-                    .map(at -> at + pause(unnamed.since(), at, unnamed.foreign() ? LAST_GONE_PAUSE : longest)).orElse(now));
+                    .map(at -> at + pause(unnamed.since(), at, longestNamePause(unnamed, refuses))).orElse(now));
         });
         catalogue.expected().forEach((service, answered) -> {
             Question addresses = new Question.AddressesOf(service);
@@ -94,6 +94,13 @@ final class QuestionSchedule {
                     .map(at -> at + Math.max(taskInterval(answered, at), gonePause(answered, at))).orElse(now));
         });
         return times;
+    }
+
+    private static long longestNamePause(Catalogue.Unnamed unnamed, boolean refuses) {
+        if (refuses) {
+            return INTERVAL;
+        }
+        return unnamed.foreign() ? LAST_GONE_PAUSE : LAST_PAUSE;
     }
 
     private Optional<Long> last(Question question) {

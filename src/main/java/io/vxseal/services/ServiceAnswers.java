@@ -5,6 +5,7 @@ import java.util.Collection;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** What the engine's name server has answered about one service: its addresses, and those of its tasks that take new connections. */
 final class ServiceAnswers {
@@ -135,6 +136,19 @@ final class ServiceAnswers {
         if (tasks.contains(gone)) {
             setTasks(without(tasks, gone), now);
         }
+    }
+
+    /**
+     * Gives up addresses that are other services' by now.
+     *
+     * @return whether it had any of them
+     */
+    boolean giveUp(Set<InetAddress> given) {
+        if (addresses.stream().noneMatch(given::contains)) {
+            return false;
+        }
+        addresses = addresses.stream().filter(address -> !given.contains(address)).collect(Collectors.toUnmodifiableSet());
+        return true;
     }
 
     private static Set<InetAddress> without(Set<InetAddress> addresses, InetAddress gone) {

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,14 +41,15 @@ public final class ServiceProxy implements AutoCloseable {
     private final Map<String, NetworkServices> networks = new TreeMap<>();
     private final KnownServices known;
     private final VipChanges changes = new VipChanges();
+    private final Condition vipsChanged = lock.newCondition();
 
-    /** Reports to the listener that failed, by network. For the thread of the services. */
+    /** Reports to the listener that failed, by network. For the thread that reports. */
     private final Map<String, Retry> reports = new TreeMap<>();
 
     private boolean partial;
     private volatile boolean closed;
 
-    /** Listener of changes, called on the thread of the services and without its lock. */
+    /** Listener of changes, called without the lock and on a thread that nothing else waits for. */
     public interface Listener {
         /**
          * Takes the other VIPs that a network has.
@@ -89,6 +91,8 @@ public final class ServiceProxy implements AutoCloseable {
     public void start() {
         // It waits in the kernel, where a virtual thread would block its carrier.
         Thread.ofPlatform().daemon().name("vxseal-services").start(this::run);
+        // The driver's lock may be held for seconds. A task that drains gets new connections no longer for that.
+        Thread.ofVirtual().name("vxseal-vips").start(this::reportVips);
     }
 
     private void run() {
@@ -121,7 +125,6 @@ public final class ServiceProxy implements AutoCloseable {
 
     /** Does what is due, and returns the milliseconds until something is due again. */
     private long step() {
-        Map<String, Set<InetAddress>> changed;
         long next = Long.MAX_VALUE;
         long now;
         lock.lock();
@@ -132,31 +135,62 @@ public final class ServiceProxy implements AutoCloseable {
             now = System.nanoTime();
             for (var network : networks.entrySet()) {
                 next = Math.min(next, network.getValue().work(now));
-                changes.observe(network.getKey(), network.getValue().vips());
+                if (!network.getValue().isUnconfirmed()) {
+                    changes.observe(network.getKey(), network.getValue().vips());
+                }
             }
-            reports.keySet().retainAll(networks.keySet());
-            changed = changes.take();
+            if (!changes.isEmpty()) {
+                vipsChanged.signal();
+            }
             Map<String, List<ServiceName>> names = new TreeMap<>();
             networks.forEach((id, network) -> names.put(id, network.catalogue().names()));
             known.update(names);
         } finally {
             lock.unlock();
         }
-        changed.forEach((network, vips) -> report(network, vips, now));
-        for (Retry report : reports.values()) {
-            next = Math.min(next, report.due(next, now));
-        }
         return next == Long.MAX_VALUE ? 0 : Math.max(1, Duration.ofNanos(next - now).toMillis());
     }
 
-    /** Reports a network's VIPs to the listener, again later if that fails. */
-    private void report(String network, Set<InetAddress> vips, long now) {
+    private void reportVips() {
+        while (!closed) {
+            boolean done = true;
+            for (var changed : awaitChanges().entrySet()) {
+                done &= report(changed.getKey(), changed.getValue());
+            }
+            if (!done) {
+                pause();
+            }
+        }
+    }
+
+    private Map<String, Set<InetAddress>> awaitChanges() {
+        lock.lock();
+        try {
+            while (!closed && changes.isEmpty()) {
+                vipsChanged.awaitUninterruptibly();
+            }
+            reports.keySet().retainAll(networks.keySet());
+            return changes.take();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Reports a network's VIPs to the listener, again later if that fails.
+     *
+     * @return whether it did not fail
+     */
+    private boolean report(String network, Set<InetAddress> vips) {
         Retry retry = reports.computeIfAbsent(network, id -> new Retry("report the addresses of the services of network " + id));
-        if (!retry.attempt(() -> listener.vipsChanged(network, vips), now)) {
+        if (!retry.attempt(() -> listener.vipsChanged(network, vips), System.nanoTime())) {
             locked(() -> changes.repeat(network));
-        } else if (!retry.isFailing()) {
+            return false;
+        }
+        if (!retry.isFailing()) {
             reports.remove(network);
         }
+        return true;
     }
 
     /**
@@ -254,7 +288,7 @@ public final class ServiceProxy implements AutoCloseable {
         lock.lock();
         try {
             NetworkServices services = networks.get(network);
-            return services == null ? 0 : services.repair();
+            return services == null ? 0 : services.repair(System.nanoTime());
         } finally {
             lock.unlock();
         }
@@ -289,6 +323,7 @@ public final class ServiceProxy implements AutoCloseable {
     public void close() {
         locked(() -> {
             closed = true;
+            vipsChanged.signal();
             networks.values().forEach(NetworkServices::close);
             networks.clear();
         });

@@ -10,9 +10,9 @@ final class VipChanges {
     private final Map<String, Set<InetAddress>> last = new HashMap<>();
     private final Map<String, Set<InetAddress>> changed = new HashMap<>();
 
-    /** Compares a network's VIPs with those that it had before. */
+    /** Compares a network's VIPs with those that it had before. The first ones count, none included: an earlier process may have had others. */
     void observe(String network, Set<InetAddress> vips) {
-        if (!vips.equals(last.getOrDefault(network, Set.of()))) {
+        if (!vips.equals(last.get(network))) {
             Set<InetAddress> now = Set.copyOf(vips);
             last.put(network, now);
             changed.put(network, now);
@@ -31,6 +31,11 @@ final class VipChanges {
         if (vips != null) {
             changed.put(network, vips);
         }
+    }
+
+    /** Returns whether there is nothing to report. */
+    boolean isEmpty() {
+        return changed.isEmpty();
     }
 
     /** Returns the VIPs of the networks where they changed since the last call. */

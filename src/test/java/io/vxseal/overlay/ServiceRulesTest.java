@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.vxseal.address.Cidr;
 import io.vxseal.kernel.TestHost;
 import io.vxseal.kernel.netns.Namespace;
+import io.vxseal.kernel.route.Route;
 import io.vxseal.services.EngineNames;
 import java.net.InetAddress;
 import java.nio.file.Files;
@@ -75,6 +76,13 @@ class ServiceRulesTest {
         assertThat(rules()).isEmpty();
     }
 
+    private String neighbours() throws Exception {
+        Optional<Namespace> network = Namespace.open(parts(false).pin(NETWORK));
+        try (Namespace opened = network.orElseThrow(); Route route = Route.in(opened)) {
+            return route.neighbours().listUnforwarded("vx-001092-abcde").toString();
+        }
+    }
+
     @Test
     void laterProcessKeepsRulesAndLeaveRemovesThem() throws Exception {
         driver.close();
@@ -88,8 +96,19 @@ class ServiceRulesTest {
     void laterProcessWithServicesOffRemovesRules() throws Exception {
         driver.close();
         assertThat(rules()).contains(TABLE, CHOICE);
+        assertThat(neighbours()).contains("10.44.0.9");
         driver = parts(false).start(HERE);
         assertThat(rules()).isEmpty();
+        assertThat(neighbours()).isEqualTo("[]");
+    }
+
+    @Test
+    void laterProcessRemovesNeighbourOfVipThatServiceHasNoMore() throws Exception {
+        await().untilAsserted(() -> assertThat(neighbours()).contains("10.44.0.9"));
+        driver.close();
+        names.set("web.my.net", List.of(InetAddress.ofLiteral("10.44.0.10")));
+        driver = parts(true).start(HERE);
+        await().untilAsserted(() -> assertThat(neighbours()).contains("10.44.0.10").doesNotContain("10.44.0.9"));
     }
 
     @Test

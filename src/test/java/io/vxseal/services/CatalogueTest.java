@@ -98,6 +98,22 @@ class CatalogueTest {
         assertThat(catalogue.backends()).isEmpty();
     }
 
+    /** The engine gives addresses in turn, and comes back to those of services that were removed. */
+    @Test
+    void newServiceIsServedAtVipOfOneThatIsGone() {
+        KnownNetwork.serve(catalogue, DB, List.of(VIP), 2);
+        catalogue.remove(address(2), SECOND);
+        catalogue.add(address(3), "b", 20 * SECOND);
+        catalogue.name(address(3), task("web", 1), 20 * SECOND);
+        catalogue.addresses(WEB, List.of(VIP, address(10)), 20 * SECOND);
+        catalogue.tasks(WEB, List.of(address(3)), 20 * SECOND, 20 * SECOND);
+        catalogue.forget(20 * SECOND);
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(), address(10), List.of(address(3))));
+        assertThat(catalogue.forget(32 * SECOND)).isTrue();
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(address(3)), address(10), List.of(address(3))));
+        assertThat(catalogue.forget(33 * SECOND)).isFalse();
+    }
+
     @Test
     void serviceWithoutVipHasNone() {
         KnownNetwork.serve(catalogue, WEB, List.of(address(2)), 2);

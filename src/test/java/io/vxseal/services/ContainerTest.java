@@ -142,7 +142,6 @@ class ContainerTest {
         try (OwnedTable _ = new OwnedTable(client, TABLE)) {
             container.leave(ONE, true);
             assertThatThrownBy(() -> apply(TWO)).isInstanceOf(KernelException.class);
-            container.makeAnew();
         }
         apply(TWO);
         assertThat(ask(flow)).isEqualTo(ANSWER_OF_TWO);

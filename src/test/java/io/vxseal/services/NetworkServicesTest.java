@@ -6,6 +6,7 @@ import io.vxseal.StandardError;
 import io.vxseal.kernel.TestHost;
 import java.nio.channels.Selector;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -36,6 +37,27 @@ class NetworkServicesTest {
                 services.work(66 * SECOND);
                 assertThat(services.problems()).isEmpty();
             }
+        }
+    }
+
+    /** Another program owns the table. Each question's answer would be a reason to try, and a container may refuse for ever. */
+    @Test
+    void refusedTableIsTriedAgainAfterPausesThatGrow() throws Exception {
+        Path path = folder.resolve("box");
+        try (TestHost host = new TestHost(path);
+                Selector selector = Selector.open();
+                NetworkServices services = new NetworkServices("x1tn53m6e8yl", KnownNetwork.catalogue(), selector)) {
+            KnownNetwork.serve(services.catalogue(), KnownNetwork.WEB, List.of(KnownNetwork.VIP), 2);
+            try (OwnedTable _ = new OwnedTable(host, services.table())) {
+                services.attach("here", new Container(path, services.table(), false), 0);
+                services.work(10 * SECOND);
+                assertThat(services.problems()).hasSize(1);
+            }
+            services.add(KnownNetwork.address(3), "other", 11 * SECOND);
+            assertThat(services.work(14 * SECOND)).isLessThanOrEqualTo(15 * SECOND);
+            assertThat(services.problems()).hasSize(1);
+            services.work(15 * SECOND);
+            assertThat(services.problems()).isEmpty();
         }
     }
 }

@@ -80,6 +80,17 @@ class QuestionScheduleTest {
         assertThat(schedule.due(32 * SECOND)).contains(new Question.NameOf(address(3)));
     }
 
+    /** A name server outside may have names for all addresses. A task that is healthy late would wait for a minute. */
+    @Test
+    void foreignNamesAreAskedEachSecondWhileServiceWithoutEndpointsRefuses() {
+        webWithOneTask();
+        catalogue.remove(address(2), SECOND);
+        catalogue.add(address(3), "b", SECOND);
+        catalogue.name(address(3), "ip-10-0-1-3.internal", SECOND);
+        assertThat(schedule.due(121 * SECOND)).contains(new Question.NameOf(address(3)));
+        assertThat(schedule.due(122 * SECOND)).contains(new Question.NameOf(address(3)));
+    }
+
     @Test
     void hurryMakesQuestionsDueThatWereJustAsked() {
         catalogue.add(address(2), "a", 0);

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -246,6 +247,30 @@ class ServiceProxyTest {
         some.attach(NETWORK, "a", "a", false);
         await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> assertThat(told).containsEntry(NETWORK, Set.of(VIP)));
         assertThat(lines(log, "not now")).isOne();
+    }
+
+    /** The listener waits for the driver's lock, which a call may hold for seconds. */
+    @Test
+    void taskGetsNoNewConnectionsWhileListenerWaits() throws Exception {
+        CountDownLatch driver = new CountDownLatch(1);
+        Path other = Files.createDirectories(folder.resolve("other"));
+        ServiceProxy some = opened(new ServiceProxy(folder.resolve("netns"), other.resolve("services.json"), (_, _) -> {
+            try {
+                driver.await();
+            } catch (InterruptedException ended) {
+                Thread.currentThread().interrupt();
+            }
+        }));
+        opened(driver::countDown);
+        some.up(NETWORK, List.of(Cidr.parse("10.0.0.0/16")), List.of(address(1)), Map.of());
+        some.start();
+        some.change(NETWORK, List.of(), Map.of(address(2), "a", address(3), "b"));
+        TestHost container = container("a");
+        EngineNames names = names(container, address(2), address(3));
+        some.attach(NETWORK, "a", "a", false);
+        awaitRules(container, "map { 0 : 10.0.1.2, 1 : 10.0.1.3 }");
+        names.set("tasks.web.my.net", List.of(address(2)));
+        awaitRules(container, "map { 0 : 10.0.1.2 }");
     }
 
     /** Returns the backend of a connection that connection tracking has, begun in the container to the VIP. */

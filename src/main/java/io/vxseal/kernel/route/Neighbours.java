@@ -9,6 +9,7 @@ import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -114,9 +115,34 @@ public final class Neighbours {
         }
     }
 
+    /** Returns the addresses that {@link #addUnforwarded} added to a VXLAN device, and those of endpoints without a forwarding entry. */
+    public Set<InetAddress> listUnforwarded(String vxlan) throws KernelException {
+        int index = links.index(vxlan);
+        Set<MacAddress> forwarded = vteps(vxlan, index).keySet();
+        Set<InetAddress> unforwarded = new HashSet<>();
+        for (NeighbourMessages.Entry entry : permanent(vxlan, index)) {
+            if (!forwarded.contains(entry.mac())) {
+                unforwarded.add(entry.destination());
+            }
+        }
+        return unforwarded;
+    }
+
     /** Returns the permanent neighbours of a VXLAN device, each with the VTEPs to which its MAC is forwarded. */
     public List<RemoteEndpoint> list(String vxlan) throws KernelException {
         int index = links.index(vxlan);
+        Map<MacAddress, Set<InetAddress>> vteps = vteps(vxlan, index);
+        var endpoints = new ArrayList<RemoteEndpoint>();
+        for (NeighbourMessages.Entry entry : permanent(vxlan, index)) {
+            for (InetAddress vtep : vteps.getOrDefault(entry.mac(), Set.of())) {
+                endpoints.add(new RemoteEndpoint(entry.destination(), entry.mac(), vtep));
+            }
+        }
+        return endpoints;
+    }
+
+    /** Returns the VTEPs of a VXLAN device by the MAC that it forwards to them. */
+    private Map<MacAddress, Set<InetAddress>> vteps(String vxlan, int index) throws KernelException {
         Map<MacAddress, Set<InetAddress>> vteps = new HashMap<>();
         for (NeighbourMessages.Entry entry : socket.dump(
                 "list forwarding entries of " + vxlan,
@@ -124,16 +150,14 @@ public final class Neighbours {
                 (type, payload) -> NeighbourMessages.readForwarding(type, payload, index))) {
             vteps.computeIfAbsent(entry.mac(), _ -> new LinkedHashSet<>()).add(entry.destination());
         }
-        var endpoints = new ArrayList<RemoteEndpoint>();
-        for (NeighbourMessages.Entry entry : socket.dump(
+        return vteps;
+    }
+
+    private List<NeighbourMessages.Entry> permanent(String vxlan, int index) throws KernelException {
+        return socket.dump(
                 "list neighbours on " + vxlan,
                 NeighbourMessages::writeNeighbourDump,
-                (type, payload) -> NeighbourMessages.readNeighbour(type, payload, index))) {
-            for (InetAddress vtep : vteps.getOrDefault(entry.mac(), Set.of())) {
-                endpoints.add(new RemoteEndpoint(entry.destination(), entry.mac(), vtep));
-            }
-        }
-        return endpoints;
+                (type, payload) -> NeighbourMessages.readNeighbour(type, payload, index));
     }
 
     /**

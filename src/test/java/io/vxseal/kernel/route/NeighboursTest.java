@@ -63,6 +63,7 @@ class NeighboursTest extends UnderlayAndOverlay {
         overlay.route.neighbours().addUnforwarded("vx0", List.of(ip("10.44.0.9")));
         assertThat(overlay.run("ip neigh show dev vx0")).contains("10.44.0.9 lladdr 02:42:0a:2c:00:09 PERMANENT", "10.44.0.10 ");
         assertThat(overlay.route.neighbours().list("vx0")).containsExactly(endpoint);
+        assertThat(overlay.route.neighbours().listUnforwarded("vx0")).containsExactlyInAnyOrder(ip("10.44.0.9"), ip("10.44.0.10"));
         overlay.route.neighbours().removeUnforwarded("vx0", List.of(ip("10.44.0.9"), ip("10.44.0.10"), ip("10.44.0.11")));
         assertThat(overlay.run("ip neigh show dev vx0")).contains("10.44.0.7").doesNotContain("10.44.0.9", "10.44.0.10");
         overlay.route.neighbours().removeUnforwarded("absent", List.of(ip("10.44.0.9")));
