@@ -60,16 +60,15 @@ final class Wiring {
         }
     }
 
-    private static void configureLog(String level) {
+    static void configureLog(String level) {
         String simpleLogger = "org.slf4j.simpleLogger.";
         System.setProperty(simpleLogger + "defaultLogLevel", level);
         System.setProperty(simpleLogger + "showThreadName", "false");
         System.setProperty(simpleLogger + "showShortLogName", "true");
-        if (!level.equals("debug") && !level.equals("trace")) {
-            // Libraries log their internals. What an operator needs to know of them, this program logs itself.
-            for (String library : List.of("org.eclipse.jetty", "io.javalin")) {
-                System.setProperty(simpleLogger + "log." + library, "warn");
-            }
+        // Libraries log their internals, Jetty the octets that it reads among them: keys, and the swarm's unlock key. What an operator needs to know
+        // of them, this program logs itself.
+        for (String library : List.of("org.eclipse.jetty", "io.javalin")) {
+            System.setProperty(simpleLogger + "log." + library, "warn");
         }
     }
 
