@@ -88,7 +88,8 @@ class StacksTest {
     }
 
     private static void assertFailsWithoutTasks(SoftAssertions softly, Observations last, String driver, String reason) {
-        softly.assertThat(last.lines().stream().filter(StacksTest::isFailureOfBlog)).as("connections to no task on %s", driver)
+        // By its name alone: the engine's name server keeps the first VIP of a service that gets another one (moby, issue 38575).
+        softly.assertThat(last.lines().stream().filter(StacksTest::isFailureOfBlog).filter(line -> line.contains("blog:8080"))).as("connections to no task on %s", driver)
                 .isNotEmpty().allSatisfy(line -> assertThat(line).endsWith("[!%s]".formatted(reason)));
         softly.assertThat(last.lines().stream().filter(line -> line.contains("ping vip of blog on apps"))).as("pings of no task on %s", driver)
                 .isNotEmpty().allSatisfy(line -> assertThat(line).endsWith(" no"));
@@ -139,7 +140,7 @@ class StacksTest {
 
     /** Returns the VNIs of the encrypted networks. */
     private static List<Integer> move(Lab lab, Stack stack, String before) {
-        String ask = "while [ ! -e /run/moved ]; do exec 3<>/dev/tcp/%s/8000 && read -t 20 answer <&3 && echo \"$answer\" || echo failed; done";
+        String ask = "while [ ! -e /run/moved ]; do sleep 0.2; exec 3<>/dev/tcp/%s/8000 && read -t 20 answer <&3 && echo \"$answer\" || echo failed; done";
         List<Guest.Spawned> loads = lab.guests().stream().map(guest -> guest.spawn(ask.formatted(guest.address()), LOAD)).toList();
         stack.deploy(before.replace(BUILT_IN, "driver: " + Product.DRIVER));
         assertThat(stack.drivers()).as("drivers after the line was changed in place").containsOnly("overlay");
@@ -187,6 +188,8 @@ class StacksTest {
                     .containsExactlyInAnyOrderElementsOf(both.theirs.get(n).lines());
             // This is what differs, and should: the built-in driver shows its balancer.
             assertThat(ours.clients()).as("the clients that servers see").allMatch(line -> OWN_ADDRESS.matcher(line).matches());
+            assertThat(both.theirs.get(n).clients().stream().filter(line -> line.contains(" to vip of "))).as("the clients that servers see at VIPs")
+                    .noneMatch(line -> OWN_ADDRESS.matcher(line).matches());
         }
     }
 
