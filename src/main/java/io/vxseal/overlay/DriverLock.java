@@ -23,7 +23,7 @@ import java.util.concurrent.locks.ReentrantLock;
  *   <li>{@code vxseal-cluster-events}, with changes of peers and keys;
  *   <li>{@code vxseal-path-check}, for the ways to check, not for the checks;
  *   <li>{@code vxseal-path-mtu}, likewise;
- *   <li>{@code vxseal-services}, with other virtual addresses;
+ *   <li>{@code vxseal-vips}, with other virtual addresses;
  *   <li>{@code vxseal-repair} and {@code vxseal-linger};
  *   <li>the timer of {@link Rekeying};
  *   <li>the shutdown hook.

@@ -34,6 +34,9 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
     private final Optional<ServiceProxy> proxy;
     private final Optional<MissedAddresses> misses;
 
+    /** Guarded by the driver's lock, after which networks close. */
+    private boolean closed;
+
     ServiceAddresses(Host host, DriverLock lock, Networks networks, RepairLog repairs) {
         this.host = host;
         this.lock = lock;
@@ -72,7 +75,7 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
     /** Makes the VXLAN devices of a network answer ARP requests for its VIPs. Runs on a thread of the services. */
     @Override
     public void vipsChanged(String network, Set<InetAddress> vips) {
-        lock.runLocked(() -> networks.find(network).filter(Attachment::isUp).ifPresent(attachment ->
+        lock.runLocked(() -> networks.find(network).filter(attachment -> attachment.isUp() && !closed).ifPresent(attachment ->
                 repairs.tryOnce("answer ARP requests for the services of network " + network, () ->
                         setVips(attachment, vips))));
     }
@@ -218,6 +221,9 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
     @Override
     public void close() {
         proxy.ifPresent(ServiceProxy::close);
-        lock.runLocked(() -> misses.ifPresent(MissedAddresses::close));
+        lock.runLocked(() -> {
+            closed = true;
+            misses.ifPresent(MissedAddresses::close);
+        });
     }
 }

@@ -275,18 +275,22 @@ final class Catalogue {
     }
 
     /**
-     * Forgets what is past: endpoints that left, services that had no endpoint for long, and before that those of their VIPs that the engine
-     * has given to other services.
+     * Forgets what is past: endpoints that left, services that had no endpoint for long, and VIPs of services that the engine does not have any
+     * more and has given to others.
      *
      * @return whether {@link #backends} may have changed
      */
     boolean forget(long now) {
         boolean changed = left.values().removeIf(since -> now - since > NAME_DELAY);
         Set<InetAddress> given = new HashSet<>();
-        services.values().stream().filter(this::isExpected).forEach(service -> given.addAll(service.answers.addresses()));
+        for (Service service : services.values()) {
+            if (now - service.answers.confirmed() <= NAME_DELAY) {
+                given.addAll(service.answers.addresses());
+            }
+        }
         for (Service service : services.values()) {
             // Until then another service's answer may still have the VIP because that service's name was this one's alias.
-            if (!isExpected(service) && now - service.lastEndpoint > NAME_DELAY) {
+            if (now - Math.max(service.lastEndpoint, service.answers.confirmed()) > NAME_DELAY) {
                 changed |= service.answers.giveUp(given);
             }
         }

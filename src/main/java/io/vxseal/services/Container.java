@@ -130,22 +130,26 @@ final class Container implements AutoCloseable {
             throws KernelException {
         BalancerTable balancer = open.orElseThrow().table;
         Optional<Map<InetAddress, List<InetAddress>>> before = applied;
+        boolean isRepaired = true;
         if (!wanted.isEmpty() || mayHaveTable) {
             mayHaveTable = true;
             if (before.isEmpty()) {
                 make(balancer, wanted);
             } else if (!before.get().equals(wanted)) {
+                // What another program changed stays changed, and the next repair has to look.
+                isRepaired = balancer.generation().equals(generation);
                 try {
                     balancer.apply(changes.apply(before.get(), wanted));
                     made(before.get(), wanted);
                 } catch (KernelException changed) {
                     // Somebody changed the table.
                     make(balancer, wanted);
+                    isRepaired = true;
                 }
             }
             inherited = false;
             if (!before.equals(applied)) {
-                generation = balancer.generation();
+                generation = isRepaired ? balancer.generation() : OptionalInt.empty();
             }
         }
         forget();
@@ -193,15 +197,17 @@ final class Container implements AutoCloseable {
             return false;
         }
         BalancerTable balancer = open.get().table;
+        Map<InetAddress, List<InetAddress>> content = applied.get();
+        // Unknown until it has been read.
+        applied = Optional.empty();
         OptionalInt now = balancer.generation();
-        if (now.isPresent() && now.equals(generation)) {
-            return false;
-        }
-        boolean wrong = !balancer.isIntact(table, applied.get());
+        boolean wrong = !(now.isPresent() && now.equals(generation)) && !balancer.isIntact(table, content);
+        applied = Optional.of(content);
         if (wrong) {
-            make(balancer, applied.get());
+            make(balancer, content);
+            now = balancer.generation();
         }
-        generation = wrong ? balancer.generation() : now;
+        generation = now;
         return wrong;
     }
 

@@ -117,7 +117,8 @@ final class NetworkServices implements AutoCloseable {
 
     /** Returns whether a container has the rules of an earlier process, so that there may be other VIPs than those known. */
     boolean isUnconfirmed() {
-        return containers.values().stream().anyMatch(attached -> attached.container.isOpen() && attached.container.isInherited());
+        return containers.values().stream().anyMatch(attached ->
+                attached.container.isOpen() && attached.container.isInherited() && attached.refusedSince.isEmpty());
     }
 
     /** Adds a container. Its table is made before this returns, if its namespace is there. */
@@ -194,8 +195,7 @@ final class NetworkServices implements AutoCloseable {
             }
             if (attached.container.isInherited()) {
                 next = Math.min(next, now + LAST_LOOK);
-            }
-            if (attached.container.isOpen() && attached.refusedSince.isPresent()) {
+            } else if (attached.container.isOpen() && attached.refusedSince.isPresent()) {
                 next = Math.min(next, attached.retryAt);
             }
         }

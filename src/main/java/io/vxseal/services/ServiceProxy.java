@@ -170,7 +170,7 @@ public final class ServiceProxy implements AutoCloseable {
                 vipsChanged.awaitUninterruptibly();
             }
             reports.keySet().retainAll(networks.keySet());
-            return changes.take();
+            return closed ? Map.of() : changes.take();
         } finally {
             lock.unlock();
         }

@@ -114,6 +114,18 @@ class CatalogueTest {
         assertThat(catalogue.forget(33 * SECOND)).isFalse();
     }
 
+    /** Its tasks may take long to stop, and their endpoints are there until then. */
+    @Test
+    void newServiceIsServedAtVipOfOneWhoseTasksStillStop() {
+        KnownNetwork.serve(catalogue, DB, List.of(VIP), 2);
+        KnownNetwork.serve(catalogue, WEB, List.of(VIP), 3);
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(address(2))));
+        catalogue.tasks(DB, List.of(), SECOND, SECOND);
+        catalogue.tasks(WEB, List.of(address(3)), 31 * SECOND, 31 * SECOND);
+        catalogue.forget(31 * SECOND);
+        assertThat(catalogue.backends()).isEqualTo(Map.of(VIP, List.of(address(3))));
+    }
+
     @Test
     void serviceWithoutVipHasNone() {
         KnownNetwork.serve(catalogue, WEB, List.of(address(2)), 2);

@@ -147,6 +147,18 @@ class ContainerTest {
         assertThat(ask(flow)).isEqualTo(ANSWER_OF_TWO);
     }
 
+    /** A change does not touch all rules of the table. */
+    @Test
+    void damageBeforeChangeIsRepairedAfterIt() throws Exception {
+        apply(ONE);
+        assertThat(container.repair()).isFalse();
+        client.run("nft flush chain ip " + TABLE + " output");
+        apply(TWO);
+        assertThat(container.repair()).isTrue();
+        assertThat(ask(flow())).isEqualTo(ANSWER_OF_TWO);
+        assertThat(container.repair()).isFalse();
+    }
+
     @Test
     void goneEndpointThatWasNoServicesTaskKeepsConnections() throws Exception {
         apply(ONE);

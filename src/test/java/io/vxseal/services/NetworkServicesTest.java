@@ -40,6 +40,24 @@ class NetworkServicesTest {
         }
     }
 
+    /** It may refuse for as long as it lives, and the others are not concerned. */
+    @Test
+    void containerThatRefusesRulesDoesNotKeepVipsUnconfirmed() throws Exception {
+        Path path = folder.resolve("box");
+        try (TestHost host = new TestHost(path);
+                Selector selector = Selector.open();
+                NetworkServices services = new NetworkServices("x1tn53m6e8yl", KnownNetwork.catalogue(), selector)) {
+            KnownNetwork.serve(services.catalogue(), KnownNetwork.WEB, List.of(KnownNetwork.VIP), 2);
+            try (OwnedTable _ = new OwnedTable(host, services.table())) {
+                services.attach("here", new Container(path, services.table(), true), 0);
+                services.work(10 * SECOND);
+                assertThat(services.problems()).hasSize(1);
+                assertThat(services.isUnconfirmed()).isFalse();
+                assertThat(services.vips()).containsExactly(KnownNetwork.VIP);
+            }
+        }
+    }
+
     /** Another program owns the table. Each question's answer would be a reason to try, and a container may refuse for ever. */
     @Test
     void refusedTableIsTriedAgainAfterPausesThatGrow() throws Exception {

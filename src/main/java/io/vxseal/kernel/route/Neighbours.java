@@ -115,9 +115,13 @@ public final class Neighbours {
         }
     }
 
-    /** Returns the addresses that {@link #addUnforwarded} added to a VXLAN device, and those of endpoints without a forwarding entry. */
+    /** Returns the addresses that {@link #addUnforwarded} added to a VXLAN device, and those of endpoints without a forwarding entry. None if the device is gone. */
     public Set<InetAddress> listUnforwarded(String vxlan) throws KernelException {
-        int index = links.index(vxlan);
+        Optional<Link> device = links.find(vxlan);
+        if (device.isEmpty()) {
+            return Set.of();
+        }
+        int index = device.get().index();
         Set<MacAddress> forwarded = vteps(vxlan, index).keySet();
         Set<InetAddress> unforwarded = new HashSet<>();
         for (NeighbourMessages.Entry entry : permanent(vxlan, index)) {

@@ -67,6 +67,7 @@ class NeighboursTest extends UnderlayAndOverlay {
         overlay.route.neighbours().removeUnforwarded("vx0", List.of(ip("10.44.0.9"), ip("10.44.0.10"), ip("10.44.0.11")));
         assertThat(overlay.run("ip neigh show dev vx0")).contains("10.44.0.7").doesNotContain("10.44.0.9", "10.44.0.10");
         overlay.route.neighbours().removeUnforwarded("absent", List.of(ip("10.44.0.9")));
+        assertThat(overlay.route.neighbours().listUnforwarded("absent")).isEmpty();
     }
 
     @Test
