@@ -282,15 +282,14 @@ final class Catalogue {
      */
     boolean forget(long now) {
         boolean changed = left.values().removeIf(since -> now - since > NAME_DELAY);
-        Set<InetAddress> given = new HashSet<>();
-        for (Service service : services.values()) {
-            if (now - service.answers.confirmed() <= NAME_DELAY) {
-                given.addAll(service.answers.addresses());
-            }
-        }
-        for (Service service : services.values()) {
-            // Until then another service's answer may still have the VIP because that service's name was this one's alias.
-            if (now - Math.max(service.lastEndpoint, service.answers.confirmed()) > NAME_DELAY) {
+        // Until then another service's answer may still have the VIP because that service's name was this one's alias.
+        List<Service> past = services.values().stream()
+                .filter(service -> now - Math.max(service.lastEndpoint, service.answers.confirmed()) > NAME_DELAY).toList();
+        if (!past.isEmpty()) {
+            Set<InetAddress> given = new HashSet<>();
+            services.values().stream().filter(service -> now - service.answers.confirmed() <= NAME_DELAY)
+                    .forEach(service -> given.addAll(service.answers.addresses()));
+            for (Service service : past) {
                 changed |= service.answers.giveUp(given);
             }
         }

@@ -129,30 +129,35 @@ final class Container implements AutoCloseable {
             BiFunction<Map<InetAddress, List<InetAddress>>, Map<InetAddress, List<InetAddress>>, NetlinkTransaction> changes)
             throws KernelException {
         BalancerTable balancer = open.orElseThrow().table;
-        Optional<Map<InetAddress, List<InetAddress>>> before = applied;
-        boolean isRepaired = true;
         if (!wanted.isEmpty() || mayHaveTable) {
             mayHaveTable = true;
-            if (before.isEmpty()) {
+            if (applied.isEmpty()) {
                 make(balancer, wanted);
-            } else if (!before.get().equals(wanted)) {
-                // What another program changed stays changed, and the next repair has to look.
-                isRepaired = balancer.generation().equals(generation);
-                try {
-                    balancer.apply(changes.apply(before.get(), wanted));
-                    made(before.get(), wanted);
-                } catch (KernelException changed) {
-                    // Somebody changed the table.
-                    make(balancer, wanted);
-                    isRepaired = true;
-                }
+            } else if (!applied.get().equals(wanted)) {
+                change(balancer, applied.get(), wanted, changes);
             }
             inherited = false;
-            if (!before.equals(applied)) {
-                generation = isRepaired ? balancer.generation() : OptionalInt.empty();
-            }
         }
         forget();
+    }
+
+    private void change(
+            BalancerTable balancer,
+            Map<InetAddress, List<InetAddress>> before,
+            Map<InetAddress, List<InetAddress>> after,
+            BiFunction<Map<InetAddress, List<InetAddress>>, Map<InetAddress, List<InetAddress>>, NetlinkTransaction> changes)
+            throws KernelException {
+        boolean isIntact = balancer.generation().equals(generation);
+        try {
+            balancer.apply(changes.apply(before, after));
+        } catch (KernelException changed) {
+            // Somebody changed the table.
+            make(balancer, after);
+            return;
+        }
+        made(before, after);
+        // What another program changed stays changed, and the next repair has to look.
+        generation = isIntact ? balancer.generation() : OptionalInt.empty();
     }
 
     /** Makes the table anew. If that fails, its content is unknown. */
@@ -161,6 +166,7 @@ final class Container implements AutoCloseable {
         applied = Optional.empty();
         balancer.apply(BalancerChange.creation(table, content));
         made(before, content);
+        generation = balancer.generation();
     }
 
     /** Takes note of the table's content, and of the VIPs that had no rule or no backends before. */
@@ -205,9 +211,9 @@ final class Container implements AutoCloseable {
         applied = Optional.of(content);
         if (wrong) {
             make(balancer, content);
-            now = balancer.generation();
+        } else {
+            generation = now;
         }
-        generation = now;
         return wrong;
     }
 

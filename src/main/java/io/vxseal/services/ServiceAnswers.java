@@ -5,7 +5,6 @@ import java.util.Collection;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 /** What the engine's name server has answered about one service: its addresses, and those of its tasks that take new connections. */
 final class ServiceAnswers {
@@ -132,9 +131,9 @@ final class ServiceAnswers {
 
     /** Removes an address, whose endpoint left: the next one there may be another service's. Without a VIP a service has its tasks' addresses. */
     void removeAddress(InetAddress gone, long now) {
-        addresses = without(addresses, gone);
+        addresses = without(addresses, Set.of(gone));
         if (tasks.contains(gone)) {
-            setTasks(without(tasks, gone), now);
+            setTasks(without(tasks, Set.of(gone)), now);
         }
     }
 
@@ -144,16 +143,14 @@ final class ServiceAnswers {
      * @return whether it had any of them
      */
     boolean giveUp(Set<InetAddress> given) {
-        if (addresses.stream().noneMatch(given::contains)) {
-            return false;
-        }
-        addresses = addresses.stream().filter(address -> !given.contains(address)).collect(Collectors.toUnmodifiableSet());
-        return true;
+        Set<InetAddress> before = addresses;
+        addresses = without(before, given);
+        return !addresses.equals(before);
     }
 
-    private static Set<InetAddress> without(Set<InetAddress> addresses, InetAddress gone) {
+    private static Set<InetAddress> without(Set<InetAddress> addresses, Set<InetAddress> gone) {
         Set<InetAddress> rest = new HashSet<>(addresses);
-        rest.remove(gone);
+        rest.removeAll(gone);
         return Set.copyOf(rest);
     }
 }

@@ -7,6 +7,8 @@ import io.vxseal.kernel.TestHost;
 import java.nio.channels.Selector;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -17,12 +19,34 @@ class NetworkServicesTest {
     @TempDir
     Path folder;
 
+    private Path path;
+    private Selector selector;
+    private NetworkServices services;
+
+    @BeforeEach
+    void open() throws Exception {
+        path = folder.resolve("box");
+        selector = Selector.open();
+        services = new NetworkServices("x1tn53m6e8yl", KnownNetwork.catalogue(), selector);
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        services.close();
+        selector.close();
+    }
+
+    /** Serves a VIP and adds a container, whose table another program owns, ten seconds ago. */
+    private void attachRefusing(boolean inherited) {
+        KnownNetwork.serve(services.catalogue(), KnownNetwork.WEB, List.of(KnownNetwork.VIP), 2);
+        services.attach("here", new Container(path, services.table(), inherited), 0);
+        services.work(10 * SECOND);
+        assertThat(services.problems()).hasSize(1);
+    }
+
     @Test
     void missingNamespaceIsToldOnceAndForgottenWhenItComes() throws Exception {
-        Path path = folder.resolve("box");
-        try (StandardError log = new StandardError();
-                Selector selector = Selector.open();
-                NetworkServices services = new NetworkServices("x1tn53m6e8yl", KnownNetwork.catalogue(), selector)) {
+        try (StandardError log = new StandardError()) {
             services.attach("here", new Container(path, services.table(), false), 0);
             services.work(60 * SECOND);
             assertThat(services.problems()).isEmpty();
@@ -43,15 +67,9 @@ class NetworkServicesTest {
     /** It may refuse for as long as it lives, and the others are not concerned. */
     @Test
     void containerThatRefusesRulesDoesNotKeepVipsUnconfirmed() throws Exception {
-        Path path = folder.resolve("box");
-        try (TestHost host = new TestHost(path);
-                Selector selector = Selector.open();
-                NetworkServices services = new NetworkServices("x1tn53m6e8yl", KnownNetwork.catalogue(), selector)) {
-            KnownNetwork.serve(services.catalogue(), KnownNetwork.WEB, List.of(KnownNetwork.VIP), 2);
+        try (TestHost host = new TestHost(path)) {
             try (OwnedTable _ = new OwnedTable(host, services.table())) {
-                services.attach("here", new Container(path, services.table(), true), 0);
-                services.work(10 * SECOND);
-                assertThat(services.problems()).hasSize(1);
+                attachRefusing(true);
                 assertThat(services.isUnconfirmed()).isFalse();
                 assertThat(services.vips()).containsExactly(KnownNetwork.VIP);
             }
@@ -61,15 +79,9 @@ class NetworkServicesTest {
     /** Another program owns the table. Each question's answer would be a reason to try, and a container may refuse for ever. */
     @Test
     void refusedTableIsTriedAgainAfterPausesThatGrow() throws Exception {
-        Path path = folder.resolve("box");
-        try (TestHost host = new TestHost(path);
-                Selector selector = Selector.open();
-                NetworkServices services = new NetworkServices("x1tn53m6e8yl", KnownNetwork.catalogue(), selector)) {
-            KnownNetwork.serve(services.catalogue(), KnownNetwork.WEB, List.of(KnownNetwork.VIP), 2);
+        try (TestHost host = new TestHost(path)) {
             try (OwnedTable _ = new OwnedTable(host, services.table())) {
-                services.attach("here", new Container(path, services.table(), false), 0);
-                services.work(10 * SECOND);
-                assertThat(services.problems()).hasSize(1);
+                attachRefusing(false);
             }
             services.add(KnownNetwork.address(3), "other", 11 * SECOND);
             assertThat(services.work(14 * SECOND)).isLessThanOrEqualTo(15 * SECOND);

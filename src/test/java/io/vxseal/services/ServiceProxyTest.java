@@ -52,7 +52,11 @@ class ServiceProxyTest {
 
     /** @param partial whether other nodes' endpoints may be unknown */
     private ServiceProxy withNetwork(boolean partial) throws Exception {
-        ServiceProxy some = opened(new ServiceProxy(folder.resolve("netns"), folder.resolve("services.json"), told::put));
+        return withNetwork(partial, "services.json", told::put);
+    }
+
+    private ServiceProxy withNetwork(boolean partial, String state, ServiceProxy.Listener listener) throws Exception {
+        ServiceProxy some = opened(new ServiceProxy(folder.resolve("netns"), folder.resolve(state), listener));
         some.setPartial(partial);
         some.up(NETWORK, List.of(Cidr.parse("10.0.0.0/16")), List.of(address(1)), Map.of());
         some.start();
@@ -232,15 +236,12 @@ class ServiceProxyTest {
     void vipsThatListenerFailedToTakeAreReportedAgain() throws Exception {
         StandardError log = opened(new StandardError());
         AtomicInteger failures = new AtomicInteger(2);
-        Path other = Files.createDirectories(folder.resolve("other"));
-        ServiceProxy some = opened(new ServiceProxy(folder.resolve("netns"), other.resolve("services.json"), (network, vips) -> {
+        ServiceProxy some = withNetwork(false, "other.json", (network, vips) -> {
             if (failures.getAndDecrement() > 0) {
                 throw new IllegalStateException("not now");
             }
             told.put(network, vips);
-        }));
-        some.up(NETWORK, List.of(Cidr.parse("10.0.0.0/16")), List.of(address(1)), Map.of());
-        some.start();
+        });
         some.change(NETWORK, List.of(), Map.of(address(2), "a"));
         TestHost container = container("a");
         names(container, address(2));
@@ -253,17 +254,14 @@ class ServiceProxyTest {
     @Test
     void taskGetsNoNewConnectionsWhileListenerWaits() throws Exception {
         CountDownLatch driver = new CountDownLatch(1);
-        Path other = Files.createDirectories(folder.resolve("other"));
-        ServiceProxy some = opened(new ServiceProxy(folder.resolve("netns"), other.resolve("services.json"), (_, _) -> {
+        ServiceProxy some = withNetwork(false, "other.json", (_, _) -> {
             try {
                 driver.await();
             } catch (InterruptedException ended) {
                 Thread.currentThread().interrupt();
             }
-        }));
+        });
         opened(driver::countDown);
-        some.up(NETWORK, List.of(Cidr.parse("10.0.0.0/16")), List.of(address(1)), Map.of());
-        some.start();
         some.change(NETWORK, List.of(), Map.of(address(2), "a", address(3), "b"));
         TestHost container = container("a");
         EngineNames names = names(container, address(2), address(3));
