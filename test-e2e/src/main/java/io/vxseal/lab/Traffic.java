@@ -17,13 +17,21 @@ import java.util.stream.Collectors;
  */
 final class Traffic {
 
+    /** Of round trips and connections. */
     private static final int ROUNDS = 7;
-    private static final int SECONDS = 4;
+    /** Of throughput, in each of which the networks have several turns. */
+    private static final int STRETCHES = 5;
+    private static final int TURNS = 8;
+    /** The time of one network in one turn. Other work of the machine that lasts longer meets all networks. */
+    private static final double SECONDS = 1.5;
     private static final int CONNECTIONS = 150;
     private static final int PORT = 7100;
-    private static final Duration LIMIT = Duration.ofMinutes(2);
+    private static final Duration LIMIT = Duration.ofMinutes(3);
     private static final Duration ALL = Duration.ofMinutes(40);
     private static final String STREAM = Stack.FOLDER + "/stream";
+
+    private static final List<String> FIELDS =
+            List.of("megabitsPerSecond", "pausedMegabitsPerSecond", "roundTripMillis", "connectMicros", "connectByServiceMicros");
 
     /** The mean in ping's last line. */
     private static final Pattern ROUND_TRIP = Pattern.compile("= [\\d.]+/([\\d.]+)/");
@@ -49,9 +57,9 @@ final class Traffic {
     }
 
     /**
-     * Returns for each network {@code megabitsPerSecond}, and {@code pausedMegabitsPerSecond} while the plugin's processes stand still, {@code
-     * roundTripMillis}, and {@code connectMicros} to the far task's address and {@code connectByServiceMicros} to its service's; one value for
-     * each round.
+     * Returns for each network {@code megabitsPerSecond}, and {@code pausedMegabitsPerSecond} while the plugin's processes stand still, one
+     * value for each turn; and {@code roundTripMillis}, and {@code connectMicros} to the far task's address and {@code
+     * connectByServiceMicros} to its service's, one value for each round.
      */
     ArrayNode measure() {
         Stack.prepare(lab);
@@ -60,8 +68,8 @@ final class Traffic {
         Stack.deploy(lab, "traffic", file());
         List<Line> lines = new ArrayList<>();
         ArrayNode report = new ObjectMapper().createArrayNode();
-        for (String driver : List.of(Product.NAME, "overlay")) {
-            for (boolean encrypted : List.of(true, false)) {
+        for (boolean encrypted : List.of(true, false)) {
+            for (String driver : List.of(Product.NAME, "overlay")) {
                 String network = "traffic_" + Line.name(driver, encrypted);
                 Task far = lab.swarm().task("traffic_far", network, there);
                 lines.add(new Line(driver, encrypted, lab.swarm().task("traffic_near", network, here), far, lab.swarm().vip("traffic_far", network),
@@ -70,6 +78,10 @@ final class Traffic {
         }
         Guest.Spawned receiver = there.spawn("%s perl %s receive %d".formatted(lines.getFirst().far.inside(), STREAM, PORT), ALL);
         lines.forEach(line -> line.near.awaitAnswer(line.far));
+        for (int stretch = 0; stretch < STRETCHES; stretch++) {
+            throughput(lines, "megabitsPerSecond");
+            paused(lines);
+        }
         for (int round = 0; round < ROUNDS; round++) {
             // Each goes first in its turn.
             List<Line> turn = new ArrayList<>(lines.subList(round % lines.size(), lines.size()));
@@ -77,38 +89,55 @@ final class Traffic {
             turn.forEach(this::round);
         }
         receiver.interrupt();
+        for (boolean encrypted : List.of(true, false)) {
+            progress.accept("%s, to the built-in driver's: %s".formatted(encrypted ? "encrypted" : "plain", FIELDS.stream()
+                    .map(field -> "%s %.2f".formatted(field, Target.toBuiltIn(report, encrypted, field))).collect(Collectors.joining(", "))));
+        }
         return report;
     }
 
-    private void round(Line line) {
-        String target = line.far.address();
-        String send = "send %s %d %d".formatted(target, PORT, SECONDS);
-        double megabits = stream(line, send);
-        double paused = paused(line, send);
-        double roundTrip = roundTrip(line);
-        double connect = stream(line, "connect %s %d %d".formatted(target, PORT, CONNECTIONS));
-        double byService = stream(line, "connect %s %d %d".formatted(line.service, PORT, CONNECTIONS));
-        line.report.withArray("megabitsPerSecond").add(megabits);
-        line.report.withArray("pausedMegabitsPerSecond").add(paused);
-        line.report.withArray("roundTripMillis").add(roundTrip);
-        line.report.withArray("connectMicros").add(connect);
-        line.report.withArray("connectByServiceMicros").add(byService);
-        progress.accept("%-18s %7.1f Mbit/s, %.1f without the plugin's process, round trip %.3f ms, connection %.0f us, by the service's address %.0f us".formatted(
-                line.name(), megabits, paused, roundTrip, connect, byService));
-    }
-
-    private static double stream(Line line, String words) {
-        return Double.parseDouble(line.near.guest().run("%s perl %s %s".formatted(line.near.inside(), STREAM, words), LIMIT).require());
+    /** Measures all networks in several turns, in each of which they come in the other order than in the one before. */
+    private void throughput(List<Line> lines, String field) {
+        Line first = lines.getFirst();
+        String turns = run(first, "send %d %s %d %s".formatted(PORT, SECONDS, TURNS,
+                lines.stream().map(line -> line.far.address()).collect(Collectors.joining(" "))));
+        for (String turn : turns.lines().toList()) {
+            String[] rates = turn.split(" ");
+            for (int n = 0; n < rates.length; n++) {
+                lines.get(n).report.withArray(field).add(Double.parseDouble(rates[n]));
+            }
+            progress.accept("%s of %s: %s".formatted(field, lines.stream().map(Line::name).collect(Collectors.joining(", ")), turn));
+        }
     }
 
     /** Measures while the plugin's processes of both hosts stand still: what its rules and states cost without its work beside them. */
-    private double paused(Line line, String words) {
+    private void paused(List<Line> lines) {
         Product.signal(lab.guests(), "STOP");
         try {
-            return stream(line, words);
+            throughput(lines, "pausedMegabitsPerSecond");
         } finally {
             Product.signal(lab.guests(), "CONT");
         }
+        Product.awaitTogether(lab.guests());
+    }
+
+    private void round(Line line) {
+        double roundTrip = roundTrip(line);
+        double connect = connect(line, line.far.address());
+        double byService = connect(line, line.service);
+        line.report.withArray("roundTripMillis").add(roundTrip);
+        line.report.withArray("connectMicros").add(connect);
+        line.report.withArray("connectByServiceMicros").add(byService);
+        progress.accept("%-18s round trip %.3f ms, connection %.0f us, by the service's address %.0f us".formatted(
+                line.name(), roundTrip, connect, byService));
+    }
+
+    private static double connect(Line line, String address) {
+        return Double.parseDouble(run(line, "connect %s %d %d".formatted(address, PORT, CONNECTIONS)));
+    }
+
+    private static String run(Line line, String words) {
+        return line.near.guest().run("%s perl %s %s".formatted(line.near.inside(), STREAM, words), LIMIT).require();
     }
 
     private static double roundTrip(Line line) {

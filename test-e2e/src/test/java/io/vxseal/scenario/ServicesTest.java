@@ -39,6 +39,9 @@ class ServicesTest {
     private static final Duration CHANGE = Duration.ofMinutes(3);
     private static final int REQUESTS = 12;
 
+    /** Without wget's own time limit, with which Debian 12's crashes. */
+    private static final String GET = "busybox timeout 10 wget -q -O -";
+
     /** A web server that answers with its container's name and the client's address. */
     private static final String SERVER = """
             command:
@@ -118,10 +121,16 @@ class ServicesTest {
         awaitTasks(lab, name, count);
     }
 
+    /** Waits until a task listens: one without a health check counts from its start on. */
+    private static void awaitListening(Task server) {
+        Await.until("an answer of " + server + " to itself", CHANGE, () ->
+                server.exec(GET + " http://127.0.0.1/cgi-bin/who", COMMAND).ok());
+    }
+
     /** Asks a service several times, and returns its answers: a container's name and the client's address as it sees it. */
     private static List<String> ask(Task client, String name) {
-        return client.exec("sh -c 'for n in %s; do wget -q -T 10 -O - http://%s/cgi-bin/who || echo failed; done'"
-                .formatted("x ".repeat(REQUESTS), name), COMMAND).require().lines().toList();
+        return client.exec("sh -c 'for n in %s; do %s http://%s/cgi-bin/who || echo failed; done'"
+                .formatted("x ".repeat(REQUESTS), GET, name), COMMAND).require().lines().toList();
     }
 
     private static Set<String> containers(List<Task> tasks) {
@@ -146,6 +155,7 @@ class ServicesTest {
         web = Together.map(lab.guests(), guest -> lab.swarm().task("app_web", "app_net", guest));
         clients = Together.map(lab.guests(), guest -> lab.swarm().task("app_client", "app_net", guest));
         awaitTasks(lab, "web", 2);
+        Together.each(web, ServicesTest::awaitListening);
         String vip = lab.swarm().vip("app_web", "app_net");
         for (Task client : clients) {
             assertAllAnswer(client, "web", web);
@@ -178,7 +188,7 @@ class ServicesTest {
     @Order(3)
     void publishedPortAnswersOnEachHost(Lab lab) {
         for (Guest guest : lab.guests()) {
-            assertThat(guest.run("busybox wget -q -T 10 -O - http://%s:8080/cgi-bin/who".formatted(guest.address()), COMMAND).require())
+            assertThat(guest.run("busybox timeout 10 busybox wget -q -O - http://%s:8080/cgi-bin/who".formatted(guest.address()), COMMAND).require())
                     .isNotEmpty();
         }
     }
@@ -189,8 +199,8 @@ class ServicesTest {
     void rollingUpdateAndScalingFailNoRequest(Lab lab) {
         awaitTasks(lab, "api", 2);
         List<Guest.Spawned> loads = clients.stream().map(client -> client.guest().spawn(
-                "docker exec %s sh -c 'while [ ! -e /stop ]; do wget -q -T 20 -O - http://api/cgi-bin/who || echo failed; sleep 0.3; done'"
-                        .formatted(client.container()), Duration.ofMinutes(10))).toList();
+                "docker exec %s sh -c 'while [ ! -e /stop ]; do %s http://api/cgi-bin/who || echo failed; sleep 0.3; done'"
+                        .formatted(client.container(), GET), Duration.ofMinutes(10))).toList();
         Guest manager = lab.swarm().manager();
         manager.run("docker service update --force --detach=false --quiet app_api", CHANGE).require();
         scale(lab, "api", 1);
@@ -238,7 +248,7 @@ class ServicesTest {
         String vip = lab.swarm().vip("app_api", "app_net");
         scale(lab, "api", 0);
         for (Task client : clients) {
-            Outcome refused = client.exec("wget -q -T 10 -O - http://%s/".formatted(vip), COMMAND);
+            Outcome refused = client.exec("%s http://%s/".formatted(GET, vip), COMMAND);
             assertThat(refused.ok()).isFalse();
             assertThat(refused.err() + refused.out()).contains("refused");
         }
