@@ -26,8 +26,11 @@ final class Traffic {
     private static final double SECONDS = 0.5;
     private static final int CONNECTIONS = 150;
     private static final int PORT = 7100;
-    private static final Duration LIMIT = Duration.ofMinutes(3);
+    private static final Duration LIMIT = Duration.ofMinutes(5);
+    /** Longer than a plugin takes to find that its sessions have ended. */
+    private static final Duration RECOVERY = Duration.ofSeconds(15);
     private static final Duration ALL = Duration.ofMinutes(40);
+    private static final String STACK = "traffic";
     private static final String STREAM = Stack.FOLDER + "/stream";
 
     private static final List<String> FIELDS =
@@ -63,16 +66,21 @@ final class Traffic {
      */
     ArrayNode measure() {
         Stack.prepare(lab);
+        try (Stack stack = Stack.deploy(lab, STACK, file())) {
+            return measureStack();
+        }
+    }
+
+    private ArrayNode measureStack() {
         Guest here = lab.guest(1);
         Guest there = lab.guest(2);
-        Stack.deploy(lab, "traffic", file());
         List<Line> lines = new ArrayList<>();
         ArrayNode report = new ObjectMapper().createArrayNode();
         for (boolean encrypted : List.of(true, false)) {
             for (String driver : List.of(Product.NAME, "overlay")) {
-                String network = "traffic_" + Line.name(driver, encrypted);
-                Task far = lab.swarm().task("traffic_far", network, there);
-                lines.add(new Line(driver, encrypted, lab.swarm().task("traffic_near", network, here), far, lab.swarm().vip("traffic_far", network),
+                String network = STACK + "_" + Line.name(driver, encrypted);
+                Task far = lab.swarm().task(STACK + "_far", network, there);
+                lines.add(new Line(driver, encrypted, lab.swarm().task(STACK + "_near", network, here), far, lab.swarm().vip(STACK + "_far", network),
                         report.addObject().put("driver", driver).put("encrypted", encrypted)));
             }
         }
@@ -136,6 +144,7 @@ final class Traffic {
         } finally {
             Product.signal(lab.guests(), "CONT");
         }
+        Await.pause(RECOVERY);
         Product.awaitTogether(lab.guests());
     }
 
