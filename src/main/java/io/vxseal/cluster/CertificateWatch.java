@@ -20,8 +20,12 @@ final class CertificateWatch {
     private static final Duration LEFT = Duration.ofSeconds(5);
 
     private static final String REMEDY = ". Until `docker swarm update --autolock=false`, or until the plugin has the engine's socket "
-            + "(`docker plugin set vxseal engine.source=/run/docker.sock`, while it is disabled), this manager learns of no endpoints of other "
-            + "nodes, and makes no keys; when that is done, it joins the others by itself";
+            + "(`docker plugin set vxseal engine.source=/run/docker.sock`, while it is disabled), ";
+
+    private static final String NOT_JOINED =
+            "this manager learns of no endpoints of other nodes, and makes no keys; when that is done, it joins the others by itself";
+
+    private static final String JOINED = "this manager goes on with the certificate that it read before, at most until that expires or the plugin restarts";
 
     private final CertificateFiles files;
     private final Optional<UnlockKeyRequests> unlocking;
@@ -65,12 +69,14 @@ final class CertificateWatch {
             }
         } catch (LockedKeyException e) {
             files.again();
-            unlock(e.getMessage());
+            unlock(e.getMessage(), current.isPresent());
         } catch (IdentityException e) {
             files.again();
-            log(e);
-            if (key.isPresent()) {
+            if (key.isPresent() && !e.isAbsent()) {
+                // The next look, which has no key, says so.
                 unlocking.orElseThrow().failed(e.getMessage());
+            } else {
+                log(e);
             }
             if (e.isAbsent() && current.isPresent()) {
                 awaitReturn(current.get());
@@ -81,9 +87,10 @@ final class CertificateWatch {
     }
 
     /** Requests the key that unlocks the private key. A later look takes it: an answer may take seconds. */
-    private void unlock(String why) {
+    private void unlock(String why, boolean joined) {
         if (unlocking.isEmpty()) {
-            becomes(why + REMEDY, () -> LOG.error("cannot join the cluster: {}", why + REMEDY));
+            String now = why + REMEDY + (joined ? JOINED : NOT_JOINED);
+            becomes(now, () -> LOG.error("{}: {}", impossible(joined), now));
             return;
         }
         unlocking.get().request();
@@ -91,8 +98,12 @@ final class CertificateWatch {
         if (failure.isEmpty()) {
             becomes(why + ": asking it", () -> LOG.info("{}: asking it", why));
         } else {
-            becomes(why + "; " + failure.get(), () -> LOG.error("cannot join the cluster, retrying: {}; {}", why, failure.get()));
+            becomes(why + "; " + failure.get(), () -> LOG.error("{}, retrying: {}; {}", impossible(joined), why, failure.get()));
         }
+    }
+
+    private static String impossible(boolean joined) {
+        return joined ? "cannot read the certificates that replace this manager's" : "cannot join the cluster";
     }
 
     private void log(IdentityException failure) {

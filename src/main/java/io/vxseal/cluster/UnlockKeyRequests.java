@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Requests for the key that unlocks this manager's private key, one at a time, each on a thread of its own. Used by one thread. */
 final class UnlockKeyRequests {
-    /** Between the beginnings of two requests: the engine logs an error for each that it cannot answer. */
+    /** Between the beginnings of two requests for one state of the files: the engine logs an error for each that it cannot answer. */
     private static final Duration PAUSE = Duration.ofSeconds(10);
 
     private final UnlockKeySource source;
@@ -61,6 +61,7 @@ final class UnlockKeyRequests {
     /** Notes that no key is needed any more. */
     void end() {
         failure = Optional.empty();
+        last = Optional.empty();
         if (pending != null) {
             CompletableFuture<Void> _ = pending.thenAccept(UnlockKey::close);
             pending = null;

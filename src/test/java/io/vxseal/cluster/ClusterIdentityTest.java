@@ -206,6 +206,9 @@ class ClusterIdentityTest extends Hosts {
         assertThat(b.ring().isEmpty()).isTrue();
         Files.copy(unlocked, key, StandardCopyOption.REPLACE_EXISTING);
         await("unlocked", () -> b.members() == 3 && sameRing(a, b, c) && b.cluster().status().problem().isEmpty());
+        swarm.lock(b.certificates(), TestSwarm.unlockKey(1));
+        await("told that it goes on", () -> b.cluster().status().problem().orElse("").contains("goes on with the certificate that it read before"));
+        assertThat(b.members()).isEqualTo(3);
     }
 
     /** The engine does not answer at first; then the unlock key was just replaced; and nothing waits for it. */
@@ -224,10 +227,13 @@ class ClusterIdentityTest extends Hosts {
             UnlockKeySource next = answers.poll();
             return next == null ? UnlockKey.parse(unlockKey) : next.get();
         });
-        List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
-        await("told that the engine does not answer", () -> b.cluster().status().problem().orElse("").contains("503: Swarm is encrypted"));
-        await("told that its key is wrong", () -> b.cluster().status().problem().orElse("").contains("cannot be decrypted"));
-        await("joined", () -> b.members() == 2 && sameRing(a, b) && b.cluster().status().problem().isEmpty());
+        try (StandardError log = new StandardError()) {
+            List.of(a, b).forEach(h -> h.start(a.at(), b.at()));
+            await("told that the engine does not answer", () -> b.cluster().status().problem().orElse("").contains("503: Swarm is encrypted"));
+            await("told that its key is wrong", () -> b.cluster().status().problem().orElse("").contains("cannot be decrypted"));
+            await("joined", () -> b.members() == 2 && sameRing(a, b) && b.cluster().status().problem().isEmpty());
+            assertThat(log.said()).as("one line for each problem").containsOnlyOnce("cannot be decrypted");
+        }
 
         try (StandardError log = new StandardError()) {
             swarm.issue("node-2", Role.MANAGER, certificates);

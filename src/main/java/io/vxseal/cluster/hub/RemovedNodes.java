@@ -15,6 +15,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Nodes that were removed from the swarm: by the list of nodes of this manager's engine, if it gives one, and by the word of the other hubs
@@ -30,6 +32,8 @@ import java.util.stream.Stream;
  * <p>Pure, one thread.
  */
 final class RemovedNodes {
+    private static final Logger LOG = LoggerFactory.getLogger(RemovedNodes.class);
+
     /**
      * Time for a list to have a node that just joined. A list comes from the manager that leads; one that is cut off from the others stops
      * to lead after ten seconds.
@@ -201,6 +205,9 @@ final class RemovedNodes {
                 changed.addAll(Objects.requireNonNull(byHub.remove(hub)).removed);
             }
         }
+        changed.stream().filter(node -> !contains(node)).forEach(node -> LOG.warn("node {} counts as one of the swarm again: only the engine of a manager that is "
+                + "none any more had told that it was removed. To keep it out: `docker swarm ca --rotate`; for later removals: "
+                + "the engine's socket for another manager's plugin", node));
         return changed;
     }
 

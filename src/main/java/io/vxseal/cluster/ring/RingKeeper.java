@@ -51,6 +51,8 @@ public final class RingKeeper implements Rings {
     private long taken;
     /** Whether most managers have been reached since then, so that they have it, too. */
     private boolean established;
+    /** Whether a node was removed while most managers had no ring of this node's yet: there may be one, with keys that the removed node has. */
+    private boolean removedEarly;
     private KeyRing published = KeyRing.EMPTY;
     private final KnownKeys known;
     private final RecentRings recent = new RecentRings();
@@ -196,6 +198,7 @@ public final class RingKeeper implements Rings {
 
     @Override
     public void onRemoval(String node) {
+        removedEarly |= !established;
         // A node may send good-byes as often as it likes.
         if (revokeKeys()) {
             LOG.info("node {} left the swarm, was removed, or is no manager any more: rotating the keys until it has none of them", node);
@@ -245,10 +248,14 @@ public final class RingKeeper implements Rings {
             throw new RefusedException(Refusal.RING_AUTHOR, "%s, whose author is no manager of the swarm now".formatted(theirs));
         }
         boolean earlier = isOfEarlierTime(theirs);
+        boolean unknown = removedEarly && !follows(theirs);
         LOG.info("took {}", theirs);
         inForce(theirs);
         if (earlier) {
             revokeOfEarlierTime();
+        }
+        if (unknown && revokeKeys()) {
+            LOG.info("a node was removed before this one had the ring, and may have its keys: rotating them until it has none of them");
         }
     }
 
@@ -258,12 +265,16 @@ public final class RingKeeper implements Rings {
      * node's clock, so a ring that follows is none, whenever it was made.
      */
     private boolean isOfEarlierTime(SignedRing ring) {
-        if (ring.external() || trust.orElseThrow().self().role() != Role.MANAGER
-                || signed.filter(one -> !Collections.disjoint(one.keys().keys(), ring.keys().keys())).isPresent()) {
+        if (ring.external() || trust.orElseThrow().self().role() != Role.MANAGER || follows(ring)) {
             return false;
         }
         return authority.isOutlived(Duration.between(ring.made(), timer.wallTime()))
                 || established && signed.filter(one -> one.made().isAfter(ring.made())).isPresent();
+    }
+
+    /** Returns whether a ring has a key of the one in force. */
+    private boolean follows(SignedRing ring) {
+        return signed.filter(one -> !Collections.disjoint(one.keys().keys(), ring.keys().keys())).isPresent();
     }
 
     private void revokeOfEarlierTime() {
@@ -307,6 +318,7 @@ public final class RingKeeper implements Rings {
      */
     public boolean keep(boolean keyMaker, boolean complete, boolean majority, Duration still) {
         established |= majority && signed.isPresent();
+        removedEarly &= !established;
         Instant now = timer.wallTime();
         RingTrust self = trust.orElseThrow();
         Optional<InForce> inForce = signed.map(ring -> new InForce(ring.external(),

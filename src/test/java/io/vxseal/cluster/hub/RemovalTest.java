@@ -7,6 +7,7 @@ import static io.vxseal.cluster.record.TestRecords.incarnation;
 import static io.vxseal.cluster.record.TestRecords.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.StandardError;
 import io.vxseal.cluster.message.ManualTimer;
 import io.vxseal.cluster.message.Message;
 import io.vxseal.cluster.message.RecordedChannel;
@@ -217,11 +218,15 @@ class RemovalTest {
     }
 
     @Test
-    void managerThatWasDemotedIsNotBelievedAnyMore() {
+    void managerThatWasDemotedIsNotBelievedAnyMore() throws Exception {
         remove();
         assertThat(m2.removed()).containsExactly("w1");
         managers.remove("m1");
-        m2.managers(managers);
+        try (StandardError log = new StandardError()) {
+            m2.managers(managers);
+            m2.managers(managers);
+            assertThat(log.said()).containsOnlyOnce("node w1 counts as one of the swarm again");
+        }
         assertThat(m2.removed()).isEmpty();
         assertThat(announce(m2, worker("w1", 1, 1, endpoint(7))).closed).isFalse();
         assertThat(m2.nodes()).extracting(NodeRecord::node).containsExactly("w1");

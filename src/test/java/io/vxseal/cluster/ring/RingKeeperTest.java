@@ -202,6 +202,34 @@ class RingKeeperTest {
         }
     }
 
+    /** A manager's process that lost its ring with its host's power hears of a removal before it has the ring again. */
+    @Test
+    void keysOfNodeThatWasRemovedBeforeTheRingCameAreReplaced() throws RefusedException {
+        keep(m1);
+        KeyRing known = m1.keys();
+        m2.onRemoval("w1");
+        m2.take(octets(m1));
+        assertThat(m2.isRotationRequested()).isTrue();
+        rotateAll(m2);
+        assertThat(haveCommonKeys(m2.keys(), known)).isFalse();
+    }
+
+    /** It had made keys of its own, of which no other manager heard. */
+    @Test
+    void keysOfNodeThatWasRemovedBeforeTheCommonRingCameAreReplaced() throws RefusedException {
+        keep(m1);
+        timer.pass(ROTATION);
+        keep(m1);
+        timer.pass(Duration.ofSeconds(10));
+        m2.keep(true, true, false, Duration.ofSeconds(10));
+        KeyRing known = m1.keys();
+        m2.onRemoval("w1");
+        m2.take(octets(m1));
+        assertThat(m2.isRotationRequested()).isTrue();
+        rotateAll(m2);
+        assertThat(haveCommonKeys(m2.keys(), known)).isFalse();
+    }
+
     /** It may have had rings from there until then. */
     @Test
     void managerThatHearsLateOfRemovalReplacesTheKeysThatItHasThen() throws RefusedException {

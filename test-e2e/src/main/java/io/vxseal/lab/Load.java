@@ -2,15 +2,17 @@ package io.vxseal.lab;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.function.Predicate;
 
 /** Clients of a stack's service that ask it steadily, each on another host. */
 public final class Load {
     private static final Duration COMMAND = Duration.ofSeconds(90);
-    private static final Duration LONGEST = Duration.ofMinutes(15);
-    /** The file that ends the clients. */
-    private static final String STOP = "/stop";
+    private static final Duration BEGIN = Duration.ofMinutes(2);
+    private static final Duration LONGEST = Duration.ofMinutes(30);
+    /** The folder of the containers in which the programs and this class make files. */
+    private static final String FOLDER = "/asked";
 
     /** The client of each program. */
     private final List<Task> clients;
@@ -47,10 +49,9 @@ public final class Load {
             return answeredByNew + answeredByKept + failures.size();
         }
 
-        /** Returns the seconds from when the first of these failures was asked until the last one was given up; 0 if there is none. */
-        public double window(Predicate<Failure> which) {
-            List<Failure> those = failures.stream().filter(which).toList();
-            return those.stream().mapToDouble(Failure::until).max().orElse(0) - those.stream().mapToDouble(Failure::at).min().orElse(0);
+        /** Returns the uptime at which the last of these failures was given up; 0 if there is none. */
+        public double last(Predicate<Failure> which) {
+            return failures.stream().filter(which).mapToDouble(Failure::until).max().orElse(0);
         }
 
         @Override
@@ -60,33 +61,50 @@ public final class Load {
         }
     }
 
-    /** Starts to ask a service on a port; each client asks at least so often, by turns on new connections and on a kept one. */
-    public static Load start(List<Task> clients, String service, int port, int count) {
-        return start(clients, service, port, count, List.of(""));
+    /**
+     * Starts to ask a service on a port, by turns on new connections and on a kept one, and waits until each client had an answer to both.
+     *
+     * @param count how often each client asks at least
+     * @param limit for one question
+     */
+    public static Load start(List<Task> clients, String service, int port, int count, Duration limit) {
+        return start(clients, service, port, count, limit, List.of(""));
     }
 
     /** Starts two programs in each client, one with new connections and one with a kept one, so that neither waits for the other. */
-    public static Load startApart(List<Task> clients, String service, int port, int count) {
-        return start(clients, service, port, count, List.of("new", "kept"));
+    public static Load startApart(List<Task> clients, String service, int port, int count, Duration limit) {
+        return start(clients, service, port, count, limit, List.of("new", "kept"));
     }
 
-    private static Load start(List<Task> clients, String service, int port, int count, List<String> ways) {
-        Together.each(clients, client -> client.exec("rm -f " + STOP, COMMAND).require());
+    private static Load start(List<Task> clients, String service, int port, int count, Duration limit, List<String> ways) {
+        Together.each(clients, client -> client.exec("sh -c 'rm -rf %1$s; mkdir %1$s'".formatted(FOLDER), COMMAND).require());
         List<Task> askers = new ArrayList<>();
         List<Guest.Spawned> programs = new ArrayList<>();
         for (Task client : clients) {
             for (String way : ways) {
                 askers.add(client);
-                programs.add(client.guest().spawn("docker exec %s perl /load %s %d %d %s %s"
-                        .formatted(client.container(), service, port, count, STOP, way), LONGEST));
+                programs.add(client.guest().spawn("docker exec %s perl /load %s %d %d %d %s %s"
+                        .formatted(client.container(), service, port, count, limit.toSeconds(), FOLDER, way), LONGEST));
             }
         }
-        return new Load(List.copyOf(askers), List.copyOf(programs));
+        Load load = new Load(List.copyOf(askers), List.copyOf(programs));
+        Await.until("the first answers of " + service, BEGIN, () -> load.allMade("begun"));
+        return load;
+    }
+
+    /** Returns whether all programs have asked often enough. */
+    public boolean isEnough() {
+        return allMade("enough");
+    }
+
+    private boolean allMade(String file) {
+        return new HashSet<>(clients).stream().mapToLong(client -> client.guest()
+                .sh("ls /proc/%d/root%s".formatted(client.process(), FOLDER)).lines().filter(line -> line.startsWith(file)).count()).sum() == programs.size();
     }
 
     /** Ends the questions, once there were enough. */
     public Result stop() {
-        Together.each(clients, client -> client.exec("touch " + STOP, COMMAND).require());
+        Together.each(clients, client -> client.exec("touch %s/stop".formatted(FOLDER), COMMAND).require());
         long answeredByNew = 0;
         long answeredByKept = 0;
         List<Failure> failures = new ArrayList<>();

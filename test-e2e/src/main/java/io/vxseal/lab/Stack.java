@@ -72,7 +72,7 @@ public final class Stack implements AutoCloseable {
     public static Stack deploy(Lab lab, String name, String text) {
         Stack stack = new Stack(lab, name);
         try {
-            stack.deploy(text);
+            stack.deploy(text, "", COMMAND);
             return stack;
         } catch (RuntimeException | Error failure) {
             try (stack) {
@@ -83,10 +83,15 @@ public final class Stack implements AutoCloseable {
 
     /** Deploys it again with another text, and waits until all updates are done. */
     public void deploy(String text) {
+        // The command itself waits, because an update that has not begun yet looks like one that is done.
+        deploy(text, "--detach=false --quiet", START);
+    }
+
+    private void deploy(String text, String options, Duration limit) {
         Guest manager = lab.swarm().manager();
         String file = "/run/%s.yml".formatted(name);
         manager.copyIn(text.getBytes(StandardCharsets.UTF_8), file);
-        manager.run("docker stack deploy --resolve-image never -c %s %s".formatted(file, name), COMMAND).require();
+        manager.run("docker stack deploy %s --resolve-image never -c %s %s".formatted(options, file, name), limit).require();
         Await.until("the updates of " + name, START, () -> manager.sh(
                 "docker service inspect -f '{{with .UpdateStatus}}{{.State}}{{end}}' $(docker service ls -q --filter %s%s)"
                         .formatted(NAMESPACE, name)).lines().allMatch(state -> state.isEmpty() || state.equals("completed")));

@@ -118,6 +118,8 @@ class StacksTest {
         compare(lab, "batch", stack -> {
             Observations ledger = stack.observe();
             stack.deploy(read("batch-jobs"));
+            assertThat(stack.outcomes("job")).as("jobs").isNotEmpty().containsOnly("Complete");
+            assertThat(stack.outcomes("sweep")).as("sweeps").isNotEmpty().containsOnly("Complete");
             Set<String> jobs = Set.of("jobs: " + stack.outcomes("job"), "sweeps: " + stack.outcomes("sweep"));
             return List.of(ledger, new Observations(jobs, Set.of()));
         });
@@ -153,7 +155,7 @@ class StacksTest {
         for (Guest.Spawned load : loads) {
             List<String> answers = load.await().out().lines().toList();
             System.out.println("lab: " + answers.size() + " requests while the stack moved");
-            assertThat(answers).hasSizeGreaterThan(100).allMatch(answer -> answer.matches(".* web=[0-9a-f]{12}"));
+            assertThat(answers).hasSizeGreaterThan(100).allMatch(answer -> answer.matches("\\S+ \\S+( web=[0-9a-f]{12})+( last)?"));
         }
         return encrypted;
     }
@@ -176,9 +178,23 @@ class StacksTest {
     private static BothSides observe(Lab lab, String name, Function<Stack, List<Observations>> observing) {
         String file = read(name);
         assertThat(file).contains(BUILT_IN);
-        return new BothSides(
+        BothSides both = new BothSides(
                 observe(lab, name, file, "overlay", observing),
                 observe(lab, name, file.replace(BUILT_IN, "driver: " + Product.DRIVER), Product.NAME, observing));
+        assertWorks(lab, name, both.ours.getFirst());
+        return both;
+    }
+
+    /** Two sides on which nothing works would be the same. */
+    private static void assertWorks(Lab lab, String name, Observations first) {
+        assertThat(first.lines()).as("%s: what its servers reach", name).noneMatch(line -> line.matches(".*: behind .*=(failed|unknown)\\b.*"));
+        for (Guest guest : lab.guests()) {
+            assertThat(first.lines().stream().filter(line -> line.startsWith(guest.name() + ": "))).as("%s: published ports on %s", name, guest)
+                    .noneMatch(line -> line.contains("[!"));
+        }
+        if (first.lines().stream().anyMatch(line -> line.contains(" to vip of "))) {
+            assertThat(first.clients()).as("%s: clients that servers see at VIPs", name).anyMatch(line -> line.contains(" to vip of "));
+        }
     }
 
     private static void assertSame(String name, BothSides both) {
