@@ -86,24 +86,6 @@ class ServicesTest {
                 healthcheck: {test: ["CMD-SHELL", "test ! -e /sick && wget -q -O /dev/null http://127.0.0.1/cgi-bin/who"], interval: 2s, timeout: 20s, retries: 2}
                 networks: [net]
                 deploy: {replicas: 0}
-              # Asks itself by its own name from its first moment on, and notes each failure but that of a name that is not known yet.
-              early:
-                image: busybox:latest
-                command:
-                  - sh
-                  - -c
-                  - |
-                    echo here > /index.html
-                    httpd -h /
-                    until busybox timeout 10 wget -q -O /answer http://early/index.html 2> /error; do
-                      ./bin/busybox grep -q 'bad address' /error || cat /error >> /failures
-                      sleep 0.1
-                    done
-                    echo end >> /failures
-                    exec sleep 86400
-                stop_grace_period: 1s
-                networks: [net]
-                deploy: {placement: {constraints: [node.role == manager]}}
               client:
                 image: busybox:latest
                 command: sleep 86400
@@ -196,14 +178,6 @@ class ServicesTest {
 
     @Test
     @Order(2)
-    void taskReachesItsOwnServiceFromItsFirstMoment(Lab lab) {
-        Task early = lab.swarm().task("app_early", "app_net", lab.swarm().manager());
-        assertThat(Await.value("the task's answer to itself", CHANGE, () ->
-                Optional.of(early.exec("cat /failures", COMMAND).out()).filter(text -> text.endsWith("end\n")))).isEqualTo("end\n");
-    }
-
-    @Test
-    @Order(3)
     void vipAnswersPingAndTakesUdp(Lab lab) {
         String vip = lab.swarm().vip("app_web", "app_net");
         for (Task client : clients) {
@@ -223,7 +197,7 @@ class ServicesTest {
     }
 
     @Test
-    @Order(4)
+    @Order(3)
     void publishedPortAnswersOnEachHost(Lab lab) {
         for (Guest guest : lab.guests()) {
             assertThat(guest.run("busybox timeout 10 busybox wget -q -O - http://%s:8080/cgi-bin/who".formatted(guest.address()), COMMAND).require())
@@ -233,7 +207,7 @@ class ServicesTest {
 
     /** More tasks under load are LoadTest's. */
     @Test
-    @Order(5)
+    @Order(4)
     void rollingUpdateAndScalingFailNoRequest(Lab lab) {
         awaitTasks(lab, "api", 2);
         List<Guest.Spawned> loads = clients.stream().map(client -> client.guest().spawn(
@@ -251,7 +225,7 @@ class ServicesTest {
     }
 
     @Test
-    @Order(6)
+    @Order(5)
     void killedPluginLeavesRulesAndComesBackWithThem(Lab lab) {
         Product.signal(lab.guests(), "STOP");
         try {
@@ -270,7 +244,7 @@ class ServicesTest {
     }
 
     @Test
-    @Order(7)
+    @Order(6)
     void flushedRulesAreBackWithinSeconds(Lab lab) {
         Task client = clients.getFirst();
         client.guest().sh("nsenter -n -t %d nft delete table ip $(nsenter -n -t %1$d nft list tables ip | grep -o 'vxseal-.*')"
@@ -281,7 +255,7 @@ class ServicesTest {
     }
 
     @Test
-    @Order(8)
+    @Order(7)
     void serviceWithoutTasksRefusesAtOnce(Lab lab) {
         String vip = lab.swarm().vip("app_api", "app_net");
         scale(lab, "api", 0);
@@ -298,7 +272,7 @@ class ServicesTest {
 
     /** A task that is not healthy is stopped, which takes a while: so long it answers at its own address, and at no other. */
     @Test
-    @Order(9)
+    @Order(8)
     void taskThatIsNotHealthyGetsNoNewConnection(Lab lab) {
         scale(lab, "frail", 2);
         Task sick = lab.swarm().task("app_frail", "app_net", lab.guest(2));
@@ -321,7 +295,7 @@ class ServicesTest {
     }
 
     @Test
-    @Order(10)
+    @Order(9)
     void disconnectedContainerLosesItsRules(Lab lab) {
         Guest guest = lab.guest(2);
         guest.run("docker run -d --name loner --network app_net busybox " + Swarm.IDLE, COMMAND).require();
@@ -333,7 +307,7 @@ class ServicesTest {
     }
 
     @Test
-    @Order(11)
+    @Order(10)
     void nothingWasSentInClear(Lab lab) {
         capture.stop();
         assertThat(capture.count(Wire.ESP)).isPositive();

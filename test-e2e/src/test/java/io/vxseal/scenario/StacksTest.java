@@ -2,12 +2,14 @@ package io.vxseal.scenario;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vxseal.lab.Await;
 import io.vxseal.lab.Capture;
 import io.vxseal.lab.Guest;
 import io.vxseal.lab.Lab;
 import io.vxseal.lab.Observations;
 import io.vxseal.lab.Product;
 import io.vxseal.lab.Stack;
+import io.vxseal.lab.Task;
 import io.vxseal.lab.Wire;
 import java.io.IOException;
 import java.io.InputStream;
@@ -17,6 +19,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Pattern;
@@ -33,6 +36,8 @@ import org.junit.jupiter.api.TestInstance;
 @Laboratory(installed = true)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class StacksTest {
+    private static final Duration COMMAND = Duration.ofSeconds(90);
+    private static final Duration CHANGE = Duration.ofMinutes(3);
     private static final Duration LOAD = Duration.ofMinutes(15);
     private static final String BUILT_IN = "driver: overlay";
 
@@ -123,6 +128,25 @@ class StacksTest {
             Set<String> jobs = Set.of("jobs: " + stack.outcomes("job"), "sweeps: " + stack.outcomes("sweep"));
             return List.of(ledger, new Observations(jobs, Set.of()));
         });
+    }
+
+    /** It starts alone: an emulated host that starts several containers at once takes seconds for each. */
+    @Test
+    @Tag("stacks")
+    void taskReachesItsOwnServiceFromItsFirstMoment(Lab lab) {
+        String file = read("early");
+        for (String driver : List.of("overlay", Product.DRIVER)) {
+            try (Stack stack = Stack.deploy(lab, "early", file.replace(BUILT_IN, "driver: " + driver))) {
+                stack.update("early", "--replicas 1");
+                Task task = lab.swarm().task("early_early", "early_net", lab.swarm().manager());
+                String failures = Await.value("the task's answer to itself", CHANGE, () ->
+                        Optional.of(task.exec("cat /failures", COMMAND).out()).filter(text -> text.endsWith("end\n")));
+                System.out.printf("lab: failures of a task that asks its own service, %s: %s", driver, failures);
+                if (driver.equals(Product.DRIVER)) {
+                    assertThat(failures).isEqualTo("end\n");
+                }
+            }
+        }
     }
 
     /** Each service is updated twice: to have both networks, then to have the plugin's alone. */
