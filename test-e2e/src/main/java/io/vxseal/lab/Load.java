@@ -10,7 +10,7 @@ import java.util.function.Predicate;
 public final class Load {
     private static final Duration COMMAND = Duration.ofSeconds(90);
     private static final Duration BEGIN = Duration.ofMinutes(2);
-    private static final Duration LONGEST = Duration.ofMinutes(30);
+    private static final Duration LONGEST = Duration.ofMinutes(60);
     /** The folder of the containers in which the programs and this class make files. */
     private static final String FOLDER = "/asked";
 

@@ -172,7 +172,7 @@ class LoadTest {
     /** Sets the second host's availability, and waits for both drivers' tasks by an update, which spreads them as well. */
     private void setAvailability(Lab lab, String availability) {
         lab.swarm().manager().sh("docker node update --availability %s %s".formatted(availability, lab.guest(2).name()));
-        List.of(theirs, ours).forEach(side -> side.change(UPDATE));
+        Together.each(List.of(theirs, ours), side -> side.change(UPDATE));
     }
 
     private static double uptime(Guest guest) {
