@@ -45,10 +45,6 @@ public final class Load {
     /** What became of the questions. */
     public record Result(long answeredByNew, long answeredByKept, List<Failure> failures) {
 
-        public long asked() {
-            return answeredByNew + answeredByKept + failures.size();
-        }
-
         /** Returns the uptime at which the last of these failures was given up; 0 if there is none. */
         public double last(Predicate<Failure> which) {
             return failures.stream().filter(which).mapToDouble(Failure::until).max().orElse(0);

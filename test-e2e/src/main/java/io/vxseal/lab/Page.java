@@ -124,8 +124,8 @@ final class Page {
         if (report.has("startMillis")) {
             figures.add(figure("Start to the first answer, ms",
                     "From exec to the answer to the first GetCapabilities, on this machine, each in a process of its own", 400,
-                    new Charts.Row("with the archive", "vxseal", values(report.path("startMillis"))),
-                    new Charts.Row("without", "floor", values(report.path("startColdMillis")))));
+                    new Charts.Row("with the archive", "vxseal", Times.values(report.path("startMillis"))),
+                    new Charts.Row("without", "floor", Times.values(report.path("startColdMillis")))));
         }
         if (report.has("residentMiB")) {
             JsonNode resident = report.path("residentMiB");
@@ -152,8 +152,8 @@ final class Page {
         if (report.has("containerStart")) {
             JsonNode starts = report.path("containerStart");
             figures.add(figure("A container from docker run to its end, ms", "In the guest, by turns, on an encrypted network of each driver", 0,
-                    new Charts.Row("vxseal", "vxseal", values(starts.path("vxseal"))),
-                    new Charts.Row("overlay, built in", "overlay", values(starts.path("overlay")))));
+                    new Charts.Row("vxseal", "vxseal", Times.values(starts.path("vxseal"))),
+                    new Charts.Row("overlay, built in", "overlay", Times.values(starts.path("overlay")))));
         }
         if (report.has("traffic")) {
             String caption = "Between two guests, by turns, medians and all values";
@@ -166,7 +166,7 @@ final class Page {
             figures.add(figure("Rules of 50 services with ten tasks each, ms",
                     "In 100 containers, one after the other, on this machine", 0,
                     report.path("serviceRules").properties().stream()
-                            .map(step -> new Charts.Row(step.getKey(), "vxseal", values(step.getValue()))).toArray(Charts.Row[]::new)));
+                            .map(step -> new Charts.Row(step.getKey(), "vxseal", Times.values(step.getValue()))).toArray(Charts.Row[]::new)));
         }
         return figures;
     }
@@ -174,7 +174,7 @@ final class Page {
     private Charts.Row[] traffic(String field) {
         return StreamSupport.stream(report.path("traffic").spliterator(), false).map(line -> new Charts.Row(
                 line.path("driver").asText() + (line.path("encrypted").asBoolean() ? ", encrypted" : ", plain"),
-                line.path("driver").asText(), values(line.path(field)))).toArray(Charts.Row[]::new);
+                line.path("driver").asText(), Times.values(line.path(field)))).toArray(Charts.Row[]::new);
     }
 
     private static Map<String, Object> figure(String title, String caption, double limit, Charts.Row... rows) {
@@ -219,10 +219,6 @@ final class Page {
 
     private <T> Stream<T> list(String field, Class<T[]> type) {
         return report.has(field) ? Stream.of(JSON.convertValue(report.path(field), type)) : Stream.empty();
-    }
-
-    private static List<Double> values(JsonNode list) {
-        return StreamSupport.stream(list.spliterator(), false).map(JsonNode::asDouble).toList();
     }
 
     /** Returns a number with about three digits and a space between thousands. */

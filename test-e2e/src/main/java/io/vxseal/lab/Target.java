@@ -53,7 +53,7 @@ record Target(String what, boolean atMost, double wanted, double reached) {
 
     /** Returns the targets for the measurements of {@link Native#program}. */
     static List<Target> ofProgram(JsonNode program) {
-        List<Double> starts = values(program, "startMillis");
+        List<Double> starts = Times.values(program.path("startMillis"));
         JsonNode resident = program.path("residentMiB");
         return List.of(
                 new Target("start to the first answer, ms, median", true, 400, Times.median(starts)),
@@ -84,11 +84,7 @@ record Target(String what, boolean atMost, double wanted, double reached) {
     private static List<Double> values(JsonNode traffic, String driver, boolean encrypted, String field) {
         return StreamSupport.stream(traffic.spliterator(), false)
                 .filter(line -> line.path("driver").asText().equals(driver) && line.path("encrypted").asBoolean() == encrypted)
-                .map(line -> values(line, field)).findFirst().orElseThrow(() -> new LabException("no measurement of " + driver));
-    }
-
-    static List<Double> values(JsonNode line, String field) {
-        return StreamSupport.stream(line.path(field).spliterator(), false).map(JsonNode::asDouble).toList();
+                .map(line -> Times.values(line.path(field))).findFirst().orElseThrow(() -> new LabException("no measurement of " + driver));
     }
 
     static List<String> table(List<Target> targets) {

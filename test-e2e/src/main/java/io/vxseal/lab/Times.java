@@ -1,5 +1,6 @@
 package io.vxseal.lab;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -8,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.StreamSupport;
 
 /**
  * Times of work that was done several times in several rounds. Ways are compared within a round, where one
@@ -80,6 +82,11 @@ final class Times {
             throw new LabException("not measured: %s of %d, %s, %s".formatted(work, peers, mode, call));
         }
         return times;
+    }
+
+    /** Returns the numbers of a list in a report. */
+    static List<Double> values(JsonNode list) {
+        return StreamSupport.stream(list.spliterator(), false).map(JsonNode::asDouble).toList();
     }
 
     static double median(Collection<Double> values) {

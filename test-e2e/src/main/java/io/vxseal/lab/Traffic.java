@@ -133,7 +133,7 @@ final class Traffic {
             }
         }
         progress.accept("%s, medians so far: %s".formatted(field, lines.stream().map(line ->
-                "%s %.1f".formatted(line.name(), Times.median(Target.values(line.report, field)))).collect(Collectors.joining(", "))));
+                "%s %.1f".formatted(line.name(), Times.median(Times.values(line.report.path(field))))).collect(Collectors.joining(", "))));
     }
 
     /** Measures while the plugin's processes of both hosts stand still: what its rules and states cost without its work beside them. */

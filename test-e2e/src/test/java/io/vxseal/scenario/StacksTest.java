@@ -123,10 +123,11 @@ class StacksTest {
         compare(lab, "batch", stack -> {
             Observations ledger = stack.observe();
             stack.deploy(read("batch-jobs"));
-            assertThat(stack.outcomes("job")).as("jobs").isNotEmpty().containsOnly("Complete");
-            assertThat(stack.outcomes("sweep")).as("sweeps").isNotEmpty().containsOnly("Complete");
-            Set<String> jobs = Set.of("jobs: " + stack.outcomes("job"), "sweeps: " + stack.outcomes("sweep"));
-            return List.of(ledger, new Observations(jobs, Set.of()));
+            List<String> jobs = stack.outcomes("job");
+            List<String> sweeps = stack.outcomes("sweep");
+            assertThat(jobs).as("jobs").isNotEmpty().containsOnly("Complete");
+            assertThat(sweeps).as("sweeps").isNotEmpty().containsOnly("Complete");
+            return List.of(ledger, new Observations(Set.of("jobs: " + jobs, "sweeps: " + sweeps), Set.of()));
         });
     }
 
