@@ -10,6 +10,7 @@ import io.vxseal.services.SandboxSearch;
 import io.vxseal.services.ServiceProxy;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -17,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,6 +35,9 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
     private final RepairLog repairs;
     private final Optional<ServiceProxy> proxy;
     private final Optional<MissedAddresses> misses;
+
+    /** Endpoints of an earlier process whose containers' namespaces were not found. */
+    private final Set<String> unlocated = ConcurrentHashMap.newKeySet();
 
     /** Guarded by the driver's lock, after which networks close. */
     private boolean closed;
@@ -143,6 +148,7 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
 
     /** Removes the rules from a container here. */
     void leave(Endpoint endpoint) {
+        unlocated.remove(endpoint.id());
         proxy.ifPresent(services -> services.detach(endpoint.network(), endpoint.id()));
     }
 
@@ -160,6 +166,7 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
             } else if (known) {
                 removeRules(endpoint);
             } else if (proxy.isPresent()) {
+                unlocated.add(endpoint.id());
                 log.warn("found no network namespace of endpoint {} ({}): the addresses of services are not answered in its container",
                         endpoint.id(), endpoint.address());
             }
@@ -215,7 +222,10 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
 
     /** Returns the endpoints in whose containers services' addresses do not answer, each with the reason. */
     List<String> problems() {
-        return proxy.map(ServiceProxy::problems).orElse(List.of());
+        List<String> problems = new ArrayList<>();
+        unlocated.forEach(endpoint -> problems.add("endpoint %.12s: its network namespace was not found".formatted(endpoint)));
+        proxy.ifPresent(services -> problems.addAll(services.problems()));
+        return problems;
     }
 
     @Override

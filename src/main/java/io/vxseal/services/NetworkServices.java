@@ -34,6 +34,9 @@ final class NetworkServices implements AutoCloseable {
     private static final long LAST_RETRY = Duration.ofSeconds(10).toNanos();
     private static final int RETRY_OF_TIME = 2;
 
+    /** Time within which a container's runtime starts, and may give it a network stack of its own. */
+    private static final long START = Duration.ofMinutes(2).toNanos();
+
     /** Time after which a missing namespace is a problem. */
     private static final long MISSING = Duration.ofSeconds(60).toNanos();
 
@@ -63,6 +66,8 @@ final class NetworkServices implements AutoCloseable {
         /** Since when the kernel refuses the table. */
         Optional<Long> refusedSince = Optional.empty();
         long retryAt;
+        /** The sign that the rules do not meet the container's packets. */
+        Optional<String> foreignStack = Optional.empty();
 
         Attached(Container container, long now) {
             this.container = container;
@@ -309,6 +314,7 @@ final class NetworkServices implements AutoCloseable {
                     container.close();
                 } else if (container.problem().isEmpty()) {
                     repaired += container.repair() ? 1 : 0;
+                    lookForForeignStack(attached.getKey(), attached.getValue(), now);
                 }
             } catch (KernelException failure) {
                 attached.getValue().refused(now);
@@ -318,14 +324,24 @@ final class NetworkServices implements AutoCloseable {
         return repaired;
     }
 
+    private void lookForForeignStack(String endpoint, Attached attached, long now) throws KernelException {
+        if (now - attached.since > START && attached.foreignStack.isEmpty()) {
+            return;
+        }
+        Optional<String> sign = ForeignStack.sign(attached.container.namespace());
+        if (!sign.equals(attached.foreignStack)) {
+            attached.foreignStack = sign;
+            sign.ifPresent(why -> log.error(
+                    "the addresses of services do not answer in the container of endpoint {} of network {}: {}", endpoint, id, why));
+        }
+    }
+
     /** Returns the endpoints in whose containers services' addresses do not answer, each with the reason. */
     Collection<String> problems() {
         List<String> problems = new ArrayList<>();
-        containers.forEach((endpoint, attached) -> {
-            if (!attached.container.problem().isEmpty()) {
-                problems.add("endpoint %.12s: %s".formatted(endpoint, attached.container.problem()));
-            }
-        });
+        containers.forEach((endpoint, attached) -> Optional.of(attached.container.problem()).filter(problem -> !problem.isEmpty())
+                .or(() -> attached.foreignStack)
+                .ifPresent(problem -> problems.add("endpoint %.12s: %s".formatted(endpoint, problem))));
         return problems;
     }
 

@@ -103,6 +103,17 @@ class ServiceRulesTest {
     }
 
     @Test
+    void laterProcessTellsOfEndpointWhoseNamespaceItDoesNotFindUntilItLeaves() throws Exception {
+        driver.createEndpoint(NETWORK, "lost", Cidr.parse("10.44.0.3/24"), Optional.empty());
+        driver.join(NETWORK, "lost", "");
+        driver.close();
+        driver = parts(true).start(HERE);
+        assertThat(driver.status().withoutServices()).containsExactly("endpoint lost: its network namespace was not found");
+        driver.leave(NETWORK, "lost");
+        assertThat(driver.status().withoutServices()).isEmpty();
+    }
+
+    @Test
     void laterProcessRemovesNeighbourOfVipThatServiceHasNoMore() throws Exception {
         await().untilAsserted(() -> assertThat(neighbours()).contains("10.44.0.9"));
         driver.close();

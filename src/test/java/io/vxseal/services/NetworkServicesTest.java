@@ -64,6 +64,30 @@ class NetworkServicesTest {
         }
     }
 
+    /** As gVisor does after the engine has attached the container. */
+    @Test
+    void containerWhoseLinksLoseTheirAddressesIsToldOnceWhileItStarts() throws Exception {
+        try (TestHost host = new TestHost(path); StandardError log = new StandardError()) {
+            host.run("ip link add eth0 type veth peer name other");
+            host.run("ip address add 10.0.1.2/24 dev eth0");
+            host.run("ip link set eth0 up");
+            services.attach("here", new Container(path, services.table(), false), 0);
+            services.repair(4 * SECOND);
+            assertThat(services.problems()).isEmpty();
+            host.run("ip address del 10.0.1.2/24 dev eth0");
+            services.repair(8 * SECOND);
+            services.repair(12 * SECOND);
+            assertThat(services.problems()).hasSize(1).first().asString().startsWith("endpoint here: no link").contains("gVisor");
+            assertThat(log.said().lines().filter(line -> line.contains("container of endpoint here of network x1tn53m6e8yl: no link"))).hasSize(1);
+            host.run("ip address add 10.0.1.2/24 dev eth0");
+            services.repair(600 * SECOND);
+            assertThat(services.problems()).isEmpty();
+            host.run("ip address del 10.0.1.2/24 dev eth0");
+            services.repair(604 * SECOND);
+            assertThat(services.problems()).as("by the container itself, long after its start").isEmpty();
+        }
+    }
+
     /** It may refuse for as long as it lives, and the others are not concerned. */
     @Test
     void containerThatRefusesRulesDoesNotKeepVipsUnconfirmed() throws Exception {
