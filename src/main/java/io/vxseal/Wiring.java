@@ -34,6 +34,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.eclipse.jetty.util.component.LifeCycle;
 import org.slf4j.Logger;
@@ -77,6 +78,8 @@ final class Wiring {
         // Most of a start is loading of classes. Server and driver load theirs in parallel.
         CompletableFuture<Driver> ready = new CompletableFuture<>();
         Optional<EngineApi> engine = settings.engine().filter(EngineApi::isSocket).map(EngineApi::new);
+        Optional<String> noEngine = settings.engine().flatMap(EngineApi::mistake);
+        noEngine.ifPresent(log::warn);
         Supplier<Map<String, String>> networkNames = engine.<Supplier<Map<String, String>>>map(NetworkNames::new).orElse(Map::of);
         CompletableFuture<PluginServer> serving = CompletableFuture.supplyAsync(
                 () -> PluginServer.start(socket, ready, networkNames), Thread.ofPlatform().name("vxseal-server")::start);
@@ -105,7 +108,10 @@ final class Wiring {
             server.close();
         }));
         Housekeeper.start(driver, monitor);
-        engine.ifPresent(asked -> new SwarmNodes(asked, () -> driver.clusterStatus().manager(), driver::swarmNodes).start());
+        Consumer<String> engineFailures = failure -> driver.errors().add("engine", failure);
+        noEngine.ifPresent(engineFailures);
+        engine.ifPresent(asked ->
+                new SwarmNodes(asked, () -> driver.clusterStatus().manager(), driver::swarmNodes, engineFailures).start());
         driver.journal().add(Event.Kind.STARTED, "", "vxseal %s is up".formatted(ProgramVersion.get()));
         log.info("vxseal {} is up", ProgramVersion.get());
     }

@@ -19,6 +19,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -68,6 +69,7 @@ public final class EngineApi implements AutoCloseable {
     /** The kinds of files in a mode, as in inode(7). */
     private static final int KIND = 0170000;
     private static final int SOCKET = 0140000;
+    private static final int CHARACTER_DEVICE = 0020000;
 
     private final Path socket;
     private final long mostOctets;
@@ -131,10 +133,20 @@ public final class EngineApi implements AutoCloseable {
 
     /** Returns whether there is a socket at a path. Where an operator mounts none, the plugin has {@code /dev/null} there. */
     public static boolean isSocket(Path path) {
+        return kind(path).equals(Optional.of(SOCKET));
+    }
+
+    /** Returns what an operator has to know who has mounted something else than a socket at a path; empty for a socket and for nothing. */
+    public static Optional<String> mistake(Path path) {
+        return kind(path).filter(kind -> kind != SOCKET && kind != CHARACTER_DEVICE).map(_ ->
+                "the source of the mount \"engine\" is no socket, so the plugin does not ask the engine: docker plugin set vxseal engine.source=/run/docker.sock");
+    }
+
+    private static Optional<Integer> kind(Path path) {
         try {
-            return ((int) Files.getAttribute(path, "unix:mode") & KIND) == SOCKET;
+            return Optional.of((int) Files.getAttribute(path, "unix:mode") & KIND);
         } catch (IOException _) {
-            return false;
+            return Optional.empty();
         }
     }
 

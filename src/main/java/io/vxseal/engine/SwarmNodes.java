@@ -23,16 +23,20 @@ public final class SwarmNodes {
     private final EngineApi engine;
     private final Supplier<Optional<String>> manager;
     private final Consumer<Set<String>> listener;
+    private final Consumer<String> failures;
     private boolean failing;
 
     /**
      * @param manager returns this node's id; empty if it is no manager
      * @param listener takes each list
+     * @param failures takes the reason of each failure
      */
-    public SwarmNodes(EngineApi engine, Supplier<Optional<String>> manager, Consumer<Set<String>> listener) {
+    public SwarmNodes(
+            EngineApi engine, Supplier<Optional<String>> manager, Consumer<Set<String>> listener, Consumer<String> failures) {
         this.engine = engine;
         this.manager = manager;
         this.listener = listener;
+        this.failures = failures;
     }
 
     /** Polls on a thread of its own until the process ends. */
@@ -68,6 +72,7 @@ public final class SwarmNodes {
             }
             return true;
         } catch (IOException e) {
+            failures.accept("the engine does not list the swarm's nodes: " + e.getMessage());
             if (!failing) {
                 LOG.warn("the engine does not list the swarm's nodes, so a node that is removed keeps its session; retrying: {}", e.getMessage());
             }

@@ -255,6 +255,18 @@ class EngineApiTest {
         }
     }
 
+    /** An operator who mounts a file or a folder means the socket. */
+    @Test
+    void whatIsMountedInPlaceOfSocketIsToldUnlessItIsNull() throws Exception {
+        assertThat(EngineApi.mistake(Path.of("/dev/null"))).isEmpty();
+        assertThat(EngineApi.mistake(socket)).isEmpty();
+        assertThat(EngineApi.mistake(folder)).hasValueSatisfying(text -> assertThat(text).contains("engine.source=/run/docker.sock"));
+        assertThat(EngineApi.mistake(Files.createFile(folder.resolve("file")))).isPresent();
+        try (TestEngine _ = new TestEngine(socket)) {
+            assertThat(EngineApi.mistake(socket)).isEmpty();
+        }
+    }
+
     @Test
     void namesOfNetworksAreNoneWithoutAnswer() throws Exception {
         NetworkNames names = new NetworkNames(api);

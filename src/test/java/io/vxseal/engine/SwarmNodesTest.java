@@ -22,6 +22,7 @@ class SwarmNodesTest {
     private Path folder;
 
     private final List<Set<String>> heard = new ArrayList<>();
+    private final List<String> failures = new ArrayList<>();
     private Optional<String> self = Optional.of(ONE);
     private TestEngine engine;
     private EngineApi api;
@@ -31,7 +32,7 @@ class SwarmNodesTest {
     void open() throws Exception {
         engine = new TestEngine(folder.resolve("engine.sock"));
         api = new EngineApi(folder.resolve("engine.sock"));
-        nodes = new SwarmNodes(api, () -> self, heard::add);
+        nodes = new SwarmNodes(api, () -> self, heard::add, failures::add);
     }
 
     @AfterEach
@@ -71,6 +72,7 @@ class SwarmNodesTest {
             nodes.poll();
             nodes.poll();
             assertThat(log.said()).containsOnlyOnce("does not have a leader").containsOnlyOnce("WARN");
+            assertThat(failures).hasSize(2).allMatch(reason -> reason.contains("does not have a leader"));
             engine.answer("/nodes", 200, BOTH);
             nodes.poll();
             nodes.poll();
@@ -84,7 +86,7 @@ class SwarmNodesTest {
         engine.answer("/nodes", 200, BOTH);
         SwarmNodes failing = new SwarmNodes(api, () -> self, _ -> {
             throw new IllegalStateException("as a test has it");
-        });
+        }, failures::add);
         try (StandardError log = new StandardError()) {
             assertThat(failing.poll()).isFalse();
             assertThat(log.said()).contains("unexpected error", "as a test has it");
