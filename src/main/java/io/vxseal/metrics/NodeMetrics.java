@@ -10,6 +10,7 @@ import io.vxseal.kernel.firewall.Drops;
 import io.vxseal.overlay.KernelCounters;
 import io.vxseal.overlay.Overview;
 import io.vxseal.overlay.watch.Condition;
+import io.vxseal.services.ServiceProxy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -93,13 +94,14 @@ final class NodeMetrics {
 
     private static List<MetricSnapshot> services(Overview overview) {
         Map<String, Long> backends = new TreeMap<>(Map.of("active", 0L, "draining", 0L));
-        overview.services().forEach(service -> {
+        List<ServiceProxy.Service> withAddress = overview.services().stream().filter(service -> !service.addresses().isEmpty()).toList();
+        withAddress.forEach(service -> {
             backends.merge("active", (long) service.tasks().size(), Long::sum);
             backends.merge("draining", (long) service.draining().size(), Long::sum);
         });
         return List.of(
                 Family.gauge("vxseal_services", "Services with a virtual address on a network that is up here.",
-                        overview.services().size()),
+                        withAddress.size()),
                 Family.gauges("vxseal_service_backends",
                         "Tasks of these services: active ones get new connections, draining ones have only earlier ones.",
                         "state", backends, Long::doubleValue),
