@@ -61,26 +61,28 @@ public final class Load {
      * Starts to ask a service on a port, by turns on new connections and on a kept one, and waits until each client had an answer to both.
      *
      * @param count how often each client asks at least
+     * @param pause between two questions on connections of the same kind
      * @param limit for one question
      */
-    public static Load start(List<Task> clients, String service, int port, int count, Duration limit) {
-        return start(clients, service, port, count, limit, List.of(""));
+    public static Load start(List<Task> clients, String service, int port, int count, Duration pause, Duration limit) {
+        return start(clients, service, port, count, pause, limit, List.of(""));
     }
 
     /** Starts two programs in each client, one with new connections and one with a kept one, so that neither waits for the other. */
-    public static Load startApart(List<Task> clients, String service, int port, int count, Duration limit) {
-        return start(clients, service, port, count, limit, List.of("new", "kept"));
+    public static Load startApart(List<Task> clients, String service, int port, int count, Duration pause, Duration limit) {
+        return start(clients, service, port, count, pause, limit, List.of("new", "kept"));
     }
 
-    private static Load start(List<Task> clients, String service, int port, int count, Duration limit, List<String> ways) {
+    private static Load start(
+            List<Task> clients, String service, int port, int count, Duration pause, Duration limit, List<String> ways) {
         Together.each(clients, client -> client.exec("sh -c 'rm -rf %1$s; mkdir %1$s'".formatted(FOLDER), COMMAND).require());
         List<Task> askers = new ArrayList<>();
         List<Guest.Spawned> programs = new ArrayList<>();
         for (Task client : clients) {
             for (String way : ways) {
                 askers.add(client);
-                programs.add(client.guest().spawn("docker exec %s perl /load %s %d %d %d %s %s"
-                        .formatted(client.container(), service, port, count, limit.toSeconds(), FOLDER, way), LONGEST));
+                programs.add(client.guest().spawn("docker exec %s perl /load %s %d %d %d %d %s %s".formatted(
+                        client.container(), service, port, count, pause.toMillis(), limit.toSeconds(), FOLDER, way), LONGEST));
             }
         }
         Load load = new Load(List.copyOf(askers), List.copyOf(programs));

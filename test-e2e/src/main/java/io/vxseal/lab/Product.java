@@ -174,11 +174,14 @@ public record Product(Path tree) {
      * Waits until the installed plugins answer, are connected with the managers, have one ring, and the kernels hold all wanted states and policies.
      */
     public static void awaitTogether(List<Guest> guests) {
-        Await.until("the plugins on " + guests + " to be connected, with one ring", TOGETHER, () -> {
-            List<Optional<JsonNode>> all = Together.map(guests, Product::status);
-            return all.stream().allMatch(status -> status.filter(s -> isWhole(s, guests.size())).isPresent())
-                    && all.stream().map(status -> status.orElseThrow().path("ring").findValuesAsText("tag")).distinct().count() == 1;
-        });
+        Await.until("the plugins on " + guests + " to be connected, with one ring", TOGETHER, () -> areTogether(guests));
+    }
+
+    /** Returns whether that is so now. */
+    public static boolean areTogether(List<Guest> guests) {
+        List<Optional<JsonNode>> all = Together.map(guests, Product::status);
+        return all.stream().allMatch(status -> status.filter(s -> isWhole(s, guests.size())).isPresent())
+                && all.stream().map(status -> status.orElseThrow().path("ring").findValuesAsText("tag")).distinct().count() == 1;
     }
 
     private static boolean isWhole(JsonNode status, int nodes) {
