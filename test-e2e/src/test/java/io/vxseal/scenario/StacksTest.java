@@ -160,7 +160,7 @@ class StacksTest {
     @Test
     @Tag("stacks")
     void stackThatMovesToPluginFailsNoRequest(Lab lab) {
-        try (Stack _ = Stack.deploy(lab, "early", read("early").replace(BUILT_IN, "driver: " + Product.DRIVER))) {
+        try (Stack _ = Stack.deploy(lab, "early", onPlugin(read("early")))) {
             awaitOtherService(lab);
         }
         String before = read("moving");
@@ -178,7 +178,7 @@ class StacksTest {
     private static List<Integer> move(Lab lab, Stack stack, String before) {
         String ask = "while [ ! -e /run/moved ]; do sleep 0.2; exec 3<>/dev/tcp/%s/8000 && read -t 20 answer <&3 && echo \"$answer\" || echo failed; done";
         List<Guest.Spawned> loads = lab.guests().stream().map(guest -> guest.spawn(ask.formatted(guest.address()), LOAD)).toList();
-        stack.deploy(before.replace(BUILT_IN, "driver: " + Product.DRIVER));
+        stack.deploy(onPlugin(before));
         assertThat(stack.drivers()).as("drivers after the line was changed in place").containsOnly("overlay");
         String added = "\n  new:\n    driver: %s\n    driver_opts: {encrypted: \"\"}\n".formatted(Product.DRIVER);
         String both = before.replace("[old]", "[old, new]") + added;
@@ -216,7 +216,7 @@ class StacksTest {
         assertThat(file).contains(BUILT_IN);
         BothSides both = new BothSides(
                 observe(lab, name, file, "overlay", observing),
-                observe(lab, name, file.replace(BUILT_IN, "driver: " + Product.DRIVER), Product.NAME, observing));
+                observe(lab, name, onPlugin(file), Product.NAME, observing));
         assertWorks(lab, name, both.ours.getFirst());
         return both;
     }
@@ -275,6 +275,11 @@ class StacksTest {
         } catch (IOException e) {
             throw new AssertionError(e);
         }
+    }
+
+    /** Returns a stack's file with the driver's lines changed, and nothing else. */
+    private static String onPlugin(String file) {
+        return file.replace(BUILT_IN, "driver: " + Product.DRIVER);
     }
 
     private static String read(String name) {
