@@ -404,13 +404,24 @@ class HostileSessionTest extends LinkTest {
                 assertThat(atHub.roles).containsExactly(Role.WORKER);
             }
             // At the same address, of which the client has a ticket with the certificate from before. Hubs resume no handshake.
+            Thread.ofVirtual().start(() -> forwardAll(between, hub.port()));
             CompletableFuture<Connection> second = node.client().dial(dialled);
-            try (Socket client = between.accept(); Socket server = new Socket(loopback, hub.port())) {
+            assertThat(second).succeedsWithin(Duration.ofSeconds(20));
+            atHub.await("a manager", () -> atHub.roles.equals(List.of(Role.WORKER, Role.MANAGER)));
+        }
+    }
+
+    /** Forwards all connections: when one ends while the next opens, the HTTP client opens another that it does not need, and sends on either. */
+    private static void forwardAll(ServerSocket from, int port) {
+        try {
+            while (true) {
+                Socket client = from.accept();
+                Socket server = new Socket(from.getInetAddress(), port);
                 Thread.ofVirtual().start(() -> forward(server, client));
                 Thread.ofVirtual().start(() -> forward(client, server));
-                assertThat(second).succeedsWithin(Duration.ofSeconds(20));
-                atHub.await("a manager", () -> atHub.roles.equals(List.of(Role.WORKER, Role.MANAGER)));
             }
+        } catch (IOException _) {
+            // The test is over.
         }
     }
 
