@@ -32,7 +32,8 @@ final class ServicesAtRest {
         // It stays: removing it takes minutes, and the hosts are given up afterwards.
         Stack stack = Stack.deploy(lab, "rest", file(STEP));
         for (int services = 2 * STEP; services <= SERVICES; services += STEP) {
-            stack.deploy(file(services));
+            stack.extend(file(services));
+            progress.accept("%d services run".formatted(services));
         }
         Await.until(SERVICES + " services in the status", Duration.ofMinutes(2), () ->
                 Product.status(guest).filter(status -> status.path("services").size() == SERVICES).isPresent());

@@ -87,6 +87,12 @@ public final class Stack implements AutoCloseable {
         deploy(text, "--detach=false --quiet", START);
     }
 
+    /** Deploys it again with further services, and waits until their tasks run. The others may not change. */
+    void extend(String text) {
+        // The command would wait for each service by itself, and for those that run already as well.
+        deploy(text, "", START);
+    }
+
     private void deploy(String text, String options, Duration limit) {
         Guest manager = lab.swarm().manager();
         String file = "/run/%s.yml".formatted(name);
