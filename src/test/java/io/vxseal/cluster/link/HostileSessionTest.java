@@ -435,7 +435,7 @@ class HostileSessionTest extends LinkTest {
     }
 
     private static void forward(Socket from, Socket to) {
-        try {
+        try (from; to) {
             from.getInputStream().transferTo(to.getOutputStream());
         } catch (IOException _) {
             // One of the two has closed.
