@@ -58,8 +58,8 @@ class InjectionTest {
     private static final List<Integer> MARKS = List.of(0, 0x00d0_c4e3, 0x76d0_c4e3);
     /** The same without the plugin's mark: datagrams of processes with it never leave. */
     private static final List<Integer> OTHER_MARKS = MARKS.subList(0, 2);
-    /** Recognised on the wire by its length, which the plugin's own packets of full size exceed. */
-    private static final String LONG = "not sealed".repeat(100);
+    /** Recognised by its length, on the wire and in a container: the plugin's own packets are smaller or larger. */
+    private static final String LONG = "not sealed".repeat(105);
     private static final String OF_LONG = "greater 1000 and less 1300";
     /** Excludes what the laboratory injects. */
     private static final String OF_HOSTS = " and not ether src " + Frame.STRANGER;
@@ -215,7 +215,7 @@ class InjectionTest {
         // Newer than the genuine one, so that a replay window does not matter.
         int sequence = header.getInt() + 100;
 
-        try (Listener listener = sealed.getFirst().listen("icmp[icmptype] = icmp-echo")) {
+        try (Listener listener = sealed.getFirst().listen("icmp[icmptype] = icmp-echo and " + OF_LONG)) {
             long unknown = Xfrm.count(here, "XfrmInNoStates");
             lab.wire().inject(garbage(lab, 0x1234_5678, sequence));
             Await.until("an unknown SPI to be counted", SOON, () -> Xfrm.count(here, "XfrmInNoStates") == unknown + 1);
@@ -322,12 +322,15 @@ class InjectionTest {
                 Frame.ip(lab.guest(2).address(), lab.guest(1).address(), Frame.esp(spi, sequence, body)));
     }
 
-    /** Returns a ping's packet that the other host has encrypted and this one has not received yet. */
+    /**
+     * Returns a ping's packet that the other host has encrypted and this one has not received yet. The plugin sends pings of its
+     * own, small ones and ones of full size, while others are not answered, and soon after.
+     */
     private byte[] undelivered(Lab lab) {
         Capture capture = lab.wire().capture("undelivered");
         lab.wire().cut(lab.guest(1));
-        sealed.get(1).ping(sealed.get(0), 1);
+        sealed.get(1).pingWhole(sealed.get(0), LONG.length());
         lab.wire().mend(lab.guest(1));
-        return capture.stop().frames(Wire.ESP + " and src host " + lab.guest(2).address()).getLast();
+        return capture.stop().frames(Wire.ESP + " and " + OF_LONG + " and src host " + lab.guest(2).address()).getLast();
     }
 }
