@@ -20,8 +20,8 @@ public final class EngineEvents {
 
     /**
      * Returns when the engine took another host's task that was told to stop for one that starts, so that it is among its service's
-     * until its container is gone. Engines before 28.2 do where their synchronization, every 30 s, overtakes their gossip (moby,
-     * issue 41896): a service's endpoint is added that is there already.
+     * until its container is gone. Engines from before May 2025 do where their synchronization, every 30 s, overtakes their
+     * gossip (moby, issue 41896): an endpoint of a service is added that is there already.
      */
     public static List<Double> stoppingTaskAdded(Guest guest) {
         return uptimes(guest, guest.sh("tr -d '\\000' < /var/log/dockerd.log | sed -n"
