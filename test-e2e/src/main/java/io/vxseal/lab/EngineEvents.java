@@ -6,6 +6,9 @@ import java.util.stream.Stream;
 
 /** What a guest's engine did with services' tasks, at the guest's uptimes in seconds. */
 public final class EngineEvents {
+    /** Prints the engine's log, its plugins' lines included. After a power cut it can contain zero bytes. */
+    static final String LOG = "tr -d '\\000' < /var/log/dockerd.log";
+
     private static final double NANOSECONDS = 1e9;
 
     private EngineEvents() {}
@@ -24,7 +27,7 @@ public final class EngineEvents {
      * gossip (moby, issue 41896): an endpoint of a service is added that is there already.
      */
     public static List<Double> stoppingTaskAdded(Guest guest) {
-        return uptimes(guest, guest.sh("tr -d '\\000' < /var/log/dockerd.log | sed -n"
+        return uptimes(guest, guest.sh(LOG + " | sed -n"
                 + " 's/^time=\"\\([^\"]*\\)\".*addServiceBinding .* possible transient state ok:false entries:1 .*/\\1/p'")
                 .lines().map(Instant::parse).map(time -> time.getEpochSecond() + time.getNano() / NANOSECONDS));
     }

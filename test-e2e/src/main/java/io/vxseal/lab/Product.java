@@ -21,8 +21,8 @@ public record Product(Path tree) {
 
     public static final String NAME = "vxseal";
 
-    /** Prints the plugin's log. After a power cut the engine's log can contain zero bytes. */
-    public static final String LOG = "tr -d '\\000' < /var/log/dockerd.log | grep 'plugin='";
+    /** Prints the plugin's log. */
+    public static final String LOG = EngineEvents.LOG + " | grep 'plugin='";
 
     private static final String SOCKET = "/run/docker/plugins/*/" + NAME + ".sock";
 

@@ -136,10 +136,13 @@ class LoadTest {
     private static List<Load.Failure> notOfEngine(Load.Result result) {
         Map<Guest, List<Double>> added = new HashMap<>();
         List<Load.Failure> rest = result.failures().stream()
-                .filter(failure -> !failure.reason().endsWith("refused") || added.computeIfAbsent(failure.guest(), EngineEvents::stoppingTaskAdded)
-                        .stream().noneMatch(at -> failure.at() >= at && failure.at() <= at + STOP)).toList();
+                .filter(failure -> !isOfEngine(failure, added.computeIfAbsent(failure.guest(), EngineEvents::stoppingTaskAdded))).toList();
         System.out.printf("lab: %d of them because an engine added a task that was told to stop, at %s%n", result.failures().size() - rest.size(), added);
         return rest;
+    }
+
+    private static boolean isOfEngine(Load.Failure failure, List<Double> added) {
+        return failure.reason().endsWith("refused") && added.stream().anyMatch(at -> failure.at() >= at && failure.at() <= at + STOP);
     }
 
     /** Makes the changes, over and over, until there were enough questions. */
