@@ -35,6 +35,9 @@ final class Evidence {
         COMMANDS.put("processes.txt", "ps -ef; free -m; df -h");
         COMMANDS.put("docker.txt", "docker plugin ls; docker network ls; docker ps -a; docker node ls; docker service ls;"
                 + " for s in $(docker service ls -q); do docker service ps --no-trunc $s; done");
+        // An engine that answers nothing any more: who waits for whom, in it and in the plugin.
+        COMMANDS.put("goroutines.txt", "rm -f /run/docker/goroutine-stacks-*; pkill -USR1 -x dockerd; sleep 3; cat /run/docker/goroutine-stacks-*");
+        COMMANDS.put("threads.txt", "pkill -QUIT -f io.vxseal.[M]ain; sleep 3; " + Product.LOG + " | tail -n 3000");
     }
 
     private Evidence() {}
