@@ -229,6 +229,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
 
     /** Deletes an endpoint. One that has not left leaves first. */
     public void deleteEndpoint(String network, String id) throws DriverException {
+        services.deleted(id);
         lock.runLocked(() -> endpoints.delete(network, id));
     }
 
@@ -245,6 +246,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
 
     /** Removes an endpoint's link, and takes its network down after if it was the last one here. */
     public void leave(String network, String id) throws DriverException {
+        services.leaving(id);
         lock.runLocked(() -> endpoints.leave(network, id));
     }
 

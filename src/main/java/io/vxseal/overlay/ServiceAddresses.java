@@ -146,6 +146,19 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
         }
     }
 
+    /**
+     * Takes note that the engine has called Leave for an endpoint. Called without the driver's lock, because it waits for the engine's name
+     * server, a second at most.
+     */
+    void leaving(String endpoint) {
+        proxy.ifPresent(services -> services.leaving(endpoint));
+    }
+
+    /** Takes note that the engine deletes an endpoint. */
+    void deleted(String endpoint) {
+        proxy.ifPresent(services -> services.deleted(endpoint));
+    }
+
     /** Removes the rules from a container here. */
     void leave(Endpoint endpoint) {
         unlocated.remove(endpoint.id());

@@ -17,6 +17,9 @@ final class Inquiry implements AutoCloseable {
     /** Time that an answer is waited for: the engine asks name servers outside for up to twelve seconds. */
     private static final long ANSWER_TIMEOUT = Duration.ofSeconds(12).toNanos();
 
+    /** Time within which the engine has looked for a name among its own, if it is not very busy. It may go on to ask name servers outside. */
+    private static final long LOOK_UP = Duration.ofSeconds(1).toNanos();
+
     /**
      * Time without any answer after which questions are asked from within another container, as they come due. Not all at once: that nobody
      * answers may be due to questions about services that are gone.
@@ -64,6 +67,16 @@ final class Inquiry implements AutoCloseable {
     /** Makes all questions due: something has changed. */
     void hurry() {
         schedule.hurry();
+    }
+
+    /** Sets whether no question about an endpoint's name may be asked. */
+    void withholdNames(boolean now) {
+        schedule.withholdNames(now);
+    }
+
+    /** Returns whether the engine may be at work on a question about an endpoint's name, which it is for moments. */
+    boolean isLookingForName(long now) {
+        return asked.values().stream().anyMatch(some -> some.question instanceof Question.NameOf && now - some.at < LOOK_UP);
     }
 
     /** Makes the questions about endpoints without a name due. */

@@ -171,6 +171,16 @@ final class NetworkServices implements AutoCloseable {
         inquiry.hurry();
     }
 
+    /** Sets whether no question about an endpoint's name may be asked. */
+    void withholdNames(boolean now) {
+        inquiry.withholdNames(now);
+    }
+
+    /** Returns whether the engine may be at work on a question about an endpoint's name. */
+    boolean isLookingForName(long now) {
+        return inquiry.isLookingForName(now);
+    }
+
     /** Makes the questions about endpoints without a name due. */
     void hurryNames() {
         inquiry.hurryNames();

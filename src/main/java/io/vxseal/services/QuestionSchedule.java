@@ -41,8 +41,15 @@ final class QuestionSchedule {
     /** When each question was last asked. */
     private final Map<Question, Long> asked = new HashMap<>();
 
+    private boolean namesWithheld;
+
     QuestionSchedule(Catalogue catalogue) {
         this.catalogue = catalogue;
+    }
+
+    /** Sets whether no question about an endpoint's name may be asked ({@link LeavingEndpoints}). Those that come due meanwhile are due after. */
+    void withholdNames(boolean now) {
+        namesWithheld = now;
     }
 
     /** Makes all questions due: something has changed. */
@@ -61,7 +68,7 @@ final class QuestionSchedule {
         asked.keySet().retainAll(times.keySet());
         List<Question> due = new ArrayList<>();
         times.forEach((question, time) -> {
-            if (time <= now) {
+            if (time <= now && !isWithheld(question)) {
                 due.add(question);
                 asked.put(question, now);
             }
@@ -71,7 +78,12 @@ final class QuestionSchedule {
 
     /** Returns when the next question is due. */
     long nextDue(long now) {
-        return times(now).values().stream().reduce(now + ADDRESS_INTERVAL, Math::min);
+        return times(now).entrySet().stream().filter(timed -> !isWithheld(timed.getKey())).map(Map.Entry::getValue)
+                .reduce(now + ADDRESS_INTERVAL, Math::min);
+    }
+
+    private boolean isWithheld(Question question) {
+        return namesWithheld && question instanceof Question.NameOf;
     }
 
     /** Returns the time of each question. One not asked since the catalogue changed its subject is due now. */

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
@@ -31,6 +32,12 @@ import org.slf4j.LoggerFactory;
 public final class ServiceProxy implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ServiceProxy.class);
 
+    /** A call of the engine waits so long for its own name server, whose answers take it a millisecond. */
+    private static final long LONGEST_WAIT_MILLIS = 1000;
+
+    /** Pauses in which a wait looks whether a question has become too old to be worth waiting for. */
+    private static final long WAIT_STEP_MILLIS = 50;
+
     private final Path namespaces;
     private final Listener listener;
     private final Selector selector;
@@ -42,6 +49,8 @@ public final class ServiceProxy implements AutoCloseable {
     private final KnownServices known;
     private final VipChanges changes = new VipChanges();
     private final Condition vipsChanged = lock.newCondition();
+    private final LeavingEndpoints leaving = new LeavingEndpoints();
+    private final Condition answered = lock.newCondition();
 
     /** Reports to the listener that failed, by network. For the thread that reports. */
     private final Map<String, Retry> reports = new TreeMap<>();
@@ -125,7 +134,7 @@ public final class ServiceProxy implements AutoCloseable {
 
     /** Does what is due, and returns the milliseconds until something is due again. */
     private long step() {
-        long next = Long.MAX_VALUE;
+        long next;
         long now;
         lock.lock();
         try {
@@ -133,7 +142,10 @@ public final class ServiceProxy implements AutoCloseable {
                 return 1;
             }
             now = System.nanoTime();
+            boolean isAnyLeaving = leaving.isAny(now);
+            next = leaving.end();
             for (var network : networks.entrySet()) {
+                network.getValue().withholdNames(isAnyLeaving);
                 next = Math.min(next, network.getValue().work(now));
                 if (!network.getValue().isUnconfirmed()) {
                     changes.observe(network.getKey(), network.getValue().vips());
@@ -145,6 +157,7 @@ public final class ServiceProxy implements AutoCloseable {
             Map<String, List<ServiceName>> names = new TreeMap<>();
             networks.forEach((id, network) -> names.put(id, network.catalogue().names()));
             known.update(names);
+            answered.signalAll();
         } finally {
             lock.unlock();
         }
@@ -256,6 +269,38 @@ public final class ServiceProxy implements AutoCloseable {
     public void attach(String network, String endpoint, String sandbox, boolean inherited) {
         locked(() -> Optional.ofNullable(networks.get(network)).ifPresent(services -> services.attach(
                 endpoint, new Container(namespaces.resolve(sandbox), services.table(), inherited), System.nanoTime())));
+        selector.wakeup();
+    }
+
+    /**
+     * Has the engine asked for no endpoint's name until {@link #deleted} ({@link LeavingEndpoints}). Returns when it has answered the
+     * questions of which it may be at work, after {@value #LONGEST_WAIT_MILLIS} ms at most. Takes no other lock.
+     */
+    public void leaving(String endpoint) {
+        lock.lock();
+        try {
+            long now = System.nanoTime();
+            long end = now + Duration.ofMillis(LONGEST_WAIT_MILLIS).toNanos();
+            leaving.add(endpoint, now);
+            networks.values().forEach(network -> network.withholdNames(true));
+            while (!closed && now < end && isLookingForName(now)) {
+                answered.await(WAIT_STEP_MILLIS, TimeUnit.MILLISECONDS);
+                now = System.nanoTime();
+            }
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean isLookingForName(long now) {
+        return networks.values().stream().anyMatch(network -> network.isLookingForName(now));
+    }
+
+    /** Takes note that the engine deletes an endpoint. */
+    public void deleted(String endpoint) {
+        locked(() -> leaving.remove(endpoint));
         selector.wakeup();
     }
 

@@ -31,6 +31,7 @@ public final class EngineNames implements AutoCloseable {
 
     private final Map<String, List<InetAddress>> addresses = new ConcurrentHashMap<>();
     private final Map<Name, String> names = new ConcurrentHashMap<>();
+    private volatile Runnable beforeName = () -> { };
     private final DatagramChannel datagrams;
     private final ServerSocket connections;
 
@@ -56,12 +57,20 @@ public final class EngineNames implements AutoCloseable {
         names.put(ReverseMap.fromAddress(address), name);
     }
 
+    /** Sets what is done before each answer to a question about an address' name. */
+    public void beforeName(Runnable what) {
+        beforeName = what;
+    }
+
     private Message answer(byte[] octets) throws IOException {
         Message question = new Message(octets);
         Record asked = question.getQuestion();
         Message answer = new Message(question.getHeader().getID());
         answer.getHeader().setFlag(Flags.QR);
         answer.addRecord(asked, Section.QUESTION);
+        if (asked.getType() == Type.PTR) {
+            beforeName.run();
+        }
         String name = names.get(asked.getName());
         if (asked.getType() == Type.PTR && name != null) {
             answer.addRecord(new PTRRecord(asked.getName(), DClass.IN, 600, Name.fromString(name + ".")), Section.ANSWER);

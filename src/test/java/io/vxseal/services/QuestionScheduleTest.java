@@ -35,6 +35,20 @@ class QuestionScheduleTest {
     }
 
     @Test
+    void namesComeDueAfterTheyWereWithheld() {
+        webWithOneTask();
+        catalogue.add(address(3), "b", SECOND);
+        schedule.due(SECOND);
+        catalogue.add(address(4), "c", 2 * SECOND);
+        schedule.withholdNames(true);
+        assertThat(schedule.due(2 * SECOND)).containsExactly(new Question.TasksOf(WEB));
+        assertThat(schedule.nextDue(2 * SECOND)).isEqualTo(3 * SECOND);
+        schedule.withholdNames(false);
+        assertThat(schedule.nextDue(2 * SECOND)).isEqualTo(2 * SECOND - SECOND + SECOND / 10);
+        assertThat(schedule.due(2 * SECOND)).containsExactlyInAnyOrder(new Question.NameOf(address(3)), new Question.NameOf(address(4)));
+    }
+
+    @Test
     void reusedAddressIsNamedAnew() {
         catalogue.add(address(2), "a", 0);
         catalogue.add(address(3), "b", 0);

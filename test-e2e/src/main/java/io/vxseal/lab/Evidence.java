@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -19,6 +20,10 @@ final class Evidence {
 
     private static final Duration LIMIT = Duration.ofSeconds(25);
     private static final int LAST_LINES = 15;
+
+    /** A goroutine that waits, for how long, and the first function on its stack that is the engine's own. */
+    private static final Pattern STUCK = Pattern.compile(
+            "(?m)^goroutine \\d+ \\[((?:sync|semacquire)[^\\]]*, \\d+ minutes)[^\\]]*]:\n(?:.+\n)*?github\\.com/docker/docker/([^(\\s]*(?:\\(\\*\\w+\\)[\\w.]+)?)");
 
     /** Commands by the name of the file that they fill. Without keys, because the files may be passed on. */
     private static final Map<String, String> COMMANDS = new LinkedHashMap<>();
@@ -62,7 +67,19 @@ final class Evidence {
         return last(folder.resolve(guest.name() + "-plugin.log"), line -> true).map(line -> line.replaceFirst(" plugin=\\w+$", ""))
                 .collect(Collectors.joining("\n"))
                 + "\n    and of its engine's warnings and errors:\n"
-                + last(folder.resolve(guest.name() + "-engine.log"), Evidence::isComplaint).collect(Collectors.joining("\n"));
+                + last(folder.resolve(guest.name() + "-engine.log"), Evidence::isComplaint).collect(Collectors.joining("\n"))
+                + "\n    and what its goroutines have waited for for minutes:\n"
+                + stuck(folder.resolve(guest.name() + "-goroutines.txt")).collect(Collectors.joining("\n"));
+    }
+
+    /** Returns the engine's goroutines that have waited for a lock for minutes, each with the function of the engine that did. */
+    private static Stream<String> stuck(Path stacks) {
+        try {
+            return STUCK.matcher(Files.readString(stacks, StandardCharsets.ISO_8859_1)).results()
+                    .map(found -> "    " + found.group(1) + " " + found.group(2)).limit(LAST_LINES);
+        } catch (IOException e) {
+            return Stream.of("    (they were not kept)");
+        }
     }
 
     private static boolean isComplaint(String line) {
