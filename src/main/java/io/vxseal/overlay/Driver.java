@@ -229,7 +229,7 @@ public final class Driver implements ClusterListener, AutoCloseable {
 
     /** Deletes an endpoint. One that has not left leaves first. */
     public void deleteEndpoint(String network, String id) throws DriverException {
-        services.deleted(id);
+        services.left(id);
         lock.runLocked(() -> endpoints.delete(network, id));
     }
 
@@ -241,13 +241,19 @@ public final class Driver implements ClusterListener, AutoCloseable {
 
     /** Creates an endpoint's link, and brings its network up before if it is the first one here ({@link Endpoints#join}). */
     public Joined join(String network, String id, String sandbox) throws DriverException {
+        services.left(id);
         return lock.locked(() -> refusals.watch(NetworkRefusals.Step.JOIN, network, () -> endpoints.join(network, id, sandbox)));
     }
 
     /** Removes an endpoint's link, and takes its network down after if it was the last one here. */
     public void leave(String network, String id) throws DriverException {
         services.leaving(id);
-        lock.runLocked(() -> endpoints.leave(network, id));
+        try {
+            lock.runLocked(() -> endpoints.leave(network, id));
+        } finally {
+            // The engine goes on to leave also if this failed.
+            services.awaitNames(id);
+        }
     }
 
     /**

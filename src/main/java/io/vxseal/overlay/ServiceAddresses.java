@@ -146,17 +146,19 @@ final class ServiceAddresses implements ServiceProxy.Listener, AutoCloseable {
         }
     }
 
-    /**
-     * Takes note that the engine has called Leave for an endpoint. Called without the driver's lock, because it waits for the engine's name
-     * server, a second at most.
-     */
+    /** Has the engine asked for no endpoint's name while one leaves. */
     void leaving(String endpoint) {
         proxy.ifPresent(services -> services.leaving(endpoint));
     }
 
-    /** Takes note that the engine deletes an endpoint. */
-    void deleted(String endpoint) {
-        proxy.ifPresent(services -> services.deleted(endpoint));
+    /** Waits for the engine's answers under way about names. Called without the driver's lock. */
+    void awaitNames(String endpoint) {
+        proxy.ifPresent(services -> services.awaitNames(endpoint));
+    }
+
+    /** Takes note that an endpoint has left: the engine deletes it, or has it join again. */
+    void left(String endpoint) {
+        proxy.ifPresent(services -> services.left(endpoint));
     }
 
     /** Removes the rules from a container here. */

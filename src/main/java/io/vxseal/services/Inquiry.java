@@ -17,9 +17,6 @@ final class Inquiry implements AutoCloseable {
     /** Time that an answer is waited for: the engine asks name servers outside for up to twelve seconds. */
     private static final long ANSWER_TIMEOUT = Duration.ofSeconds(12).toNanos();
 
-    /** Time within which the engine has looked for a name among its own, if it is not very busy. It may go on to ask name servers outside. */
-    private static final long LOOK_UP = Duration.ofSeconds(1).toNanos();
-
     /**
      * Time without any answer after which questions are asked from within another container, as they come due. Not all at once: that nobody
      * answers may be due to questions about services that are gone.
@@ -38,6 +35,7 @@ final class Inquiry implements AutoCloseable {
     private final Catalogue catalogue;
     private final QuestionSchedule schedule;
     private final Selector selector;
+    private final NameQuestions names;
     private Optional<NameServer> server = Optional.empty();
 
     /** The endpoint of the container in which questions are asked, or were last. */
@@ -50,7 +48,8 @@ final class Inquiry implements AutoCloseable {
 
     private record Asked(Question question, long at) {}
 
-    Inquiry(Catalogue catalogue, Selector selector) {
+    Inquiry(Catalogue catalogue, Selector selector, NameQuestions names) {
+        this.names = names;
         this.catalogue = catalogue;
         this.schedule = new QuestionSchedule(catalogue);
         this.selector = selector;
@@ -67,16 +66,6 @@ final class Inquiry implements AutoCloseable {
     /** Makes all questions due: something has changed. */
     void hurry() {
         schedule.hurry();
-    }
-
-    /** Sets whether no question about an endpoint's name may be asked. */
-    void withholdNames(boolean now) {
-        schedule.withholdNames(now);
-    }
-
-    /** Returns whether the engine may be at work on a question about an endpoint's name, which it is for moments. */
-    boolean isLookingForName(long now) {
-        return asked.values().stream().anyMatch(some -> some.question instanceof Question.NameOf && now - some.at < LOOK_UP);
     }
 
     /** Makes the questions about endpoints without a name due. */
@@ -108,6 +97,7 @@ final class Inquiry implements AutoCloseable {
         if (server.isEmpty()) {
             return;
         }
+        schedule.withholdNames(names.isAnyLeaving(now));
         List<Question> due = schedule.due(now);
         if (asked.isEmpty() && !due.isEmpty()) {
             lastAnswer = now;
@@ -115,7 +105,12 @@ final class Inquiry implements AutoCloseable {
         try {
             for (Question question : due) {
                 int number = ThreadLocalRandom.current().nextInt(NUMBERS);
-                asked.put(number, new Asked(question, now));
+                Asked one = new Asked(question, now);
+                asked.put(number, one);
+                if (question instanceof Question.NameOf) {
+                    // What came before in this step may have taken a while.
+                    names.asked(one, System.nanoTime());
+                }
                 server.get().ask(number, question);
             }
         } catch (IOException unreachable) {
@@ -184,7 +179,8 @@ final class Inquiry implements AutoCloseable {
         if (question == null) {
             return false;
         }
-        NameServer.Answer whole = answer.truncated() ? from.askByTcp(answer.id(), question.question) : answer;
+        names.answered(question);
+        NameServer.Answer whole = answer.truncated() ? whole(from, answer, question.question) : answer;
         lastAnswer = now;
         retry = FIRST_RETRY;
         switch (question.question) {
@@ -193,6 +189,17 @@ final class Inquiry implements AutoCloseable {
             case Question.TasksOf it -> catalogue.tasks(it.service(), whole.addresses(), question.at, now);
         }
         return true;
+    }
+
+    private static NameServer.Answer whole(NameServer from, NameServer.Answer truncated, Question question) throws IOException {
+        if (!(question instanceof Question.NameOf)) {
+            return from.askByTcp(truncated.id(), question);
+        }
+        // A name may not be asked for again, as a container may be leaving by now. Only the first one counts.
+        if (truncated.names().isEmpty()) {
+            throw new IOException("an answer is truncated before its first name");
+        }
+        return truncated;
     }
 
     @Override

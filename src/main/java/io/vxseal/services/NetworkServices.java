@@ -94,10 +94,10 @@ final class NetworkServices implements AutoCloseable {
         }
     }
 
-    NetworkServices(String id, Catalogue catalogue, Selector selector) {
+    NetworkServices(String id, Catalogue catalogue, Selector selector, NameQuestions names) {
         this.id = id;
         this.catalogue = catalogue;
-        this.inquiry = new Inquiry(catalogue, selector);
+        this.inquiry = new Inquiry(catalogue, selector, names);
         this.retry = new Retry("update the services of network " + id);
     }
 
@@ -169,16 +169,6 @@ final class NetworkServices implements AutoCloseable {
     /** Makes all questions about the services due: something has changed. */
     void hurry() {
         inquiry.hurry();
-    }
-
-    /** Sets whether no question about an endpoint's name may be asked. */
-    void withholdNames(boolean now) {
-        inquiry.withholdNames(now);
-    }
-
-    /** Returns whether the engine may be at work on a question about an endpoint's name. */
-    boolean isLookingForName(long now) {
-        return inquiry.isLookingForName(now);
     }
 
     /** Makes the questions about endpoints without a name due. */

@@ -47,7 +47,7 @@ final class QuestionSchedule {
         this.catalogue = catalogue;
     }
 
-    /** Sets whether no question about an endpoint's name may be asked ({@link LeavingEndpoints}). Those that come due meanwhile are due after. */
+    /** Sets whether no question about an endpoint's name may be asked ({@link NameQuestions}). Those that come due meanwhile are due after. */
     void withholdNames(boolean now) {
         namesWithheld = now;
     }

@@ -32,9 +32,6 @@ import org.slf4j.LoggerFactory;
 public final class ServiceProxy implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ServiceProxy.class);
 
-    /** A call of the engine waits so long for its own name server, whose answers take it a millisecond. */
-    private static final long LONGEST_WAIT_MILLIS = 1000;
-
     /** Pauses in which a wait looks whether a question has become too old to be worth waiting for. */
     private static final long WAIT_STEP_MILLIS = 50;
 
@@ -49,7 +46,7 @@ public final class ServiceProxy implements AutoCloseable {
     private final KnownServices known;
     private final VipChanges changes = new VipChanges();
     private final Condition vipsChanged = lock.newCondition();
-    private final LeavingEndpoints leaving = new LeavingEndpoints();
+    private final NameQuestions names = new NameQuestions();
     private final Condition answered = lock.newCondition();
 
     /** Reports to the listener that failed, by network. For the thread that reports. */
@@ -142,10 +139,8 @@ public final class ServiceProxy implements AutoCloseable {
                 return 1;
             }
             now = System.nanoTime();
-            boolean isAnyLeaving = leaving.isAny(now);
-            next = leaving.end();
+            next = names.isAnyLeaving(now) ? names.end() : Long.MAX_VALUE;
             for (var network : networks.entrySet()) {
-                network.getValue().withholdNames(isAnyLeaving);
                 next = Math.min(next, network.getValue().work(now));
                 if (!network.getValue().isUnconfirmed()) {
                     changes.observe(network.getKey(), network.getValue().vips());
@@ -154,9 +149,9 @@ public final class ServiceProxy implements AutoCloseable {
             if (!changes.isEmpty()) {
                 vipsChanged.signal();
             }
-            Map<String, List<ServiceName>> names = new TreeMap<>();
-            networks.forEach((id, network) -> names.put(id, network.catalogue().names()));
-            known.update(names);
+            Map<String, List<ServiceName>> services = new TreeMap<>();
+            networks.forEach((id, network) -> services.put(id, network.catalogue().names()));
+            known.update(services);
             answered.signalAll();
         } finally {
             lock.unlock();
@@ -218,7 +213,7 @@ public final class ServiceProxy implements AutoCloseable {
             long now = System.nanoTime();
             Catalogue catalogue = new Catalogue(pools, gateways, partial ? known.of(network) : List.of(), now);
             catalogue.setPartial(partial);
-            NetworkServices added = new NetworkServices(network, catalogue, selector);
+            NetworkServices added = new NetworkServices(network, catalogue, selector, names);
             endpoints.forEach((address, endpoint) -> added.add(address, endpoint, now));
             NetworkServices before = networks.put(network, added);
             if (before != null) {
@@ -272,21 +267,22 @@ public final class ServiceProxy implements AutoCloseable {
         selector.wakeup();
     }
 
-    /**
-     * Has the engine asked for no endpoint's name until {@link #deleted} ({@link LeavingEndpoints}). Returns when it has answered the
-     * questions of which it may be at work, after {@value #LONGEST_WAIT_MILLIS} ms at most. Takes no other lock.
-     */
+    /** Has the engine asked for no endpoint's name until this one has left ({@link NameQuestions}). */
     public void leaving(String endpoint) {
+        locked(() -> names.leave(endpoint, System.nanoTime()));
+    }
+
+    /**
+     * Waits until the engine has answered the questions about names at which it may be at work, as far as it does within a second. It goes on to
+     * leave when the driver's call returns, so the time for that begins anew. Called without the driver's lock, and takes no other.
+     */
+    public void awaitNames(String endpoint) {
         lock.lock();
         try {
-            long now = System.nanoTime();
-            long end = now + Duration.ofMillis(LONGEST_WAIT_MILLIS).toNanos();
-            leaving.add(endpoint, now);
-            networks.values().forEach(network -> network.withholdNames(true));
-            while (!closed && now < end && isLookingForName(now)) {
+            while (!closed && names.isAnyUnderWay(System.nanoTime())) {
                 answered.await(WAIT_STEP_MILLIS, TimeUnit.MILLISECONDS);
-                now = System.nanoTime();
             }
+            names.leave(endpoint, System.nanoTime());
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
         } finally {
@@ -294,13 +290,9 @@ public final class ServiceProxy implements AutoCloseable {
         }
     }
 
-    private boolean isLookingForName(long now) {
-        return networks.values().stream().anyMatch(network -> network.isLookingForName(now));
-    }
-
-    /** Takes note that the engine deletes an endpoint. */
-    public void deleted(String endpoint) {
-        locked(() -> leaving.remove(endpoint));
+    /** Takes note that an endpoint's container has left: the engine deletes the endpoint, or has it join again. */
+    public void left(String endpoint) {
+        locked(() -> names.left(endpoint));
         selector.wakeup();
     }
 

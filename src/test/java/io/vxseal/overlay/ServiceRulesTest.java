@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -74,6 +75,23 @@ class ServiceRulesTest {
     void leaveRemovesRules() throws Exception {
         driver.leave(NETWORK, "here");
         assertThat(rules()).isEmpty();
+    }
+
+    @Test
+    void noNameIsAskedForFromLeaveToDeletion() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        names.beforeName(asked::incrementAndGet);
+        driver.createEndpoint(NETWORK, "nameless", Cidr.parse("10.44.0.3/24"), Optional.empty());
+        driver.createEndpoint(NETWORK, "leaving", Cidr.parse("10.44.0.4/24"), Optional.empty());
+        driver.join(NETWORK, "nameless", "");
+        driver.join(NETWORK, "leaving", "");
+        await().until(() -> asked.get() > 3);
+        driver.leave(NETWORK, "leaving");
+        int before = asked.get();
+        Thread.sleep(500);
+        assertThat(asked).hasValue(before);
+        driver.deleteEndpoint(NETWORK, "leaving");
+        await().until(() -> asked.get() > before);
     }
 
     private String neighbours() throws Exception {

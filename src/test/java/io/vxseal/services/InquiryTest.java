@@ -40,7 +40,7 @@ class InquiryTest {
         int asked = 0;
         try (TestHost container = new TestHost(folder.resolve("a"));
                 Selector selector = Selector.open();
-                Inquiry inquiry = new Inquiry(catalogue, selector);
+                Inquiry inquiry = new Inquiry(catalogue, selector, new NameQuestions());
                 DatagramChannel silent = container.within(() -> DatagramChannel.open().bind(ENGINE))) {
             silent.configureBlocking(false);
             for (long now = 0; now < 600 * SECOND; now += SECOND / 2) {

@@ -27,7 +27,7 @@ class NetworkServicesTest {
     void open() throws Exception {
         path = folder.resolve("box");
         selector = Selector.open();
-        services = new NetworkServices("x1tn53m6e8yl", KnownNetwork.catalogue(), selector);
+        services = new NetworkServices("x1tn53m6e8yl", KnownNetwork.catalogue(), selector, new NameQuestions());
     }
 
     @AfterEach

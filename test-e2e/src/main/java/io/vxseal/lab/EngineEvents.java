@@ -32,6 +32,14 @@ public final class EngineEvents {
                 .lines().map(Instant::parse).map(time -> time.getEpochSecond() + time.getNano() / NANOSECONDS));
     }
 
+    /**
+     * Returns how often the engine has taken another one for failed. It forgets that one's containers then, until they have synchronized
+     * again: for as long the built-in driver does not reach them.
+     */
+    static int othersTakenForFailed(Guest guest) {
+        return Integer.parseInt(guest.sh(LOG + " | grep -c 'left gossip cluster' || true"));
+    }
+
     private static List<Double> uptimes(Guest guest, Stream<Double> times) {
         String[] clocks = guest.sh("date +%s.%N; cat /proc/uptime").split("\\s+");
         double boot = Double.parseDouble(clocks[0]) - Double.parseDouble(clocks[1]);

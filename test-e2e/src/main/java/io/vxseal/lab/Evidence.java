@@ -21,9 +21,9 @@ final class Evidence {
     private static final Duration LIMIT = Duration.ofSeconds(25);
     private static final int LAST_LINES = 15;
 
-    /** A goroutine that waits, for how long, and the first function on its stack that is the engine's own. */
+    /** A goroutine that waits for a lock, for how long, and the first function on its stack that is the engine's own. */
     private static final Pattern STUCK = Pattern.compile(
-            "(?m)^goroutine \\d+ \\[((?:sync|semacquire)[^\\]]*, \\d+ minutes)[^\\]]*]:\n(?:.+\n)*?github\\.com/docker/docker/([^(\\s]*(?:\\(\\*\\w+\\)[\\w.]+)?)");
+            "(?m)^goroutine \\d+ \\[((?:sync\\.\\w*Mutex|semacquire)[^\\]]*, \\d+ minutes)[^\\]]*]:\n(?:.+\n)*?github\\.com/docker/docker/([^(\\s]*(?:\\(\\*\\w+\\)[\\w.]+)?)");
 
     /** Commands by the name of the file that they fill. Without keys, because the files may be passed on. */
     private static final Map<String, String> COMMANDS = new LinkedHashMap<>();
@@ -76,7 +76,7 @@ final class Evidence {
     private static Stream<String> stuck(Path stacks) {
         try {
             return STUCK.matcher(Files.readString(stacks, StandardCharsets.ISO_8859_1)).results()
-                    .map(found -> "    " + found.group(1) + " " + found.group(2)).limit(LAST_LINES);
+                    .map(found -> "    " + found.group(1) + " " + found.group(2)).distinct().limit(LAST_LINES);
         } catch (IOException e) {
             return Stream.of("    (they were not kept)");
         }

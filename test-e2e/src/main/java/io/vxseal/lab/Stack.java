@@ -19,6 +19,11 @@ import java.util.Map;
 public final class Stack implements AutoCloseable {
     private static final Duration COMMAND = Duration.ofSeconds(90);
     private static final Duration START = Duration.ofMinutes(5);
+    private static final int OBSERVATIONS = 3;
+
+    /** Engines synchronize every 30 s. */
+    private static final Duration SYNCHRONIZATION = Duration.ofSeconds(60);
+
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /** Folder of the guests with the server and the program that observes. */
@@ -164,8 +169,27 @@ public final class Stack implements AutoCloseable {
         return json(lab.swarm().manager(), "docker network inspect $(docker network ls -q --filter %s%s)".formatted(NAMESPACE, name));
     }
 
-    /** Returns what each container of the stack observes, and each host of the published ports. */
+    /**
+     * Returns what each container of the stack observes, and each host of the published ports. Observes again if an engine took another
+     * one for failed meanwhile, as emulated hosts do that are busy.
+     */
     public Observations observe() {
+        for (int attempt = 1; ; attempt++) {
+            int before = othersTakenForFailed();
+            Observations all = observeOnce();
+            if (othersTakenForFailed() == before || attempt == OBSERVATIONS) {
+                return all;
+            }
+            System.out.printf("lab: an engine took another one for failed, %s is observed again%n", name);
+            Await.pause(SYNCHRONIZATION);
+        }
+    }
+
+    private int othersTakenForFailed() {
+        return Together.map(lab.guests(), EngineEvents::othersTakenForFailed).stream().mapToInt(Integer::intValue).sum();
+    }
+
+    private Observations observeOnce() {
         Census census = new Census(name, formerVips);
         for (JsonNode network : json(lab.swarm().manager(), "docker network inspect $(docker network ls -q --no-trunc)")) {
             census.addNetwork(network);

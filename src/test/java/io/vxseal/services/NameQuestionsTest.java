@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Tests that the engine is asked for no name while it may take its locks in the other order. */
-class LeavingEndpointsTest {
+class NameQuestionsTest {
     private static final long SECOND = Duration.ofSeconds(1).toNanos();
     private static final int SEEDS = 4;
     private static final int STEPS = 150;
@@ -76,6 +76,18 @@ class LeavingEndpointsTest {
         names.incrementAndGet();
     }
 
+    private void leave(String endpoint) {
+        proxy.leaving(endpoint);
+        proxy.awaitNames(endpoint);
+        left.add(endpoint);
+    }
+
+    private void delete(List<String> endpoints) {
+        left.clear();
+        endpoints.forEach(proxy::left);
+        endpoints.clear();
+    }
+
     private void awaitName() {
         int before = names.get();
         await().atMost(LIMIT).until(() -> names.get() > before);
@@ -92,24 +104,25 @@ class LeavingEndpointsTest {
             int before = names.get();
             for (int step = 0; step < STEPS; step++) {
                 String endpoint = "endpoint " + step;
-                switch (random.nextInt(3)) {
-                    case 0 -> {
-                        proxy.leaving(endpoint);
-                        left.add(endpoint);
+                switch (random.nextInt(7)) {
+                    case 0, 1 -> {
+                        leave(endpoint);
                         leaving.add(endpoint);
                     }
-                    case 1 -> {
+                    case 2, 3 -> {
                         // All, so that names are asked for in between.
-                        left.clear();
-                        leaving.forEach(proxy::deleted);
-                        leaving.clear();
+                        delete(leaving);
+                    }
+                    case 4 -> {
+                        // Its socket is closed, and the engine goes on with what it was asked.
+                        proxy.detach(NETWORK, "asking");
+                        proxy.attach(NETWORK, "asking", "asking", false);
                     }
                     default -> proxy.change(NETWORK, List.of(address(10 + step)), Map.of(address(11 + step), endpoint));
                 }
                 LockSupport.parkNanos(random.nextLong(Duration.ofMillis(10).toNanos()));
             }
-            left.clear();
-            leaving.forEach(proxy::deleted);
+            delete(leaving);
             assertThat(wrong).as("names asked for while an endpoint leaves, seed %d", seed).isEmpty();
             assertThat(names.get()).as("names asked for at all, seed %d", seed).isGreaterThan(before);
         }
@@ -120,27 +133,39 @@ class LeavingEndpointsTest {
         AtomicInteger begun = new AtomicInteger();
         AtomicInteger ended = new AtomicInteger();
         engine.beforeName(() -> {
-            begun.incrementAndGet();
-            LockSupport.parkNanos(Duration.ofMillis(200).toNanos());
+            if (begun.incrementAndGet() == 1) {
+                LockSupport.parkNanos(Duration.ofMillis(300).toNanos());
+            }
             ended.incrementAndGet();
         });
         proxy.change(NETWORK, List.of(), Map.of(address(3), "nameless"));
-        await().atMost(LIMIT).until(() -> begun.get() > ended.get());
-        proxy.leaving("asking");
+        await().pollInterval(Duration.ofMillis(5)).atMost(LIMIT).until(() -> begun.get() > ended.get());
+        leave("asking");
         assertThat(ended).hasValue(begun.get());
     }
 
     @Test
     void endpointThatIsNeverDeletedCountsForTwentySeconds() {
-        LeavingEndpoints leaving = new LeavingEndpoints();
-        assertThat(leaving.end()).isEqualTo(Long.MAX_VALUE);
-        leaving.add("a", 0);
-        leaving.add("b", SECOND);
-        leaving.add("c", 2 * SECOND);
-        leaving.remove("c");
-        assertThat(leaving.end()).isEqualTo(21 * SECOND);
-        assertThat(leaving.isAny(21 * SECOND - 1)).isTrue();
-        assertThat(leaving.isAny(21 * SECOND)).isFalse();
-        assertThat(leaving.isAny(0)).as("it is forgotten").isFalse();
+        NameQuestions questions = new NameQuestions();
+        assertThat(questions.end()).isEqualTo(Long.MAX_VALUE);
+        questions.leave("a", 0);
+        questions.leave("b", SECOND);
+        questions.leave("c", 2 * SECOND);
+        questions.left("c");
+        assertThat(questions.end()).isEqualTo(21 * SECOND);
+        assertThat(questions.isAnyLeaving(21 * SECOND - 1)).isTrue();
+        assertThat(questions.isAnyLeaving(21 * SECOND)).isFalse();
+        assertThat(questions.isAnyLeaving(0)).as("it is forgotten").isFalse();
+    }
+
+    /** Also one that is asked again: they are told apart by identity. */
+    @Test
+    void questionIsUnderWayUntilItsAnswerOrForASecond() {
+        NameQuestions questions = new NameQuestions();
+        List<Object> equal = List.of(new Question.NameOf(address(2)), new Question.NameOf(address(2)));
+        equal.forEach(one -> questions.asked(one, 0));
+        questions.answered(equal.getFirst());
+        assertThat(questions.isAnyUnderWay(SECOND - 1)).isTrue();
+        assertThat(questions.isAnyUnderWay(SECOND)).isFalse();
     }
 }
