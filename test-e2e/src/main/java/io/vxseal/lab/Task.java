@@ -54,7 +54,12 @@ public record Task(Guest guest, String container, int process, String address) {
 
     /** Sends a UDP datagram to another task. */
     public void send(Task other, int port) {
-        guest.sh("%s bash -c 'echo > /dev/udp/%s/%d'".formatted(inside(), other.address, port));
+        send(other, port, 1);
+    }
+
+    /** Sends UDP datagrams to another task, each from another port. */
+    public void send(Task other, int port, int count) {
+        guest.sh("%s bash -c 'for ((n = 0; n < %d; n++)); do echo > /dev/udp/%s/%d; done'".formatted(inside(), count, other.address, port));
     }
 
     /** Sends datagrams to another task, one every half second, in the background. That one neither answers nor refuses them. */

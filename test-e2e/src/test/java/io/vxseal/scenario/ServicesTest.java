@@ -37,8 +37,8 @@ import org.junit.jupiter.api.TestMethodOrder;
 class ServicesTest {
     private static final Duration COMMAND = Duration.ofSeconds(90);
     private static final Duration CHANGE = Duration.ofMinutes(3);
-    private static final int REQUESTS = 12;
-    private static final int ATTEMPTS = 3;
+    private static final int REQUESTS = 6;
+    private static final int ATTEMPTS = 6;
     private static final int DATAGRAMS = 24;
     private static final int PINGS = 3;
     private static final String ECHO_REQUEST = "icmp[icmptype] == icmp-echo";
@@ -187,9 +187,7 @@ class ServicesTest {
                 Await.until("a task to have got the pings", Duration.ofSeconds(20), () -> one.count() + two.count() >= PINGS);
             }
             try (Listener one = web.get(0).listen("udp dst port 9000"); Listener two = web.get(1).listen("udp dst port 9000")) {
-                for (int n = 0; n < DATAGRAMS; n++) {
-                    client.send(asked, 9000);
-                }
+                client.send(asked, 9000, DATAGRAMS);
                 Await.until("all datagrams to arrive", Duration.ofSeconds(20), () -> one.count() + two.count() == DATAGRAMS);
                 assertThat(one.count()).isBetween(1L, DATAGRAMS - 1L);
             }
