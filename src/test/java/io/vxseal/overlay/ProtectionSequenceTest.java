@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Execution(ExecutionMode.CONCURRENT)
 class ProtectionSequenceTest {
     /** {@code ./test --soak} sets more. */
-    private static final int SEEDS = Integer.getInteger("vxseal.sequences", 100);
+    private static final int SEEDS = Integer.getInteger("vxseal.sequences", 60);
 
     private static final int LEAST_STEPS = 10;
     private static final int MOST_STEPS = 30;
