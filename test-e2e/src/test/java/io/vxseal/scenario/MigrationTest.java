@@ -22,6 +22,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
 
 /** The migration of a swarm from the built-in driver's encrypted network; then the restart of a host, and changes of the leader. */
+@Tag("soak")
 @Laboratory(installed = true)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
