@@ -90,7 +90,6 @@ class MigrationTest {
 
     /** A VNI that one leader assigned is freed by another, and the first learns of new ones when it leads again. */
     @Test
-    @Tag("soak")
     @Order(4)
     void startsTasksWhicheverManagerLeads(Lab lab) {
         Swarm swarm = lab.swarm();

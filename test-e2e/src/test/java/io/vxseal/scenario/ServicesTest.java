@@ -37,8 +37,8 @@ import org.junit.jupiter.api.TestMethodOrder;
 class ServicesTest {
     private static final Duration COMMAND = Duration.ofSeconds(90);
     private static final Duration CHANGE = Duration.ofMinutes(3);
-    private static final int REQUESTS = 6;
-    private static final int ATTEMPTS = 6;
+    private static final int REQUESTS = 12;
+    private static final int ATTEMPTS = 3;
     private static final int DATAGRAMS = 24;
     private static final int PINGS = 3;
     private static final String ECHO_REQUEST = "icmp[icmptype] == icmp-echo";
